@@ -1,0 +1,8 @@
+"""finser: reproducible speech emotion recognition, from recordings to a report.
+
+Data flows one way, and a module imports only what stands to its left::
+
+    corpora -> shards -> audio -> augment -> frames -> labels -> splits -> metrics -> fins -> classifiers -> report
+
+`errors`, `files`, `seeds`, `progress`, `layout`, `emotions` and `params` are the helpers that everything may import.
+"""

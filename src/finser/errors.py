@@ -1,0 +1,37 @@
+"""One kind of error for everything that a user can mend: it prints as one clear line."""
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class FinserError(Exception):
+    """Bad input or a bad state of the disk, said in one line: what, where, expected, found, what to do.
+
+    Parameters
+    ----------
+    what : str
+        The problem in a few words, e.g. ``"unknown emotion code '09'"``.
+    where : object, optional
+        The file, folder or key that is at fault.
+    expected, found : object, optional
+        What was asked for, and what was there instead.
+    do : str, optional
+        What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: object = None, expected: object = None, found: object = None, do: str = ""):
+        parts = [what if where is None else f"{where}: {what}"]
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if found is not None:
+            parts.append(f"found {found}")
+        if do:
+            parts.append(do)
+        super().__init__(" ".join("; ".join(parts).split()))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Advice for a mistyped `name`: the nearest of the `known` names, or all of them."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

@@ -1,0 +1,99 @@
+"""Files and folders that are written whole or not at all, and their checksums."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from finser.errors import FinserError
+
+PARTIAL = ".partial-"  # .dvcignore lists it: what a kill leaves behind is not content
+
+
+def _stale(target: Path) -> Iterator[Path]:
+    """What an earlier, killed run left beside `target`; DVC's lock keeps two live runs apart."""
+    return target.parent.glob(f"{PARTIAL}{target.name}-*")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on success it becomes `target`, on failure it vanishes.
+
+    The data is flushed to disk before the rename, so that `target` is never a truncated file, even after a power cut.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in _stale(target):
+        _remove(leftover)
+    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
+    try:
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        _remove(partial)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `target`; on success it replaces `target`, on failure it vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in _stale(target):
+        _remove(leftover)
+    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
+    partial.mkdir()
+    try:
+        yield partial
+        if target.exists():
+            # a rename cannot replace a folder that holds something: step it aside first
+            aside = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}-old"
+            target.replace(aside)
+            partial.replace(target)
+            _remove(aside)
+        else:
+            partial.replace(target)
+    finally:
+        _remove(partial)
+
+
+def checksum(path: Path, algorithm: str = "sha256") -> str:
+    """Hexadecimal digest of a file; `algorithm` is any name that hashlib knows (``md5``, ``sha256``)."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON file.
+
+    Raises
+    ------
+    FinserError
+        The file is missing or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FinserError(f"not JSON ({error})", where=path, do="delete it and run again") from None

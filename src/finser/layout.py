@@ -1,0 +1,73 @@
+"""Where every stage reads and writes, relative to the project's root: the same paths as in dvc.yaml (a test compares them)."""
+
+from pathlib import Path
+
+DATA = Path("data")
+MODELS = Path("models")
+RESULTS = Path("results")
+COMMANDS_LOG = Path("logs/commands.jsonl")  # one line per stage command that ran; not tracked
+
+
+def raw(corpus: str) -> Path:
+    """The corpus in its publisher's layout."""
+    return DATA / "raw" / corpus
+
+
+def clips(corpus: str) -> Path:
+    """The index: one row per audio file found."""
+    return DATA / "clips" / f"{corpus}.parquet"
+
+
+def audio(corpus: str) -> Path:
+    """Resampled clips, as shards."""
+    return DATA / "audio" / corpus
+
+
+def shards(corpus: str) -> Path:
+    """Clips with their augmented variants, as shards."""
+    return DATA / "shards" / corpus
+
+
+def labels(corpus: str) -> Path:
+    """librosa's features for every frame, row-aligned with :func:`shards`."""
+    return DATA / "labels" / corpus
+
+
+def split(protocol: str) -> Path:
+    """Who is in train, validation and test, per fold."""
+    return DATA / "splits" / f"{protocol}.parquet"
+
+
+def fin(feature: str) -> Path:
+    """A trained FIN (or the ``front_end`` that some share): model.safetensors, config.json, history.csv."""
+    return MODELS / "fins" / feature
+
+
+def fin_result(feature: str) -> Path:
+    """Figures of merit of a FIN."""
+    return RESULTS / "fins" / f"{feature}.json"
+
+
+def fin_history(feature: str) -> Path:
+    """Training curve of a FIN."""
+    return RESULTS / "fins" / f"{feature}.csv"
+
+
+def initial(model: str) -> Path:
+    """What a classifier's training begins from."""
+    return MODELS / "initial" / model
+
+
+def classifier(model: str, protocol: str, fold: int) -> Path:
+    """A trained classifier."""
+    return MODELS / "classifiers" / model / protocol / str(fold)
+
+
+def classifier_result(model: str, protocol: str, fold: int) -> Path:
+    """Folder of metrics.json, predictions.parquet and history.csv."""
+    return RESULTS / "classifiers" / model / protocol / str(fold)
+
+
+def report() -> Path:
+    """The report in Markdown; report.html and figures/ stand beside it."""
+    return RESULTS / "report.md"

@@ -1,0 +1,391 @@
+"""The typed schema of params.yaml: every scientific choice once, with its range, unit and meaning.
+
+Sections are named as the stages that read them. Unknown keys, wrong types and values out of range are errors that name the
+key; nothing defaults silently in params.yaml itself, because `finser preset` writes every key.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from finser.errors import FinserError, nearest
+
+CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
+Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
+Model = Literal["svm", "mlp", "fin_ensemble"]
+Protocol = Literal["speaker", "random"]
+Variant = Literal["original", "noise", "speed_pitch"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+AllVariants = ("original", "noise", "speed_pitch")
+
+
+class Section(BaseModel):
+    """A part of params.yaml: immutable, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Synthetic(Section):
+    """A small corpus spoken by a synthesizer, made on the spot in the real corpus's layout."""
+
+    source: Literal["synthetic"] = "synthetic"
+    speakers: int = Field(4, ge=1, le=24, description="voices, taken in the order of the corpus's plan")
+    clips_per_emotion: int = Field(8, ge=1, le=60, description="at most so many clips per speaker and emotion")
+
+
+class Local(Section):
+    """A folder that already holds the corpus, in its publisher's layout or a common repack."""
+
+    source: Literal["local"]
+    path: Path = Field(description="folder to copy from")
+    files: Count = Field(description="audio files there when `finser preset local` looked; fetch checks it")
+    bytes: Count = Field(description="their total size in bytes; fetch checks it")
+    allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
+
+
+class Download(Section):
+    """The publisher's own download, verified by checksum."""
+
+    source: Literal["download"]
+    address: str | None = Field(None, pattern=r"^(https?|file)://", description="other address than the publisher's (http, https or file)")
+    checksum: str | None = Field(None, pattern=r"^(md5|sha256):[0-9a-f]{32,64}$", description="of the archive at that other address")
+    allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "Download":
+        if (self.address is None) != (self.checksum is None):
+            raise ValueError("address and checksum go together: give both or neither")
+        return self
+
+
+Source = Annotated[Synthetic | Local | Download, Field(discriminator="source")]
+
+
+class Index(Section):
+    """What counts as a usable clip."""
+
+    silence_peak: float = Field(0.0, ge=0, lt=1, description="a clip whose peak (of full scale 1) is not above this is silent, and excluded")
+
+
+class Resample(Section):
+    """One sampling rate for all corpora."""
+
+    sr: Literal[22050] = Field(22050, description="Hz; frames, labels and FINs are defined at this rate")
+    quality: Literal["HQ", "VHQ", "MQ"] = Field("HQ", description="recipe of the SoX resampler (soxr)")
+
+
+class Noise(Section):
+    """White Gaussian noise, as in the published experiment."""
+
+    amplitude: float = Field(0.035, gt=0, le=1, description="noise sd = amplitude x U(0, 1) x peak of the clip")
+
+
+class SpeedPitch(Section):
+    """Slower and higher, by one pass of a phase vocoder and one resampling, as the published 0.8 and +0.7 semitones."""
+
+    rate: float = Field(0.8, ge=0.5, le=2, description="speed factor: 0.8 makes a clip 1.25 times as long")
+    semitones: float = Field(0.7, ge=-12, le=12, description="pitch shift")
+
+
+class Augment(Section):
+    """Variants made of every clip, beside the original."""
+
+    noise: Noise = Noise()
+    speed_pitch: SpeedPitch = SpeedPitch()
+
+
+class Label(Section):
+    """librosa's features of every frame: 2,048 samples, hop 512, at 22,050 Hz (docs/features.md)."""
+
+    definition: Literal["frame", "librosa_default"] = Field(
+        "frame", description="frame: determined by the frame alone (tuning 0, no clip-wide top_db); librosa_default: the five plain calls on the clip"
+    )
+
+
+class Split(Section):
+    """Who is in train, validation and test."""
+
+    folds: int = Field(5, ge=2, le=10, description="disjoint test parts per protocol; published folds where a corpus has them")
+    speaker_validation: Share = Field(0.2, description="speaker: share of a corpus's remaining speakers that validate (at least one where two remain)")
+    random_validation: Share = Field(0.15, description="random: share of the files that validate, within corpus x emotion")
+    random_test: Share = Field(0.15, description="random: share of the files that test, within corpus x emotion")
+
+
+class TrainFrontEnd(Section):
+    """The learnable two-stage transform that chroma, mel and MFCC share, taught the STFT of noise frames."""
+
+    init: Literal["random", "closed_form"] = Field("random", description="closed_form starts at the DFT itself: it has learned nothing, and says so")
+    adam_steps: int = Field(3000, ge=1, description="steps of 256 noise frames")
+    learning_rate: LearningRate = 0.01
+    lbfgs_rounds: int = Field(2, ge=0, description="rounds of LBFGS after Adam; stops early at target_db")
+    lbfgs_iterations: Count = Field(60, description="iterations per round")
+    target_db: float = Field(-90.0, lt=0, description="dB error on held-out noise frames that is good enough")
+
+
+class FinData(Section):
+    """The frames that FINs learn from; the corpora not named here are the unseen ones."""
+
+    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on")
+    fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
+    frames: Count = Field(150_000, description="training frames drawn, spread evenly over clips")
+    gain_db: float = Field(20.0, ge=0, le=60, description="every training frame is scaled by U(-gain_db, gain_db) dB")
+
+
+class Fin(Section):
+    """Training of one FIN."""
+
+    steps: Count = 3000
+    batch_size: Count = 256
+    learning_rate: LearningRate = 0.003
+
+
+class TrainFin(Section):
+    """Feature imitating networks: a raw frame in, librosa's feature out."""
+
+    data: FinData = FinData()
+    rms: Fin = Fin(steps=3000, learning_rate=0.01)
+    zcr: Fin = Fin(steps=4000, learning_rate=0.01)
+    chroma: Fin = Fin(steps=2000, learning_rate=0.003)
+    mel: Fin = Fin(steps=3000, learning_rate=0.003)
+    mfcc: Fin = Fin(steps=3000, learning_rate=0.02)
+
+
+class EvaluateFin(Section):
+    """R2 in the feature's own unit, on test speakers and on corpora never trained on."""
+
+    frames: Count = Field(20_000, description="frames per set, spread evenly over its clips")
+
+
+class Initialise(Section):
+    """What the classifiers begin from."""
+
+    seed: int = Field(0, ge=0, description="of the initial weights, the same for every fold")
+
+
+class ClassifierData(Section):
+    """The clips that classifiers learn from."""
+
+    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora pooled")
+
+
+class Svm(Section):
+    """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
+
+    variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="rows trained on; validation and test are always originals")
+    c: float = Field(10.0, gt=0, description="C of the SVM")
+
+
+class Mlp(Section):
+    """A dense network on statistics of 20 MFCC."""
+
+    variants: tuple[Variant, ...] = Field(AllVariants, min_length=1, description="rows trained on; validation and test are always originals")
+    hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
+    dropout: float = Field(0.3, ge=0, lt=1)
+    epochs: Count = 60
+    patience: Count = Field(15, description="epochs without a better validation UAR before training stops")
+    batch_size: Count = 64
+    learning_rate: LearningRate = 0.001
+    weight_decay: float = Field(0.01, ge=0)
+
+
+class FinEnsemble(Section):
+    """A temporal network on the outputs of the five FINs."""
+
+    variants: tuple[Variant, ...] = Field(AllVariants, min_length=1, description="rows trained on; validation and test are always originals")
+    arm: Literal["frozen", "tuned"] = Field("frozen", description="whether the FINs themselves learn, too")
+    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arm `tuned`")
+    channels: Count = Field(96, description="width of the convolutions over time")
+    dropout: float = Field(0.4, ge=0, lt=1)
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
+    epochs: Count = 24
+    patience: Count = Field(24, description="epochs without a better validation UAR before training stops")
+    batch_size: Count = 32
+    learning_rate: LearningRate = 0.002
+    weight_decay: float = Field(0.02, ge=0)
+
+
+class TrainClassifier(Section):
+    """Emotion classifiers."""
+
+    data: ClassifierData = ClassifierData()
+    svm: Svm = Svm()
+    mlp: Mlp = Mlp()
+    fin_ensemble: FinEnsemble = FinEnsemble()
+
+
+class EvaluateClassifier(Section):
+    """WA, UAR and macro-F1 with intervals."""
+
+    bootstrap: int = Field(1000, ge=100, description="resamplings of the test speakers")
+    confidence: Share = Field(0.95, description="of the percentile intervals")
+
+
+class Report(Section):
+    """The page."""
+
+    title: str = "Speech emotion recognition, reproducibly"
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    preset: str = Field("demo", description="what `finser preset` wrote this file")
+    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora that are fetched and prepared")
+    models: tuple[Model, ...] = Field(("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor")
+    protocols: tuple[Protocol, ...] = Field(("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random is leaky, as in much of the literature")
+    folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
+    seed: int = Field(0, ge=0, description="of every draw")
+    fetch: dict[CorpusName, Source] = Field(description="where each corpus comes from")
+    index: Index = Index()
+    resample: Resample = Resample()
+    augment: Augment = Augment()
+    label: Label = Label()
+    split: Split = Split()
+    train_front_end: TrainFrontEnd = TrainFrontEnd()
+    train_fin: TrainFin = TrainFin()
+    evaluate_fin: EvaluateFin = EvaluateFin()
+    initialise: Initialise = Initialise()
+    train_classifier: TrainClassifier = TrainClassifier()
+    evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Params":
+        for where, named in (
+            ("fetch", self.fetch),
+            ("train_fin.data.corpora", self.train_fin.data.corpora),
+            ("train_classifier.data.corpora", self.train_classifier.data.corpora),
+        ):
+            for corpus in named:
+                if corpus not in self.corpora:
+                    raise ValueError(f"{where} names '{corpus}', which is not in corpora")
+        for corpus in self.corpora:
+            if corpus not in self.fetch:
+                raise ValueError(f"corpora names '{corpus}', which has no source under fetch")
+        for fold in (*self.folds, self.train_fin.data.fold):
+            if fold > self.split.folds:
+                raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
+        for name in ("corpora", "models", "protocols", "folds"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @property
+    def unseen_corpora(self) -> tuple[CorpusName, ...]:
+        """Corpora that no FIN is trained on."""
+        return tuple(corpus for corpus in self.corpora if corpus not in self.train_fin.data.corpora)
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate params.yaml.
+
+    Raises
+    ------
+    FinserError
+        The file is missing, is no YAML, or breaks the schema: one line names the first offending key, what was expected and
+        what was found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do="run in the project's root, or write one: finser preset demo") from None
+    try:
+        values = yaml.load(text, Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise FinserError(f"not YAML ({error})", where=path) from None
+    return validate(values, path)
+
+
+def validate(values: Any, where: object = "params.yaml") -> Params:
+    """Turn plain values into :class:`Params`; errors as in :func:`load`."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error.errors()[0], values, where) from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not the last one winning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.YAMLError(f"key '{key}' stands twice, line {key_node.start_mark.line + 1}")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _explain(problem: dict, values: Any, where: object) -> FinserError:
+    """The first of pydantic's complaints as one line."""
+    tags = {"synthetic", "local", "download"}  # pydantic names the chosen kind of source as if it were a key
+    path = [part for part in problem["loc"] if part not in tags and part != "[key]"]
+    key = ".".join(map(str, path)) or "top level"
+    if problem["type"] == "extra_forbidden":
+        return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
+    if problem["type"] == "missing":
+        return FinserError(f"key '{key}' is missing", where=where, do="`finser preset demo` writes every key")
+    found = problem["input"] if not isinstance(problem["input"], dict) else None
+    return FinserError(f"{key}: {problem['msg']}", where=where, found=None if found is None else repr(found))
+
+
+def _keys_beside(path: list, values: Any) -> list[str]:
+    """The keys that the schema knows where the last part of `path` stands."""
+    model: Any = Params
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
+        if part == "fetch":
+            return _source_keys(path, values)
+        model = annotation if annotation is not None else model
+    return list(getattr(model, "model_fields", {}))
+
+
+def _source_keys(path: list, values: Any) -> list[str]:
+    if len(path) == 2:
+        return list(CorpusName.__args__)
+    kind = values["fetch"][path[1]].get("source", "synthetic")
+    return list({"synthetic": Synthetic, "local": Local, "download": Download}[kind].model_fields)
+
+
+def json_schema() -> dict:
+    """JSON schema of params.yaml, for editors."""
+    return Params.model_json_schema()
+
+
+def dump(params: Params) -> str:
+    """params.yaml as text: every key, with its meaning as a comment."""
+    head = (
+        "# yaml-language-server: $schema=docs/params.schema.json\n"
+        "# Every scientific choice, once. One section per stage; written by `finser preset`, edited by you; docs/params.md explains each key.\n"
+    )
+    return head + "\n".join(_dump_section(params, 0)) + "\n"
+
+
+def _dump_section(section: Section, depth: int) -> list[str]:
+    pad, lines = "  " * depth, []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if value is None:
+            continue
+        comment = f"  # {field.description}" if field.description else ""
+        if isinstance(value, Section):
+            doc = (type(value).__doc__ or "").strip().splitlines()[0]
+            lines += ([""] if depth == 0 else []) + [f"{pad}{name}:  # {doc}", *_dump_section(value, depth + 1)]
+        elif isinstance(value, dict):
+            lines += ["", f"{pad}{name}:{comment}"]
+            for key, item in value.items():
+                lines += [f"{pad}  {key}:", *_dump_section(item, depth + 2)]
+        else:
+            lines.append(f"{pad}{name}: {_scalar(value)}{comment}")
+    return lines
+
+
+def _scalar(value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()

@@ -1,0 +1,208 @@
+"""Parquet shards: int16 PCM in an uncompressed binary column, read by memory map; labels row-aligned beside them.
+
+Audio rows carry raw little-endian int16 PCM, mono, 22,050 Hz. Label rows carry, per feature, a float32 array of shape
+(n_frames, dim). Shard and label files of one corpus have the same names (part-00000.parquet, ...) and the same rows.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser.errors import FinserError
+from finser.files import whole_folder
+
+SR = 22_050  # Hz
+ROWS_PER_GROUP = 100
+GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
+DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
+
+_WORD = pa.dictionary(pa.int16(), pa.string())
+AUDIO_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("corpus", _WORD),
+        ("speaker", _WORD),
+        ("emotion", _WORD),
+        ("variant", _WORD),
+        ("seed", pa.int64()),
+        ("draw", pa.string()),  # JSON: the drawn parameters, from which the row can be made again
+        ("n_samples", pa.int32()),
+        ("audio", pa.binary()),
+    ]
+)
+LABEL_SCHEMA = pa.schema(
+    [("clip_id", pa.string()), ("variant", _WORD), ("n_frames", pa.int32()), *((feature, pa.binary()) for feature in DIMENSIONS)]
+)
+
+
+@dataclass(frozen=True)
+class AudioRow:
+    """One variant of one clip.
+
+    Attributes
+    ----------
+    audio : np.ndarray
+        int16, shape (n_samples,), mono, 22,050 Hz.
+    draw : dict
+        The drawn parameters, JSON-able.
+    """
+
+    clip_id: str
+    corpus: str
+    speaker: str
+    emotion: str
+    variant: str
+    seed: int
+    draw: dict
+    audio: np.ndarray
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """librosa's features of one variant of one clip; each array is float32 of shape (n_frames, dim)."""
+
+    clip_id: str
+    variant: str
+    features: dict[str, np.ndarray]
+
+
+def write_audio(folder: Path, rows: Iterable[AudioRow]) -> int:
+    """Write a corpus's audio rows as `folder`/part-NNNNN.parquet, whole or not at all; returns the number of rows."""
+    return _write(folder, map(_audio_record, rows), AUDIO_SCHEMA, "audio")
+
+
+def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
+    """Write a corpus's label rows, in the order of its shards; returns the number of rows."""
+    return _write(folder, map(_label_record, rows), LABEL_SCHEMA, "labels")
+
+
+def read_audio(folder: Path) -> Iterator[AudioRow]:
+    """Yield the rows of a corpus in order, one row group in memory at a time."""
+    for record in _records(folder, AUDIO_SCHEMA):
+        audio = np.frombuffer(record.pop("audio"), "<i2")
+        if len(audio) != record.pop("n_samples"):
+            raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do="delete the folder and run again")
+        yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=audio)
+
+
+def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[LabelRow]:
+    """Yield the label rows of a corpus in order, with the `features` asked for only."""
+    features = tuple(features)
+    for record in _records(folder, LABEL_SCHEMA, ("clip_id", "variant", "n_frames", *features)):
+        arrays = {name: np.frombuffer(record[name], "<f4").reshape(-1, DIMENSIONS[name]) for name in features}
+        for name, array in arrays.items():
+            if len(array) != record["n_frames"]:
+                raise FinserError(f"{name} has {len(array)} frames", where=f"{folder} {record['clip_id']}", expected=record["n_frames"])
+        yield LabelRow(record["clip_id"], record["variant"], arrays)
+
+
+def read_aligned(shards: Path, labels: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[tuple[AudioRow, LabelRow]]:
+    """Yield every audio row with its label row.
+
+    Raises
+    ------
+    FinserError
+        A row of the labels belongs to another clip or variant, has another number of frames, or the two differ in length.
+    """
+    end = object()
+    audio_rows, label_rows = read_audio(shards), read_labels(labels, features)
+    while True:
+        audio, label = next(audio_rows, end), next(label_rows, end)
+        if audio is end and label is end:
+            return
+        if audio is end or label is end:
+            raise FinserError("shards and labels differ in length", where=labels, do="run the label stage again")
+        _check_pair(audio, label, labels)
+        yield audio, label
+
+
+def n_frames(n_samples: int) -> int:
+    """Frames of a clip: t = 0 .. n_samples // 512 (frame t is centred on sample 512 t of the zero-padded clip)."""
+    return n_samples // 512 + 1
+
+
+def _check_pair(audio: AudioRow, label: LabelRow, where: Path) -> None:
+    if (audio.clip_id, audio.variant) != (label.clip_id, label.variant):
+        raise FinserError(
+            "labels belong to another row",
+            where=where,
+            expected=f"{audio.clip_id} ({audio.variant})",
+            found=f"{label.clip_id} ({label.variant})",
+            do="run the label stage again",
+        )
+    for name, array in label.features.items():
+        if len(array) != n_frames(len(audio.audio)):
+            raise FinserError(f"{name} is misaligned", where=f"{where} {audio.clip_id}", expected=n_frames(len(audio.audio)), found=len(array))
+
+
+def _audio_record(row: AudioRow) -> dict:
+    if row.audio.dtype != np.int16 or row.audio.ndim != 1:
+        raise TypeError(f"{row.clip_id}: audio must be int16 of one dimension, not {row.audio.dtype} of {row.audio.ndim}")
+    draw = json.dumps(row.draw, sort_keys=True)
+    return {**vars(row), "draw": draw, "n_samples": len(row.audio), "audio": row.audio.astype("<i2").tobytes()}
+
+
+def _label_record(row: LabelRow) -> dict:
+    frames = {name: len(array) for name, array in row.features.items()}
+    if set(frames) != set(DIMENSIONS) or len(set(frames.values())) != 1:
+        raise TypeError(f"{row.clip_id}: labels need all of {tuple(DIMENSIONS)} with one number of frames, not {frames}")
+    arrays = {name: array.astype("<f4").tobytes() for name, array in row.features.items()}
+    return {"clip_id": row.clip_id, "variant": row.variant, "n_frames": frames["rms"], **arrays}
+
+
+def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: str) -> int:
+    schema = schema.with_metadata({"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4", "finser": version("finser")})
+    binary = {field.name for field in schema if field.type == pa.binary()}
+    compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
+    dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    total, part, writer = 0, 0, None
+    with whole_folder(folder) as partial:
+        for group in _in_groups(records):
+            if writer is None:
+                path = partial / f"part-{part:05d}.parquet"
+                writer = pq.ParquetWriter(path, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
+                groups = 0
+            writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
+            total, groups = total + len(group), groups + 1
+            if groups == GROUPS_PER_PART:
+                writer.close()
+                writer, part = None, part + 1
+        if writer is not None:
+            writer.close()
+        if not total:
+            raise FinserError("nothing to write: no usable clip", where=folder, do="look at the index: finser index CORPUS")
+    return total
+
+
+def _in_groups(records: Iterable[dict]) -> Iterator[list[dict]]:
+    group: list[dict] = []
+    for record in records:
+        group.append(record)
+        if len(group) == ROWS_PER_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _records(folder: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise FinserError("no shards", where=folder, do="run the stage that makes them: dvc repro")
+    names = list(columns or schema.names)
+    for part in parts:
+        try:
+            file = pq.ParquetFile(part, memory_map=True)
+            missing = set(names) - set(file.schema_arrow.names)
+            if missing:
+                raise FinserError(f"columns {sorted(missing)} are missing", where=part, do="delete the folder and run again")
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group, columns=names).to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise FinserError(f"not a readable shard ({error})", where=part, do="delete the folder and run again") from None

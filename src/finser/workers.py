@@ -1,0 +1,52 @@
+"""Worker processes inside one job: exactly the cores that the rule gave, results in the order of the items."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+from finser.errors import FinserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Cores of this job: environment variable FINSER_CORES (the Snakemake rules set it to their threads), else 1."""
+    given = os.environ.get("FINSER_CORES", "1")
+    if not given.isdigit() or int(given) < 1:
+        raise FinserError("not a number of cores", where="environment variable FINSER_CORES", expected="1 or more", found=given)
+    return int(given)
+
+
+def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, processes: int | None = None) -> Iterator[Result]:
+    """Like ``map``, in worker processes; at most two items per worker are in flight, so that memory stays bounded.
+
+    Parameters
+    ----------
+    function : callable
+        A module-level function (it is pickled by name).
+    items : iterable
+        Consumed lazily.
+    processes : int, optional
+        Default: :func:`cores`. With 1, everything runs in this process.
+    """
+    processes = processes or cores()
+    if processes == 1:
+        yield from map(function, items)
+        return
+    # spawn: a forked child would inherit the threads' locks of torch and Arrow
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting: deque = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= 2 * processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
