@@ -1,7 +1,7 @@
 """One kind of error for everything that a user can mend: it prints as one clear line."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class FinserError(Exception):
@@ -19,7 +19,7 @@ class FinserError(Exception):
         What the user can do about it.
     """
 
-    def __init__(self, what: str, *, where: object = None, expected: object = None, found: object = None, do: str = ""):
+    def __init__(self, what: str, *, where: object = None, expected: object = None, found: object = None, do: str = "") -> None:
         parts = [what if where is None else f"{where}: {what}"]
         if expected is not None:
             parts.append(f"expected {expected}")

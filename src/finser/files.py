@@ -37,7 +37,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
     try:
         yield partial
-        with open(partial, "rb") as file:
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(target)
     finally:
@@ -68,7 +68,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 def checksum(path: Path, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file; `algorithm` is any name that hashlib knows (``md5``, ``sha256``)."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 

@@ -68,7 +68,9 @@ Source = Annotated[Synthetic | Local | Download, Field(discriminator="source")]
 class Index(Section):
     """What counts as a usable clip."""
 
-    silence_peak: float = Field(0.0, ge=0, lt=1, description="a clip whose peak (of full scale 1) is not above this is silent, and excluded")
+    silence_peak: float = Field(
+        0.0, ge=0, lt=1, description="a clip whose peak (of full scale 1) is not above this is silent, and excluded"
+    )
 
 
 class Resample(Section):
@@ -102,15 +104,16 @@ class Label(Section):
     """librosa's features of every frame: 2,048 samples, hop 512, at 22,050 Hz (docs/features.md)."""
 
     definition: Literal["frame", "librosa_default"] = Field(
-        "frame", description="frame: determined by the frame alone (tuning 0, no clip-wide top_db); librosa_default: the five plain calls on the clip"
+        "frame",
+        description="frame: what the frame alone determines (tuning 0, no clip-wide top_db); librosa_default: the five plain calls",
     )
 
 
 class Split(Section):
     """Who is in train, validation and test."""
 
-    folds: int = Field(5, ge=2, le=10, description="disjoint test parts per protocol; published folds where a corpus has them")
-    speaker_validation: Share = Field(0.2, description="speaker: share of a corpus's remaining speakers that validate (at least one where two remain)")
+    folds: int = Field(5, ge=2, le=10, description="test parts per protocol; published folds where a corpus has them")
+    speaker_validation: Share = Field(0.2, description="speaker: share of a corpus's other speakers that validate (at least one of two)")
     random_validation: Share = Field(0.15, description="random: share of the files that validate, within corpus x emotion")
     random_test: Share = Field(0.15, description="random: share of the files that test, within corpus x emotion")
 
@@ -118,7 +121,9 @@ class Split(Section):
 class TrainFrontEnd(Section):
     """The learnable two-stage transform that chroma, mel and MFCC share, taught the STFT of noise frames."""
 
-    init: Literal["random", "closed_form"] = Field("random", description="closed_form starts at the DFT itself: it has learned nothing, and says so")
+    init: Literal["random", "closed_form"] = Field(
+        "random", description="closed_form starts at the DFT: it has learned nothing, and says so"
+    )
     adam_steps: int = Field(3000, ge=1, description="steps of 256 noise frames")
     learning_rate: LearningRate = 0.01
     lbfgs_rounds: int = Field(2, ge=0, description="rounds of LBFGS after Adam; stops early at target_db")
@@ -129,7 +134,9 @@ class TrainFrontEnd(Section):
 class FinData(Section):
     """The frames that FINs learn from; the corpora not named here are the unseen ones."""
 
-    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on")
+    corpora: tuple[CorpusName, ...] = Field(
+        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on"
+    )
     fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
     frames: Count = Field(150_000, description="training frames drawn, spread evenly over clips")
     gain_db: float = Field(20.0, ge=0, le=60, description="every training frame is scaled by U(-gain_db, gain_db) dB")
@@ -175,14 +182,18 @@ class ClassifierData(Section):
 class Svm(Section):
     """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
 
-    variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="rows trained on; validation and test are always originals")
+    variants: tuple[Variant, ...] = Field(
+        ("original",), min_length=1, description="rows trained on; validation and test are always originals"
+    )
     c: float = Field(10.0, gt=0, description="C of the SVM")
 
 
 class Mlp(Section):
     """A dense network on statistics of 20 MFCC."""
 
-    variants: tuple[Variant, ...] = Field(AllVariants, min_length=1, description="rows trained on; validation and test are always originals")
+    variants: tuple[Variant, ...] = Field(
+        AllVariants, min_length=1, description="rows trained on; validation and test are always originals"
+    )
     hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1)
     epochs: Count = 60
@@ -195,7 +206,9 @@ class Mlp(Section):
 class FinEnsemble(Section):
     """A temporal network on the outputs of the five FINs."""
 
-    variants: tuple[Variant, ...] = Field(AllVariants, min_length=1, description="rows trained on; validation and test are always originals")
+    variants: tuple[Variant, ...] = Field(
+        AllVariants, min_length=1, description="rows trained on; validation and test are always originals"
+    )
     arm: Literal["frozen", "tuned"] = Field("frozen", description="whether the FINs themselves learn, too")
     fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arm `tuned`")
     channels: Count = Field(96, description="width of the convolutions over time")
@@ -234,9 +247,13 @@ class Params(Section):
     """All of params.yaml."""
 
     preset: str = Field("demo", description="what `finser preset` wrote this file")
-    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora that are fetched and prepared")
+    corpora: tuple[CorpusName, ...] = Field(
+        ("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora that are fetched and prepared"
+    )
     models: tuple[Model, ...] = Field(("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor")
-    protocols: tuple[Protocol, ...] = Field(("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random is leaky, as in much of the literature")
+    protocols: tuple[Protocol, ...] = Field(
+        ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
+    )
     folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
     seed: int = Field(0, ge=0, description="of every draw")
     fetch: dict[CorpusName, Source] = Field(description="where each corpus comes from")
@@ -269,6 +286,8 @@ class Params(Section):
         for fold in (*self.folds, self.train_fin.data.fold):
             if fold > self.split.folds:
                 raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
+        if "speaker" not in self.protocols:
+            raise ValueError("protocols must name 'speaker': the FINs learn from its training speakers")
         for name in ("corpora", "models", "protocols", "folds"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
@@ -362,7 +381,7 @@ def dump(params: Params) -> str:
     """params.yaml as text: every key, with its meaning as a comment."""
     head = (
         "# yaml-language-server: $schema=docs/params.schema.json\n"
-        "# Every scientific choice, once. One section per stage; written by `finser preset`, edited by you; docs/params.md explains each key.\n"
+        "# Every scientific choice, once; one section per stage. Written by `finser preset`, edited by you, explained in docs/params.md.\n"
     )
     return head + "\n".join(_dump_section(params, 0)) + "\n"
 

@@ -138,7 +138,9 @@ def _check_pair(audio: AudioRow, label: LabelRow, where: Path) -> None:
         )
     for name, array in label.features.items():
         if len(array) != n_frames(len(audio.audio)):
-            raise FinserError(f"{name} is misaligned", where=f"{where} {audio.clip_id}", expected=n_frames(len(audio.audio)), found=len(array))
+            raise FinserError(
+                f"{name} is misaligned", where=f"{where} {audio.clip_id}", expected=n_frames(len(audio.audio)), found=len(array)
+            )
 
 
 def _audio_record(row: AudioRow) -> dict:
@@ -157,7 +159,9 @@ def _label_record(row: LabelRow) -> dict:
 
 
 def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: str) -> int:
-    schema = schema.with_metadata({"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4", "finser": version("finser")})
+    schema = schema.with_metadata(
+        {"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4", "finser": version("finser")}
+    )
     binary = {field.name for field in schema if field.type == pa.binary()}
     compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
     dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]

@@ -1,0 +1,89 @@
+"""Any recording -> 22,050 Hz mono int16, by soxr, without clipping that was not there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from finser import layout
+from finser.corpora.index import read_clips
+from finser.errors import FinserError
+from finser.params import Params
+from finser.seeds import seed_for
+from finser.shards import AudioRow, write_audio
+from finser.workers import map_in_order
+
+FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float
+
+
+def decode(path: Path) -> tuple[np.ndarray, int]:
+    """Read a recording and mix its channels.
+
+    Returns
+    -------
+    y : np.ndarray
+        float64, shape (n,), the mean of the channels, in -1..1.
+    sr : int
+        Hz.
+
+    Raises
+    ------
+    FinserError
+        libsndfile cannot read the file, or it holds no sample.
+    """
+    try:
+        samples, sr = soundfile.read(path, dtype="float64", always_2d=True)  # (n, channels)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file, then run fetch and index again") from None
+    if not len(samples):
+        raise FinserError("holds no sample", where=path)
+    return samples.mean(axis=1), sr
+
+
+def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Round to int16; what exceeds full scale is first scaled down as a whole, never clipped.
+
+    Resampling a recording that touches full scale overshoots it by up to a few dB (the sinc's ringing), so clipping would
+    add distortion that the recording did not have.
+
+    Returns
+    -------
+    pcm : np.ndarray
+        int16, the shape of `y`.
+    gain : float
+        The factor applied, 1.0 in all other cases.
+    """
+    peak = float(np.max(np.abs(y), initial=0.0))
+    gain = FULL_SCALE / peak if peak > FULL_SCALE else 1.0
+    return np.rint(y * (gain * 32_768)).astype(np.int16), gain
+
+
+def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:
+    """Decode, mix and resample one recording; returns int16 samples (n,) at `sr` Hz and the gain applied."""
+    y, original = decode(path)
+    if original != sr:
+        y = soxr.resample(y, original, sr, quality=quality)
+    if not len(y):
+        raise FinserError("too short to resample", where=path, found=f"{original} Hz")
+    return to_int16(y)
+
+
+def resample(params: Params, corpus: str) -> None:
+    """Step: every kept clip of `corpus`, ordered by clip_id, into data/audio/CORPUS/."""
+    clips = [clip for clip in read_clips(corpus).to_pylist() if clip["status"] == "ok"]
+    clips.sort(key=lambda clip: clip["clip_id"])
+    jobs = ((params.seed, params.resample, layout.raw(corpus), clip) for clip in clips)
+    write_audio(layout.audio(corpus), _rows(jobs))
+
+
+def _rows(jobs: Iterator[tuple]) -> Iterator[AudioRow]:
+    return map_in_order(_row, jobs)
+
+
+def _row(job: tuple) -> AudioRow:
+    seed, settings, folder, clip = job
+    pcm, gain = resample_clip(folder / clip["path"], settings.sr, settings.quality)
+    names = {key: clip[key] for key in ("clip_id", "corpus", "speaker", "emotion")}
+    return AudioRow(**names, variant="original", seed=seed_for(seed, clip["clip_id"], "original"), draw={"gain": gain}, audio=pcm)

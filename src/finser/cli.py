@@ -1,0 +1,217 @@
+"""`finser STAGE ITEM` for the stages of dvc.yaml, and a few commands for people.
+
+Every command ends with status 0, or not 0 and one line on standard error that begins with ``error:``.
+"""
+
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from finser import layout
+from finser import params as parameters
+from finser.errors import FinserError, nearest
+from finser.files import write_text
+from finser.params import Params
+from finser.workers import cores
+
+STAGES = "Stages (dvc.yaml calls them)"
+PEOPLE = "For people"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
+Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
+Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
+Model = Annotated[str, typer.Argument(help="a classifier: svm, mlp or fin_ensemble")]
+Protocol = Annotated[str, typer.Argument(help="speaker or random")]
+Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
+
+
+def _run(stage: str, module: str, **item: object) -> None:
+    """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
+    params = parameters.load()
+    _check_item(params, item)
+    started, clock, status = datetime.now(UTC), time.monotonic(), "failed"
+    try:
+        getattr(import_module(module), stage)(params, *item.values())
+        status = "ok"
+    finally:
+        entry = {"stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
+        _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
+
+
+def _check_item(params: Params, item: dict[str, object]) -> None:
+    known = {
+        "corpus": params.corpora,
+        "feature": get_args(parameters.Feature),
+        "model": get_args(parameters.Model),
+        "protocol": get_args(parameters.Protocol),
+        "fold": range(1, params.split.folds + 1),
+    }
+    for axis, value in item.items():
+        if value not in known[axis]:
+            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", do=nearest(str(value), map(str, known[axis])))
+
+
+def _log(entry: dict) -> None:
+    layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
+    with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
+        log.write(json.dumps(entry) + "\n")
+
+
+@app.command("fetch", rich_help_panel=STAGES)
+def fetch(corpus: Corpus) -> None:
+    """Bring a corpus to data/raw/, from where params.yaml says: synthetic, local or download."""
+    _run("fetch", "finser.corpora.fetch", corpus=corpus)
+
+
+@app.command("index", rich_help_panel=STAGES)
+def index(corpus: Corpus) -> None:
+    """List every audio file of a corpus, good or not, and why not."""
+    _run("index", "finser.corpora.index", corpus=corpus)
+
+
+@app.command("resample", rich_help_panel=STAGES)
+def resample(corpus: Corpus) -> None:
+    """Resample the kept clips of a corpus to 22,050 Hz mono int16."""
+    _run("resample", "finser.audio", corpus=corpus)
+
+
+@app.command("augment", rich_help_panel=STAGES)
+def augment(corpus: Corpus) -> None:
+    """Make three rows of every clip: original, noise, speed_pitch."""
+    _run("augment", "finser.augment", corpus=corpus)
+
+
+@app.command("label", rich_help_panel=STAGES)
+def label(corpus: Corpus) -> None:
+    """Compute librosa's five features for every frame."""
+    _run("label", "finser.labels", corpus=corpus)
+
+
+@app.command("split", rich_help_panel=STAGES)
+def split(protocol: Protocol) -> None:
+    """Deal the clips of all corpora into train, validation and test, for every fold."""
+    _run("split", "finser.splits", protocol=protocol)
+
+
+@app.command("train_front_end", rich_help_panel=STAGES)
+def train_front_end() -> None:
+    """Teach the front end that chroma, mel and MFCC share."""
+    _run("train_front_end", "finser.fins.front_end")
+
+
+@app.command("train_fin", rich_help_panel=STAGES)
+def train_fin(feature: Feature) -> None:
+    """Train a feature imitating network."""
+    _run("train_fin", "finser.fins.training", feature=feature)
+
+
+@app.command("evaluate_fin", rich_help_panel=STAGES)
+def evaluate_fin(feature: Feature) -> None:
+    """R2 of a FIN, on test speakers and on corpora never trained on."""
+    _run("evaluate_fin", "finser.fins.evaluation", feature=feature)
+
+
+@app.command("initialise", rich_help_panel=STAGES)
+def initialise(model: Model) -> None:
+    """Make what a classifier's training begins from: random weights, or the FINs."""
+    _run("initialise", "finser.classifiers.initial", model=model)
+
+
+@app.command("train_classifier", rich_help_panel=STAGES)
+def train_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
+    """Train an emotion classifier on one fold."""
+    _run("train_classifier", "finser.classifiers.training", model=model, protocol=protocol, fold=fold)
+
+
+@app.command("evaluate_classifier", rich_help_panel=STAGES)
+def evaluate_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
+    """WA, UAR and macro-F1 of a classifier on the test part of its fold."""
+    _run("evaluate_classifier", "finser.classifiers.evaluation", model=model, protocol=protocol, fold=fold)
+
+
+@app.command("report", rich_help_panel=STAGES)
+def report() -> None:
+    """Write results/report.md, results/report.html and their figures."""
+    _run("report", "finser.report.page")
+
+
+@app.command("preset", rich_help_panel=PEOPLE)
+def preset(
+    name: Annotated[str, typer.Argument(help="demo, tiny, open, paper or local")],
+    path: Annotated[
+        Path | None, typer.Argument(help="local: folder that holds RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, whichever exist")
+    ] = None,
+    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="local: accept corpora with fewer clips than published")] = False,
+) -> None:
+    """Rewrite params.yaml (the old one is kept as params.yaml.bak)."""
+    from finser.presets import make
+
+    text = parameters.dump(make(name, path, allow_partial))
+    target = Path("params.yaml")
+    if not Path("dvc.yaml").exists():
+        raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
+    if target.exists():
+        write_text(Path("params.yaml.bak"), target.read_text(encoding="utf-8"))
+    write_text(target, text)
+    print(f"params.yaml is now the preset {name}; run it: snakemake --cores all results/report.md")
+
+
+@app.command("check", rich_help_panel=PEOPLE)
+def check() -> None:
+    """Validate params.yaml and say so."""
+    params = parameters.load()
+    print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
+
+
+@app.command("schema", rich_help_panel=PEOPLE)
+def schema() -> None:
+    """Rewrite docs/params.schema.json and docs/params.md from the schema."""
+    from finser.schema_docs import write
+
+    write(Path("docs"))
+
+
+@app.command("readme", rich_help_panel=PEOPLE)
+def readme() -> None:
+    """Put the results of results/report.md into README.md."""
+    from finser.report.readme import update
+
+    update(Path("README.md"), layout.report())
+
+
+def main() -> None:
+    """Entry point: run a command; whatever a user can cause ends in one line and a status that is not 0."""
+    sys.exit(_status(lambda: app(standalone_mode=False)))
+
+
+def _status(command: Callable[[], object]) -> int:
+    try:
+        result = command()
+        return result if isinstance(result, int) else 0
+    except FinserError as error:
+        return _fail(str(error))
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own: a wrong argument or option
+            return _fail(f"{error.format_message()} See: finser --help", 2)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            return _fail(f"{error.filename or Path.cwd()}: {os.strerror(error.errno).lower()}; nothing half-written was kept")
+        traceback.print_exc()
+        return _fail(f"{type(error).__name__}: {' '.join(str(error).split())}; this is a defect of finser, please report it", 70)
+
+
+def _fail(message: str, status: int = 1) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,116 @@
+"""Unpacking zip and tar archives that one does not trust."""
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from finser.errors import FinserError
+
+# Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
+RATIO = 20
+FLOOR = 100 * 2**20  # bytes
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, OSError, ValueError)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A file in an archive: its name there, its size in bytes, and how to open it."""
+
+    name: str
+    size: int
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
+    """Unpack the files of a zip or tar (.gz, .bz2, .xz) archive into `folder`.
+
+    Refused before a byte of it is written: a member that would leave the folder, a link, a device, an encrypted member, a
+    member that stands twice.
+
+    Parameters
+    ----------
+    archive : Path
+        Recognised by its content, not its name.
+    folder : Path
+        Need not exist.
+    limit : int, optional
+        Bytes that it may unpack to; default the larger of 20 times the archive and 100 MiB.
+
+    Raises
+    ------
+    FinserError
+        No archive, damaged, unsafe, or larger than `limit`.
+    """
+    limit = max(RATIO * archive.stat().st_size, FLOOR) if limit is None else limit
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                _extract(_zip_members(opened, archive), folder, limit, archive)
+        elif tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as opened:
+                _extract(_tar_members(opened, archive), folder, limit, archive)
+        else:
+            raise FinserError("neither a zip nor a tar archive", where=archive)
+    except _BROKEN as error:
+        raise FinserError(f"damaged archive ({error})", where=archive, do="download it again") from None
+
+
+def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path) -> None:
+    for member in _checked(members, limit, archive):
+        target = folder / member.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # "x": never through or over anything that is already there
+        with member.open() as source, open(target, "xb") as written:
+            shutil.copyfileobj(source, written)
+
+
+def _checked(members: Iterator[_Member], limit: int, archive: Path) -> list[_Member]:
+    """All members, if every one is safe and all together are within the limit."""
+    checked, names, total = [], set(), 0
+    for member in members:
+        total += member.size
+        if total > limit:
+            raise FinserError("unpacks to far more than it should", where=archive, expected=f"at most {limit} bytes")
+        if os.path.normcase(member.name) in names:
+            raise FinserError(f"holds '{member.name}' twice", where=archive)
+        names.add(os.path.normcase(member.name))
+        checked.append(member)
+    return checked
+
+
+def _zip_members(opened: zipfile.ZipFile, archive: Path) -> Iterator[_Member]:
+    for item in opened.infolist():
+        kind = stat.S_IFMT(item.external_attr >> 16)
+        _refuse_unless(kind in (0, stat.S_IFREG, stat.S_IFDIR), "a link or device", item.filename, archive)
+        _refuse_unless(not item.flag_bits & 1, "encrypted", item.filename, archive)
+        _refuse_unless(_stays_inside(item.filename), "a path that leaves the folder", item.filename, archive)
+        if not item.is_dir():
+            yield _Member(item.filename, item.file_size, lambda item=item: opened.open(item))
+
+
+def _tar_members(opened: tarfile.TarFile, archive: Path) -> Iterator[_Member]:
+    for item in opened:
+        _refuse_unless((item.isreg() and not item.issparse()) or item.isdir(), "a link or device", item.name, archive)
+        _refuse_unless(_stays_inside(item.name), "a path that leaves the folder", item.name, archive)
+        if item.isreg():
+            yield _Member(item.name, item.size, lambda item=item: opened.extractfile(item))
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a member's name is a plain path below the folder, on every system: no root, drive, backslash or ``..``."""
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
+
+
+def _refuse_unless(good: bool, what: str, name: str, archive: Path) -> None:
+    if not good:
+        raise FinserError(f"unsafe archive: '{name}' is {what}", where=archive)

@@ -1,0 +1,63 @@
+"""CREMA-D: 91 actors, 12 sentences, 6 emotions (Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244).
+
+``AudioWAV/1001_DFA_ANG_XX.wav`` is actor-sentence-emotion-level. Older copies write ``_X`` for ``_XX`` in one name
+(1040_ITH_SAD_X.wav); the clip_id is the same. crema_d_speakers.json holds the sex of every actor, from the publisher's
+VideoDemographics.csv, and the published split; crema_d_sha256.csv holds size and checksum of every file.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+
+from finser.corpora.utterance import Corpus, Utterance, look_up, split_name
+
+LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
+SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+SPEAKERS = json.loads(Path(__file__).with_name("crema_d_speakers.json").read_text(encoding="utf-8"))
+SEX = dict(sorted((actor, sex) for sex in ("male", "female") for actor in SPEAKERS[sex]))
+
+
+def parse(path: PurePosixPath) -> Utterance:
+    """Read the four codes of a file name; see the module for their order."""
+    actor, sentence, label, level = split_name(r"(\d+)_([A-Z]+)_([A-Z]+)_([A-Z]+)", path, "1001_DFA_ANG_XX.wav")
+    intensity = look_up(level, LEVELS, "level", path)
+    return Utterance(
+        clip_id=f"crema_d/AudioWAV/{actor}_{sentence}_{label}_{'XX' if level == 'X' else level}",
+        corpus="crema_d",
+        speaker=f"crema_d/{actor}",
+        sex=look_up(actor, SEX, "actor", path),
+        language="en",
+        emotion=look_up(label, LABELS, "emotion code", path),
+        publisher_label=label,
+        intensity=intensity,
+        sentence=look_up(sentence, SENTENCES, "sentence", path),
+    )
+
+
+CORPUS = Corpus(
+    name="crema_d",
+    title="CREMA-D",
+    folder="CREMA-D",
+    licence="ODbL 1.0 (contents DbCL 1.0)",
+    home="https://github.com/CheyneyComputerScience/CREMA-D",
+    clips=7_442,
+    speakers=tuple(f"crema_d/{actor}" for actor in SEX),
+    emotions=("neutral", "happy", "sad", "angry", "fear", "disgust"),
+    parse=parse,
+    # audEERING's split (data set crema-d 1.1.0), balanced by sex, race and ethnicity
+    folds=(tuple(f"crema_d/{actor}" for actor in SPEAKERS["test"]),),
+    validation={1: tuple(f"crema_d/{actor}" for actor in SPEAKERS["dev"])},
+)

@@ -1,0 +1,36 @@
+"""Stage `fetch`: a corpus, in its publisher's layout, from the source that params.yaml names."""
+
+from finser import layout
+from finser.corpora import local, registry
+from finser.files import whole_folder, write_json
+from finser.params import Download, Local, Params, Source, Synthetic
+
+
+def fetch(params: Params, corpus: str) -> None:
+    """Fill data/raw/CORPUS, whole or not at all; SOURCE.json in it says where the files came from."""
+    source = params.fetch[corpus]
+    with whole_folder(layout.raw(corpus)) as folder:
+        if isinstance(source, Synthetic):
+            from finser.corpora import synthetic  # loads the synthesizer
+
+            synthetic.make(params, corpus, folder)
+        elif isinstance(source, Local):
+            local.copy(source, corpus, folder)
+        else:
+            from finser.corpora import download  # only here is a network library needed
+
+            download.download(params, corpus, folder)
+        write_json(folder / "SOURCE.json", provenance(source, corpus))
+
+
+def provenance(source: Source, corpus: str) -> dict:
+    """Corpus, kind of source, licence and the publisher's page, and the address of a download."""
+    known = registry.get(corpus)
+    said = {"corpus": corpus, "title": known.title, "source": source.source, "licence": known.licence, "home": known.home}
+    if isinstance(source, Synthetic):
+        said["licence"] = "none: spoken by a synthesizer, in the layout of the corpus; no recording of it"
+    if isinstance(source, Download):
+        from finser.corpora import download
+
+        said["address"] = download.address_of(source, corpus)
+    return said

@@ -1,0 +1,56 @@
+"""SAVEE: four men, 7 emotions, neutral twice as many (Haq & Jackson 2009, Proc. AVSP).
+
+Two layouts occur: ``AudioData/DC/a01.wav`` (the publisher's) and ``ALL/DC_a01.wav`` (a common repack). The clip_id is the
+first. A sentence's number counts within its emotion, so the sentence is identified by both (``a01``).
+"""
+
+from pathlib import PurePosixPath
+
+from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
+from finser.errors import FinserError
+
+LABELS = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}
+MEN = ("DC", "JE", "JK", "KL")
+TAKES = {"n": 30}  # 15 for every other emotion
+
+
+def parse(path: PurePosixPath) -> Utterance:
+    """Read man, emotion and sentence number from a file name, and the man from the folder where the name lacks him."""
+    prefix, label, number = split_name(r"(?:([A-Z]+)_)?([a-z]+)(\d\d)", path, "DC/a01.wav or DC_a01.wav")
+    man = prefix or path.parent.name
+    look_up(man, dict.fromkeys(MEN, ""), "speaker", path)
+    if path.parent.name in MEN:
+        check_folder(path.parent.name == man, path, man)
+    emotion = look_up(label, LABELS, "emotion code", path)
+    takes = TAKES.get(label, 15)
+    if not 1 <= int(number) <= takes:
+        raise FinserError("unknown sentence number", where=path, expected=f"01 to {takes}", found=f"'{number}'")
+    return Utterance(
+        clip_id=f"savee/AudioData/{man}/{label}{number}",
+        corpus="savee",
+        speaker=f"savee/{man}",
+        sex="male",
+        language="en",
+        emotion=emotion,
+        publisher_label=label,
+        intensity="",
+        sentence=f"{label}{number}",
+    )
+
+
+CORPUS = Corpus(
+    name="savee",
+    title="SAVEE",
+    folder="SAVEE",
+    licence="research only, after registration",
+    home="http://kahlan.eps.surrey.ac.uk/savee/",
+    how_to_get=(
+        "register with the University of Surrey at http://kahlan.eps.surrey.ac.uk/savee/, download AudioData.zip and unpack it "
+        "in PATH/SAVEE, so that PATH/SAVEE/AudioData/DC/a01.wav exists"
+    ),
+    clips=480,
+    speakers=tuple(f"savee/{man}" for man in MEN),
+    emotions=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),
+    parse=parse,
+    folds=tuple((f"savee/{man}",) for man in MEN),
+)

@@ -1,0 +1,101 @@
+"""How an emotion changes a voice: a table of directions, and the draws that keep any two clips apart.
+
+The directions are those that reviews of vocal expression agree upon (Banse & Scherer 1996; Scherer 2003; Juslin & Laukka
+2003): anger fast, loud, bright and wide; sadness slow, quiet, dark and narrow; and so on. The numbers are this project's
+own, set so that a simple classifier finds the task neither trivial nor hopeless (bench/calibrate_synthetic.py).
+"""
+
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from finser import seeds
+
+
+@dataclass(frozen=True)
+class Manner:
+    """A way of speaking, relative to the speaker's own neutral one.
+
+    Parameters
+    ----------
+    pitch, span, rate : float
+        Factors on the speaker's lowest f0, on the width of the f0 range, and on words per minute.
+    gain : float
+        dB.
+    tilt : float
+        Slope of the spectrum about 1 kHz, dB per octave; positive is brighter.
+    glide : float
+        f0 at the end over f0 at the beginning, semitones.
+    tremor : float
+        Depth of a slow vibrato, semitones.
+    breath : float
+        Level of breath noise relative to the voice, dB.
+    gap : float
+        Extra pause between words, 10 ms.
+    """
+
+    pitch: float
+    span: float
+    rate: float
+    gain: float
+    tilt: float
+    glide: float
+    tremor: float
+    breath: float
+    gap: float
+
+
+# fmt: off
+MANNERS = {  #        pitch  span  rate  gain  tilt glide tremor breath gap
+    "neutral":  Manner(1.00, 1.00, 1.00,  0.0,  0.0, -0.5,  .00, -38, 0),
+    "calm":     Manner(0.95, 0.80, 0.88, -3.0, -1.0, -1.0,  .00, -32, 1),
+    "happy":    Manner(1.28, 1.60, 1.08,  3.0,  0.8,  1.0,  .05, -36, 0),
+    "sad":      Manner(0.92, 0.60, 0.80, -6.0, -1.8, -2.0,  .15, -28, 3),
+    "angry":    Manner(1.22, 1.50, 1.12,  6.0,  1.8,  0.0,  .10, -40, 0),
+    "fear":     Manner(1.35, 0.90, 1.15, -1.0, -0.4,  1.0,  .45, -28, 1),
+    "disgust":  Manner(0.96, 1.10, 0.84, -0.5,  0.6, -1.5,  .08, -34, 2),
+    "surprise": Manner(1.45, 1.90, 1.00,  2.0,  0.4,  2.5,  .05, -34, 0),
+}
+# standard deviations: of the logarithm for pitch, span, rate and tremor; in the unit itself for the others
+SPREAD_OF_SPEAKERS = Manner(.065, .14, .040, 1.4, .42, .55, .20, 2.0, .6)  # once per speaker and emotion
+SPREAD_OF_TAKES    = Manner(.045, .11, .035, 1.1, .30, .55, .20, 1.5, .6)  # per clip
+# fmt: on
+_MARKS = {"en": "..!?", "zh": "。。！？"}
+_MARK_OF = {"happy": 2, "angry": 2, "surprise": 3}  # every other emotion ends in a full stop
+
+
+def final_mark(emotion: str, language: str) -> str:
+    """The punctuation that a sentence ends with: espeak's intonation follows it."""
+    return _MARKS[language][_MARK_OF.get(emotion, 0)]
+
+
+def draw_manner(emotion: str, strength: float, of_speaker: tuple, of_take: tuple) -> Manner:
+    """The manner of one clip.
+
+    Parameters
+    ----------
+    emotion : str
+        One of the eight.
+    strength : float
+        Scales the distance from neutral; 1 is the table's row.
+    of_speaker, of_take : tuple
+        Names that seed the two draws, as for :func:`finser.seeds.generator`.
+    """
+    neutral, full = _vector(MANNERS["neutral"]), _vector(MANNERS[emotion])
+    drawn = neutral + strength * (full - neutral)
+    tremor_by = 0.0
+    for names, spread in ((of_speaker, SPREAD_OF_SPEAKERS), (of_take, SPREAD_OF_TAKES)):
+        step = seeds.generator(*names).standard_normal(len(drawn)) * astuple(spread)
+        tremor_by += step[6]
+        drawn += step * _ADDITIVE
+    drawn[6] *= np.exp(tremor_by)
+    return Manner(*(float(value) for value in (*np.exp(drawn[:3]), *drawn[3:])))
+
+
+_ADDITIVE = np.array([1, 1, 1, 1, 1, 1, 0, 1, 1])  # all but the tremor, which is multiplied: none stays none
+
+
+def _vector(manner: Manner) -> np.ndarray:
+    """All fields, the three factors as logarithms."""
+    values = np.array(astuple(manner), float)
+    return np.append(np.log(values[:3]), values[3:])

@@ -1,0 +1,128 @@
+"""The record that a file name is turned into, and the record that describes a corpus."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from finser.errors import FinserError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What the name of one audio file tells.
+
+    Attributes
+    ----------
+    clip_id : str
+        ``corpus/path`` in the publisher's canonical layout, without suffix: the same in every repack.
+    corpus : str
+        ravdess, crema_d, tess, savee or esd.
+    speaker : str
+        ``corpus/id``, e.g. ``ravdess/01``.
+    sex : str
+        ``male`` or ``female``.
+    language : str
+        ``en`` or ``zh``.
+    emotion : str
+        One of the eight names in :data:`finser.emotions.EMOTIONS`.
+    publisher_label : str
+        The emotion as the publisher writes it, e.g. ``05``, ``ANG``, ``ps``.
+    intensity : str
+        The publisher's level of intensity in a word; empty where the name tells none.
+    sentence : str
+        The spoken text where the publisher ties it to the name, otherwise the sentence's identifier.
+    """
+
+    clip_id: str
+    corpus: str
+    speaker: str
+    sex: str
+    language: str
+    emotion: str
+    publisher_label: str
+    intensity: str
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """What is known of a corpus before a file is read.
+
+    Attributes
+    ----------
+    name, title : str
+        Identifier (``crema_d``) and name in print (``CREMA-D``).
+    folder : str
+        Name of its folder under the PATH of ``finser preset local PATH``.
+    licence, home : str
+        Terms of use, and the publisher's page.
+    how_to_get : str
+        What to do by hand: what to sign, where, which file to put where. Empty where ``finser fetch`` can download it.
+    clips : int
+        The publisher's count of clips.
+    speakers : tuple of str
+        All of them, as ``corpus/id``, sorted.
+    emotions : tuple of str
+        Those that occur, in the order of :data:`finser.emotions.EMOTIONS`.
+    parse : callable
+        From the path relative to the corpus's folder to an :class:`Utterance`; raises :class:`FinserError`.
+    folds : tuple of tuples of str
+        Published test groups of speakers, fold 1 first; empty where none is published.
+    validation : mapping of int to tuple of str
+        Published validation speakers per fold (counted from 1), where there are any.
+    parts : mapping of tuples of str to int
+        Published parts that are complete in themselves: their speakers, and their number of clips.
+    texts : callable, optional
+        From the corpus's folder to the transcripts that lie in it: ``{file name without suffix: (text, label)}``.
+    """
+
+    name: str
+    title: str
+    folder: str
+    licence: str
+    home: str
+    clips: int
+    speakers: tuple[str, ...]
+    emotions: tuple[str, ...]
+    parse: Callable[[PurePosixPath], Utterance]
+    how_to_get: str = ""
+    folds: tuple[tuple[str, ...], ...] = ()
+    validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    texts: Callable[..., dict[str, tuple[str, str]]] | None = None
+
+
+def split_name(pattern: str, path: PurePosixPath, like: str) -> tuple[str, ...]:
+    """Match the whole file name (suffix left off) with a regular expression and return its groups, "" for an absent one.
+
+    Raises
+    ------
+    FinserError
+        It does not match; the message shows `like`, an example of a good name.
+    """
+    match = re.fullmatch(pattern, path.stem)
+    if match is None:
+        raise FinserError("not a file name of this corpus", where=path, expected=f"a name like {like}", found=path.name)
+    return tuple(group or "" for group in match.groups())
+
+
+def look_up(code: str, table: Mapping[str, str], what: str, path: PurePosixPath) -> str:
+    """What a `code` in a file name stands for.
+
+    Raises
+    ------
+    FinserError
+        The code is not in the `table`.
+    """
+    if code not in table:
+        known = list(table)
+        allowed = f"one of {' '.join(known)}" if len(known) <= 12 else f"{known[0]} ... {known[-1]}"
+        raise FinserError(f"unknown {what}", where=path, expected=allowed, found=f"'{code}'")
+    return table[code]
+
+
+def check_folder(agrees: bool, path: PurePosixPath, says: str) -> None:
+    """Refuse a file whose folder contradicts its name."""
+    if not agrees:
+        raise FinserError("the file is in a folder that contradicts its name", where=path, expected=f"a folder of {says}", found=path.parent)

@@ -1,0 +1,320 @@
+"""Everything that the page shows, read and checked into plain records; nothing that params.yaml does not name is read."""
+
+import csv
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.metrics import confusion_matrix, uar
+from finser.params import Feature, Params
+
+FEATURES: tuple[str, ...] = Feature.__args__
+LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
+ROLES = ("train", "validation", "test")
+UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
+Item = tuple[str, ...]
+Log = Mapping[tuple[str, Item], "Timing"]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a corpus's index says.
+
+    Attributes
+    ----------
+    source : str
+        ``synthetic``, ``local`` or ``download``.
+    expected : int
+        Number of audio files that a complete copy from this source has.
+    emotions : Mapping
+        Kept clips per emotion; an emotion that the corpus lacks is not there.
+    exclusions : tuple
+        (path, reason) per excluded file, in the order of the index.
+    seconds : float
+        Total length of the kept clips.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    expected: int
+    found: int
+    kept: int
+    speakers: int
+    seconds: float
+    languages: tuple[str, ...]
+    emotions: Mapping[str, int]
+    exclusions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is in which part, for the corpora that the classifiers learn from.
+
+    Attributes
+    ----------
+    sources : Mapping
+        Corpus to where its test groups come from (``published``, ``dealt``, ...).
+    parts : Mapping
+        (fold, role) to (clips, speakers).
+    test_speakers : Mapping
+        (corpus, fold) to the number of test speakers.
+    """
+
+    protocol: str
+    leaky: bool
+    sources: Mapping[str, str]
+    parts: Mapping[tuple[int, str], tuple[int, int]]
+    test_speakers: Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training history: columns of numbers of one length (NaN where a cell is empty); the first column counts steps or epochs."""
+
+    columns: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Fin:
+    """results/fins/FEATURE.json and its training curve; `figures` holds every key of the file."""
+
+    feature: str
+    figures: Mapping[str, Any]
+    history: Curve
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained classifier on one fold.
+
+    Attributes
+    ----------
+    figures : Mapping
+        Every key of metrics.json.
+    confusion : np.ndarray
+        Test clips, shape (8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``.
+    by_corpus : Mapping
+        The same per corpus.
+    """
+
+    model: str
+    protocol: str
+    fold: int
+    figures: Mapping[str, Any]
+    confusion: np.ndarray
+    by_corpus: Mapping[str, np.ndarray]
+    history: Curve
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The last time that a command ended well on this machine."""
+
+    seconds: float
+    cores: int | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that the page shows."""
+
+    params: Params
+    corpora: tuple[Corpus, ...]
+    splits: tuple[Split, ...]
+    fins: tuple[Fin, ...]
+    runs: tuple[Run, ...]
+    log: Log
+    versions: Mapping[str, str]
+
+    def run(self, model: str, protocol: str, fold: int) -> Run | None:
+        """The run of these names, if there is one."""
+        return next((run for run in self.runs if (run.model, run.protocol, run.fold) == (model, protocol, fold)), None)
+
+    def of(self, model: str, protocol: str) -> list[Run]:
+        """All folds of a model under a protocol."""
+        return [run for run in self.runs if (run.model, run.protocol) == (model, protocol)]
+
+
+def collect(params: Params) -> Results:
+    """Read whatever `params` names.
+
+    Raises
+    ------
+    FinserError
+        A result is missing, is not readable, lacks a key, or contradicts another.
+    """
+    return Results(
+        params=params,
+        corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
+        splits=tuple(read_split(params, protocol) for protocol in params.protocols),
+        fins=tuple(read_fin(feature) for feature in FEATURES),
+        runs=tuple(read_run(model, protocol, fold) for protocol in params.protocols for model in params.models for fold in params.folds),
+        log=read_log(layout.COMMANDS_LOG),
+        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+    )
+
+
+def read_corpus(params: Params, corpus: str) -> Corpus:
+    """Count the index of a corpus."""
+    from finser.corpora.registry import CORPORA, expected_count
+
+    source = params.fetch[corpus]
+    names = ["path", "status", "reason", "speaker", "language", "emotion", "seconds"]
+    rows = _table(layout.clips(corpus), names).to_pylist()
+    kept = [row for row in rows if row["status"] == "ok"]
+    emotions = Counter(row["emotion"] for row in kept)
+    speakers = {row["speaker"] for row in kept}
+    return Corpus(
+        name=corpus,
+        title=CORPORA[corpus].title,
+        licence=CORPORA[corpus].licence,
+        source=source.source,
+        expected=expected_count(source, corpus, speakers),
+        found=len(rows),
+        kept=len(kept),
+        speakers=len(speakers),
+        seconds=math.fsum(row["seconds"] for row in kept),
+        languages=tuple(sorted({row["language"] for row in kept})),
+        emotions={emotion: emotions[emotion] for emotion in EMOTIONS if emotions[emotion]},
+        exclusions=tuple((row["path"], row["reason"]) for row in rows if row["status"] != "ok"),
+    )
+
+
+def read_split(params: Params, protocol: str) -> Split:
+    """Count the parts of the folds in `params`, over the corpora that the classifiers learn from."""
+    path, corpora = layout.split(protocol), params.train_classifier.data.corpora
+    table = _table(path, ["fold", "corpus", "speaker", "role"])
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    for key in ("protocol", "leaky", "folds_source"):
+        if key not in metadata:
+            raise FinserError(f"metadata '{key}' is missing", where=path, do=f"run: finser split {protocol}")
+    rows = [row for row in table.to_pylist() if row["corpus"] in corpora and row["fold"] in params.folds]
+    sources = json.loads(metadata["folds_source"])
+    tested = {(row["corpus"], row["fold"], row["speaker"]) for row in rows if row["role"] == "test"}
+    return Split(
+        protocol=protocol,
+        leaky=metadata["leaky"] == "true",
+        sources={corpus: sources[corpus] for corpus in corpora},
+        parts={(fold, role): _part(rows, fold, role) for fold in params.folds for role in ROLES},
+        test_speakers=Counter((corpus, fold) for corpus, fold, _ in tested),
+    )
+
+
+def read_fin(feature: str) -> Fin:
+    """Figures and training curve of a FIN."""
+    path = layout.fin_result(feature)
+    figures = read_json(path)
+    _need(figures, ("params", "topology", "init", "seed", "r2_test_uniform", "r2_test_weighted"), path)
+    return Fin(feature, figures, read_history(layout.fin_history(feature)))
+
+
+def read_run(model: str, protocol: str, fold: int) -> Run:
+    """Figures, predictions and training curve of a classifier on a fold.
+
+    Raises
+    ------
+    FinserError
+        As in :func:`collect`; also where the predictions do not give the number of clips or the UAR of metrics.json.
+    """
+    folder = layout.classifier_result(model, protocol, fold)
+    figures = read_json(folder / "metrics.json")
+    keys = ("wa", "uar", "f1_macro", "uar_ci_low", "uar_ci_high", "n_train", "n_validation", "n_test", "n_test_speakers", "params", "seed")
+    _need(figures, keys, folder / "metrics.json")
+    table = _table(folder / "predictions.parquet", ["speaker", "emotion", "predicted"])
+    corpora = np.array([speaker.split("/")[0] for speaker in table["speaker"].to_pylist()], str)
+    truth, predicted = (_classes(table[name].to_pylist(), folder) for name in ("emotion", "predicted"))
+    confusion = confusion_matrix(truth, predicted, len(EMOTIONS))
+    _agree(confusion, figures, folder)
+    by_corpus = {str(c): confusion_matrix(truth[corpora == c], predicted[corpora == c], len(EMOTIONS)) for c in np.unique(corpora)}
+    return Run(model, protocol, fold, figures, confusion, by_corpus, read_history(folder / "history.csv"))
+
+
+def read_history(path: Path) -> Curve:
+    """A CSV file of numbers with a header; empty cells and text are NaN."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+            names = list(rows[0]) if rows else []
+    except FileNotFoundError:
+        raise _missing(path) from None
+    return Curve({name: tuple(_number(row[name]) for row in rows) for name in names})
+
+
+def read_log(path: Path) -> Log:
+    """The last successful command per stage and item; empty where no log is (a clone whose results came from a cache)."""
+    if not path.exists():
+        return {}
+    log = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            line = json.loads(text)
+            if line["status"] == "ok":
+                log[line["stage"], tuple(line["item"])] = Timing(float(line["seconds"]), line.get("cores"))
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise FinserError(f"line {number} is no record of a command ({error})", where=path, do="delete the line or the file") from None
+    return log
+
+
+def _part(rows: list[dict], fold: int, role: str) -> tuple[int, int]:
+    part = [row["speaker"] for row in rows if (row["fold"], row["role"]) == (fold, role)]
+    return len(part), len(set(part))
+
+
+def _classes(names: list[str], where: Path) -> np.ndarray:
+    try:
+        return np.array([EMOTIONS.index(name) for name in names], np.int64)
+    except ValueError as error:
+        raise FinserError(f"unknown emotion ({error})", where=where, expected=", ".join(EMOTIONS)) from None
+
+
+def _agree(confusion: np.ndarray, figures: dict, folder: Path) -> None:
+    """Figures that their own predictions do not give are stale."""
+    again = {"n_test": int(confusion.sum()), "uar": float(uar(confusion))}
+    for key, value in again.items():
+        if not math.isclose(value, figures[key], abs_tol=UAR_TOLERANCE):
+            do = "run evaluate_classifier again"
+            raise FinserError(
+                f"metrics.json and predictions.parquet disagree on {key}", where=folder, expected=value, found=figures[key], do=do
+            )
+
+
+def _table(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (pa.ArrowException, OSError) as error:
+        raise FinserError(f"not readable ({error})", where=path, do="delete it and run again") from None
+
+
+def _need(figures: dict, keys: tuple[str, ...], path: Path) -> None:
+    missing = [key for key in keys if key not in figures]
+    if missing:
+        raise FinserError(f"no '{missing[0]}' in it", where=path, do="run its evaluation again")
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _missing(path: Path) -> FinserError:
+    return FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")

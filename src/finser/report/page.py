@@ -1,0 +1,117 @@
+"""The stage `report`: collect, draw, and write one page as Markdown and as a self-contained HTML file."""
+
+import base64
+import re
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from finser import layout
+from finser import params as parameters
+from finser.errors import FinserError
+from finser.files import whole_folder, write_text
+from finser.params import Params
+from finser.report import figures, tables
+from finser.report.collect import Results, Run, collect
+
+TEMPLATES = Path(__file__).parent
+FIGURES = layout.RESULTS / "figures"
+COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
+
+
+def report(params: Params) -> None:
+    """Write results/report.md, results/report.html and results/figures/.
+
+    Raises
+    ------
+    FinserError
+        A result that `params` names is missing or not readable.
+    """
+    results = collect(params)
+    with whole_folder(FIGURES) as folder:
+        figures.draw(results, folder)
+    markdown = write_page(results)
+    write_text(layout.report(), markdown)
+    write_text(layout.report().with_suffix(".html"), to_html(markdown, params.report.title, layout.RESULTS))
+
+
+def write_page(results: Results) -> str:
+    """The page in Markdown; pictures are links to figures/NAME.png."""
+    text = _environment().get_template("report.md.jinja").render(_context(results))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def to_html(markdown: str, title: str, root: Path) -> str:
+    """One HTML file with everything in it: style, tables and the pictures that `markdown` links to below `root`."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(COMMENT.sub("", markdown))
+    embedded = re.sub(r'src="(figures/[\w.]+\.png)"', lambda match: f'src="{_data_uri(root / match[1])}"', body)
+    scrollable = embedded.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
+    return _environment().get_template("page.html.jinja").render(title=title, body=scrollable)
+
+
+def synthetic_label(results: Results, names: tuple[str, ...]) -> str:
+    """What the caption of a table over the corpora `names` must say of synthesised speech; empty for recordings."""
+    corpora = [corpus for corpus in results.corpora if corpus.name in names]
+    synthetic = [corpus.title for corpus in corpora if corpus.source == "synthetic"]
+    if not synthetic:
+        return ""
+    return " (synthetic speech)" if len(synthetic) == len(corpora) else f" (partly synthetic speech: {', '.join(synthetic)})"
+
+
+def heard(results: Results) -> list[Run]:
+    """Runs that tested speakers whose audio the FINs had learned from."""
+    return [run for run in results.runs if run.figures.get("n_test_speakers_heard_by_fins")]
+
+
+def _context(results: Results) -> dict[str, Any]:
+    """What the template sees beside the parameters."""
+    params, titles = results.params, {corpus.name: corpus.title for corpus in results.corpora}
+    synthetic = [corpus.title for corpus in results.corpora if corpus.source == "synthetic"]
+    records = (*results.fins, *results.runs)
+    return {
+        "results": results,
+        "params": params,
+        "parameters": parameters.dump(params).strip(),
+        "tables": tables,
+        "figures": figures,
+        "titles": titles,
+        "names": lambda corpora: ", ".join(titles[corpus] for corpus in corpora),
+        "pictures": lambda protocol: [_confusion_link(model, protocol) for model in params.models],
+        "number": partial(next, count(1)),
+        "synthetic": synthetic,
+        "all_synthetic": len(synthetic) == len(results.corpora),
+        "of_all": synthetic_label(results, params.corpora),
+        "of_emotion": synthetic_label(results, params.train_classifier.data.corpora),
+        "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
+        "kept": sum(corpus.kept for corpus in results.corpora),
+        "front_end": results.log.get(("train_front_end", ())),
+        "seeds": sorted({record.figures["seed"] for record in records}),
+        "devices": sorted({str(record.figures["device"]) for record in records if "device" in record.figures}),
+        "heard": heard(results),
+    }
+
+
+def _confusion_link(model: str, protocol: str) -> str:
+    title = f"Confusion of {tables.MODEL_TITLES[model]}, {tables.PROTOCOL_TITLES[protocol]}"
+    return f"![{title}](figures/{figures.confusion_name(model, protocol)}.png)"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["plain"] = lambda text: " ".join(str(text).split())
+    environment.filters["model_title"] = tables.MODEL_TITLES.__getitem__
+    environment.filters["protocol_title"] = tables.PROTOCOL_TITLES.__getitem__
+    return environment
+
+
+def _data_uri(path: Path) -> str:
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        raise FinserError("no such figure", where=path, do="run again: finser report") from None

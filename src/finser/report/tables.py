@@ -1,0 +1,332 @@
+"""Records to Markdown tables: pure functions, numbers written one way throughout."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from finser.emotions import EMOTIONS
+from finser.metrics import recalls, uar
+from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Run, Split, Timing
+
+DASH = "–"
+FLOOR = "svm"
+EXCLUSIONS_SHOWN = 20
+# R2 of the published FINs on test frames and on ESD, unseen in training: real recordings, split at random by file
+PUBLISHED = {"rms": (0.98, 0.97), "zcr": (0.93, 0.92), "chroma": (0.93, 0.92), "mfcc": (0.92, 0.54), "mel": (0.97, 0.97)}
+FEATURE_TITLES = {"rms": "RMS", "zcr": "ZCR", "chroma": "chroma", "mfcc": "MFCC", "mel": "mel"}
+MODEL_TITLES = {"svm": "SVM (floor)", "mlp": "MLP", "fin_ensemble": "FIN ensemble"}
+PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)"}
+PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1) -> str:
+    """A Markdown table whose first `left` columns are aligned left, the others right."""
+    marks = [":--" if column < left else "--:" for column in range(len(header))]
+    lines = [header, marks, *([cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def cell(value: object) -> str:
+    """Text that stays in its cell and means nothing to Markdown's tables."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def code(text: str) -> str:
+    """Text as code in a table's cell, whatever is in it."""
+    text = " ".join(text.split())
+    fence = "``" if "`" in text else "`"
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def r2(value: float | None) -> str:
+    """R2 to five digits, ``.99987``; dash for None; fewer digits below -10."""
+    return DASH if value is None else f"{value:,.1f}" if value < -10 else _pointed(value, 5)
+
+
+def rate(value: float | None) -> str:
+    """A share from 0 to 1 to three digits, ``.612``; dash for None and NaN."""
+    return DASH if value is None or np.isnan(value) else _pointed(value, 3)
+
+
+def gain(value: float | None) -> str:
+    """A signed difference of two shares, ``+.041``; of what is rounded, so that the digits on the page add up."""
+    return DASH if value is None else ("-" if value < 0 else "+") + _pointed(abs(value), 3)
+
+
+def count(value: int | None) -> str:
+    """A whole number with commas; dash for None."""
+    return DASH if value is None else f"{value:,}"
+
+
+def seconds(timing: Timing | None) -> str:
+    """Seconds of a command; dash for one that has not run here."""
+    return DASH if timing is None else f"{timing.seconds:,.1f}"
+
+
+def corpora(results: Results) -> str:
+    """What was found of every corpus, and kept."""
+    header = ["corpus", "source", "language", "licence", "found", "expected", "kept", "excluded", "speakers", "minutes"]
+    rows = [
+        [
+            f"{c.title} (synthetic)" if c.source == "synthetic" else c.title,
+            c.source,
+            ", ".join(c.languages),
+            c.licence,
+            count(c.found),
+            count(c.expected),
+            count(c.kept),
+            count(len(c.exclusions)),
+            count(c.speakers),
+            f"{c.seconds / 60:,.1f}",
+        ]
+        for c in results.corpora
+    ]
+    total = [count(sum(getattr(c, name) for c in results.corpora)) for name in ("found", "kept", "speakers")]
+    excluded = count(sum(len(c.exclusions) for c in results.corpora))
+    minutes = f"{sum(c.seconds for c in results.corpora) / 60:,.1f}"
+    return table(header, [*rows, ["all", "", "", "", total[0], "", total[1], excluded, total[2], minutes]], left=4)
+
+
+def emotions(results: Results) -> str:
+    """Kept clips per corpus and emotion."""
+    rows = [[c.title, *(count(c.emotions.get(e)) for e in EMOTIONS), count(c.kept)] for c in results.corpora]
+    totals = [sum(c.emotions.get(e, 0) for c in results.corpora) for e in EMOTIONS]
+    return table(["corpus", *EMOTIONS, "all"], [*rows, ["all", *map(count, totals), count(sum(totals))]])
+
+
+def exclusions(results: Results) -> str:
+    """Files left out with their reasons, the first few of every corpus; empty if there are none."""
+    rows = []
+    for corpus in results.corpora:
+        rows += [[corpus.title, code(path), reason] for path, reason in corpus.exclusions[:EXCLUSIONS_SHOWN]]
+        more = len(corpus.exclusions) - EXCLUSIONS_SHOWN
+        rows += [[corpus.title, f"and {more:,} more", f"see {code(f'data/clips/{corpus.name}.parquet')}"]] if more > 0 else []
+    return table(["corpus", "file", "reason"], rows, left=3) if rows else ""
+
+
+def parts(results: Results, split: Split) -> str:
+    """Clips and speakers per fold and part."""
+    header = ["fold", *(f"{role} {what}" for role in ROLES for what in ("clips", "speakers"))]
+    return table(header, [[fold, *(count(n) for role in ROLES for n in split.parts[fold, role])] for fold in results.params.folds], left=0)
+
+
+def fold_sources(results: Results, split: Split) -> str:
+    """Where every corpus's test groups come from, and how many speakers they have."""
+    folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
+    rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
+    return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
+
+
+def fins(results: Results) -> str:
+    """R2 of every FIN beside the published ones."""
+    header = ["FIN", "test, uniform", "test, weighted", "unseen, uniform", "unseen, weighted", "published, test", "published, unseen"]
+    rows = [row for fin in results.fins for row in _fin_rows(fin)]
+    return table(header, rows)
+
+
+def _fin_rows(fin: Fin) -> list[list[str]]:
+    """One row, or for mel two: power, where only the weighted R2 means something, and decibels."""
+    published = [_pointed(value, 2) + (" (weighted)" if fin.feature == "mel" else "") for value in PUBLISHED[fin.feature]]
+    rows = [[_fin_title(fin), *_r2s(fin, ""), *published]]
+    if fin.feature == "mel":
+        rows.append(["mel, dB", *_r2s(fin, "db_"), DASH, DASH])
+    return rows
+
+
+def _fin_title(fin: Fin) -> str:
+    return FEATURE_TITLES[fin.feature] + (", power" if fin.feature == "mel" else "")
+
+
+def _r2s(fin: Fin, unit: str) -> list[str]:
+    return [r2(fin.figures.get(f"r2_{where}_{unit}{kind}")) for where in ("test", "unseen") for kind in ("uniform", "weighted")]
+
+
+def fin_training(results: Results) -> str:
+    """What every FIN is, and what its training gave."""
+    header = ["FIN", "topology", "initialisation", "parameters", "R2 at initialisation", "R2 trained", "training, s"]
+    rows = [
+        [
+            FEATURE_TITLES[fin.feature],
+            fin.figures["topology"],
+            fin.figures["init"],
+            count(fin.figures["params"]),
+            r2(fin.figures.get("r2_init_test_weighted")),
+            r2(fin.figures["r2_test_weighted"]),
+            seconds(results.log.get(("train_fin", (fin.feature,)))),
+        ]
+        for fin in results.fins
+    ]
+    return table(header, rows, left=3)
+
+
+def emotion(results: Results, protocol: str) -> str:
+    """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
+    interval = f"{results.params.evaluate_classifier.confidence:.0%} interval of UAR"
+    header = ["model", "fold", "UAR", interval, "floor UAR", "UAR - floor", "WA", "macro-F1"]
+    header += ["test clips", "test speakers", "parameters", "training, s"]
+    rows = []
+    for model in results.params.models:
+        runs = results.of(model, protocol)
+        rows += [_run_row(results, run) for run in runs]
+        rows += [_mean_row(results, model, protocol)] if len(runs) > 1 else []
+    return table(header, rows)
+
+
+def _run_row(results: Results, run: Run) -> list[str]:
+    figures, low = run.figures, run.figures["uar_ci_low"]
+    floor = _uar(results.run(FLOOR, run.protocol, run.fold)) if run.model != FLOOR else None
+    return [
+        MODEL_TITLES[run.model],
+        str(run.fold),
+        rate(figures["uar"]),
+        DASH if low is None else f"{rate(low)} to {rate(figures['uar_ci_high'])}",
+        rate(floor),
+        gain(_difference(figures["uar"], floor)),
+        rate(figures["wa"]),
+        rate(figures["f1_macro"]),
+        count(figures["n_test"]),
+        count(figures["n_test_speakers"]),
+        count(figures["params"]),
+        seconds(results.log.get(("train_classifier", (run.model, run.protocol, str(run.fold))))),
+    ]
+
+
+def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
+    runs = results.of(model, protocol)
+    uars = [run.figures["uar"] for run in runs]
+    floor = mean_uar(results, FLOOR, protocol) if model != FLOOR else None
+    wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
+    spread = f"folds {rate(min(uars))} to {rate(max(uars))}"
+    mean = fmean(uars)
+    bold = [f"**{value}**" for value in (MODEL_TITLES[model], "mean", rate(mean))]
+    return [*bold, spread, rate(floor), gain(_difference(mean, floor)), rate(wa), rate(f1), "", "", "", ""]
+
+
+def mean_uar(results: Results, model: str, protocol: str) -> float | None:
+    """Mean UAR over the folds; None if the model was not run."""
+    uars = [run.figures["uar"] for run in results.of(model, protocol)]
+    return fmean(uars) if uars else None
+
+
+def gap(results: Results) -> str:
+    """How much of a UAR is due to hearing the test speakers in training."""
+    rows = []
+    for model in results.params.models:
+        leaky, apart = (mean_uar(results, model, protocol) for protocol in ("random", "speaker"))
+        rows.append([MODEL_TITLES[model], rate(leaky), rate(apart), gain(_difference(leaky, apart))])
+    return table(["model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows)
+
+
+def per_class(results: Results, protocol: str) -> str:
+    """Recall per emotion, all folds together."""
+    present = _emotions_of(results)
+    rows = []
+    for model in results.params.models:
+        recall = recalls(summed(results.of(model, protocol)))
+        rows.append([MODEL_TITLES[model], *(rate(recall[EMOTIONS.index(name)]) for name in present)])
+    return table(["model", *present], rows)
+
+
+def per_corpus(results: Results, protocol: str) -> str:
+    """UAR on the test clips of each corpus, all folds together, over the emotions that it has."""
+    names = {c.name: c.title for c in results.corpora if c.name in results.params.train_classifier.data.corpora}
+    rows = []
+    for model in results.params.models:
+        runs = results.of(model, protocol)
+        confusions = [[run.by_corpus[name] for run in runs if name in run.by_corpus] for name in names]
+        rows.append([MODEL_TITLES[model], *(rate(float(uar(sum(c))) if c else None) for c in confusions)])
+    return table(["model", *names.values()], rows)
+
+
+def summary_fins(results: Results) -> str:
+    """The FINs in brief."""
+    header = ["FIN", "R2, test speakers", "R2, unseen corpora", "published, test", "published, unseen", "parameters"]
+    rows = []
+    for fin in results.fins:
+        test, unseen = fin.figures["r2_test_weighted"], fin.figures.get("r2_unseen_weighted")
+        published = [_pointed(value, 2) for value in PUBLISHED[fin.feature]]
+        rows.append([FEATURE_TITLES[fin.feature], r2(test), r2(unseen), *published, count(fin.figures["params"])])
+    return table(header, rows)
+
+
+def summary_emotion(results: Results) -> str:
+    """The classifiers in brief: mean UAR over the folds, with their range."""
+    protocols = results.params.protocols
+    rows = []
+    for model in results.params.models:
+        cells = [_mean_and_range([run.figures["uar"] for run in results.of(model, protocol)]) for protocol in protocols]
+        over = [_over_floor(results, model, protocol) for protocol in protocols]
+        rows.append([MODEL_TITLES[model], *(value for pair in zip(cells, over, strict=True) for value in pair)])
+    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", "UAR - floor")]
+    return table(["model", *header], rows)
+
+
+def _mean_and_range(values: list[float]) -> str:
+    spread = f" ({rate(min(values))} to {rate(max(values))})" if len(values) > 1 else ""
+    return rate(fmean(values)) + spread
+
+
+def _over_floor(results: Results, model: str, protocol: str) -> str:
+    floor = None if model == FLOOR else mean_uar(results, FLOOR, protocol)
+    return gain(_difference(mean_uar(results, model, protocol), floor))
+
+
+def stages(results: Results) -> str:
+    """Minutes per stage, from the log of commands."""
+    rows = []
+    for stage, items in expected_items(results).items():
+        timings = [results.log[stage, item] for item in items if (stage, item) in results.log]
+        minutes = f"{sum(timing.seconds for timing in timings) / 60:,.2f}" if timings else DASH
+        longest = f"{max(timing.seconds for timing in timings) / 60:,.2f}" if timings else DASH
+        cores = sorted({timing.cores for timing in timings if timing.cores})
+        rows.append([code(stage), count(len(items)), count(len(timings)), minutes, longest, ", ".join(map(str, cores)) or DASH])
+    return table(["stage", "commands", "timed here", "minutes in all", "longest, minutes", "cores"], rows)
+
+
+def expected_items(results: Results) -> dict[str, list[Item]]:
+    """The commands that this page rests on, by stage."""
+    params = results.params
+    runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs]
+    features = [(feature,) for feature in FEATURES]
+    return {
+        **{stage: [(corpus,) for corpus in params.corpora] for stage in PER_CORPUS},
+        "split": [(protocol,) for protocol in params.protocols],
+        "train_front_end": [()],
+        "train_fin": features,
+        "evaluate_fin": features,
+        "initialise": [(model,) for model in params.models],
+        "train_classifier": runs,
+        "evaluate_classifier": runs,
+    }
+
+
+def versions(results: Results) -> str:
+    """Versions of what computed."""
+    return table(["software", "version"], results.versions.items())
+
+
+def summed(runs: Iterable[Run]) -> np.ndarray:
+    """Confusion of all folds together, shape (8, 8)."""
+    return np.sum([run.confusion for run in runs], axis=0)
+
+
+def _emotions_of(results: Results) -> list[str]:
+    """Emotions that the classifiers' corpora have."""
+    names = results.params.train_classifier.data.corpora
+    return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
+
+
+def _uar(run: Run | None) -> float | None:
+    return None if run is None else run.figures["uar"]
+
+
+def _difference(value: float | None, other: float | None) -> float | None:
+    """Of the rounded numbers, so that what the page shows adds up."""
+    return None if value is None or other is None else round(value, 3) - round(other, 3)
+
+
+def _pointed(value: float, digits: int) -> str:
+    """A number without the zero before its point."""
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -1,0 +1,205 @@
+"""The shape of the code: imports run one way, dvc.yaml covers them, paths agree, functions are short, all that is public is documented."""
+
+import ast
+import re
+import statistics
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from finser import layout
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "finser"
+HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "emotions", "params"}
+ORDER = ["corpora", "shards", "audio", "augment", "frames", "labels", "splits", "metrics", "regression", "fins", "classifiers", "report"]
+FOR_PEOPLE = ["schema_docs", "presets", "cli"]  # beside the flow: these may import all of it
+STEPS = {
+    "fetch": "corpora.fetch",
+    "index": "corpora.index",
+    "resample": "audio",
+    "augment": "augment",
+    "label": "labels",
+    "split": "splits",
+    "train_front_end": "fins.front_end",
+    "train_fin": "fins.training",
+    "evaluate_fin": "fins.evaluation",
+    "initialise": "classifiers.initial",
+    "train_classifier": "classifiers.training",
+    "evaluate_classifier": "classifiers.evaluation",
+    "report": "report.page",
+}
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name below finser -> file."""
+    names = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        names[".".join(part for part in parts if part != "__init__")] = path
+    return names
+
+
+def imports(path: Path) -> set[str]:
+    """finser modules that a file imports, anywhere in it, as dotted names below finser."""
+    known, found = modules(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "finser":
+            base = node.module.removeprefix("finser").removeprefix(".")
+            for alias in node.names:
+                full = f"{base}.{alias.name}".removeprefix(".")
+                found.add(full if full in known else base)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("finser.") for alias in node.names if alias.name.startswith("finser.")}
+    return found
+
+
+def closure(name: str) -> set[str]:
+    """A module and all that it imports, directly or not."""
+    seen, waiting = set(), [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen and current in modules():
+            seen.add(current)
+            waiting += imports(modules()[current])
+    return seen
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name])
+def test_imports_run_one_way(name):
+    top = name.split(".")[0]
+    allowed = set(HELPERS) if top not in HELPERS else HELPERS
+    if top in FOR_PEOPLE:
+        return
+    assert top in HELPERS or top in ORDER, f"{name}: give it a place in the order"
+    if top in ORDER:
+        allowed = HELPERS | set(ORDER[: ORDER.index(top) + 1])
+    wrong = {imported for imported in imports(modules()[name]) if imported and imported.split(".")[0] not in allowed}
+    assert not wrong, f"finser.{name} imports what stands to its right: {wrong}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_its_own_source(stage):
+    """A source that a stage's step imports is a dependency of it, but for the helpers, whose changes change no output."""
+    body = STAGES[stage].get("do", STAGES[stage])
+    listed = [dep for dep in body["deps"] if dep.startswith("src/")]
+    for name in closure(STEPS[stage]):
+        if name and name.split(".")[0] not in HELPERS:
+            path = str(modules()[name].relative_to(ROOT))
+            assert any(path == dep or path.startswith(dep + "/") for dep in listed), f"{stage} imports {path}, which is not among its deps"
+
+
+def test_stages_are_those_of_the_command_line_and_of_the_rules():
+    from finser.cli import app
+
+    commands = {command.name for command in app.registered_commands}
+    rules = set()
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        rules |= set(re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE))
+    assert set(STAGES) == rules == set(STEPS)
+    assert set(STAGES) <= commands
+    for stage, spec in STAGES.items():
+        assert spec.get("do", spec)["cmd"].split()[:2] == ["workflow/finser", stage]
+
+
+def test_sections_of_params_are_named_as_stages():
+    from finser.params import Params
+
+    top = {"preset", "corpora", "models", "protocols", "folds", "seed"}
+    assert set(Params.model_fields) - top == set(STAGES)
+
+
+def outs(stage: str, **item: str) -> list[str]:
+    body = STAGES[stage].get("do", STAGES[stage])
+    entries = [entry for section in ("outs", "metrics", "plots") for entry in body.get(section, [])]
+    text = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    return sorted(re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda match: item[match[1]], entry) for entry in text)
+
+
+def test_layout_and_dvc_agree():
+    for stage, place in [
+        ("fetch", layout.raw), ("index", layout.clips), ("resample", layout.audio), ("augment", layout.shards), ("label", layout.labels)
+    ]:  # fmt: skip
+        assert outs(stage, corpus="tess") == [str(place("tess"))]
+    assert outs("split", protocol="speaker") == [str(layout.split("speaker"))]
+    assert outs("train_front_end") == [str(layout.fin("front_end"))]
+    assert outs("train_fin", key="mel") == [str(layout.fin("mel"))]
+    assert outs("evaluate_fin", feature="mel") == sorted([str(layout.fin_history("mel")), str(layout.fin_result("mel"))])
+    assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
+    item = {"model": "svm", "protocol": "speaker", "fold": "1"}
+    assert outs("train_classifier", **item) == [str(layout.classifier("svm", "speaker", 1))]
+    folder = layout.classifier_result("svm", "speaker", 1)
+    assert outs("evaluate_classifier", **item) == sorted(
+        str(folder / name) for name in ("history.csv", "metrics.json", "predictions.parquet")
+    )
+    assert outs("report") == sorted(str(layout.report().parent / name) for name in ("figures", "report.html", "report.md"))
+
+
+def functions() -> list[tuple[str, ast.AST, int]]:
+    """Every function of the project: where, its tree, and its lines less the docstring."""
+    found = []
+    for path in [*modules().values(), *sorted((ROOT / "workflow").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                doc = ast.get_docstring(node, clean=False)
+                lines = node.end_lineno - node.lineno + 1 - (len(doc.splitlines()) if doc else 0)
+                found.append((f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node, lines))
+    return found
+
+
+def test_functions_are_short():
+    lengths = [lines for _, _, lines in functions()]
+    assert not [where for where, _, lines in functions() if lines > 60]
+    assert statistics.median(lengths) <= 12
+    assert statistics.quantiles(lengths, n=10)[-1] < 30
+
+
+def test_documented_parameters_are_the_real_ones():
+    """Where a docstring lists Parameters, every name in it is one of the signature's."""
+    for where, node, _ in functions():
+        section = re.search(r"\n\s*Parameters\n\s*-+\n(.*?)(\n\s*\n\s*\w+\n\s*-+\n|\Z)", ast.get_docstring(node) or "", flags=re.DOTALL)
+        if section:
+            names = re.findall(r"^([\w*, ]+) :", section[1], flags=re.MULTILINE)
+            listed = {name.strip(" *") for group in names for name in group.split(",")}
+            arguments = node.args
+            real = {argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+            real |= {extra.arg for extra in (arguments.vararg, arguments.kwarg) if extra}
+            assert listed <= real, f"{where} documents {listed - real}"
+
+
+def test_environment_yml_holds_pyprojects_pins():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pins = next(entry["pip"] for entry in conda if isinstance(entry, dict))
+    assert sorted(pins) == sorted(project["dependencies"] + project["optional-dependencies"]["test"])
+    assert "torchaudio" in conda
+    assert f"python{project['requires-python']}" in conda[0]
+
+
+def test_constraints_pin_every_dependency_at_what_runs_here():
+    from importlib.metadata import version
+
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    pins = {re.sub(r"[-_.]+", "-", name).lower(): pin for name, pin in pins.items()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"] + project["optional-dependencies"]["test"]:
+        name = re.match(r"[\w-]+", requirement)[0]
+        assert pins[name.lower()] == version(name).split("+")[0], f"constraints.txt and this environment differ in {name}"
+
+
+def test_nothing_needs_torchvision_or_torchaudio():
+    for path in modules().values():
+        assert not re.search(r"^\s*(import|from) (torchaudio|torchvision)", path.read_text(), flags=re.MULTILINE), path
+
+
+def test_no_pickle_is_written_or_read():
+    for path in modules().values():
+        assert not re.search(r"\bimport (pickle|joblib)|torch\.(save|load)\(", path.read_text()), path
+
+
+def test_python_is_new_enough():
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,90 @@
+"""Whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from finser.errors import FinserError
+from finser.files import checksum, read_json, whole_file, whole_folder, write_json, write_text
+
+
+def left(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_file_appears_only_when_done(tmp_path):
+    with whole_file(tmp_path / "a.txt") as partial:
+        partial.write_text("x")
+        assert not (tmp_path / "a.txt").exists()
+    assert left(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("writer", [whole_file, whole_folder])
+def test_failure_leaves_the_old_one_and_nothing_else(tmp_path, writer):
+    target = tmp_path / "a"
+    with writer(target) as partial:
+        (partial / "inside").write_text("old") if writer is whole_folder else partial.write_text("old")
+    with pytest.raises(ValueError, match="boom"), writer(target) as partial:
+        (partial / "inside").write_text("new") if writer is whole_folder else partial.write_text("new")
+        raise ValueError("boom")
+    assert left(tmp_path) == ["a"]
+    assert (target / "inside" if writer is whole_folder else target).read_text() == "old"
+
+
+def test_folder_replaces_a_folder_wholly(tmp_path):
+    for name in ("one", "two"):
+        with whole_folder(tmp_path / "a") as partial:
+            (partial / name).touch()
+    assert left(tmp_path / "a") == ["two"]
+    assert left(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("writer", ["whole_file", "whole_folder"])
+def test_sigkill_leaves_no_target_and_the_next_run_clears_up(tmp_path, writer):
+    body = "p.write_text('half')" if writer == "whole_file" else "(p / 'half').touch()"
+    code = (
+        f"import time, pathlib; from finser.files import {writer} as w\n"
+        f"with w(pathlib.Path('a')) as p:\n    {body}; print('in', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert [name.startswith(".partial-a-") for name in left(tmp_path)] == [True]
+    with (whole_file if writer == "whole_file" else whole_folder)(tmp_path / "a") as partial:
+        partial.touch()
+    assert left(tmp_path) == ["a"]
+
+
+def test_checksum_of_known_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert checksum(tmp_path / "a", "md5") == "900150983cd24fb0d6963f7d28e17f72"
+    assert checksum(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_json_round_trip_and_errors(tmp_path):
+    write_json(tmp_path / "a.json", {"ä": 1.5})
+    assert read_json(tmp_path / "a.json") == {"ä": 1.5}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "b.json", {"r2": float("nan")})
+    assert left(tmp_path) == ["a.json"]
+    write_text(tmp_path / "c.json", "{")
+    with pytest.raises(FinserError, match="not JSON"):
+        read_json(tmp_path / "c.json")
+    with pytest.raises(FinserError, match="no such file"):
+        read_json(tmp_path / "d.json")
+
+
+def test_full_disk_leaves_nothing(tmp_path):
+    """A small tmpfs, where this process may mount one."""
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True).returncode:
+        pytest.skip("may not mount a tmpfs")
+    try:
+        with pytest.raises(OSError, match="No space left"), whole_file(tmp_path / "a") as partial:
+            partial.write_bytes(bytes(1_000_000))
+        assert left(tmp_path) == []
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

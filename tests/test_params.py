@@ -1,0 +1,115 @@
+"""params.yaml: what is committed is valid, and what is wrong is named in one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finser import params, presets, schema_docs
+from finser.errors import FinserError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def values() -> dict:
+    return yaml.safe_load(params.dump(presets.demo()))
+
+
+def put(values: dict, key: str, value: object) -> dict:
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node.setdefault(part, {})
+    node[last] = value
+    return values
+
+
+def test_committed_file_is_the_demo_preset():
+    assert (ROOT / "params.yaml").read_text() == params.dump(presets.demo()), "run: finser preset demo"
+
+
+def test_generated_pages_are_current():
+    assert schema_docs.current(ROOT / "docs"), "run: finser schema"
+
+
+@pytest.mark.parametrize("name", ["demo", "tiny", "open", "paper"])
+def test_presets_survive_a_round_trip(name, tmp_path):
+    (tmp_path / "params.yaml").write_text(params.dump(presets.make(name)))
+    assert params.load(tmp_path / "params.yaml") == presets.make(name)
+
+
+def test_every_key_of_the_schema_is_written(values):
+    def keys(model) -> set[str]:
+        return {name for name, field in model.model_fields.items()}
+
+    assert keys(params.Params) == set(values)
+    for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "train_classifier"):
+        assert keys(params.Params.model_fields[section].annotation) == set(values[section])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_fin.rms.stepz", 3, "unknown key 'train_fin.rms.stepz'; did you mean 'steps'?"),
+        ("train_fni", {}, "unknown key 'train_fni'; did you mean 'train_fin'?"),
+        ("fetch.ravdess.speaker", 3, "unknown key 'fetch.ravdess.speaker'; did you mean 'speakers'?"),
+        ("augment.noize", {}, "did you mean 'noise'?"),
+        ("corpora", ["ravdes"], "found 'ravdes'"),
+        ("folds", [9], "fold 9 does not exist: split.folds is 5"),
+        ("folds", [1, 1], "folds names something twice"),
+        ("protocols", ["random"], "must name 'speaker'"),
+        ("train_fin.rms.steps", 0, "train_fin.rms.steps"),
+        ("train_fin.rms.learning_rate", "fast", "found 'fast'"),
+        ("fetch.tess.source", "dow", "fetch.tess"),
+        ("resample.sr", 16000, "resample.sr"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(values, key, value, said):
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, key, value))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("params.yaml: ")
+
+
+@given(st.sampled_from(["train_fin", "split", "augment", "report"]), st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12))
+def test_no_unknown_key_is_accepted(section, key):
+    known = params.Params.model_fields[section].annotation.model_fields
+    values = yaml.safe_load(params.dump(presets.demo()))
+    if key in known:
+        return
+    with pytest.raises(FinserError, match="unknown key"):
+        params.validate(put(values, f"{section}.{key}", 1))
+
+
+def test_missing_source_is_said(values):
+    del values["fetch"]["tess"]
+    with pytest.raises(FinserError, match="corpora names 'tess', which has no source"):
+        params.validate(values)
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    (tmp_path / "params.yaml").write_text(params.dump(presets.demo()) + "seed: 3\n")
+    with pytest.raises(FinserError, match="'seed' stands twice"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_missing_or_broken_file(tmp_path):
+    with pytest.raises(FinserError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(FinserError, match="not YAML"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_unseen_corpora_are_those_no_fin_learns_from():
+    assert presets.demo().unseen_corpora == ("esd",)
+
+
+def test_address_needs_a_checksum(values):
+    put(values, "fetch.ravdess", {"source": "download", "address": "https://example.org/a.zip"})
+    with pytest.raises(FinserError, match="address and checksum go together"):
+        params.validate(values)

@@ -1,0 +1,57 @@
+"""Presets: the published experiment's counts, and what `local` finds."""
+
+import pytest
+
+from finser import presets
+from finser.errors import FinserError
+
+
+def fake_corpus(folder, files: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(files):
+        (folder / f"{number}.wav").write_bytes(b"RIFF" + bytes(number + 1))
+
+
+def test_local_records_what_it_found(tmp_path):
+    fake_corpus(tmp_path / "RAVDESS", 3)
+    fake_corpus(tmp_path / "TESS", 2)
+    made = presets.make("local", tmp_path, allow_partial=True)
+    assert made.corpora == ("ravdess", "tess")
+    assert (made.fetch["ravdess"].files, made.fetch["ravdess"].bytes) == (3, 4 * 3 + 1 + 2 + 3)
+    assert made.train_fin.data.corpora == ("ravdess",)
+    assert made.unseen_corpora == ("tess",)
+
+
+def test_partial_corpus_is_refused_unless_allowed(tmp_path):
+    fake_corpus(tmp_path / "TESS", 2)
+    with pytest.raises(FinserError, match="expected 2,800 clips; found 2; accept it: --allow-partial"):
+        presets.make("local", tmp_path)
+
+
+def test_empty_corpus_folder_is_refused(tmp_path):
+    (tmp_path / "RAVDESS").mkdir()
+    with pytest.raises(FinserError, match="RAVDESS"):
+        presets.make("local", tmp_path, allow_partial=True)
+
+
+def test_no_corpus_at_all(tmp_path):
+    with pytest.raises(FinserError):
+        presets.make("local", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "folder"), [("demo", "somewhere"), ("local", None)])
+def test_folder_goes_with_local_only(name, folder, tmp_path):
+    with pytest.raises(FinserError, match="only the preset local takes a folder"):
+        presets.make(name, folder and tmp_path)
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(FinserError, match="did you mean 'demo'"):
+        presets.make("demmo")
+
+
+def test_paper_is_the_published_experiment():
+    made = presets.make("paper")
+    assert made.train_fin.data.corpora == ("ravdess", "crema_d", "tess", "savee")
+    assert made.unseen_corpora == ("esd",)
+    assert made.train_classifier.data.corpora == made.train_fin.data.corpora

@@ -1,0 +1,106 @@
+"""Shards: what goes in comes out, and what does not belong together is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finser import shards
+from finser.errors import FinserError
+from finser.shards import AudioRow, LabelRow, n_frames, read_aligned, read_audio, read_labels, write_audio, write_labels
+
+
+def audio_row(number: int, n: int) -> AudioRow:
+    pcm = np.random.default_rng(number).integers(-32768, 32768, n).astype(np.int16)
+    return AudioRow(f"tess/{number:04d}", "tess", "tess/OAF", "happy", "original", number, {"gain": 1.0}, pcm)
+
+
+def label_row(audio: AudioRow) -> LabelRow:
+    frames = n_frames(len(audio.audio))
+    features = {name: np.random.default_rng(1).normal(size=(frames, dim)).astype(np.float32) for name, dim in shards.DIMENSIONS.items()}
+    return LabelRow(audio.clip_id, audio.variant, features)
+
+
+@given(lengths=st.lists(st.integers(0, 3000), min_size=1, max_size=12))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_round_trip(tmp_path, lengths):
+    rows = [audio_row(number, n) for number, n in enumerate(lengths)]
+    assert write_audio(tmp_path / "a", rows) == len(rows)
+    for wrote, read in zip(rows, read_audio(tmp_path / "a"), strict=True):
+        assert replace(wrote, audio=None) == replace(read, audio=None)
+        np.testing.assert_array_equal(wrote.audio, read.audio)
+        assert read.audio.dtype == np.int16
+
+
+def test_many_rows_are_cut_into_groups_and_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUPS_PER_PART", 2)
+    write_audio(tmp_path / "a", (audio_row(number, 10) for number in range(450)))
+    parts = sorted((tmp_path / "a").iterdir())
+    assert [pq.ParquetFile(part).metadata.num_rows for part in parts] == [200, 200, 50]
+    assert [row.clip_id for row in read_audio(tmp_path / "a")] == [f"tess/{number:04d}" for number in range(450)]
+
+
+def test_format_is_what_the_design_says(tmp_path):
+    write_audio(tmp_path / "a", [audio_row(0, 100)])
+    file = pq.ParquetFile(tmp_path / "a" / "part-00000.parquet")
+    column = file.metadata.row_group(0).column(file.schema_arrow.names.index("audio"))
+    assert column.compression == "UNCOMPRESSED"
+    assert "RLE_DICTIONARY" not in column.encodings
+    assert file.schema_arrow.metadata[b"sr"] == b"22050"
+
+
+def test_same_rows_give_the_same_bytes(tmp_path):
+    for name in "ab":
+        write_audio(tmp_path / name, (audio_row(number, 500) for number in range(20)))
+    assert (tmp_path / "a/part-00000.parquet").read_bytes() == (tmp_path / "b/part-00000.parquet").read_bytes()
+
+
+def test_labels_are_read_beside_their_audio(tmp_path):
+    rows = [audio_row(number, 1000 * number + 1) for number in range(5)]
+    write_audio(tmp_path / "a", rows)
+    write_labels(tmp_path / "l", map(label_row, rows))
+    for audio, label in read_aligned(tmp_path / "a", tmp_path / "l", ["mel", "rms"]):
+        assert label.features["mel"].shape == (n_frames(len(audio.audio)), 128)
+        assert set(label.features) == {"mel", "rms"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda rows: rows[::-1], "labels belong to another row"),
+        (lambda rows: rows[:-1], "differ in length"),
+        (lambda rows: [replace(rows[0], variant="noise"), *rows[1:]], "labels belong to another row"),
+        (lambda rows: [replace(rows[1], clip_id=rows[0].clip_id), *rows[1:]], "misaligned"),
+    ],
+)
+def test_labels_of_other_shards_are_refused(tmp_path, spoil, said):
+    rows = [audio_row(number, 1000 * number + 1) for number in range(3)]
+    write_audio(tmp_path / "a", rows)
+    write_labels(tmp_path / "l", spoil([label_row(row) for row in rows]))
+    with pytest.raises(FinserError, match=said):
+        list(read_aligned(tmp_path / "a", tmp_path / "l"))
+
+
+def test_a_shard_cut_short_is_one_clear_line(tmp_path):
+    write_audio(tmp_path / "a", [audio_row(0, 5000)])
+    part = tmp_path / "a" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(FinserError, match="not a readable shard"):
+        list(read_audio(tmp_path / "a"))
+
+
+def test_wrong_kind_of_shard_names_the_missing_columns(tmp_path):
+    write_audio(tmp_path / "a", [audio_row(0, 50)])
+    with pytest.raises(FinserError, match="columns .* are missing"):
+        list(read_labels(tmp_path / "a"))
+
+
+def test_nothing_to_write_and_nothing_to_read(tmp_path):
+    with pytest.raises(FinserError, match="nothing to write"):
+        write_audio(tmp_path / "a", [])
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(FinserError, match="no shards"):
+        list(read_audio(tmp_path / "a"))

@@ -1,0 +1,131 @@
+"""One graph, two engines: what must hold whichever of them runs, counted in commands that really ran."""
+
+import random
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("workflow")
+ENGINES = ("snakemake", "dvc")
+
+
+def users_of_mel(project) -> list[str]:
+    """What must run when only the mel FIN's settings change."""
+    protocols, folds = project.get("protocols"), project.get("folds")
+    jobs = ["train_fin@mel", "train_fin@mfcc", "evaluate_fin@mel", "evaluate_fin@mfcc", "initialise@fin_ensemble", "report"]
+    for stage in ("train_classifier", "evaluate_classifier"):
+        jobs += [f"{stage}@fin_ensemble-{protocol}-{fold}" for protocol in protocols for fold in folds]
+    return sorted(jobs)
+
+
+def test_clean_build_runs_every_stage_once_and_satisfies_both(built):
+    jobs = built.dvc("stage", "list", "--name-only").stdout.split()
+    unused = {f"initialise@{model}" for model in ("svm", "mlp", "fin_ensemble") if model not in built.get("models")}
+    assert sorted(built.commands()) == sorted(set(jobs) - unused)
+    built.assert_clean()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("back", ENGINES)
+def test_one_learning_rate_there_and_back(project, engine, back):
+    before = project.get("train_fin.mel.learning_rate")
+    project.set("train_fin.mel.learning_rate", before / 2)
+    assert project.ran_by(lambda: project.build(engine)) == users_of_mel(project)
+    project.assert_clean()
+    project.set("train_fin.mel.learning_rate", before)
+    ran = project.ran_by(lambda: project.build(back))
+    assert ran in ([], ["report"]), "only the report may see that the file was rewritten"
+    project.assert_clean()
+
+
+def test_file_edited_and_restored_to_the_letter_runs_nothing(project):
+    text = (project.root / "params.yaml").read_text()
+    project.set("train_fin.rms.learning_rate", 0.001)
+    project.dvc("repro", "-q")
+    (project.root / "params.yaml").write_text(text)
+    assert project.ran_by(lambda: project.dvc("repro", "-q")) == []
+    project.assert_clean()
+
+
+def test_classifier_setting_reaches_only_that_classifier(project):
+    project.set("train_classifier.svm.c", 5.0)
+    ran = project.ran_by(project.snakemake)
+    assert ran and all("svm" in command or command == "report" for command in ran)
+    assert "train_classifier@svm-speaker-1" in ran
+
+
+def test_data_deleted_then_checked_out(project):
+    shutil.rmtree(project.root / "data")
+    project.dvc("checkout", "-q")
+    project.assert_clean()
+
+
+def test_data_deleted_then_snakemake_restores_without_running(project):
+    for folder in ("data", "models"):
+        shutil.rmtree(project.root / folder)
+    (project.root / "results/report.md").unlink()
+    assert project.ran_by(project.snakemake) == []
+    project.assert_clean()
+
+
+def test_timestamps_and_records_of_snakemake_mean_nothing(project):
+    shutil.rmtree(project.root / ".snakemake")
+    paths = [path for folder in ("data", "models", "results") for path in sorted((project.root / folder).rglob("*")) if path.is_file()]
+    random.Random(0).shuffle(paths)
+    for path in paths:
+        path.touch()
+    project.assert_clean()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tampered_output_is_restored(project, engine):
+    victims = [project.root / "data/clips/ravdess.parquet", project.root / "models/fins/rms/model.safetensors"]
+    before = [victim.read_bytes() for victim in victims]
+    for victim in victims:
+        victim.write_bytes(b"tampered")
+    assert project.ran_by(lambda: project.build(engine)) == []
+    assert [victim.read_bytes() for victim in victims] == before
+    project.assert_clean()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_source_edit_that_changes_no_output_stops_there(project, engine):
+    with (project.root / "src/finser/labels.py").open("a") as source:
+        source.write("# a remark\n")
+    assert project.ran_by(lambda: project.build(engine)) == sorted(f"label@{corpus}" for corpus in project.get("corpora"))
+    project.assert_clean()
+
+
+def test_clone_and_pull(project, tmp_path):
+    project.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "results")
+    project.dvc("push", "-q")
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
+    clone = type(project)(tmp_path / "clone")
+    assert not (clone.root / "results/report.md").exists()
+    clone.dvc("pull", "-q")
+    clone.assert_clean()
+    assert clone.commands() == []
+
+
+def test_experiment_with_one_parameter(project):
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "results")
+    ran = project.ran_by(lambda: project.dvc("exp", "run", "-q", "-S", "train_classifier.svm.c=3.0"))
+    assert "train_classifier@svm-speaker-1" in ran
+    assert not [command for command in ran if "fin" in command]
+    project.assert_clean()
+
+
+def test_a_mistyped_target_fails_at_once(project):
+    done = project.run("snakemake", "--cores", "1", "models/fins/mell", check=False)
+    assert done.returncode != 0
+    assert "models/fins/mell" in done.stderr
+    assert not (project.root / "models/fins/mell").exists()
+
+
+def test_git_sees_nothing_that_a_stage_made(project):
+    project.run("git", "add", "-A")
+    tracked = project.run("git", "ls-files", "data", "models", "results").stdout.split()
+    assert tracked == ["data/README.md", "results/README.md"]

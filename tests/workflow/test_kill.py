@@ -1,0 +1,122 @@
+"""SIGKILL at the worst moment: whatever dies, the next run finishes right."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def forget(project, *outs: str) -> None:
+    """Take outputs away, and DVC's cache with them, so that their stages must really run again."""
+    shutil.rmtree(project.root / ".dvc/cache")
+    for out in outs:
+        path = project.root / out
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def start(project, *command: str) -> subprocess.Popen:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=project.root, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def wait_for_partial(project, folder: str, process: subprocess.Popen) -> None:
+    """Until the stage is in the middle of writing."""
+    deadline = time.monotonic() + 120
+    while not list((project.root / folder).glob(".partial-*")):
+        assert process.poll() is None, "the stage ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)
+
+
+def family(process: subprocess.Popen) -> list[psutil.Process]:
+    return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+
+
+def called(name: str, members: list[psutil.Process]) -> list[psutil.Process]:
+    found = []
+    for member in members:
+        words = member.cmdline()
+        if len(words) > 1 and Path(words[0]).name.startswith("python") and Path(words[1]).name == name:
+            found.append(member)
+    return found
+
+
+@pytest.mark.parametrize("engine", ["snakemake", "dvc"])
+@pytest.mark.parametrize("victim", ["finser", "dvc", "everything"])
+def test_kill_and_run_again(project, engine, victim):
+    wanted = project.hashes()
+    forget(project, "data/shards/ravdess")
+    command = ("snakemake", "--cores", "2", "data/shards/ravdess") if engine == "snakemake" else ("dvc", "repro", "augment@ravdess")
+    process = start(project, *command)
+    wait_for_partial(project, "data/shards", process)
+    members = family(process)
+    victims = members if victim == "everything" else called(victim, members)
+    assert victims
+    for member in victims:
+        member.send_signal(signal.SIGKILL)
+    process.wait()
+    for member in members:  # orphans of a killed parent end by themselves, or here
+        psutil.wait_procs([member], timeout=60)
+    if engine == "snakemake":
+        project.run("snakemake", "--unlock")
+        project.snakemake("--rerun-incomplete")
+    else:
+        project.dvc("repro", "-q")
+    assert project.hashes() == wanted
+    assert not list((project.root / "data/shards").glob(".partial-*"))
+    project.assert_clean()
+
+
+STAGES = {
+    ("fetch", "ravdess"): "data/raw/ravdess",
+    ("index", "ravdess"): "data/clips/ravdess.parquet",
+    ("resample", "ravdess"): "data/audio/ravdess",
+    ("augment", "savee"): "data/shards/savee",
+    ("label", "ravdess"): "data/labels/ravdess",
+    ("split", "speaker"): "data/splits/speaker.parquet",
+    ("train_front_end",): "models/fins/front_end",
+    ("train_fin", "mel"): "models/fins/mel",
+    ("evaluate_fin", "mel"): "results/fins/mel.json",
+    ("initialise", "fin_ensemble"): "models/initial/fin_ensemble",
+    ("train_classifier", "fin_ensemble", "speaker", "1"): "models/classifiers/fin_ensemble/speaker/1",
+    ("evaluate_classifier", "svm", "speaker", "1"): "results/classifiers/svm/speaker/1/predictions.parquet",
+    ("report",): "results/report.md",
+}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """The bytes of a file or of a folder's files, less those that record seconds."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {file.name: file.read_bytes() for file in files if file.suffix not in (".json", ".md")}
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage[0])
+def test_every_stage_is_all_or_nothing(project, stage):
+    target = project.root / STAGES[stage]
+    before = contents(target)
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    clock = time.monotonic()
+    project.run("finser", *stage)
+    whole = time.monotonic() - clock
+    assert contents(target) == before, "the stage is not deterministic"
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    process = start(project, "finser", *stage)
+    time.sleep(0.8 * whole)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if target.exists():
+        assert contents(target) == before
+    project.run("finser", *stage)
+    assert contents(target) == before
+    assert not list(target.parent.glob(f".partial-{target.name}-*"))

@@ -1,0 +1,173 @@
+"""dvc.yaml seen by Snakemake: DVC says what every stage is and whether it is stale, Snakemake when and where it runs.
+
+A matrix axis ``${item.corpus}`` is the wildcard ``{corpus}``; the key of a ``foreach`` stage is the wildcard ``{key}``. Every rule is
+
+    input: dvc.inputs("label")    output: dvc.outs("label")    shell: dvc.repro("label")
+
+and adds only what a scheduler needs and DVC does not know: threads, resources, log, benchmark, message. A fresh stage's inputs are
+`ancient`, a stale one has one input more, a token file newer than its outputs that holds DVC's reason; so no timestamp of Snakemake's
+can contradict DVC. (``ancient`` on all inputs would meet snakemake issue 4166, hence fresh stages only.)
+"""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from finser import params
+from finser.errors import FinserError
+
+TOKENS = Path(".snakemake/stale")
+
+
+def use_this_environment() -> None:
+    """Let jobs find the `dvc` that stands beside this Python, whether or not its environment is activated."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def validate() -> None:
+    """Check params.yaml against its schema before anything else; a bad one ends Snakemake with one line."""
+    try:
+        params.load()
+    except FinserError as error:
+        sys.exit(f"error: {error}")
+
+
+class Pipeline:
+    """The stages of dvc.yaml, with the values of params.yaml, as Snakemake's rules need them.
+
+    Parameters
+    ----------
+    ancient : callable
+        Snakemake's marker for an input whose age does not matter.
+    """
+
+    def __init__(self, ancient: Callable[[str], str] = str) -> None:
+        self.ancient = ancient
+        self.params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+        self.stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        self.stale: set[str] = set()
+
+    def body(self, name: str) -> dict:
+        """A stage's command, deps and outs: under `do` where it is a `foreach` stage."""
+        return self.stages[name].get("do", self.stages[name])
+
+    def axes(self, name: str) -> dict[str, list[str]]:
+        """Wildcards of a stage with their values; {} for a stage that is one job."""
+        stage = self.stages[name]
+        if "foreach" in stage:
+            return {"key": list(stage["foreach"])}
+        return {axis: [str(value) for value in self._values(given)] for axis, given in stage.get("matrix", {}).items()}
+
+    def _values(self, given: str | list) -> list:
+        """``"${corpora}"`` -> the list in params.yaml; a list stands for itself."""
+        if isinstance(given, list):
+            return given
+        node = self.params
+        for key in given.removeprefix("${").removesuffix("}").split("."):
+            node = node[key]
+        return node
+
+    def items(self, name: str) -> list[dict[str, str]]:
+        """Every job of a stage, as wildcard values."""
+        axes = self.axes(name)
+        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+    def _paths(self, name: str, item: dict[str, str] | None, *sections: str) -> list[str]:
+        """Paths in sections of a stage; for an item they are filled in, for None they are patterns with wildcards."""
+        entries = itertools.chain.from_iterable(self.body(name).get(section, []) for section in sections)
+        paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+        each = self.stages[name].get("foreach")
+        if each and item:  # ${item.begin} is a field of the foreach entry
+            paths = [re.sub(r"\$\{item\.(\w+)\}", lambda field: each[item["key"]][field[1]], path) for path in paths]
+        patterns = [re.sub(r"\$\{(?:item\.)?(\w+)\}", r"{\1}", path) for path in paths]
+        return patterns if item is None else [pattern.format(**item) for pattern in patterns]
+
+    def outs(self, name: str) -> list[str]:
+        """Output patterns of a stage, e.g. ``data/clips/{corpus}.parquet``."""
+        return self._paths(name, None, "outs", "metrics", "plots")
+
+    @cached_property
+    def makers(self) -> dict[str, str]:
+        """Which stage (by address) makes each output."""
+        return {
+            out: self.address(name, item)
+            for name in self.stages
+            for item in self.items(name)
+            for out in self._paths(name, item, "outs", "metrics", "plots")
+        }
+
+    def deps(self, name: str, item: dict[str, str]) -> list[str]:
+        """What a job reads; a folder stands for every stage output below it, as in DVC's own graph."""
+        found = []
+        for dep in self._paths(name, item, "deps"):
+            found += [out for out in self.makers if PurePosixPath(dep) in PurePosixPath(out).parents] or [dep]
+        return list(dict.fromkeys(found))
+
+    def address(self, name: str, item: dict[str, str] | None = None) -> str:
+        """DVC's name of a job, e.g. ``label@ravdess``; for None its pattern, ``label@{corpus}``."""
+        axes = self.axes(name)
+        pattern = f"{name}@{'-'.join(f'{{{axis}}}' for axis in axes)}" if axes else name
+        return pattern if item is None else pattern.format(**item)
+
+    def wildcard_constraints(self) -> dict[str, str]:
+        """Every wildcard takes only the values that dvc.yaml and params.yaml name: a mistyped target fails at once."""
+        values: dict[str, set[str]] = {}
+        for name in self.stages:
+            for axis, given in self.axes(name).items():
+                values.setdefault(axis, set()).update(given)
+        return {axis: "|".join(map(re.escape, sorted(given))) for axis, given in values.items()}
+
+    def repro(self, name: str) -> str:
+        """The shell line of a rule: DVC runs this one job, restores it from its cache, or finds it up to date."""
+        address = self.address(name).replace("{", "{wildcards.")
+        return f"FINSER_CORES={{threads}} dvc --wait-for-lock repro --single-item {address} 2>&1 | tee {{log}}"
+
+    def ask(self) -> None:
+        """Ask DVC what is stale and tell Snakemake: a stale job's token is new, a fresh one's is ancient.
+
+        Only the main Snakemake process may ask: while a stage runs, DVC answers that it is busy.
+        """
+        asked = subprocess.run(["dvc", "--wait-for-lock", "status", "--json"], capture_output=True, text=True)
+        if asked.returncode:
+            sys.exit(asked.stderr.strip())
+        reasons = json.loads(asked.stdout)
+        TOKENS.mkdir(parents=True, exist_ok=True)
+        for name in self.stages:
+            for item in self.items(name):
+                self._write_token(self.address(name, item), reasons)
+        self.stale = self._closure(set(reasons))
+
+    def _write_token(self, job: str, reasons: dict) -> None:
+        token = TOKENS / job
+        if job in reasons:
+            token.write_text(f"{json.dumps(reasons[job])} at {time.time_ns()}\n")  # new content: small files are compared by checksum
+        else:
+            token.touch()
+            os.utime(token, (0, 0))
+
+    def _closure(self, stale: set[str]) -> set[str]:
+        """Whatever follows a stale job is stale, too."""
+        needs = {self.address(name, item): self.deps(name, item) for name in self.stages for item in self.items(name)}
+        while grown := {job for job, deps in needs.items() if job not in stale and any(self.makers.get(dep) in stale for dep in deps)}:
+            stale = stale | grown
+        return stale
+
+    def inputs(self, name: str) -> Callable:
+        """The input function of a rule."""
+
+        def function(wildcards) -> list[str]:  # noqa: ANN001  (Snakemake's own type)
+            item = dict(wildcards)
+            job = self.address(name, item)
+            mark = str if job in self.stale else self.ancient
+            return [mark(dep) for dep in self.deps(name, item)] + [str(TOKENS / job)]
+
+        return function

@@ -1,0 +1,85 @@
+# Audio: one rate, three variants, librosa's features, and who is in train, validation and test.
+
+
+rule resample:
+    input:
+        dvc.inputs("resample"),
+    output:
+        directory(dvc.outs("resample")),
+    log:
+        "logs/resample/{corpus}.log",
+    benchmark:
+        "logs/benchmarks/resample/{corpus}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "Resample {wildcards.corpus} to 22,050 Hz mono"
+    shell:
+        dvc.repro("resample")
+
+
+rule augment:
+    input:
+        dvc.inputs("augment"),
+    output:
+        directory(dvc.outs("augment")),
+    log:
+        "logs/augment/{corpus}.log",
+    benchmark:
+        "logs/benchmarks/augment/{corpus}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    message:
+        "Augment {wildcards.corpus}: noise; speed and pitch"
+    shell:
+        dvc.repro("augment")
+
+
+rule label:
+    input:
+        dvc.inputs("label"),
+    output:
+        directory(dvc.outs("label")),
+    log:
+        "logs/label/{corpus}.log",
+    benchmark:
+        "logs/benchmarks/label/{corpus}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "Compute librosa's features of every frame of {wildcards.corpus}"
+    shell:
+        dvc.repro("label")
+
+
+rule split:
+    input:
+        dvc.inputs("split"),
+    output:
+        dvc.outs("split"),
+    log:
+        "logs/split/{protocol}.log",
+    benchmark:
+        "logs/benchmarks/split/{protocol}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Deal the clips into train, validation and test: {wildcards.protocol}"
+    shell:
+        dvc.repro("split")

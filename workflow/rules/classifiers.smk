@@ -1,0 +1,64 @@
+# Emotion classifiers: one job per model, protocol and fold.
+
+
+rule initialise:
+    input:
+        dvc.inputs("initialise"),
+    output:
+        directory(dvc.outs("initialise")),
+    log:
+        "logs/initialise/{key}.log",
+    benchmark:
+        "logs/benchmarks/initialise/{key}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Make what {wildcards.key} begins from"
+    shell:
+        dvc.repro("initialise")
+
+
+rule train_classifier:
+    input:
+        dvc.inputs("train_classifier"),
+    output:
+        directory(dvc.outs("train_classifier")),
+    log:
+        "logs/train_classifier/{model}-{protocol}-{fold}.log",
+    benchmark:
+        "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    message:
+        "Train {wildcards.model} on fold {wildcards.fold} of {wildcards.protocol}"
+    shell:
+        dvc.repro("train_classifier")
+
+
+rule evaluate_classifier:
+    input:
+        dvc.inputs("evaluate_classifier"),
+    output:
+        dvc.outs("evaluate_classifier"),
+    log:
+        "logs/evaluate_classifier/{model}-{protocol}-{fold}.log",
+    benchmark:
+        "logs/benchmarks/evaluate_classifier/{model}-{protocol}-{fold}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Evaluate {wildcards.model} on fold {wildcards.fold} of {wildcards.protocol}"
+    shell:
+        dvc.repro("evaluate_classifier")

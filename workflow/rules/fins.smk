@@ -1,0 +1,64 @@
+# Feature imitating networks: train, then R2 on speakers and corpora never heard.
+
+
+rule train_front_end:
+    input:
+        dvc.inputs("train_front_end"),
+    output:
+        directory(dvc.outs("train_front_end")),
+    log:
+        "logs/train_front_end/all.log",
+    benchmark:
+        "logs/benchmarks/train_front_end/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "Teach the front end that chroma, mel and MFCC share"
+    shell:
+        dvc.repro("train_front_end")
+
+
+rule train_fin:
+    input:
+        dvc.inputs("train_fin"),
+    output:
+        directory(dvc.outs("train_fin")),
+    log:
+        "logs/train_fin/{key}.log",
+    benchmark:
+        "logs/benchmarks/train_fin/{key}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    message:
+        "Train the FIN for {wildcards.key}"
+    shell:
+        dvc.repro("train_fin")
+
+
+rule evaluate_fin:
+    input:
+        dvc.inputs("evaluate_fin"),
+    output:
+        dvc.outs("evaluate_fin"),
+    log:
+        "logs/evaluate_fin/{feature}.log",
+    benchmark:
+        "logs/benchmarks/evaluate_fin/{feature}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Evaluate the FIN for {wildcards.feature}"
+    shell:
+        dvc.repro("evaluate_fin")

@@ -1,0 +1,24 @@
+# The report: what was run, and every figure of merit with its interval.
+
+
+rule report:
+    input:
+        dvc.inputs("report"),
+    output:
+        markdown=report(dvc.outs("report")[0], caption="../report/report.rst", category="Report"),
+        html=dvc.outs("report")[1],
+        figures=directory(dvc.outs("report")[2]),
+    log:
+        "logs/report/all.log",
+    benchmark:
+        "logs/benchmarks/report/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Write the report"
+    shell:
+        dvc.repro("report")
