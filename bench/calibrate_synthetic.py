@@ -79,7 +79,7 @@ def report(features: np.ndarray, emotions: np.ndarray, speakers: np.ndarray, cor
     svm = make_pipeline(StandardScaler(), SVC(C=10))
     random = cross_val_predict(svm, features, emotions, cv=StratifiedKFold(5, shuffle=True, random_state=0))
     unseen = cross_val_predict(svm, features, emotions, cv=GroupKFold(5), groups=speakers)
-    names = sorted(set(emotions))
+    names = sorted(set(emotions.tolist()))
     recall = dict(zip(names, recall_score(emotions, unseen, average=None, labels=names).round(2).tolist(), strict=True))
     by_corpus = {name: round(float(np.mean((unseen == emotions)[corpora == name])), 2) for name in POOLED}
     head = f"random {np.mean(random == emotions):.3f}, by speaker {np.mean(unseen == emotions):.3f}"

@@ -6,10 +6,14 @@ from finser import presets
 from finser.errors import FinserError
 
 
+NAMES = {"RAVDESS": "Actor_01/03-01-0{}-01-01-01-01.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
+
+
 def fake_corpus(folder, files: int) -> None:
-    folder.mkdir(parents=True)
-    for number in range(files):
-        (folder / f"{number}.wav").write_bytes(b"RIFF" + bytes(number + 1))
+    for number in range(1, files + 1):
+        path = folder / NAMES[folder.name].format(number if folder.name == "RAVDESS" else "word" * number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"RIFF" + bytes(number))
 
 
 def test_local_records_what_it_found(tmp_path):

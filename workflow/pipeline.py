@@ -126,6 +126,13 @@ class Pipeline:
                 values.setdefault(axis, set()).update(given)
         return {axis: "|".join(map(re.escape, sorted(given))) for axis, given in values.items()}
 
+    def threads(self, name: str, cores: int | None) -> int:
+        """Cores of one job of a stage that works in processes: its share when all jobs run at once, rounded up.
+
+        On a cluster Snakemake knows no number of cores (None): one each, and the profile's `set-threads` says more.
+        """
+        return -(-(cores or 1) // len(self.items(name)))
+
     def repro(self, name: str) -> str:
         """The shell line of a rule: DVC runs this one job, restores it from its cache, or finds it up to date."""
         address = self.address(name).replace("{", "{wildcards.")

@@ -124,11 +124,10 @@ class TrainFrontEnd(Section):
     init: Literal["random", "closed_form"] = Field(
         "random", description="closed_form starts at the DFT: it has learned nothing, and says so"
     )
-    adam_steps: int = Field(3000, ge=1, description="steps of 256 noise frames")
-    learning_rate: LearningRate = 0.01
-    lbfgs_rounds: int = Field(2, ge=0, description="rounds of LBFGS after Adam; stops early at target_db")
-    lbfgs_iterations: Count = Field(60, description="iterations per round")
-    target_db: float = Field(-90.0, lt=0, description="dB error on held-out noise frames that is good enough")
+    adam_steps: int = Field(4000, ge=1, description="steps of Adam on fresh noise frames")
+    batch_size: Count = Field(16, description="noise frames per step")
+    learning_rate: LearningRate = Field(0.02, description="falls by 3.5 decades over adam_steps")
+    target_db: float = Field(-100.0, lt=0, description="dB error on held-out noise frames at which training ends early")
 
 
 class FinData(Section):

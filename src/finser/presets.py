@@ -46,7 +46,7 @@ def tiny() -> Params:
             "savee": Synthetic(speakers=4, clips_per_emotion=2),
             "esd": Synthetic(speakers=2, clips_per_emotion=2),
         },
-        train_front_end=TrainFrontEnd(adam_steps=100, lbfgs_rounds=0),
+        train_front_end=TrainFrontEnd(adam_steps=100),
         train_fin=TrainFin(
             data=FinData(corpora=("ravdess", "savee"), frames=5_000),
             **{feature: Fin(steps=100, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")},

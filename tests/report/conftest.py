@@ -62,7 +62,7 @@ class Run:
             for clip in clips:
                 role = roles[clip["speaker"]] if roles else self.rng.choice(["train", "validation", "test"], p=[0.7, 0.15, 0.15])
                 rows.append({"fold": fold, **{k: clip[k] for k in ("clip_id", "corpus", "speaker", "emotion")}, "role": str(role)})
-        sources = {corpus: "published" if protocol == "speaker" else "dealt" for corpus in self.params.corpora}
+        sources = dict.fromkeys(self.params.corpora, "published" if protocol == "speaker" else "dealt")
         metadata = {"protocol": protocol, "leaky": json.dumps(protocol == "random"), "folds_source": json.dumps(sources)}
         write_parquet(layout.split(protocol), rows, metadata)
 
@@ -78,8 +78,15 @@ class Run:
         names = [f"r2_{where}_{kind}" for where in ("test", "unseen") for kind in ("uniform", "weighted")]
         names += [f"r2_{where}_db_{kind}" for where in ("test", "unseen") for kind in ("uniform", "weighted")] if feature == "mel" else []
         figures = {name: R2[feature] - 1e-5 * number for number, name in enumerate(names)}
-        figures |= {"r2_init_test_weighted": -8.4 if feature == "zcr" else 0.796, "params": 89 + len(feature), "seed": 0, "device": "cpu"}
-        figures |= {"topology": "linear(4) -> square -> mean -> dense -> sqrt", "init": "random"}
+        figures |= {
+            "r2_init_weighted": -8.4 if feature == "zcr" else 0.796,
+            "params": 142_489,
+            "params_own": 89,
+            "seed": 0,
+            "device": "cpu",
+        }
+        figures |= {"topology": "structured", "init": "random", "seconds_train": 8.44}
+        figures["front_end_init"] = "random" if feature in ("chroma", "mel", "mfcc") else None
         if not self.params.unseen_corpora:
             figures |= {name: None for name in figures if "unseen" in name}
         write_json(layout.fin_result(feature), figures)
@@ -106,6 +113,7 @@ class Run:
             "n_test_speakers_heard_by_fins": 3 if (model, protocol, fold) == ("fin_ensemble", "speaker", 2) else 0,
             "params": 178_637 if model == "fin_ensemble" else 12_345,
             "seed": 0,
+            "seconds_train": 12.34 * fold,
             "device": "cpu",
         }
         folder = layout.classifier_result(model, protocol, fold)
@@ -116,7 +124,7 @@ class Run:
             [{k: row[k] for k in keep} | {"predicted": p} for row, p in zip(test, predicted, strict=True)],
         )
         epochs = [] if model == "svm" else [(e, 2 * 0.9**e, skill * (1 - 0.8**e)) for e in range(1, 25)]
-        write_csv(folder / "history.csv", "epoch,loss_train,uar_validation", epochs)
+        write_csv(folder / "history.csv", "epoch,train_loss,validation_uar", epochs)
 
     def log(self) -> None:
         lines = [line("train_fin", ["rms"], 8.4), line("train_fin", ["rms"], 99.0, "failed"), line("train_front_end", [], 174)]
@@ -155,11 +163,14 @@ def synthetic_params() -> Params:
 
 
 def real_params() -> Params:
-    """Two downloaded corpora, one of them unseen by the FINs."""
+    """Two downloaded corpora, the second unseen by the FINs; one protocol, one fold, one network."""
     corpora = ("ravdess", "tess")
     return Params(
         preset="open",
         corpora=corpora,
+        models=("svm", "mlp"),
+        protocols=("speaker",),
+        folds=(2,),
         fetch={corpus: Download(source="download") for corpus in corpora},
         train_fin=TrainFin(data=FinData(corpora=("ravdess",))),
         train_classifier=TrainClassifier(data=ClassifierData(corpora=corpora)),
@@ -167,9 +178,19 @@ def real_params() -> Params:
 
 
 @pytest.fixture(scope="module")
-def workdir(tmp_path_factory):
-    """A folder to make current for a module of tests."""
+def synthetic_run(tmp_path_factory) -> tuple[Path, Params]:
+    """A folder with the inputs of a report, and its parameters."""
+    return written(tmp_path_factory.mktemp("synthetic"), synthetic_params())
+
+
+@pytest.fixture(scope="module")
+def real_run(tmp_path_factory) -> tuple[Path, Params]:
+    """The same, smaller, not synthetic."""
+    return written(tmp_path_factory.mktemp("real"), real_params())
+
+
+def written(folder: Path, params: Params) -> tuple[Path, Params]:
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("run")
         patch.chdir(folder)
-        yield folder
+        Run(params).write()
+    return folder, params

@@ -12,7 +12,7 @@ rule fetch:
         "logs/benchmarks/fetch/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: dvc.threads("fetch", workflow.cores)
     resources:
         mem_mb=2000,
         runtime=240,
@@ -33,7 +33,7 @@ rule index:
         "logs/benchmarks/index/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: dvc.threads("index", workflow.cores)
     resources:
         mem_mb=2000,
         runtime=60,

@@ -1,6 +1,6 @@
 """Emotion classifiers: an SVM as the floor, a dense network on statistics, a temporal network on the outputs of FINs.
 
-One module per model. Each has `SOURCE` (what it is given), `initial(params)` (what training begins from) and
+One module per model. Each has `SOURCE` (what it is given), `initial(params, folder)` (writes what training begins from) and
 `load(folder)`, which returns a :class:`Classifier`; stages and prediction know nothing else of a model.
 """
 
@@ -35,8 +35,8 @@ class Classifier(Protocol):
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
         """Float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """All that was learned, by name."""
+    def save(self, folder: Path) -> None:
+        """Write model.safetensors, all that was learned, into `folder`."""
 
 
 def module_of(model: str) -> ModuleType:

@@ -15,10 +15,10 @@ import pyarrow as pa
 from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
+from finser.frames import HOP_LENGTH
 from finser.progress import track
 from finser.shards import SR, LabelRow, read_audio, read_labels
 
-HOP = 512  # samples between two frames
 DELTA_WIDTH = 9  # frames
 FLOOR = 1e-10  # below which an RMS is as good as zero
 N_SUMMARY = 211
@@ -95,7 +95,7 @@ def summary_statistics(row: LabelRow) -> np.ndarray:
     mfcc = row.features["mfcc"]  # (frames, 20)
     log_rms = np.log(np.maximum(row.features["rms"], FLOOR))
     frames = np.hstack([mfcc, deltas(mfcc), row.features["zcr"], log_rms])  # (frames, 42)
-    return np.append(_over_time(frames), len(frames) * HOP / SR).astype(np.float32)
+    return np.append(_over_time(frames), len(frames) * HOP_LENGTH / SR).astype(np.float32)
 
 
 def mfcc_statistics(row: LabelRow) -> np.ndarray:

@@ -18,9 +18,9 @@ SOURCE = SUMMARY
 CHUNK = 1024  # clips predicted at a time
 
 
-def initial(params: Params) -> tuple[dict, dict[str, np.ndarray]]:
-    """An SVM has no initial weights: the optimum does not depend on a start."""
-    return {"weights": "none: an SVM has no initial weights", "c": params.train_classifier.svm.c}, {}
+def initial(params: Params, folder: Path) -> dict:
+    """Nothing to write: the optimum of an SVM does not depend on a start."""
+    return {"weights": "none: an SVM has no initial weights"}
 
 
 def load(folder: Path) -> "SvmClassifier":
@@ -99,9 +99,11 @@ class SvmClassifier:
         scaled = (np.asarray(inputs, np.float64) - self.arrays["mean"]) / self.arrays["scale"]
         return np.concatenate([self._decision(scaled[first : first + CHUNK]) for first in range(0, len(scaled), CHUNK)])
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """The arrays, contiguous."""
-        return {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+    def save(self, folder: Path) -> None:
+        """The arrays as model.safetensors."""
+        from safetensors.numpy import save_file
+
+        save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, folder / "model.safetensors")
 
     def _decision(self, scaled: np.ndarray) -> np.ndarray:
         kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)

@@ -61,7 +61,7 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
         else:
             raise FinserError("neither a zip nor a tar archive", where=archive)
     except _BROKEN as error:
-        raise FinserError(f"damaged archive ({error})", where=archive, do="download it again") from None
+        raise FinserError(f"cannot be unpacked ({error})", where=archive, do="it may be damaged: get it again") from None
 
 
 def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path) -> None:
@@ -69,7 +69,7 @@ def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path
         target = folder / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
         # "x": never through or over anything that is already there
-        with member.open() as source, open(target, "xb") as written:
+        with member.open() as source, target.open("xb") as written:
             shutil.copyfileobj(source, written)
 
 

@@ -4,6 +4,7 @@ A server's passing troubles (429, 5xx, time-outs) are met by a few tries with gr
 """
 
 import csv
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -56,7 +57,9 @@ def download(params: Params, corpus: str, folder: Path) -> None:
         elif corpus == "tess":
             tess(client, TESS, folder)
         else:
-            raise FinserError(f"{known.title} has no open download", where=corpus, do=f"{known.how_to_get}; then `finser preset local PATH`")
+            raise FinserError(
+                f"{known.title} has no open download", where=corpus, do=f"{known.how_to_get}; then `finser preset local PATH`"
+            )
 
 
 def address_of(source: Download, corpus: str) -> str | None:
@@ -77,7 +80,7 @@ def archive(client: httpx.Client, address: str, expected: str, folder: Path) -> 
 
 def crema_d_files() -> dict[str, str]:
     """The sha256 of every file of CREMA-D, ``{"1001_DFA_ANG_XX.wav": "sha256:..."}``."""
-    with open(Path(__file__).with_name("crema_d_sha256.csv"), newline="", encoding="utf-8") as file:
+    with Path(__file__).with_name("crema_d_sha256.csv").open(newline="", encoding="utf-8") as file:
         return {row["file"]: f"sha256:{row['sha256']}" for row in csv.DictReader(file)}
 
 
@@ -110,7 +113,7 @@ def _listed(client: httpx.Client, address: str, folder: Path) -> list[tuple[str,
     listing = folder / ".listing"
     save(client, address, listing)
     try:
-        entries = [item["dataFile"] for item in httpx.Response(200, content=listing.read_bytes()).json()["data"]["latestVersion"]["files"]]
+        entries = [item["dataFile"] for item in json.loads(listing.read_bytes())["data"]["latestVersion"]["files"]]
         files = [(entry["filename"], entry["id"], entry["md5"]) for entry in entries if entry["filename"].lower().endswith(".wav")]
     except (ValueError, KeyError, TypeError) as error:
         raise FinserError(f"not the list of files that was expected ({error!r})", where=address) from None
@@ -153,16 +156,22 @@ def _copy(address: str, target: Path) -> None:
 def _stream(client: httpx.Client, address: str, target: Path) -> None:
     for attempt in range(TRIES):
         try:
-            with _opened(client, address) as response, open(target, "wb") as file:
+            with _opened(client, address) as response, target.open("wb") as file:
                 for chunk in response.iter_bytes(CHUNK):
                     file.write(chunk)
             return
-        except (httpx.TransportError, httpx.HTTPStatusError) as error:
-            passing = not isinstance(error, httpx.HTTPStatusError) or error.response.status_code in PASSING
-            if not passing or attempt == TRIES - 1:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if not _passes(error) or attempt == TRIES - 1:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise FinserError(f"cannot be downloaded ({reason})", where=address, do="try again later") from None
             time.sleep(PAUSE * 2**attempt)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in PASSING
+    return isinstance(error, httpx.TransportError)
 
 
 @contextmanager

@@ -6,13 +6,20 @@ separated by tabs: their encoding differs from speaker to speaker, some are malf
 Chinese; so the transcripts give the text where they do, and are compared with the folders, never preferred to them.
 """
 
+import re
 from pathlib import Path, PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
 from finser.errors import FinserError
 
 LABELS = {"Angry": "angry", "Happy": "happy", "Neutral": "neutral", "Sad": "sad", "Surprise": "surprise"}
-NAMES = {label.lower(): label for label in LABELS} | {"生气": "Angry", "快乐": "Happy", "中立": "Neutral", "伤心": "Sad", "惊喜": "Surprise"}
+NAMES = {label.lower(): label for label in LABELS} | {
+    "生气": "Angry",
+    "快乐": "Happy",
+    "中立": "Neutral",
+    "伤心": "Sad",
+    "惊喜": "Surprise",
+}
 SPLITS = ("train", "evaluation", "test")
 SENTENCES = 350  # per emotion, the same for all speakers of a language
 MANDARIN = tuple(f"{number:04d}" for number in range(1, 11))
@@ -29,8 +36,8 @@ def parse(path: PurePosixPath) -> Utterance:
     if not 1 <= int(number) <= SENTENCES * len(LABELS):
         raise FinserError("unknown sentence number", where=path, expected=f"000001 to {SENTENCES * len(LABELS):06d}", found=f"'{number}'")
     folders = [name for name in path.parts[:-1] if name.lower() not in SPLITS]
-    for name in folders:
-        check_folder(not (len(name) == 4 and name.isdigit()) or name == speaker, path, f"speaker {speaker}")
+    above = folders[-2] if len(folders) > 1 else ""
+    check_folder(above == speaker or not re.fullmatch(r"\d{4}", above), path, f"speaker {speaker}")
     label = look_up(folders[-1].lower() if folders else "", NAMES, "emotion folder", path)
     return Utterance(
         clip_id=f"esd/{speaker}/{label}/{path.stem}",

@@ -103,7 +103,7 @@ def size_of_audio(path: Path) -> int:
         It cannot be read, is empty, or is a Git LFS pointer in place of audio.
     """
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             start = file.read(len(LFS_POINTER))
         size = path.stat().st_size
     except OSError as error:

@@ -125,4 +125,6 @@ def look_up(code: str, table: Mapping[str, str], what: str, path: PurePosixPath)
 def check_folder(agrees: bool, path: PurePosixPath, says: str) -> None:
     """Refuse a file whose folder contradicts its name."""
     if not agrees:
-        raise FinserError("the file is in a folder that contradicts its name", where=path, expected=f"a folder of {says}", found=path.parent)
+        raise FinserError(
+            "the file is in a folder that contradicts its name", where=path, expected=f"a folder of {says}", found=path.parent
+        )

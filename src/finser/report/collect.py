@@ -26,6 +26,11 @@ FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
+FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "seconds_train", "device", "r2_init_weighted")
+R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("test", "unseen") for kind in ("uniform", "weighted"))
+MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS)
+SIZES = ("n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins")
+RUN_KEYS = ("wa", "uar", "f1_macro", "uar_ci_low", "uar_ci_high", "params", "seed", "seconds_train", "device", *SIZES)
 Item = tuple[str, ...]
 Log = Mapping[tuple[str, Item], "Timing"]
 
@@ -87,6 +92,7 @@ class Split:
 class Curve:
     """A training history: columns of numbers of one length (NaN where a cell is empty); the first column counts steps or epochs."""
 
+    path: Path
     columns: Mapping[str, tuple[float, ...]]
 
 
@@ -220,7 +226,7 @@ def read_fin(feature: str) -> Fin:
     """Figures and training curve of a FIN."""
     path = layout.fin_result(feature)
     figures = read_json(path)
-    _need(figures, ("params", "topology", "init", "seed", "r2_test_uniform", "r2_test_weighted"), path)
+    _need(figures, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()), path)
     return Fin(feature, figures, read_history(layout.fin_history(feature)))
 
 
@@ -234,8 +240,7 @@ def read_run(model: str, protocol: str, fold: int) -> Run:
     """
     folder = layout.classifier_result(model, protocol, fold)
     figures = read_json(folder / "metrics.json")
-    keys = ("wa", "uar", "f1_macro", "uar_ci_low", "uar_ci_high", "n_train", "n_validation", "n_test", "n_test_speakers", "params", "seed")
-    _need(figures, keys, folder / "metrics.json")
+    _need(figures, RUN_KEYS, folder / "metrics.json")
     table = _table(folder / "predictions.parquet", ["speaker", "emotion", "predicted"])
     corpora = np.array([speaker.split("/")[0] for speaker in table["speaker"].to_pylist()], str)
     truth, predicted = (_classes(table[name].to_pylist(), folder) for name in ("emotion", "predicted"))
@@ -253,7 +258,7 @@ def read_history(path: Path) -> Curve:
             names = list(rows[0]) if rows else []
     except FileNotFoundError:
         raise _missing(path) from None
-    return Curve({name: tuple(_number(row[name]) for row in rows) for name in names})
+    return Curve(path, {name: tuple(_number(row[name]) for row in rows) for name in names})
 
 
 def read_log(path: Path) -> Log:

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from finser.emotions import EMOTIONS
-from finser.metrics import recalls
+from finser.errors import FinserError
 from finser.report.collect import Curve, Fin, Results, Run
 from finser.report.tables import FEATURE_TITLES, FLOOR, MODEL_TITLES, PROTOCOL_TITLES, summed
 
@@ -95,7 +95,7 @@ def classifier_curves(runs: Sequence[Run]) -> Figure:
     figure = Figure(figsize=(9, 3.1), layout="constrained")
     panels = figure.subplots(1, 2)
     protocols = sorted({run.protocol for run in runs}, reverse=True)
-    for panel, column, label in zip(panels, ("loss_train", "uar_validation"), ("loss, training", "UAR, validation"), strict=True):
+    for panel, column, label in zip(panels, ("train_loss", "validation_uar"), ("loss, training", "UAR, validation"), strict=True):
         for run in runs:
             epochs, values = _xy(run.history, column)
             name = f"{PROTOCOL_TITLES[run.protocol]}, fold {run.fold}"
@@ -127,8 +127,7 @@ def confusion(counts: np.ndarray, title: str) -> Figure:
     for (row, column), number in np.ndenumerate(counts):
         axes.text(column, row, f"{number:,}", ha="center", va="center", color="white" if shares[row, column] > 0.55 else "black")
     _name_classes(axes, [EMOTIONS[index] for index in shown])
-    recall = np.nanmean(recalls(counts)) if counts.any() else 0.0
-    axes.set_title(f"{title}\nmean recall {recall:.3f}, {counts.sum():,} test clips")
+    axes.set_title(f"{title}\n{counts.sum():,} test clips")
     return figure
 
 
@@ -144,7 +143,7 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
 def _xy(history: Curve, column: str) -> tuple[np.ndarray, np.ndarray]:
     """First column against `column`, where both are numbers."""
     if column not in history.columns:
-        return np.empty(0), np.empty(0)
+        raise FinserError(f"no column '{column}'", where=history.path, found=", ".join(history.columns) or "nothing")
     x, y = (np.asarray(values, float) for values in (next(iter(history.columns.values())), history.columns[column]))
     good = np.isfinite(x) & np.isfinite(y)
     return x[good], y[good]

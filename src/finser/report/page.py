@@ -64,7 +64,7 @@ def synthetic_label(results: Results, names: tuple[str, ...]) -> str:
 
 def heard(results: Results) -> list[Run]:
     """Runs that tested speakers whose audio the FINs had learned from."""
-    return [run for run in results.runs if run.figures.get("n_test_speakers_heard_by_fins")]
+    return [run for run in results.runs if run.figures["n_test_speakers_heard_by_fins"]]
 
 
 def _context(results: Results) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _context(results: Results) -> dict[str, Any]:
         "kept": sum(corpus.kept for corpus in results.corpora),
         "front_end": results.log.get(("train_front_end", ())),
         "seeds": sorted({record.figures["seed"] for record in records}),
-        "devices": sorted({str(record.figures["device"]) for record in records if "device" in record.figures}),
+        "devices": sorted({str(record.figures["device"]) for record in records}),
         "heard": heard(results),
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from finser.emotions import EMOTIONS
 from finser.metrics import recalls, uar
-from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Run, Split, Timing
+from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Run, Split
 
 DASH = "–"
 FLOOR = "svm"
@@ -59,9 +59,9 @@ def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
-def seconds(timing: Timing | None) -> str:
-    """Seconds of a command; dash for one that has not run here."""
-    return DASH if timing is None else f"{timing.seconds:,.1f}"
+def seconds(value: float) -> str:
+    """Seconds to a tenth."""
+    return f"{value:,.1f}"
 
 
 def corpora(results: Results) -> str:
@@ -139,30 +139,34 @@ def _fin_title(fin: Fin) -> str:
 
 
 def _r2s(fin: Fin, unit: str) -> list[str]:
-    return [r2(fin.figures.get(f"r2_{where}_{unit}{kind}")) for where in ("test", "unseen") for kind in ("uniform", "weighted")]
+    return [r2(fin.figures[f"r2_{where}_{unit}{kind}"]) for where in ("test", "unseen") for kind in ("uniform", "weighted")]
 
 
 def fin_training(results: Results) -> str:
     """What every FIN is, and what its training gave."""
-    header = ["FIN", "topology", "initialisation", "parameters", "R2 at initialisation", "R2 trained", "training, s"]
-    rows = [
-        [
-            FEATURE_TITLES[fin.feature],
-            fin.figures["topology"],
-            fin.figures["init"],
-            count(fin.figures["params"]),
-            r2(fin.figures.get("r2_init_test_weighted")),
-            r2(fin.figures["r2_test_weighted"]),
-            seconds(results.log.get(("train_fin", (fin.feature,)))),
-        ]
-        for fin in results.fins
+    header = ["FIN", "topology", "initialisation", "front end began", "parameters", "of these its own"]
+    header += ["R2 at initialisation", "R2 trained", "training, s"]
+    return table(header, [_fin_training_row(fin) for fin in results.fins], left=4)
+
+
+def _fin_training_row(fin: Fin) -> list[str]:
+    figures = fin.figures
+    return [
+        FEATURE_TITLES[fin.feature],
+        figures["topology"],
+        figures["init"],
+        figures["front_end_init"] or DASH,
+        count(figures["params"]),
+        count(figures["params_own"]),
+        r2(figures["r2_init_weighted"]),
+        r2(figures["r2_test_weighted"]),
+        seconds(figures["seconds_train"]),
     ]
-    return table(header, rows, left=3)
 
 
 def emotion(results: Results, protocol: str) -> str:
     """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
-    interval = f"{results.params.evaluate_classifier.confidence:.0%} interval of UAR"
+    interval = f"{results.params.evaluate_classifier.confidence:.0%} interval"
     header = ["model", "fold", "UAR", interval, "floor UAR", "UAR - floor", "WA", "macro-F1"]
     header += ["test clips", "test speakers", "parameters", "training, s"]
     rows = []
@@ -188,7 +192,7 @@ def _run_row(results: Results, run: Run) -> list[str]:
         count(figures["n_test"]),
         count(figures["n_test_speakers"]),
         count(figures["params"]),
-        seconds(results.log.get(("train_classifier", (run.model, run.protocol, str(run.fold))))),
+        seconds(figures["seconds_train"]),
     ]
 
 
@@ -197,7 +201,7 @@ def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
     uars = [run.figures["uar"] for run in runs]
     floor = mean_uar(results, FLOOR, protocol) if model != FLOOR else None
     wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
-    spread = f"folds {rate(min(uars))} to {rate(max(uars))}"
+    spread = f"{rate(min(uars))} to {rate(max(uars))}"
     mean = fmean(uars)
     bold = [f"**{value}**" for value in (MODEL_TITLES[model], "mean", rate(mean))]
     return [*bold, spread, rate(floor), gain(_difference(mean, floor)), rate(wa), rate(f1), "", "", "", ""]
@@ -244,7 +248,7 @@ def summary_fins(results: Results) -> str:
     header = ["FIN", "R2, test speakers", "R2, unseen corpora", "published, test", "published, unseen", "parameters"]
     rows = []
     for fin in results.fins:
-        test, unseen = fin.figures["r2_test_weighted"], fin.figures.get("r2_unseen_weighted")
+        test, unseen = fin.figures["r2_test_weighted"], fin.figures["r2_unseen_weighted"]
         published = [_pointed(value, 2) for value in PUBLISHED[fin.feature]]
         rows.append([FEATURE_TITLES[fin.feature], r2(test), r2(unseen), *published, count(fin.figures["params"])])
     return table(header, rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finser import files, progress, workers
-from finser.corpora.synthetic.engine import engine, needs_child
+from finser.corpora.synthetic.engine import needs_child, open_engine
 from finser.corpora.synthetic.oddities import oddities, plant, write_wav
 from finser.corpora.synthetic.plans import Clip, esd_transcripts, plan
 from finser.corpora.synthetic.rendering import CHANNELS, render
@@ -80,6 +80,6 @@ def make(params: Params, corpus: str, folder: Path) -> None:
 
 
 def _write(batch: _Batch) -> None:
-    with engine(in_child=batch.in_child) as speaker:
+    with open_engine(in_child=batch.in_child) as speaker:
         for clip in batch.clips:
             write_wav(batch.folder / clip.path, render(clip, batch.seed, speaker), CHANNELS[clip.corpus].rate)

@@ -60,6 +60,7 @@ MANNERS = {  #        pitch  span  rate  gain  tilt glide tremor breath gap
 SPREAD_OF_SPEAKERS = Manner(.065, .14, .040, 1.4, .42, .55, .20, 2.0, .6)  # once per speaker and emotion
 SPREAD_OF_TAKES    = Manner(.045, .11, .035, 1.1, .30, .55, .20, 1.5, .6)  # per clip
 # fmt: on
+_TREMOR = 6  # the field that draws multiply: none stays none
 _MARKS = {"en": "..!?", "zh": "。。！？"}
 _MARK_OF = {"happy": 2, "angry": 2, "surprise": 3}  # every other emotion ends in a full stop
 
@@ -79,20 +80,17 @@ def draw_manner(emotion: str, strength: float, of_speaker: tuple, of_take: tuple
     strength : float
         Scales the distance from neutral; 1 is the table's row.
     of_speaker, of_take : tuple
-        Names that seed the two draws, as for :func:`finser.seeds.generator`.
+        What the two draws are for; they are seeded by these names.
     """
     neutral, full = _vector(MANNERS["neutral"]), _vector(MANNERS[emotion])
     drawn = neutral + strength * (full - neutral)
-    tremor_by = 0.0
+    change = np.zeros(len(drawn))
     for names, spread in ((of_speaker, SPREAD_OF_SPEAKERS), (of_take, SPREAD_OF_TAKES)):
-        step = seeds.generator(*names).standard_normal(len(drawn)) * astuple(spread)
-        tremor_by += step[6]
-        drawn += step * _ADDITIVE
-    drawn[6] *= np.exp(tremor_by)
-    return Manner(*(float(value) for value in (*np.exp(drawn[:3]), *drawn[3:])))
-
-
-_ADDITIVE = np.array([1, 1, 1, 1, 1, 1, 0, 1, 1])  # all but the tremor, which is multiplied: none stays none
+        change += seeds.generator(*names).standard_normal(len(drawn)) * astuple(spread)
+    tremor = drawn[_TREMOR] * np.exp(change[_TREMOR])
+    drawn += change
+    drawn[_TREMOR] = tremor
+    return Manner(*np.exp(drawn[:3]).tolist(), *drawn[3:].tolist())
 
 
 def _vector(manner: Manner) -> np.ndarray:

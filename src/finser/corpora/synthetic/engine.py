@@ -3,6 +3,7 @@
 eSpeak NG (GPL v3 or later) comes from the PyPI package ``espeakng-loader``; nothing of it is part of this project.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import numpy as np
 from finser.corpora.synthetic import espeak
 from finser.errors import FinserError
 
-LONGEST_DATA_PATH = 159  # characters; espeak_Initialize fails beyond
+LONGEST_DATA_PATH = 159  # bytes; espeak_Initialize fails beyond
 _DATA_FILES = ("phondata", "phonindex", "phontab", "intonations", "en_dict", "cmn_dict", "lang/gmw/en-US", "lang/sit/cmn")
 _LANGUAGES = {"en": "en-us", "zh": "cmn"}
 _VARIANT = "u"  # voices/!v/u; names of 30 characters or more kill espeak
@@ -26,7 +27,7 @@ _DO = "install the Python package espeakng-loader, or use recordings of your own
 
 @dataclass(frozen=True)
 class Engine:
-    """Speaks with any voice description; :func:`engine` makes one.
+    """Speaks with any voice description; :func:`open_engine` makes one.
 
     Parameters
     ----------
@@ -83,11 +84,11 @@ class Engine:
         if not self.in_child:
             return espeak.utter(utterance)
         command = [sys.executable, "-I", "-S", espeak.__file__]
-        return subprocess.run(command, input=espeak.as_json(utterance).encode(), stdout=subprocess.PIPE, timeout=60, check=True).stdout
+        return subprocess.run(command, input=espeak.as_json(utterance).encode(), capture_output=True, timeout=60, check=True).stdout
 
 
 @contextmanager
-def engine(*, in_child: bool) -> Iterator[Engine]:
+def open_engine(*, in_child: bool) -> Iterator[Engine]:
     """An :class:`Engine` with a temporary data folder, gone afterwards.
 
     Raises
@@ -98,9 +99,9 @@ def engine(*, in_child: bool) -> Iterator[Engine]:
     library, source = find_library()
     with tempfile.TemporaryDirectory(prefix="espeak") as name:
         data = Path(name)
-        if len(name) > LONGEST_DATA_PATH:
-            do = "set the environment variable TMPDIR to a short path"
-            raise FinserError("path too long for espeak-ng", where=name, expected=f"at most {LONGEST_DATA_PATH} characters", found=len(name), do=do)
+        if len(os.fsencode(name)) > LONGEST_DATA_PATH:
+            limit = f"at most {LONGEST_DATA_PATH} bytes"
+            raise FinserError("path too long for espeak-ng", where=name, expected=limit, do="set TMPDIR to the path of a short folder")
         _copy_data(source, data)
         yield Engine(library, data, in_child)
 
@@ -137,8 +138,6 @@ def _copy_data(source: Path, data: Path) -> None:
 def needs_child() -> bool:
     """Whether unloading the library fails to clear its state, so that every utterance needs a process of its own."""
     variant = "language variant\nname u\npitch 100 140\nroughness 2\n"
-    with engine(in_child=False) as probe:
-        first, _, again = (
-            probe.say(text, "en", variant, rate=300, gap=0, seed=1) for text in ("One, two, three.", "A sentence between them?", "One, two, three.")
-        )
+    with open_engine(in_child=False) as probe:
+        first, _, again = (probe.say(text, "en", variant, rate=300, gap=0, seed=1) for text in ("One, two.", "And between?", "One, two."))
     return not np.array_equal(first, again)

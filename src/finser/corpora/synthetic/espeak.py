@@ -74,8 +74,8 @@ def utter(utterance: Utterance) -> bytes:
 def _load(path: str) -> ctypes.CDLL:
     library = ctypes.CDLL(path)
     library.espeak_SetSynthCallback.argtypes = [_Callback]
-    unsigned = ctypes.c_uint
-    library.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, unsigned, ctypes.c_int, unsigned, unsigned, ctypes.c_void_p, ctypes.c_void_p]
+    text, size, whole, pointer = ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_void_p
+    library.espeak_Synth.argtypes = [text, size, whole, ctypes.c_int, whole, whole, pointer, pointer]
     library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
     return library
 

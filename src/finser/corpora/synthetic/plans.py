@@ -96,7 +96,8 @@ def _ravdess_clip(actor: str, code: int, emotion: str, intensity: int, statement
 
 # of the published split 1076, 1083 test, 1061 dev, then train; beyond the eighth a mixture
 _CREMA_D_ACTORS = (
-    "1076f 1001m 1061f 1083m 1002f 1005m 1007f 1014m 1048m 1003f 1062m 1074f 1011m 1004f 1059m 1078f 1016m 1006f 1065m 1008f 1017m 1049f 1069m 1009f"
+    "1076f 1001m 1061f 1083m 1002f 1005m 1007f 1014m 1048m 1003f 1062m 1074f "
+    "1011m 1004f 1059m 1078f 1016m 1006f 1065m 1008f 1017m 1049f 1069m 1009f"
 )
 _CREMA_D_CODES = {"NEU": "neutral", "ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "SAD": "sad"}
 _CREMA_D_STRENGTH = {"LO": 0.5, "MD": 0.9, "HI": 1.3, "XX": 0.95}
@@ -137,16 +138,20 @@ _TESS_FOLDERS = {
     "OAF": "OAF_angry OAF_disgust OAF_Fear OAF_happy OAF_neutral OAF_Pleasant_surprise OAF_Sad",
     "YAF": "YAF_angry YAF_disgust YAF_fear YAF_happy YAF_neutral YAF_pleasant_surprised YAF_sad",
 }
-_TESS_EMOTIONS = {"angry": "angry", "disgust": "disgust", "fear": "fear", "happy": "happy", "neutral": "neutral", "ps": "surprise", "sad": "sad"}
+_TESS_CODES = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")  # in the order of the folders
 
 
 def _tess(speakers: int, count: int) -> list[Clip]:
     return [
-        Clip("tess", f"{folder}/{speaker}_{word}_{code}.wav", speaker, "female", emotion, sentences.TESS_CARRIER.format(word))
+        Clip("tess", f"{folder}/{speaker}_{word}_{code}.wav", speaker, "female", _tess_emotion(code), sentences.TESS_CARRIER.format(word))
         for speaker, folders in islice(_TESS_FOLDERS.items(), speakers)
-        for folder, (code, emotion) in zip(folders.split(), _TESS_EMOTIONS.items(), strict=True)
-        for word in sentences.TESS_WORDS[:count]
+        for folder, code in zip(folders.split(), _TESS_CODES, strict=True)
+        for word in _first(sentences.TESS_WORDS, count)
     ]
+
+
+def _tess_emotion(code: str) -> str:
+    return "surprise" if code == "ps" else code
 
 
 # ------------------------------------------------------------------------------------------------------------------ SAVEE
@@ -169,8 +174,8 @@ def _savee(speakers: int, count: int) -> list[Clip]:
 # -------------------------------------------------------------------------------------------------------------------- ESD
 
 _ESD_SPEAKERS = "0011 0001 0012 0002 0015 0004 0016 0005 0013 0003 0017 0006 0014 0007 0018 0008 0019 0009 0020 0010"
-_ESD_MEN = "0004 0005 0006 0008 0010 0011 0012 0013 0014 0020".split()
-_ESD_LABELS = {"Neutral": ("neutral", "中立"), "Angry": ("angry", "生气"), "Happy": ("happy", "快乐"), "Sad": ("sad", "伤心"), "Surprise": ("surprise", "惊喜")}
+_ESD_MEN = "0004 0005 0006 0008 0010 0011 0012 0013 0014 0020"
+_ESD_LABELS = {"Neutral": "中立", "Angry": "生气", "Happy": "快乐", "Sad": "伤心", "Surprise": "惊喜"}  # the emotion, in lower case
 _ESD_BLOCK = 350  # numbers per emotion in the real corpus
 
 
@@ -182,8 +187,8 @@ def _esd_clips(speaker: str, count: int) -> list[Clip]:
     sex = "male" if speaker in _ESD_MEN else "female"
     language, texts = ("zh", sentences.ESD_MANDARIN) if speaker <= "0010" else ("en", sentences.ESD_ENGLISH)
     return [
-        Clip("esd", f"{speaker}/{label}/{speaker}_{_ESD_BLOCK * block + number:06}.wav", speaker, sex, emotion, text, language)
-        for block, (label, (emotion, _)) in enumerate(_ESD_LABELS.items())
+        Clip("esd", f"{speaker}/{label}/{speaker}_{_ESD_BLOCK * block + number:06}.wav", speaker, sex, label.lower(), text, language)
+        for block, label in enumerate(_ESD_LABELS)
         for number, text in enumerate(texts[:count], 1)
     ]
 
@@ -196,11 +201,11 @@ def esd_transcripts(clips: list[Clip]) -> dict[str, str]:
     dict of str to str
         Text of the file, by its path in the corpus.
     """
-    chinese = dict(_ESD_LABELS.values())
-    english = {emotion: label for label, (emotion, _) in _ESD_LABELS.items()}
     texts: dict[str, str] = {}
     for clip in clips:
-        label, stop = (chinese[clip.emotion], "。") if clip.language == "zh" else (english[clip.emotion], ".")
+        label, stop = clip.emotion.capitalize(), "."
+        if clip.language == "zh":
+            label, stop = _ESD_LABELS[label], "。"
         name = f"{clip.speaker}/{clip.speaker}.txt"
         identifier = clip.path.rpartition("/")[2].removesuffix(".wav")
         texts[name] = texts.get(name, "") + f"{identifier}\t{clip.text}{stop}\t{label}\n"

@@ -23,7 +23,7 @@ TESS_WORDS = (
     "germ food bite neat back bar base bath bean beg boat bone book bought came cause chain chair chalk choice cool dab date "
     "dead deep ditch dodge dog door fail fall far fat fit gap gas get gin goal good gun hall hash hate have home hurl jail jar "
     "join judge jug juice keen keep kick kill king kite knock"
-).split()
+)
 
 SAVEE = (
     "The bus to the station leaves at nine",

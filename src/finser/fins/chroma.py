@@ -1,0 +1,31 @@
+"""Chroma: the front end's powers, weighted into twelve pitch classes, divided by the largest; 13,056 weights of its own."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finser.fins.base import Fin, frozen, normalise
+from finser.fins.transform import N_POWERS, FrontEnd
+from finser.shards import DIMENSIONS
+
+TINY = torch.finfo(torch.float32).tiny
+
+
+class ChromaFin(Fin):
+    """(batch, 2048) -> (batch, 12). Gain on the frame changes nothing; digital silence gives zeros, as in librosa."""
+
+    feature = "chroma"
+
+    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None):
+        super().__init__()
+        self.front_end = frozen(front_end or FrontEnd())
+        self.weight = nn.Parameter(torch.rand(N_POWERS, DIMENSIONS["chroma"], generator=generator))  # squared, hence positive
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Energy per pitch class, relative to the frame's strongest."""
+        classes = self.front_end(normalise(frames)[0]) @ self.weight.square()  # (batch, 12)
+        return classes / classes.amax(dim=1, keepdim=True).clamp_min(TINY)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return F.mse_loss(output, target)

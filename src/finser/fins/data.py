@@ -1,0 +1,102 @@
+"""Frames and their labels, drawn evenly over the clips of a set."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.errors import FinserError
+from finser.frames import N_FFT, frames
+from finser.params import Params
+from finser.seeds import generator
+from finser.shards import DIMENSIONS, AudioRow, read_aligned
+
+ORIGINAL = ("original",)
+ALL_VARIANTS = ("original", "noise", "speed_pitch")
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames with one feature's labels.
+
+    Attributes
+    ----------
+    frames : np.ndarray
+        int16, shape (n, 2048).
+    labels : np.ndarray
+        float32, shape (n, dim).
+    speakers : frozenset of str
+        Whose frames these are.
+    """
+
+    frames: np.ndarray
+    labels: np.ndarray
+    speakers: frozenset[str]
+
+
+def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) -> frozenset[str]:
+    """Clips of `corpora` that have `role` (or any) in the fold of the `speaker` split that FINs use.
+
+    Raises
+    ------
+    FinserError
+        The split is missing or holds no such clip.
+    """
+    path, fold, corpora = layout.split("speaker"), params.train_fin.data.fold, tuple(corpora)
+    if not path.exists():
+        raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")
+    table = pq.read_table(path, columns=["fold", "clip_id", "corpus", "role"])
+    # the columns may be dictionaries: compare as plain strings
+    chosen = pc.and_(pc.equal(table["fold"], fold), pc.is_in(table["corpus"].cast("string"), pc.cast(list(corpora), "string")))
+    if role is not None:
+        chosen = pc.and_(chosen, pc.equal(table["role"].cast("string"), role))
+    ids = frozenset(table.filter(chosen)["clip_id"].to_pylist())
+    if not ids:
+        raise FinserError(f"fold {fold} has no {role or 'usable'} clip of {', '.join(corpora)}", where=path, do="take other corpora or another fold")
+    return ids
+
+
+def draw(
+    params: Params, feature: str, corpora: Iterable[str], *, role: str | None = None, variants: tuple[str, ...] = ORIGINAL, size: int
+) -> FrameSet:
+    """Draw `size` frames evenly over the clips: from row i of n, ``size * (i + 1) // n - size * i // n`` of its frames.
+
+    Parameters
+    ----------
+    feature : str
+        Whose labels come along.
+    corpora, role
+        As in :func:`clip_ids`.
+    variants : tuple of str
+        Rows taken of each clip.
+    size : int
+        Clips with fewer frames than their share give what they have, so that fewer may come.
+    """
+    corpora = tuple(corpora)
+    wanted = clip_ids(params, corpora, role)
+    n, begin, speakers = len(wanted) * len(variants), 0, set()
+    taken = np.empty((size, N_FFT), np.int16)
+    labels = np.empty((size, DIMENSIONS[feature]), np.float32)
+    for i, (audio, label) in enumerate(_rows(corpora, feature, wanted, variants)):
+        chosen = _choose(params.seed, audio, len(label), size * (i + 1) // n - size * i // n)
+        end = begin + len(chosen)
+        taken[begin:end], labels[begin:end] = frames(audio.audio)[chosen], label[chosen]
+        begin = end
+        speakers.add(audio.speaker)
+    return FrameSet(taken[:begin], labels[:begin], frozenset(speakers))
+
+
+def _rows(corpora: tuple[str, ...], feature: str, wanted: frozenset[str], variants: tuple[str, ...]) -> Iterator[tuple[AudioRow, np.ndarray]]:
+    for corpus in corpora:
+        for audio, label in read_aligned(layout.shards(corpus), layout.labels(corpus), (feature,)):
+            if audio.clip_id in wanted and audio.variant in variants:
+                yield audio, label.features[feature]
+
+
+def _choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:
+    """Numbers of the frames drawn from one row, ascending."""
+    draws = generator(seed, "fin frames", audio.clip_id, audio.variant)
+    return np.sort(draws.choice(n_frames, min(share, n_frames), replace=False))

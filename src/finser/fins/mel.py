@@ -1,0 +1,52 @@
+"""Mel powers: each of 128 outputs sums the front end's powers in and around its band; 2,953 weights of its own.
+
+Which powers an output sees is wired: its band in ``librosa.filters.mel``, three bins wider on either side. How much each counts
+is learned from random.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finser.fins.base import Fin, frozen, normalise
+from finser.fins.transform import N_POWERS, FrontEnd, bins
+from finser.labels import AMIN, N_MELS, mel_bank
+
+MARGIN = 3  # bins on either side of a band
+SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10; keeps roots and quotients finite
+
+
+class MelFin(Fin):
+    """(batch, 2048) -> (batch, 128), power. Gain g on the frame is gain g^2 on the output."""
+
+    feature = "mel"
+
+    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None):
+        super().__init__()
+        self.front_end = frozen(front_end or FrontEnd())
+        wired = connections()
+        self.register_buffer("wired", wired, persistent=False)
+        self.weight = nn.Parameter(0.1 * torch.randn(len(wired), generator=generator).abs())  # squared, hence positive
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Mel powers in librosa's unit."""
+        unit, rms = normalise(frames)
+        matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter(0, self.wired, self.weight.square())
+        return self.front_end(unit) @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Relative error of the amplitudes, plus three times the smooth-L1 error of the logarithms above librosa's floor."""
+        amplitude = (output.clamp_min(SMALLEST).sqrt() - target.clamp_min(SMALLEST).sqrt()).square()
+        level = target.mean(dim=1, keepdim=True).clamp_min(SMALLEST)
+        logarithms = [power.clamp_min(AMIN).log10() for power in (output, target)]
+        return (amplitude / level).mean() + 3 * F.smooth_l1_loss(*logarithms, beta=0.1)
+
+
+def connections() -> Tensor:
+    """Where the weights stand in the flattened matrix (1088 powers, 128 bands), ascending; int64, shape (2953,)."""
+    band_of, bin_of = np.nonzero(mel_bank())
+    first = torch.tensor([bin_of[band_of == band].min() - MARGIN for band in range(N_MELS)])
+    last = torch.tensor([bin_of[band_of == band].max() + MARGIN for band in range(N_MELS)])
+    bin_of_power = bins()[:, None]
+    return ((bin_of_power >= first) & (bin_of_power <= last)).reshape(-1).nonzero()[:, 0]

@@ -1,0 +1,70 @@
+"""FINs on disk: a folder with model.safetensors, config.json and history.csv, complete in itself."""
+
+import csv
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from finser.errors import FinserError, nearest
+from finser.files import read_json, whole_folder
+from finser.fins.base import frozen
+from finser.fins.chroma import ChromaFin
+from finser.fins.mel import MelFin
+from finser.fins.mfcc import MfccFin
+from finser.fins.rms import RmsFin
+from finser.fins.transform import FrontEnd
+from finser.fins.zcr import ZcrFin
+
+TOPOLOGIES = {topology.feature: topology for topology in (FrontEnd, RmsFin, ZcrFin, ChromaFin, MelFin, MfccFin)}
+N_PARAMETERS = {"front_end": 142_400, "rms": 20, "zcr": 89, "chroma": 13_056, "mel": 2_953, "mfcc": 2_580}  # each one's own
+AGAIN = "delete the folder and train again: dvc repro"
+
+
+def save_fin(folder: Path, module: nn.Module, config: dict, history: list[dict[str, float]]) -> None:
+    """Write a FIN (or the front end) as `folder`, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        ``layout.fin(feature)``.
+    module : nn.Module
+        One of :data:`TOPOLOGIES`; everything in its state is written, what it inherits, too.
+    config : dict
+        JSON-able; ``feature`` names the topology.
+    history : list of dict
+        Rows of history.csv, all with the same keys.
+    """
+    with whole_folder(folder) as partial:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}, partial / "model.safetensors")
+        (partial / "config.json").write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        with open(partial / "history.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, history[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(history)
+
+
+def load_fin(folder: Path) -> tuple[nn.Module, dict]:
+    """Read a FIN (or the front end): the module, frozen and on the CPU, and its config.
+
+    Raises
+    ------
+    FinserError
+        A file is missing or damaged, or the weights belong to another topology.
+    """
+    config = read_json(folder / "config.json")
+    feature, path = config.get("feature"), folder / "model.safetensors"
+    if feature not in TOPOLOGIES:
+        raise FinserError(f"unknown feature '{feature}'", where=folder / "config.json", do=nearest(str(feature), TOPOLOGIES))
+    module = TOPOLOGIES[feature]()
+    try:
+        module.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do=AGAIN) from None
+    except SafetensorError as error:
+        raise FinserError(f"not a readable model ({error})", where=path, do=AGAIN) from None
+    except RuntimeError as error:
+        raise FinserError(f"weights of another topology than {feature}'s ({error})", where=path, do=AGAIN) from None
+    return frozen(module), config

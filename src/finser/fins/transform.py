@@ -1,0 +1,78 @@
+"""The learnable two-stage transform that chroma, mel and MFCC share.
+
+A frame of 2,048 samples times a free window is read as a matrix (32, 64). Its columns go through one complex 17 x 32 matrix, and
+each of the 17 rows that come out through its own complex 64 x 64 matrix; the squared moduli are 17 * 64 = 1,088 powers. The
+discrete Fourier transform is one point in this space (Cooley & Tukey 1965; a Monarch matrix: Dao et al. 2022): output (k1, k2) is
+then bin k1 + 32 k2, or its mirror image 2048 - k. All 1,025 bins occur, 63 of them twice.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from finser.frames import N_FFT
+
+ROWS = 17  # k1 = 0 .. 16: with their mirror images, all bins
+N1, N2 = 32, 64  # 2,048 = 32 * 64
+N_POWERS = ROWS * N2
+
+
+def bins() -> Tensor:
+    """The bin of the discrete Fourier transform (0 .. 1024) that each of the 1,088 outputs stands for."""
+    k = _k().reshape(-1)
+    return torch.where(k > N_FFT // 2, N_FFT - k, k)
+
+
+def mirrored() -> Tensor:
+    """Whether an output stands for the mirror image of its bin, the complex conjugate; bool, shape (1088,)."""
+    return _k().reshape(-1) > N_FFT // 2
+
+
+def _k() -> Tensor:
+    return torch.arange(ROWS)[:, None] + N1 * torch.arange(N2)  # (17, 64)
+
+
+class FrontEnd(nn.Module):
+    """Frames (batch, 2048) -> powers (batch, 1088), by 142,400 free weights.
+
+    Parameters
+    ----------
+    generator : torch.Generator, optional
+        Of the random start: both matrices from N(0, 0.7^2), the window from N(0.5, 0.1^2).
+    """
+
+    feature = "front_end"
+
+    def __init__(self, generator: torch.Generator | None = None):
+        super().__init__()
+        self.window = nn.Parameter(0.5 + 0.1 * torch.randn(N_FFT, generator=generator))
+        self.first = nn.Parameter(0.7 * torch.randn(2, ROWS, N1, generator=generator))  # real, imaginary
+        self.second = nn.Parameter(0.7 * torch.randn(2, ROWS, N2, N2, generator=generator))
+
+    def spectrum(self, frames: Tensor) -> Tensor:
+        """Complex outputs before the square, as (17, batch, 128): 64 real parts, then 64 imaginary parts."""
+        columns = (frames * self.window).reshape(-1, N1, N2)
+        rows = self.first.reshape(2 * ROWS, N1) @ columns  # (batch, 34, 64)
+        rows = rows.reshape(-1, 2, ROWS, N2).permute(2, 0, 1, 3).reshape(ROWS, -1, 2 * N2)  # (17, batch, 128)
+        real, imaginary = self.second  # (17, 64, 64) each
+        complex_product = torch.cat([torch.cat([real, imaginary], 2), torch.cat([-imaginary, real], 2)], 1)  # (17, 128, 128)
+        return rows @ complex_product
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Powers, shape (batch, 1088)."""
+        real, imaginary = self.spectrum(frames).square().split(N2, dim=2)  # (17, batch, 64) each
+        return (real + imaginary).transpose(0, 1).reshape(-1, N_POWERS)
+
+    @torch.no_grad()
+    def closed_form(self) -> "FrontEnd":
+        """Set the weights to the Fourier transform of a Hann-windowed frame, exactly, and return the module."""
+        k1, n1, n2 = torch.arange(ROWS), torch.arange(N1), torch.arange(N2)
+        self.window.copy_(torch.hann_window(N_FFT, dtype=torch.float64))
+        self.first.copy_(_phasors(k1[:, None] * n1 * N2))
+        self.second.copy_(_phasors(k1[:, None, None] * n2[:, None] + N1 * n2[:, None] * n2))  # n2 (in), k2 (out)
+        return self
+
+
+def _phasors(turns: Tensor) -> Tensor:
+    """exp(-2 pi i turns / 2048) as real and imaginary parts, float64, shape (2, ...)."""
+    angle = 2 * torch.pi * (turns % N_FFT).double() / N_FFT
+    return torch.stack([angle.cos(), -angle.sin()])

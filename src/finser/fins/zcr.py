@@ -1,0 +1,38 @@
+"""Zero-crossing rate: soft signs of neighbouring samples, mixed, squared, averaged; 89 weights, all from random."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finser.fins.base import Fin
+
+UNITS = 8
+MIXED = 4
+STEP = 1 / 32768  # of int16: the offsets' unit
+
+
+class ZcrFin(Fin):
+    """(batch, 2048) -> (batch, 1)."""
+
+    feature = "zcr"
+
+    def __init__(self, generator: torch.Generator | None = None):
+        super().__init__()
+        self.offset = nn.Parameter(torch.randn(UNITS, generator=generator))  # in steps of int16
+        self.log_slope = nn.Parameter(1 + torch.randn(UNITS, generator=generator))  # log10, per step of int16
+        self.pairs = nn.Parameter(torch.randn(2, UNITS, MIXED, generator=generator) / UNITS**0.5)
+        self.pairs_bias = nn.Parameter(torch.zeros(MIXED))
+        self.mix = nn.Parameter(torch.randn(MIXED, generator=generator) / MIXED)
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Share of the samples whose sign differs from the sample before."""
+        steps = frames[:, None] / STEP + self.offset[:, None]  # (batch, 8, 2048)
+        signs = F.softsign(steps * 10 ** self.log_slope[:, None])
+        this, following = (taps.T @ signs for taps in self.pairs)  # (batch, 4, 2048) each
+        mixed = this[..., :-1] + following[..., 1:] + self.pairs_bias[:, None]  # (batch, 4, 2047)
+        return (mixed.square().mean(dim=2) @ self.mix + self.bias)[:, None]
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return F.mse_loss(output, target)

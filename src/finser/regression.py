@@ -1,0 +1,41 @@
+"""R2, the coefficient of determination, over several outputs: as scikit-learn's ``r2_score``, in float64.
+
+An output whose target is constant has no variance to explain: its R2 is 1 where the prediction is exact and 0 where it is not
+(scikit-learn's ``force_finite=True``), so that a figure is always finite.
+"""
+
+import numpy as np
+
+
+def r2_uniform(target: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean of the outputs' R2, ``r2_score(..., multioutput="uniform_average")``.
+
+    Parameters
+    ----------
+    target, predicted : np.ndarray
+        Shape (n, dim), n >= 2.
+    """
+    return float(np.mean(_per_output(target, predicted)[0]))
+
+
+def r2_weighted(target: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean of the outputs' R2 weighted by the targets' variance, ``r2_score(..., multioutput="variance_weighted")``.
+
+    Parameters
+    ----------
+    target, predicted : np.ndarray
+        Shape (n, dim), n >= 2.
+    """
+    scores, variance = _per_output(target, predicted)
+    return float(np.average(scores, weights=variance if variance.any() else None))
+
+
+def _per_output(target: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """R2 of each output and n times its variance, shape (dim,) each."""
+    if target.shape != predicted.shape or target.ndim != 2 or len(target) < 2:
+        raise ValueError(f"R2 needs two arrays (n >= 2, dim) of one shape, not {target.shape} and {predicted.shape}")
+    target, predicted = target.astype(np.float64), predicted.astype(np.float64)
+    residual = np.square(target - predicted).sum(axis=0)
+    variance = np.square(target - target.mean(axis=0)).sum(axis=0)
+    constant = np.where(residual == 0, 1.0, 0.0)
+    return np.where(variance > 0, 1 - residual / np.where(variance > 0, variance, 1), constant), variance

@@ -1,0 +1,116 @@
+"""A miniature project: ten speakers, eight emotions, each a tone of its own that is switched on and off."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from finser import layout, seeds
+from finser.corpora.index import CLIPS_SCHEMA
+from finser.emotions import EMOTIONS
+from finser.fins.chroma import ChromaFin
+from finser.fins.mel import MelFin
+from finser.fins.mfcc import MfccFin
+from finser.fins.rms import RmsFin
+from finser.fins.store import save_fin
+from finser.fins.transform import FrontEnd
+from finser.fins.zcr import ZcrFin
+from finser.labels import features
+from finser.params import AllVariants, FinEnsemble, Mlp, Params, Synthetic
+from finser.shards import SR, AudioRow, LabelRow, write_audio, write_labels
+from finser.splits import split
+
+SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
+CLIPS = 2  # per speaker and emotion
+
+
+def tone(emotion: int, rng: np.random.Generator) -> np.ndarray:
+    """About 0.6 s of noise in which a tone of 300, 450, ... Hz comes and goes five times a second."""
+    time = np.arange(int(SR * rng.uniform(0.5, 0.7))) / SR
+    gate = np.sin(2 * np.pi * 5 * time + rng.uniform(0, 6)) > 0
+    wave = 0.1 * rng.uniform(0.5, 2) * gate * np.sin(2 * np.pi * 300 * 1.5**emotion * time)
+    return np.round(32767 * (wave + 0.003 * rng.standard_normal(len(time)))).clip(-32768, 32767).astype(np.int16)
+
+
+def audio_rows() -> list[AudioRow]:
+    rows = []
+    for speaker in SPEAKERS:
+        for number, emotion in enumerate(EMOTIONS):
+            for clip in range(CLIPS):
+                clip_id = f"ravdess/{speaker}/{emotion}-{clip}"
+                for variant in AllVariants:
+                    samples = tone(number, seeds.generator("tone", clip_id, variant))
+                    rows.append(AudioRow(clip_id, "ravdess", f"ravdess/{speaker}", emotion, variant, 0, {}, samples))
+    return rows
+
+
+def write_clips(emotions: dict[str, str]) -> None:
+    """The index of the clips in `emotions`, clip_id -> emotion."""
+    texts = {field.name: "" for field in CLIPS_SCHEMA if field.type == pa.string()}
+    numbers = {field.name: 1 for field in CLIPS_SCHEMA if field.type != pa.string()}
+    fixed = {**texts, **numbers, "corpus": "ravdess", "language": "en", "status": "ok"}
+    rows = [
+        {**fixed, "clip_id": clip, "path": f"{clip}.wav", "speaker": clip.rsplit("/", 1)[0], "sex": "male", "emotion": emotion}
+        for clip, emotion in emotions.items()
+    ]
+    layout.clips("ravdess").parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("ravdess"))
+
+
+def write_fins() -> None:
+    """Five FINs on one exact front end, their own weights random: untaught, which is all that these tests need."""
+    draw = torch.Generator().manual_seed(0)
+    front_end = FrontEnd().closed_form()
+    mel = MelFin(front_end, draw)
+    fins = [RmsFin(draw), ZcrFin(draw), ChromaFin(front_end, draw), MfccFin(mel, draw), mel]
+    for fin in fins:
+        save_fin(layout.fin(fin.feature), fin, {"feature": fin.feature}, [{"step": 0, "loss": 0.0}])
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    only = {"data": {"corpora": ("ravdess",)}}
+    nets = {"mlp": Mlp(epochs=12, patience=12, learning_rate=0.01), "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24)}
+    return Params(
+        corpora=("ravdess",),
+        fetch={"ravdess": Synthetic()},
+        train_fin=only,
+        train_classifier={**only, **nets},
+        evaluate_classifier={"bootstrap": 200},
+    )
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """The miniature project up to its splits and FINs."""
+    folder = tmp_path_factory.mktemp("miniature")
+    rows = audio_rows()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_audio(layout.shards("ravdess"), rows)
+        write_labels(layout.labels("ravdess"), (LabelRow(row.clip_id, row.variant, features(row.audio)) for row in rows))
+        write_clips({row.clip_id: row.emotion for row in rows})
+        write_fins()
+        for protocol in ("speaker", "random"):
+            split(params, protocol)
+    return folder
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the miniature project, as the working folder."""
+    folder = tmp_path / "project"
+    shutil.copytree(built, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def relabel() -> Callable[[dict[str, str]], None]:
+    """Write the index again with other emotions."""
+    return write_clips

@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from finser import layout
+from finser.corpora import local
+from finser.corpora.fetch import fetch
+from finser.errors import FinserError
+from finser.params import Local, Synthetic
+
+
+def test_a_local_corpus(project, write_wav, params_with):
+    write_wav(project / "from/SAVEE/ALL/DC_a01.wav")
+    files, size = local.survey(project / "from/SAVEE", "savee")
+    fetch(params_with("savee", Local(source="local", path=project / "from/SAVEE", files=files, bytes=size)), "savee")
+    root = layout.raw("savee")
+    assert (root / "ALL/DC_a01.wav").read_bytes() == (project / "from/SAVEE/ALL/DC_a01.wav").read_bytes()
+    said = json.loads((root / "SOURCE.json").read_text())
+    assert (said["corpus"], said["title"], said["source"]) == ("savee", "SAVEE", "local")
+    assert "address" not in said
+
+
+def test_nothing_is_left_of_a_failure_and_what_was_there_stays(project, write_wav, params_with):
+    write_wav(project / "from/ALL/DC_a01.wav")
+    write_wav(layout.raw("savee") / "ALL/JE_a01.wav")
+    with pytest.raises(FinserError, match="changed"):
+        fetch(params_with("savee", Local(source="local", path=project / "from", files=2, bytes=1)), "savee")
+    assert [path.name for path in layout.raw("savee").parent.iterdir()] == ["savee"]
+    assert (layout.raw("savee") / "ALL/JE_a01.wav").exists()
+
+
+def test_a_synthetic_corpus(project, params_with):
+    fetch(params_with("savee", Synthetic(speakers=1, clips_per_emotion=1)), "savee")
+    assert local.audio_files(layout.raw("savee"))
+    said = json.loads((layout.raw("savee") / "SOURCE.json").read_text())
+    assert said["source"] == "synthetic"
+    assert "synthesizer" in said["licence"]

@@ -1,0 +1,266 @@
+import hashlib
+from pathlib import PurePosixPath
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from finser import layout
+from finser.corpora import index
+from finser.corpora.fetch import fetch
+from finser.corpora.registry import CORPORA
+from finser.errors import FinserError
+from finser.params import Index, Local, Synthetic
+
+
+def rows_of(corpus):
+    return {row["path"]: row for row in index.read_clips(corpus).to_pylist()}
+
+
+def test_a_row_says_what_the_file_holds(project, write_wav, params_with, capsys):
+    samples = np.stack([np.linspace(-0.5, 0.25, 3200), np.zeros(3200)], axis=1)
+    path = write_wav(layout.raw("ravdess") / "Actor_02/03-01-05-02-01-01-02.wav", samples=samples, sr=48_000)
+    index.index(params_with("ravdess"), "ravdess")
+    (row,) = index.read_clips("ravdess").to_pylist()
+    stored = np.round(samples * 32768) / 32768
+    assert row.pop("peak") == pytest.approx(0.5)
+    assert row.pop("rms") == pytest.approx(np.sqrt(np.mean(stored**2)), rel=1e-4)
+    assert row.pop("seconds") == pytest.approx(3200 / 48_000)
+    assert row == {
+        "clip_id": "ravdess/Actor_02/03-01-05-02-01-01-02", "corpus": "ravdess", "path": "Actor_02/03-01-05-02-01-01-02.wav",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "speaker": "ravdess/02", "sex": "female", "language": "en",
+        "emotion": "angry", "publisher_label": "05", "intensity": "strong", "sentence": "Kids are talking by the door",
+        "sample_rate": 48_000, "channels": 2, "n_samples": 3200, "status": "ok", "reason": "",
+    }  # fmt: skip
+    printed = capsys.readouterr().out
+    for words in ("1 files, 1 clips", "1440 clips"):
+        assert words in printed
+
+
+def test_rows_are_sorted_by_path_and_do_not_depend_on_workers(project, write_wav, params_with, monkeypatch):
+    for number, man in enumerate(("KL", "DC", "JE", "JK")):
+        for take in range(1, 6):
+            write_wav(layout.raw("savee") / f"AudioData/{man}/a{take:02d}.wav", hertz=100 + 10 * number + take)
+    index.index(params_with("savee"), "savee")
+    once = layout.clips("savee").read_bytes()
+    paths = [row["path"] for row in index.read_clips("savee").to_pylist()]
+    assert paths == sorted(paths)
+    monkeypatch.setenv("FINSER_CORES", "2")
+    index.index(params_with("savee"), "savee")
+    assert layout.clips("savee").read_bytes() == once
+    assert pq.read_schema(layout.clips("savee")).equals(index.CLIPS_SCHEMA)
+
+
+def test_silence_is_excluded_and_quiet_speech_is_kept(project, write_wav, params_with):
+    root = layout.raw("crema_d") / "AudioWAV"
+    write_wav(root / "1076_MTI_SAD_XX.wav", samples=np.zeros(1600))
+    write_wav(root / "1076_MTI_ANG_XX.wav", gain=2 / 32768)
+    index.index(params_with("crema_d"), "crema_d")
+    rows = rows_of("crema_d")
+    assert rows["AudioWAV/1076_MTI_SAD_XX.wav"]["reason"] == "silent: peak 0"
+    assert rows["AudioWAV/1076_MTI_ANG_XX.wav"]["status"] == "ok"
+    index.index(params_with("crema_d", index=Index(silence_peak=0.01)), "crema_d")
+    assert {row["status"] for row in rows_of("crema_d").values()} == {"excluded"}
+
+
+def test_duplicates(project, write_wav, params_with, capsys):
+    root = layout.raw("crema_d") / "AudioWAV"
+    for name in ("1006_TIE_HAP_XX", "1006_TIE_NEU_XX"):
+        write_wav(root / f"{name}.wav", hertz=300)
+    for name in ("1007_IEO_SAD_HI", "1007_IEO_SAD_LO", "1007_IEO_SAD_MD"):
+        write_wav(root / f"{name}.wav", hertz=400)
+    write_wav(root / "1008_IEO_SAD_HI.wav", hertz=500)
+    index.index(params_with("crema_d"), "crema_d")
+    assert index.excluded(index.read_clips("crema_d")) == [
+        ("crema_d/AudioWAV/1006_TIE_HAP_XX", "byte-identical to crema_d/AudioWAV/1006_TIE_NEU_XX, conflicting labels"),
+        ("crema_d/AudioWAV/1006_TIE_NEU_XX", "byte-identical to crema_d/AudioWAV/1006_TIE_HAP_XX, conflicting labels"),
+        ("crema_d/AudioWAV/1007_IEO_SAD_LO", "byte-identical to crema_d/AudioWAV/1007_IEO_SAD_HI, same label"),
+        ("crema_d/AudioWAV/1007_IEO_SAD_MD", "byte-identical to crema_d/AudioWAV/1007_IEO_SAD_HI, same label"),
+    ]
+    printed = capsys.readouterr().out
+    assert "2  byte-identical to another, conflicting labels: " in printed
+    assert "2  byte-identical to another, same label: " in printed
+
+
+def test_a_repack_that_holds_the_tree_twice(project, write_wav, params_with):
+    root = layout.raw("ravdess")
+    for take in (1, 2):
+        for top in ("", "audio_speech_actors_01-24/"):
+            write_wav(root / f"{top}Actor_01/03-01-05-01-01-{take:02d}-01.wav", hertz=100 * take)
+    index.index(params_with("ravdess"), "ravdess")
+    table = index.read_clips("ravdess")
+    clips = [f"ravdess/Actor_01/03-01-05-01-01-{take:02d}-01" for take in (1, 2)]
+    assert index.excluded(table) == [(clip, f"second copy of {clip}") for clip in clips]
+    assert all(row["path"].startswith("Actor_01") for row in table.to_pylist() if row["status"] == "ok")
+
+
+def test_the_same_clip_with_other_bytes_is_refused(project, write_wav, params_with):
+    write_wav(layout.raw("savee") / "ALL/DC_a01.wav", hertz=100)
+    write_wav(layout.raw("savee") / "AudioData/DC/a01.wav", hertz=200)
+    with pytest.raises(FinserError, match=r"AudioData/DC/a01.wav: another file is the same clip with other bytes: ALL/DC_a01.wav"):
+        index.index(params_with("savee"), "savee")
+    assert not layout.clips("savee").exists()
+
+
+def test_aiff_under_a_wav_name(project, write_wav, params_with):
+    path = layout.raw("tess") / "YAF_angry/YAF_germ_angry.wav"
+    write_wav(path, sr=24_414, format="AIFF")
+    assert path.read_bytes()[:4] == b"FORM"
+    index.index(params_with("tess"), "tess")
+    (row,) = index.read_clips("tess").to_pylist()
+    assert (row["n_samples"], row["sample_rate"], row["status"]) == (1600, 24_414, "ok")
+
+
+@pytest.mark.parametrize("container", ["WAV", "AIFF"])
+@pytest.mark.parametrize("keep", [0.9, 0.5, 0.02])
+def test_a_truncated_file_stops_the_stage(project, write_wav, params_with, container, keep):
+    write_wav(layout.raw("savee") / "DC/a01.wav")
+    cut = write_wav(layout.raw("savee") / "DC/a02.wav", hertz=300, format=container)
+    cut.write_bytes(cut.read_bytes()[: int(keep * cut.stat().st_size)])
+    assert keep == 0.02 or len(soundfile.read(cut)[0]) < 1600  # libsndfile alone reads what is there
+    with pytest.raises(FinserError, match="DC/a02.wav: (truncated audio|not readable as audio)"):
+        index.index(params_with("savee"), "savee")
+    assert not layout.clips("savee").exists()
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"LIST\x04\0\0\0INFO", b"id3 \x10\0\0\0cut"])
+def test_what_follows_the_audio_is_no_truncation(project, write_wav, params_with, tail):
+    path = write_wav(layout.raw("savee") / "DC/a01.wav", n=1601, samples=np.full(1601, 0.1), subtype="PCM_U8")
+    path.write_bytes(path.read_bytes() + tail)
+    index.index(params_with("savee"), "savee")
+    assert rows_of("savee")["DC/a01.wav"]["n_samples"] == 1601
+
+
+def test_a_padded_chunk_before_the_audio(project, write_wav, params_with):
+    path = write_wav(layout.raw("savee") / "DC/a01.wav")
+    plain = path.read_bytes()
+    at = plain.index(b"data")
+    longer = plain[:at] + b"note\x03\0\0\0abc\0" + plain[at:]
+    path.write_bytes(longer[:4] + (len(longer) - 8).to_bytes(4, "little") + longer[8:])
+    index.index(params_with("savee"), "savee")
+    assert rows_of("savee")["DC/a01.wav"]["n_samples"] == 1600
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(FinserError, match="truncated audio"):
+        index.index(params_with("savee"), "savee")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"<html>not found</html>" * 100, "not readable as audio"),
+    ],
+)
+def test_a_file_that_is_no_audio_stops_the_stage(project, write_wav, params_with, content, message):
+    write_wav(layout.raw("savee") / "DC/a01.wav")
+    (layout.raw("savee") / "DC/a02.wav").write_bytes(content)
+    with pytest.raises(FinserError, match=f"DC/a02.wav: .*{message}"):
+        index.index(params_with("savee"), "savee")
+    assert not layout.clips("savee").exists()
+
+
+def test_no_samples_and_no_numbers(project, write_wav, params_with):
+    path = write_wav(layout.raw("savee") / "DC/a01.wav", samples=np.zeros(0))
+    with pytest.raises(FinserError, match="truncated audio"):
+        index.index(params_with("savee"), "savee")
+    write_wav(path, samples=np.array([0.1, np.nan]), subtype="FLOAT")
+    with pytest.raises(FinserError, match="no numbers"):
+        index.index(params_with("savee"), "savee")
+
+
+def test_an_unknown_code_and_an_empty_folder(project, write_wav, params_with):
+    with pytest.raises(FinserError, match="finser fetch savee"):
+        index.index(params_with("savee"), "savee")
+    layout.raw("savee").mkdir(parents=True)
+    with pytest.raises(FinserError, match="no audio file"):
+        index.index(params_with("savee"), "savee")
+    write_wav(layout.raw("savee") / "DC/x01.wav")
+    with pytest.raises(FinserError, match="unknown emotion code"):
+        index.index(params_with("savee"), "savee")
+
+
+def whole_savee(root, write_wav):
+    noise = np.random.default_rng(0)
+    for man in ("DC", "JE", "JK", "KL"):
+        for label in ("a", "d", "f", "h", "n", "sa", "su"):
+            for take in range(1, 31 if label == "n" else 16):
+                write_wav(root / f"{man}/{label}{take:02d}.wav", samples=noise.normal(0, 0.1, 20))
+
+
+def test_a_partial_corpus_needs_permission(project, write_wav, params_with, capsys):
+    whole_savee(layout.raw("savee"), write_wav)
+    strict = Local(source="local", path="x", files=1, bytes=1)
+    index.index(params_with("savee", strict), "savee")
+    assert index.read_clips("savee").num_rows == 480
+    layout.clips("savee").unlink()
+    (layout.raw("savee") / "JK/n30.wav").unlink()
+    with pytest.raises(FinserError, match=r"expected 480 clips; found 479 clips, fewest of savee/JK \(119\).*allow_partial"):
+        index.index(params_with("savee", strict), "savee")
+    assert not layout.clips("savee").exists()
+    for path in (layout.raw("savee") / "KL").iterdir():
+        path.unlink()
+    with pytest.raises(FinserError, match="none of savee/KL"):
+        index.index(params_with("savee", strict), "savee")
+    index.index(params_with("savee", strict.model_copy(update={"allow_partial": True})), "savee")
+    assert index.read_clips("savee").num_rows == 359
+
+
+def test_more_clips_than_there_can_be(write_wav):
+    known = CORPORA["tess"]
+    said = [
+        known.parse(PurePosixPath(f"OAF_{a}{b}{c}_sad.wav")) for a in "abcdefghijklmno" for b in "abcdefghijklmno" for c in "abcdefghijklm"
+    ]
+    with pytest.raises(FinserError, match="more clips than TESS has; expected 2800; found 2925"):
+        index.check_count(said[:2925], Local(source="local", path="x", files=1, bytes=1), known)
+
+
+def test_english_esd_alone_is_complete():
+    known = CORPORA["esd"]
+
+    def all_of(speakers):
+        labels = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
+        paths = (
+            f"{speaker:04d}/{labels[(number - 1) // 350]}/{speaker:04d}_{number:06d}.wav"
+            for speaker in speakers
+            for number in range(1, 1751)
+        )
+        return [known.parse(PurePosixPath(path)) for path in paths]
+
+    strict = Local(source="local", path="x", files=1, bytes=1)
+    assert index.check_count(all_of(range(11, 21)), strict, known) == 17_500
+    assert index.check_count(all_of(range(1, 21)), strict, known) == 35_000
+    with pytest.raises(
+        FinserError, match="expected 35000 clips; found 17500 clips, none of esd/0011, esd/0012, esd/0013 and 7 more speakers"
+    ):
+        index.check_count(all_of(range(1, 11)), strict, known)
+
+
+def test_texts_come_from_transcripts_and_emotions_from_folders(project, write_wav, params_with, capsys):
+    root = layout.raw("esd")
+    write_wav(root / "0001/Angry/train/0001_000351.wav", hertz=200)
+    write_wav(root / "0001/Angry/train/0001_000352.wav", hertz=300)
+    (root / "0001/0001.txt").write_text("﻿0001_000351\t你好\t快乐\n", encoding="utf-8")
+    index.index(params_with("esd"), "esd")
+    rows = rows_of("esd")
+    assert rows["0001/Angry/train/0001_000351.wav"]["sentence"] == "你好"
+    assert rows["0001/Angry/train/0001_000351.wav"]["emotion"] == "angry"
+    assert rows["0001/Angry/train/0001_000352.wav"]["sentence"] == "002"
+    assert "contradict the folders of 1 files, e.g. 0001/Angry/train/0001_000351.wav" in capsys.readouterr().err
+
+
+def test_a_synthetic_corpus(project, params_with):
+    params = params_with("crema_d", Synthetic(speakers=1, clips_per_emotion=1))
+    fetch(params, "crema_d")
+    index.index(params, "crema_d")
+    assert "ok" in index.read_clips("crema_d")["status"].to_pylist()
+
+
+def test_an_index_that_is_none(project, write_wav):
+    with pytest.raises(FinserError, match="finser index tess"):
+        index.read_clips("tess")
+    layout.clips("tess").parent.mkdir(parents=True)
+    layout.clips("tess").write_bytes(b"PAR1 no")
+    with pytest.raises(FinserError, match="not readable as Parquet"):
+        index.read_clips("tess")

@@ -1,0 +1,123 @@
+import os
+
+import pytest
+
+from finser.corpora import local
+from finser.errors import FinserError
+from finser.params import Local
+
+
+def small_savee(root, write_wav):
+    for man in ("DC", "JE"):
+        for number in (1, 2):
+            write_wav(root / f"AudioData/{man}/a{number:02d}.wav", hertz=100 * number)
+    write_wav(root / "AudioData/KL/n30.WAV")
+    (root / "notes.csv").write_text("man,age\n")
+    (root / "._a01.wav").write_bytes(b"resource fork")
+    (root / "__MACOSX/DC").mkdir(parents=True)
+    (root / "__MACOSX/DC/a01.wav").write_bytes(b"litter")
+    (root / "film.avi").write_bytes(b"not copied")
+    return root
+
+
+def source_of(root, corpus="savee"):
+    files, size = local.survey(root, corpus)
+    return Local(source="local", path=root, files=files, bytes=size)
+
+
+def test_a_survey_counts_audio_only(tmp_path, write_wav):
+    root = small_savee(tmp_path, write_wav)
+    assert local.survey(root, "savee") == (5, 5 * (44 + 2 * 1600))
+
+
+def test_a_copy_keeps_the_layout_and_leaves_litter(tmp_path, write_wav):
+    root = small_savee(tmp_path / "from", write_wav)
+    local.copy(source_of(root), "savee", tmp_path / "to")
+    copied = {path.relative_to(tmp_path / "to").as_posix() for path in (tmp_path / "to").rglob("*") if path.is_file()}
+    assert copied == {
+        "AudioData/DC/a01.wav",
+        "AudioData/DC/a02.wav",
+        "AudioData/JE/a01.wav",
+        "AudioData/JE/a02.wav",
+        "AudioData/KL/n30.WAV",
+        "notes.csv",
+    }
+    assert all((tmp_path / "to" / name).read_bytes() == (root / name).read_bytes() for name in copied)
+
+
+@pytest.mark.parametrize("change", ["one more", "one less", "longer"])
+def test_a_folder_that_has_changed_is_refused(tmp_path, write_wav, change):
+    root = small_savee(tmp_path / "from", write_wav)
+    source = source_of(root)
+    if change == "one more":
+        write_wav(root / "AudioData/JK/a01.wav")
+    elif change == "one less":
+        (root / "AudioData/DC/a01.wav").unlink()
+    else:
+        write_wav(root / "AudioData/DC/a01.wav", n=1700)
+    with pytest.raises(FinserError, match="changed since `finser preset local`.*run it again"):
+        local.copy(source, "savee", tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(FinserError, match="no such folder"):
+        local.survey(tmp_path / "nowhere", "tess")
+    with pytest.raises(FinserError, match="no TESS audio here"):
+        local.survey(tmp_path, "tess")
+
+
+def test_a_file_of_no_corpus_is_named(tmp_path, write_wav):
+    write_wav(tmp_path / "AudioData/DC/x01.wav")
+    with pytest.raises(FinserError, match=r"AudioData/DC/x01.wav: unknown emotion code.*'x'"):
+        local.survey(tmp_path, "savee")
+
+
+def test_an_lfs_pointer_gets_the_command_that_helps(tmp_path, write_wav):
+    write_wav(tmp_path / "AudioWAV/1001_DFA_ANG_XX.wav")
+    pointer = tmp_path / "AudioWAV/1001_DFA_DIS_XX.wav"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    with pytest.raises(FinserError, match=r"1001_DFA_DIS_XX.wav: a Git LFS pointer.*git lfs pull"):
+        local.survey(tmp_path, "crema_d")
+
+
+def test_an_empty_file_and_a_dangling_link(tmp_path):
+    (tmp_path / "DC").mkdir()
+    (tmp_path / "DC/a01.wav").touch()
+    with pytest.raises(FinserError, match="a01.wav: empty file"):
+        local.survey(tmp_path, "savee")
+    (tmp_path / "DC/a01.wav").unlink()
+    (tmp_path / "DC/a01.wav").symlink_to(tmp_path / "gone.wav")
+    with pytest.raises(FinserError, match=r"cannot be read \(No such file"):
+        local.survey(tmp_path, "savee")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_folder(tmp_path, write_wav):
+    write_wav(tmp_path / "DC/a01.wav")
+    (tmp_path / "DC").chmod(0)
+    try:
+        with pytest.raises(FinserError, match="cannot be read"):
+            local.survey(tmp_path, "savee")
+    finally:
+        (tmp_path / "DC").chmod(0o755)
+
+
+def test_linked_folders_are_followed(tmp_path, write_wav):
+    write_wav(tmp_path / "elsewhere/a01.wav")
+    (tmp_path / "SAVEE").mkdir()
+    (tmp_path / "SAVEE/DC").symlink_to(tmp_path / "elsewhere")
+    assert [str(name) for name in local.audio_files(tmp_path / "SAVEE")] == ["DC/a01.wav"]
+
+
+def test_find_takes_whichever_corpora_exist(tmp_path):
+    for folder in ("CREMA-D", "ESD", "music"):
+        (tmp_path / folder).mkdir()
+    assert local.find(tmp_path) == {"crema_d": tmp_path / "CREMA-D", "esd": tmp_path / "ESD"}
+
+
+def test_find_says_what_it_looked_for(tmp_path):
+    with pytest.raises(FinserError, match="RAVDESS, CREMA-D, TESS, SAVEE, ESD"):
+        local.find(tmp_path)
+    with pytest.raises(FinserError, match="no such folder"):
+        local.find(tmp_path / "nowhere")

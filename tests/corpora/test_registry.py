@@ -1,0 +1,34 @@
+import pytest
+
+from finser.corpora import registry
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.params import CorpusName, Download, Synthetic
+
+
+def test_the_registry_has_the_corpora_of_the_schema():
+    assert tuple(registry.CORPORA) == CorpusName.__args__
+
+
+@pytest.mark.parametrize("corpus", registry.CORPORA.values(), ids=lambda corpus: corpus.name)
+def test_what_is_known_is_consistent(corpus):
+    assert corpus.emotions == tuple(emotion for emotion in EMOTIONS if emotion in corpus.emotions)
+    assert len(set(corpus.speakers)) == len(corpus.speakers)
+    tested = [speaker for fold in corpus.folds for speaker in fold]
+    assert len(set(tested)) == len(tested)
+    assert set(tested) <= set(corpus.speakers)
+    assert corpus.licence
+    assert corpus.home.startswith("http")
+
+
+def test_a_mistyped_name_gets_advice():
+    with pytest.raises(FinserError, match="did you mean 'ravdess'"):
+        registry.get("ravdes")
+
+
+def test_expected_counts():
+    source = Download(source="download")
+    assert [registry.expected_count(source, name) for name in registry.CORPORA] == [1440, 7442, 2800, 480, 35000]
+    assert registry.expected_count(source, "esd", {"esd/0011", "esd/0020"}) == 17500
+    assert registry.expected_count(source, "esd", {"esd/0011", "esd/0010"}) == 35000
+    assert 0 < registry.expected_count(Synthetic(speakers=2, clips_per_emotion=2), "savee") <= 32

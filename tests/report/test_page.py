@@ -1,0 +1,323 @@
+"""The page, made from made-up results: its numbers, its warnings, its figures, and what it refuses."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from matplotlib.image import imread
+from sklearn.metrics import recall_score
+
+from finser import layout
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.params import dump
+from finser.report.collect import collect
+from finser.report.page import report
+
+
+class Page:
+    """A report that was made in `folder`, and its tables parsed back."""
+
+    def __init__(self, folder: Path, params):
+        self.folder, self.params = folder, params
+        self.text = (folder / "results/report.md").read_text()
+        self.html = (folder / "results/report.html").read_text()
+        self.tables = parse(self.text)
+
+    def table(self, words: str) -> list[dict[str, str]]:
+        """The rows of the one table whose caption holds `words`."""
+        found = [rows for caption, rows in self.tables if words in caption]
+        assert len(found) == 1, f"{len(found)} tables: {words}"
+        return found[0]
+
+    def metrics(self, model: str, protocol: str, fold: int) -> dict:
+        return json.loads((self.folder / layout.classifier_result(model, protocol, fold) / "metrics.json").read_text())
+
+    def predictions(self, model: str, protocol: str) -> list[dict]:
+        folders = [self.folder / layout.classifier_result(model, protocol, fold) for fold in self.params.folds]
+        return [row for folder in folders for row in pq.read_table(folder / "predictions.parquet").to_pylist()]
+
+
+def parse(text: str) -> list[tuple[str, list[dict[str, str]]]]:
+    """Captions with the tables that follow them; of equal headers, the later ones get a number."""
+    tables = []
+    for caption, body in re.findall(r"^(\*\*Table \d.*)\n\n((?:\|.*\n)+)", text, re.MULTILINE):
+        lines = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in body.splitlines()]
+        assert len({len(cells) for cells in lines}) == 1, f"rows of different lengths: {caption}"
+        header = [name if name not in lines[0][:k] else f"{name} {k}" for k, name in enumerate(lines[0])]
+        tables.append((caption, [dict(zip(header, cells, strict=True)) for cells in lines[2:]]))
+    return tables
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", "").strip("*"))
+
+
+def made(folder: Path, params) -> Page:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        report(params)
+    return Page(folder, params)
+
+
+@pytest.fixture(scope="module")
+def synthetic(synthetic_run) -> Page:
+    return made(*synthetic_run)
+
+
+@pytest.fixture(scope="module")
+def real(real_run) -> Page:
+    return made(*real_run)
+
+
+@pytest.fixture
+def here(real, tmp_path, monkeypatch) -> Page:
+    """A copy of the smaller run, to be damaged; it is the current folder."""
+    shutil.copytree(real.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return real
+
+
+def test_figures_per_fold_are_those_of_metrics(synthetic):
+    for protocol in synthetic.params.protocols:
+        rows = synthetic.table("Protocol speaker: test figures" if protocol == "speaker" else "Protocol random (LEAKY): test figures")
+        titles = {"SVM (floor)": "svm", "MLP": "mlp", "FIN ensemble": "fin_ensemble"}
+        per_fold = [row for row in rows if row["fold"].isdigit()]
+        assert len(per_fold) == 6
+        for row in per_fold:
+            metrics = synthetic.metrics(titles[row["model"]], protocol, int(row["fold"]))
+            shown = {"uar": "UAR", "wa": "WA", "f1_macro": "macro-F1"}
+            assert all(number(row[column]) == pytest.approx(metrics[key], abs=5.1e-4) for key, column in shown.items())
+            assert [number(part) for part in row["95% interval"].split(" to ")] == pytest.approx(
+                [metrics["uar_ci_low"], metrics["uar_ci_high"]], abs=5.1e-4
+            )
+            assert number(row["training, s"]) == pytest.approx(metrics["seconds_train"], abs=0.051)
+            assert [number(row[column]) for column in ("test clips", "test speakers", "parameters")] == [
+                metrics[key] for key in ("n_test", "n_test_speakers", "params")
+            ]
+
+
+def test_the_floor_stands_beside_every_network(synthetic):
+    for row in synthetic.table("Protocol speaker: test figures"):
+        if "SVM" in row["model"]:
+            assert row["floor UAR"] == "–"
+        elif row["fold"].isdigit():
+            floor = synthetic.metrics("svm", "speaker", int(row["fold"]))["uar"]
+            assert number(row["floor UAR"]) == pytest.approx(floor, abs=5.1e-4)
+            assert number(row["UAR - floor"]) == pytest.approx(number(row["UAR"]) - number(row["floor UAR"]), abs=1e-9)
+
+
+def test_means_and_ranges_over_the_folds(synthetic):
+    rows = [row for row in synthetic.table("Protocol random (LEAKY): test figures") if row["fold"] == "**mean**"]
+    for row, model in zip(rows, synthetic.params.models, strict=True):
+        uars = [synthetic.metrics(model, "random", fold)["uar"] for fold in synthetic.params.folds]
+        assert number(row["UAR"]) == pytest.approx(np.mean(uars), abs=5.1e-4)
+        assert [number(part) for part in row["95% interval"].split(" to ")] == pytest.approx([min(uars), max(uars)], abs=5.1e-4)
+
+
+def test_gap_between_leaky_and_speaker(synthetic):
+    for row, model in zip(synthetic.table("Mean UAR over the folds under random (LEAKY)"), synthetic.params.models, strict=True):
+        leaky, apart = (np.mean([synthetic.metrics(model, p, fold)["uar"] for fold in (1, 2)]) for p in ("random", "speaker"))
+        assert number(row["gap"]) == pytest.approx(leaky - apart, abs=1.1e-3)
+
+
+def test_recall_per_class_is_scikit_learns(synthetic):
+    for protocol, words in (("speaker", "Protocol speaker: recall"), ("random", "Protocol random (LEAKY): recall")):
+        for row, model in zip(synthetic.table(words), synthetic.params.models, strict=True):
+            pairs = [(r["emotion"], r["predicted"]) for r in synthetic.predictions(model, protocol)]
+            truth, predicted = zip(*pairs, strict=True)
+            expected = recall_score(truth, predicted, labels=EMOTIONS, average=None)
+            assert [number(row[emotion]) for emotion in EMOTIONS] == pytest.approx(list(expected), abs=5.1e-4)
+
+
+def test_uar_per_corpus_is_scikit_learns(synthetic):
+    row = synthetic.table("Protocol speaker: UAR per corpus")[1]
+    rows = [r for r in synthetic.predictions("mlp", "speaker") if r["speaker"].startswith("savee/")]
+    truth, predicted = ([r[column] for r in rows] for column in ("emotion", "predicted"))
+    expected = recall_score(truth, predicted, labels=sorted(set(truth)), average="macro")
+    assert number(row["SAVEE"]) == pytest.approx(expected, abs=5.1e-4)
+    assert "ESD" not in row  # the classifiers did not learn from it
+
+
+def test_r2_with_five_digits_beside_the_published(synthetic):
+    rows = {row["FIN"]: row for row in synthetic.table("R2 of the FINs")}
+    for name, feature in {"RMS": "rms", "ZCR": "zcr", "chroma": "chroma", "MFCC": "mfcc", "mel, power": "mel"}.items():
+        figures = json.loads((synthetic.folder / layout.fin_result(feature)).read_text())
+        for column in ("test, uniform", "test, weighted", "unseen, uniform", "unseen, weighted"):
+            assert number(rows[name][column]) == pytest.approx(figures["r2_" + column.replace(", ", "_")], abs=5.1e-6)
+    assert number(rows["mel, dB"]["unseen, weighted"]) == pytest.approx(figures["r2_unseen_db_weighted"], abs=5.1e-6)
+    assert (rows["MFCC"]["published, test"], rows["MFCC"]["published, unseen"]) == (".92", ".54")
+    zcr = synthetic.table("What the FINs are")[1]
+    assert (zcr["R2 at initialisation"], zcr["training, s"], zcr["front end began"]) == ("-8.40000", "8.4", "–")
+
+
+def test_corpora_are_counted(synthetic):
+    rows = {row["corpus"]: row for row in synthetic.table("Audio files per corpus")}
+    clips = pq.read_table(synthetic.folder / layout.clips("ravdess")).to_pylist()
+    kept = [clip for clip in clips if clip["status"] == "ok"]
+    row = rows["RAVDESS (synthetic)"]
+    assert [number(row[name]) for name in ("found", "kept", "excluded", "speakers")] == [len(clips), len(kept), 1, 6]
+    assert number(row["minutes"]) == pytest.approx(sum(clip["seconds"] for clip in kept) / 60, abs=0.051)
+    assert rows["ESD (synthetic)"]["language"] == "en, zh"
+    per_emotion = {row["corpus"]: row for row in synthetic.table("Kept clips per emotion")}
+    assert number(per_emotion["RAVDESS"]["neutral"]) == sum(clip["emotion"] == "neutral" for clip in kept)
+    assert per_emotion["TESS"]["calm"] == "–"
+
+
+def test_exclusions_one_by_one_with_reasons_that_stay_in_their_cell(synthetic):
+    rows = synthetic.table("Files excluded")
+    assert len(rows) == 5
+    assert rows[0]["reason"] == r"silent: peak 0 \| nothing above 0.0"
+
+
+def test_many_exclusions_are_cut_and_counted(here):
+    path = layout.clips("tess")
+    table = pq.read_table(path)
+    bad = ["excluded"] * 30 + table["status"].to_pylist()[30:]
+    pq.write_table(table.set_column(table.schema.get_field_index("status"), "status", [bad]), path)
+    report(here.params)
+    rows = [row for row in Page(Path.cwd(), here.params).table("Files excluded") if row["corpus"] == "TESS"]
+    assert len(rows) == 21
+    assert rows[-1]["file"] == "and 10 more"
+
+
+def test_parts_are_counted_over_the_classifiers_corpora(synthetic):
+    split = pq.read_table(synthetic.folder / layout.split("random")).to_pylist()
+    test = [row for row in split if (row["fold"], row["role"]) == (2, "test") and row["corpus"] != "esd"]
+    row = synthetic.table("Protocol random (LEAKY): clips and speakers per part")[1]
+    assert [number(row["test clips"]), number(row["test speakers"])] == [len(test), len({r["speaker"] for r in test})]
+
+
+def test_synthetic_speech_is_named_in_every_caption(synthetic):
+    assert "**These corpora are synthesised speech: no figure here says anything about real speech.**" in synthetic.text
+    captions = [caption for caption, _ in synthetic.tables if "Versions of the environment" not in caption]
+    assert len(captions) > 12
+    assert all("synthetic" in caption for caption in captions)
+    assert len(re.findall(r"^Confusion \(synthetic", synthetic.text, re.MULTILINE)) == 2
+
+
+def test_real_speech_carries_no_such_notice(real):
+    assert "synthe" not in real.text.split("## Parameters")[0]
+
+
+def test_random_is_named_leaky_in_every_table_of_it(synthetic):
+    other = ("split at random", "What the FINs are")  # the published split by file; random initialisation
+    about = [caption for caption, rows in synthetic.tables if "random" in f"{caption}{rows}" and not any(o in caption for o in other)]
+    assert len(about) == 6
+    assert all("LEAKY" in caption for caption in about)
+
+
+def test_speakers_that_the_fins_heard_are_named(synthetic, real):
+    assert "- FIN ensemble, fold 2: 3 of 4 test speakers." in synthetic.text
+    assert "the FINs learned from frames of speakers" not in real.text
+
+
+def test_times_are_of_the_last_good_command_and_dashes_of_the_cache(synthetic):
+    stages = {row["stage"].strip("`"): row for row in synthetic.table("Time per stage")}
+    assert number(stages["resample"]["minutes in all"]) == 2.5
+    assert number(stages["train_fin"]["minutes in all"]) == pytest.approx(8.4 / 60, abs=0.0051)
+    assert stages["train_classifier"]["timed here"] == "1"  # not the fold of another preset
+    assert stages["fetch"]["minutes in all"] == "–"
+    assert "whose 174.0 s of training" in synthetic.text
+
+
+def test_all_parameters_are_on_the_page(real):
+    assert f"```yaml\n{dump(real.params).strip()}\n```" in real.text
+
+
+def test_every_figure_is_linked_and_has_content(synthetic):
+    linked = set(re.findall(r"\(figures/(\w+\.png)\)", synthetic.text))
+    written = {path.name for path in (synthetic.folder / "results/figures").iterdir()}
+    assert linked == written
+    assert len(written) == 1 + 6 + 2
+    for name in written:
+        path = synthetic.folder / "results/figures" / name
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert imread(path)[..., :3].std() > 0.05
+        assert b"Matplotlib" not in path.read_bytes()
+
+
+def test_html_needs_nothing_else(synthetic):
+    sources = re.findall(r'(?:src|href)="([^"]{0,40})', synthetic.html)
+    assert len(sources) == 9
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "@import" not in synthetic.html
+    assert "url(" not in synthetic.html
+    assert synthetic.html.count("<table>") == len(synthetic.tables) + 2  # and the two rows of confusion matrices
+
+
+def test_twice_the_same_bytes(here):
+    def content() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in [*Path("results").glob("report.*"), *Path("results/figures").iterdir()]}
+
+    before = content()
+    report(here.params)
+    assert content() == before
+    assert len(before) == 2 + 1 + 2 + 1
+
+
+def test_strays_of_an_earlier_preset_are_ignored(here):
+    before = Path("results/report.md").read_bytes()
+    strays = [layout.classifier_result("mlp", "random", 4) / "metrics.json", layout.fin_result("tempo"), layout.clips("esd")]
+    strays.append(Path("results/figures/old.png"))
+    for stray in strays:
+        stray.parent.mkdir(parents=True, exist_ok=True)
+        stray.write_text("not what it says")
+    report(here.params)
+    assert Path("results/report.md").read_bytes() == before
+    assert not Path("results/figures/old.png").exists()
+
+
+def test_without_a_log_there_are_dashes(here):
+    layout.COMMANDS_LOG.unlink()
+    report(here.params)
+    assert {row["minutes in all"] for row in Page(Path.cwd(), here.params).table("Time per stage")} == {"–"}
+
+
+MISSING = [
+    layout.fin_result("mel"),
+    layout.fin_history("rms"),
+    layout.clips("tess"),
+    layout.split("speaker"),
+    *(layout.classifier_result("mlp", "speaker", 2) / name for name in ("metrics.json", "predictions.parquet", "history.csv")),
+]
+
+
+@pytest.mark.parametrize("path", MISSING, ids=str)
+def test_a_missing_result_is_one_line_that_names_it(here, path):
+    path.unlink()
+    before = Path("results/report.md").read_bytes()
+    with pytest.raises(FinserError) as error:
+        report(here.params)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert Path("results/report.md").read_bytes() == before
+
+
+def test_metrics_that_their_predictions_do_not_give_are_refused(here):
+    path = layout.classifier_result("svm", "speaker", 2) / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"uar": 0.99}))
+    with pytest.raises(FinserError, match="disagree on uar"):
+        collect(here.params)
+
+
+def test_damaged_inputs_are_one_line(here):
+    layout.COMMANDS_LOG.write_text('{"stage": "fetch", "item": ["tess"], "status": "ok", "seconds": 1}\n{half a li')
+    with pytest.raises(FinserError, match="line 2 is no record"):
+        collect(here.params)
+    layout.clips("tess").write_bytes(b"PAR1 and nothing")
+    with pytest.raises(FinserError, match="not readable"):
+        collect(here.params)
+
+
+def test_a_key_that_is_not_there_is_named(here):
+    path = layout.fin_result("zcr")
+    figures = json.loads(path.read_text())
+    del figures["r2_test_weighted"]
+    path.write_text(json.dumps(figures))
+    with pytest.raises(FinserError, match="r2_test_weighted"):
+        collect(here.params)
