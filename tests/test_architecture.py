@@ -15,7 +15,21 @@ from finser import layout
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
 HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "emotions", "params"}
-ORDER = ["corpora", "shards", "audio", "augment", "frames", "labels", "splits", "metrics", "regression", "fins", "classifiers", "report"]
+ORDER = [
+    "corpora",
+    "shards",
+    "audio",
+    "augment",
+    "frames",
+    "labels",
+    "splits",
+    "protocols",
+    "metrics",
+    "regression",
+    "fins",
+    "classifiers",
+    "report",
+]
 FOR_PEOPLE = ["schema_docs", "presets", "cli"]  # beside the flow: these may import all of it
 STEPS = {
     "fetch": "corpora.fetch",
@@ -23,7 +37,7 @@ STEPS = {
     "resample": "audio",
     "augment": "augment",
     "label": "labels",
-    "split": "splits",
+    "split": "protocols",
     "train_front_end": "fins.front_end",
     "train_fin": "fins.training",
     "evaluate_fin": "fins.evaluation",
@@ -163,7 +177,7 @@ def test_documented_parameters_are_the_real_ones():
     for where, node, _ in functions():
         section = re.search(r"\n\s*Parameters\n\s*-+\n(.*?)(\n\s*\n\s*\w+\n\s*-+\n|\Z)", ast.get_docstring(node) or "", flags=re.DOTALL)
         if section:
-            names = re.findall(r"^([\w*, ]+) :", section[1], flags=re.MULTILINE)
+            names = re.findall(r"^([\w*][\w*, ]*) : ", section[1], flags=re.MULTILINE)
             listed = {name.strip(" *") for group in names for name in group.split(",")}
             arguments = node.args
             real = {argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}

@@ -5,7 +5,6 @@ import pytest
 from finser import presets
 from finser.errors import FinserError
 
-
 NAMES = {"RAVDESS": "Actor_01/03-01-0{}-01-01-01-01.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
 
 

@@ -6,29 +6,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from finser.corpora.registry import CORPORA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser import layout, seeds
+from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.params import Params, Split, Synthetic
-from finser.splits import (
-    ROLES,
-    Published,
-    check,
-    deal,
-    folds_source,
-    random_split,
-    read_parts,
-    read_split,
-    speaker_split,
-    split,
-    spread,
-    test_groups,
-    validation_group,
-)
+from finser.protocols import Published, deal, random_split, speaker_split, split, spread, test_groups, validation_group
+from finser.splits import ROLES, check, folds_source, read_parts, read_split
 
 RAVDESS = [(2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)]
 CREMA_D_TEST = "1048 1069 1071 1074 1076 1077 1078 1079 1082 1083 1084 1086 1087 1088 1089 1090 1091"
@@ -52,7 +39,7 @@ def table_of(rows: list[dict]) -> pa.Table:
 def project(monkeypatch: pytest.MonkeyPatch, folder: Path, corpora: dict[str, list[dict]], **sections: object) -> Params:
     """A project in `folder` whose index holds the given rows."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("finser.splits.read_clips", lambda corpus: table_of(corpora[corpus]))
+    monkeypatch.setattr("finser.protocols.read_clips", lambda corpus: table_of(corpora[corpus]))
     first = next(iter(corpora))
     return Params(
         corpora=tuple(corpora),
@@ -82,7 +69,7 @@ def collections(draw: st.DrawFn) -> tuple[list[dict], dict[str, Published]]:
         n_speakers, per_speaker, n_groups = draw(CORPUS)
         rows += clip_rows(corpus, [f"{n:02d}" for n in range(n_speakers)], per_speaker, language=draw(st.sampled_from(["en", "zh"])))
         groups = [tuple(f"{corpus}/{n:02d}" for n in range(first, 12, max(n_groups + 1, 2))) for first in range(n_groups)]
-        published[corpus] = Published(tuple(groups), tuple(f"{corpus}/{n:02d}" for n in draw(st.sets(st.integers(0, 11)))))
+        published[corpus] = Published(tuple(groups), {1: tuple(f"{corpus}/{n:02d}" for n in draw(st.sets(st.integers(0, 11))))})
     return rows, published
 
 

@@ -99,7 +99,7 @@ def label(corpus: Corpus) -> None:
 @app.command("split", rich_help_panel=STAGES)
 def split(protocol: Protocol) -> None:
     """Deal the clips of all corpora into train, validation and test, for every fold."""
-    _run("split", "finser.splits", protocol=protocol)
+    _run("split", "finser.protocols", protocol=protocol)
 
 
 @app.command("train_front_end", rich_help_panel=STAGES)

@@ -137,7 +137,7 @@ class FinData(Section):
         ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on"
     )
     fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
-    frames: Count = Field(150_000, description="training frames drawn, spread evenly over clips")
+    frames: Count = Field(60_000, description="training frames drawn, spread evenly over clips")
     gain_db: float = Field(20.0, ge=0, le=60, description="every training frame is scaled by U(-gain_db, gain_db) dB")
 
 
@@ -145,19 +145,19 @@ class Fin(Section):
     """Training of one FIN."""
 
     steps: Count = 3000
-    batch_size: Count = 256
-    learning_rate: LearningRate = 0.003
+    batch_size: Count = 64
+    learning_rate: LearningRate = Field(0.02, description="of Adam; falls by 3 decades over the steps")
 
 
 class TrainFin(Section):
     """Feature imitating networks: a raw frame in, librosa's feature out."""
 
     data: FinData = FinData()
-    rms: Fin = Fin(steps=3000, learning_rate=0.01)
-    zcr: Fin = Fin(steps=4000, learning_rate=0.01)
-    chroma: Fin = Fin(steps=2000, learning_rate=0.003)
-    mel: Fin = Fin(steps=3000, learning_rate=0.003)
-    mfcc: Fin = Fin(steps=3000, learning_rate=0.02)
+    rms: Fin = Fin(steps=1000, batch_size=64, learning_rate=0.02)
+    zcr: Fin = Fin(steps=4000, batch_size=8, learning_rate=0.02)
+    chroma: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
+    mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
+    mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
 
 
 class EvaluateFin(Section):
@@ -213,8 +213,8 @@ class FinEnsemble(Section):
     channels: Count = Field(96, description="width of the convolutions over time")
     dropout: float = Field(0.4, ge=0, lt=1)
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
-    epochs: Count = 24
-    patience: Count = Field(24, description="epochs without a better validation UAR before training stops")
+    epochs: Count = 10
+    patience: Count = Field(10, description="epochs without a better validation UAR before training stops")
     batch_size: Count = 32
     learning_rate: LearningRate = 0.002
     weight_decay: float = Field(0.02, ge=0)

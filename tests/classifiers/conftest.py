@@ -22,8 +22,8 @@ from finser.fins.transform import FrontEnd
 from finser.fins.zcr import ZcrFin
 from finser.labels import features
 from finser.params import AllVariants, FinEnsemble, Mlp, Params, Synthetic
+from finser.protocols import split
 from finser.shards import SR, AudioRow, LabelRow, write_audio, write_labels
-from finser.splits import split
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
 CLIPS = 2  # per speaker and emotion

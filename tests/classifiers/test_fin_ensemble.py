@@ -44,7 +44,7 @@ def test_different_front_ends_stay_apart(project):
 
 
 def test_frames_of_waves_are_the_frames_of_the_contract(project):
-    fins, clip = Fins(load_fins()), noise(300_000)  # longer than one piece of 512 frames
+    fins, clip = Fins(load_fins()), noise(300_000)  # longer than one piece of frames
     with torch.no_grad():
         of_wave = fins.of_waves(collate_waves([clip], None, round_to=1)[0])[0]
         of_frames = fins(torch.from_numpy(to_float(frames(clip).copy())))

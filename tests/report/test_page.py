@@ -151,6 +151,9 @@ def test_r2_with_five_digits_beside_the_published(synthetic):
             assert number(rows[name][column]) == pytest.approx(figures["r2_" + column.replace(", ", "_")], abs=5.1e-6)
     assert number(rows["mel, dB"]["unseen, weighted"]) == pytest.approx(figures["r2_unseen_db_weighted"], abs=5.1e-6)
     assert (rows["MFCC"]["published, test"], rows["MFCC"]["published, unseen"]) == (".92", ".54")
+    brief = {row["FIN"]: number(row["R2, unseen corpora"]) for row in synthetic.table("FINs in brief")}
+    assert brief["mel"] == pytest.approx(figures["r2_unseen_weighted"], abs=5.1e-6)  # the others as published: uniform
+    assert brief["MFCC"] == number(rows["MFCC"]["unseen, uniform"])
     zcr = synthetic.table("What the FINs are")[1]
     assert (zcr["R2 at initialisation"], zcr["training, s"], zcr["front end began"]) == ("-8.40000", "8.4", "–")
 

@@ -28,7 +28,7 @@ from finser.progress import track
 from finser.shards import DIMENSIONS
 
 SOURCE = AUDIO
-PIECE = 512  # frames that go through the FINs at a time: larger pieces fall out of the caches
+PIECE = 128  # frames that go through the FINs at a time: larger pieces fall out of the caches
 N_FEATURES = sum(DIMENSIONS.values())
 KERNEL = 5  # frames
 ROUND_TO = 32  # frames: batches of few different lengths, because every new one costs a new plan on CPU

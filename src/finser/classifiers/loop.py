@@ -89,5 +89,8 @@ def fit(net: nn.Module, train: Batches, validation: Batches, schedule: Schedule)
             callbacks=[EarlyStopping("validation_uar", mode="max", patience=schedule.patience)],
             default_root_dir=scratch,
         )
-        trainer.fit(task, train, validation)
+        try:
+            trainer.fit(task, train, validation)
+        finally:
+            torch.use_deterministic_algorithms(False)  # lightning's setting is for the whole process
     return task.history

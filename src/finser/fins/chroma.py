@@ -16,7 +16,7 @@ class ChromaFin(Fin):
 
     feature = "chroma"
 
-    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None):
+    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.front_end = frozen(front_end or FrontEnd())
         self.weight = nn.Parameter(torch.rand(N_POWERS, DIMENSIONS["chroma"], generator=generator))  # squared, hence positive

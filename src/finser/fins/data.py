@@ -55,7 +55,9 @@ def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) ->
         chosen = pc.and_(chosen, pc.equal(table["role"].cast("string"), role))
     ids = frozenset(table.filter(chosen)["clip_id"].to_pylist())
     if not ids:
-        raise FinserError(f"fold {fold} has no {role or 'usable'} clip of {', '.join(corpora)}", where=path, do="take other corpora or another fold")
+        raise FinserError(
+            f"fold {fold} has no {role or 'usable'} clip of {', '.join(corpora)}", where=path, do="take other corpora or another fold"
+        )
     return ids
 
 
@@ -69,7 +71,7 @@ def draw(
     feature : str
         Whose labels come along.
     corpora, role
-        As in :func:`clip_ids`.
+        Whose clips, of :func:`clip_ids`.
     variants : tuple of str
         Rows taken of each clip.
     size : int
@@ -89,7 +91,9 @@ def draw(
     return FrameSet(taken[:begin], labels[:begin], frozenset(speakers))
 
 
-def _rows(corpora: tuple[str, ...], feature: str, wanted: frozenset[str], variants: tuple[str, ...]) -> Iterator[tuple[AudioRow, np.ndarray]]:
+def _rows(
+    corpora: tuple[str, ...], feature: str, wanted: frozenset[str], variants: tuple[str, ...]
+) -> Iterator[tuple[AudioRow, np.ndarray]]:
     for corpus in corpora:
         for audio, label in read_aligned(layout.shards(corpus), layout.labels(corpus), (feature,)):
             if audio.clip_id in wanted and audio.variant in variants:

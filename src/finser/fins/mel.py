@@ -22,7 +22,7 @@ class MelFin(Fin):
 
     feature = "mel"
 
-    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None):
+    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.front_end = frozen(front_end or FrontEnd())
         wired = connections()

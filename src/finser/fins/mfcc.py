@@ -18,7 +18,7 @@ class MfccFin(Fin):
 
     feature = "mfcc"
 
-    def __init__(self, mel: MelFin | None = None, generator: torch.Generator | None = None):
+    def __init__(self, mel: MelFin | None = None, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.mel = frozen(mel or MelFin())
         self.weight = nn.Parameter(torch.randn(N_MELS, N_MFCC, generator=generator) / N_MELS**0.5)

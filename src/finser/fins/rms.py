@@ -15,7 +15,7 @@ class RmsFin(Fin):
 
     feature = "rms"
 
-    def __init__(self, generator: torch.Generator | None = None):
+    def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.taps = nn.Parameter(0.5 * torch.randn(TAPS, TAPS, generator=generator))
         self.mix = nn.Parameter(0.5 * torch.randn(TAPS, generator=generator))  # squared, hence positive

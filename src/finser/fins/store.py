@@ -40,7 +40,7 @@ def save_fin(folder: Path, module: nn.Module, config: dict, history: list[dict[s
     with whole_folder(folder) as partial:
         save_file({name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}, partial / "model.safetensors")
         (partial / "config.json").write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        with open(partial / "history.csv", "w", newline="", encoding="utf-8") as file:
+        with (partial / "history.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, history[0].keys(), lineterminator="\n")
             writer.writeheader()
             writer.writerows(history)

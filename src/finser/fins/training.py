@@ -18,9 +18,9 @@ from finser.fins.optimise import adam
 from finser.fins.rms import RmsFin
 from finser.fins.store import load_fin, save_fin
 from finser.fins.zcr import ZcrFin
-from finser.labels import AMIN, N_MELS, decibels, dct_matrix
-from finser.params import Params
+from finser.labels import AMIN, N_MELS, dct_matrix, decibels
 from finser.params import Fin as FinParams
+from finser.params import Params
 from finser.progress import say, track
 from finser.regression import r2_uniform, r2_weighted
 from finser.seeds import seed_for

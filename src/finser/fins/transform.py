@@ -42,7 +42,7 @@ class FrontEnd(nn.Module):
 
     feature = "front_end"
 
-    def __init__(self, generator: torch.Generator | None = None):
+    def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.window = nn.Parameter(0.5 + 0.1 * torch.randn(N_FFT, generator=generator))
         self.first = nn.Parameter(0.7 * torch.randn(2, ROWS, N1, generator=generator))  # real, imaginary

@@ -16,10 +16,10 @@ class ZcrFin(Fin):
 
     feature = "zcr"
 
-    def __init__(self, generator: torch.Generator | None = None):
+    def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.offset = nn.Parameter(torch.randn(UNITS, generator=generator))  # in steps of int16
-        self.log_slope = nn.Parameter(1 + torch.randn(UNITS, generator=generator))  # log10, per step of int16
+        self.offset = nn.Parameter(0.1 * torch.randn(UNITS, generator=generator))  # in steps of int16
+        self.log_slope = nn.Parameter(2 + 0.5 * torch.randn(UNITS, generator=generator))  # log10, per step of int16
         self.pairs = nn.Parameter(torch.randn(2, UNITS, MIXED, generator=generator) / UNITS**0.5)
         self.pairs_bias = nn.Parameter(torch.zeros(MIXED))
         self.mix = nn.Parameter(torch.randn(MIXED, generator=generator) / MIXED)

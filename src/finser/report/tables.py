@@ -41,7 +41,9 @@ def code(text: str) -> str:
 
 def r2(value: float | None) -> str:
     """R2 to five digits, ``.99987``; dash for None; fewer digits below -10."""
-    return DASH if value is None else f"{value:,.1f}" if value < -10 else _pointed(value, 5)
+    if value is None:
+        return DASH
+    return _pointed(value, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
 
 
 def rate(value: float | None) -> str:
@@ -127,7 +129,7 @@ def fins(results: Results) -> str:
 
 def _fin_rows(fin: Fin) -> list[list[str]]:
     """One row, or for mel two: power, where only the weighted R2 means something, and decibels."""
-    published = [_pointed(value, 2) + (" (weighted)" if fin.feature == "mel" else "") for value in PUBLISHED[fin.feature]]
+    published = [_pointed(value, 2) + (" (weighted)" if _published_kind(fin) == "weighted" else "") for value in PUBLISHED[fin.feature]]
     rows = [[_fin_title(fin), *_r2s(fin, ""), *published]]
     if fin.feature == "mel":
         rows.append(["mel, dB", *_r2s(fin, "db_"), DASH, DASH])
@@ -140,6 +142,11 @@ def _fin_title(fin: Fin) -> str:
 
 def _r2s(fin: Fin, unit: str) -> list[str]:
     return [r2(fin.figures[f"r2_{where}_{unit}{kind}"]) for where in ("test", "unseen") for kind in ("uniform", "weighted")]
+
+
+def _published_kind(fin: Fin) -> str:
+    """Which R2 was published of a feature: the weighted one for mel, where a band may be empty."""
+    return "weighted" if fin.feature == "mel" else "uniform"
 
 
 def fin_training(results: Results) -> str:
@@ -158,8 +165,7 @@ def _fin_training_row(fin: Fin) -> list[str]:
         figures["front_end_init"] or DASH,
         count(figures["params"]),
         count(figures["params_own"]),
-        r2(figures["r2_init_weighted"]),
-        r2(figures["r2_test_weighted"]),
+        *(r2(figures[f"r2_{where}_{_published_kind(fin)}"]) for where in ("init", "test")),
         seconds(figures["seconds_train"]),
     ]
 
@@ -248,7 +254,7 @@ def summary_fins(results: Results) -> str:
     header = ["FIN", "R2, test speakers", "R2, unseen corpora", "published, test", "published, unseen", "parameters"]
     rows = []
     for fin in results.fins:
-        test, unseen = fin.figures["r2_test_weighted"], fin.figures["r2_unseen_weighted"]
+        test, unseen = (fin.figures[f"r2_{where}_{_published_kind(fin)}"] for where in ("test", "unseen"))
         published = [_pointed(value, 2) for value in PUBLISHED[fin.feature]]
         rows.append([FEATURE_TITLES[fin.feature], r2(test), r2(unseen), *published, count(fin.figures["params"])])
     return table(header, rows)
