@@ -14,7 +14,6 @@ from itertools import chain, islice
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from scipy.sparse import csr_array
 
 from finser import layout
@@ -28,6 +27,7 @@ N_MELS = 128
 N_CHROMA = 12
 N_MFCC = 20
 AMIN = 1e-10  # floor of a mel power before its logarithm, as in librosa.power_to_db
+TINY = np.finfo(np.float32).tiny
 BLOCK = 32  # frames computed together; always as many, so that no value depends on what else is in its batch
 BATCH = 32  # clips handed to a worker at once
 
@@ -105,13 +105,14 @@ def _batches(rows: Iterable[AudioRow], size: int) -> Iterator[list[AudioRow]]:
 def _window() -> np.ndarray:
     # float64, as librosa's: its transform is float64 and rounds after; in float32 the empty bands of a band-limited
     # recording would be off by 3e-3 of their value
-    return scipy.signal.get_window("hann", N_FFT, fftbins=True)[:, np.newaxis]
+    return np.hanning(N_FFT + 1)[:-1, np.newaxis]  # the periodic window, as scipy.signal.get_window("hann", 2048)
 
 
 @cache
-def _banks() -> csr_array:
-    # sparse: most of mel is zero, and the product needs no BLAS, whose threads would fight over the workers' cores
-    return csr_array(np.vstack([mel_bank(), chroma_bank()]))
+def _sparse_banks() -> tuple[csr_array, csr_array]:
+    # sparse products: most of mel is zero, and no BLAS, whose threads would fight over the workers' cores; chroma's long sums in
+    # float64, because they are taken one after the other
+    return csr_array(mel_bank()), csr_array(chroma_bank().astype(np.float64))
 
 
 def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,10 +129,10 @@ def _spectral_block(framed: np.ndarray, scratch: np.ndarray) -> dict[str, np.nda
     np.multiply(framed.T, _window(), out=scratch[:, :n])
     scratch[:, n:] = 0
     spectrum = scipy.fft.rfft(scratch, axis=0).astype(np.complex64)  # (1025, 32)
-    bands = _banks() @ (np.square(spectrum.real) + np.square(spectrum.imag))  # (140, 32)
-    mel, chroma = bands[:N_MELS], bands[N_MELS:]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    mel, chroma = (bank @ power for bank in _sparse_banks())  # (128, 32) and (12, 32)
     peak = chroma.max(axis=0)
-    chroma = chroma / np.where(peak < np.finfo(np.float32).tiny, np.float32(1), peak)  # librosa.util.normalize(norm=np.inf)
+    chroma = (chroma / np.where(peak < TINY, 1, peak)).astype(np.float32)  # librosa.util.normalize(norm=np.inf)
     mfcc = scipy.fft.dct(decibels(mel), axis=0, norm="ortho")[:N_MFCC]
     return {name: np.ascontiguousarray(values[:, :n].T) for name, values in (("chroma", chroma), ("mfcc", mfcc), ("mel", mel))}
 

@@ -124,9 +124,9 @@ class TrainFrontEnd(Section):
     init: Literal["random", "closed_form"] = Field(
         "random", description="closed_form starts at the DFT: it has learned nothing, and says so"
     )
-    adam_steps: int = Field(4000, ge=1, description="steps of Adam on fresh noise frames")
+    adam_steps: int = Field(2000, ge=1, description="steps of Adam on fresh noise frames")
     batch_size: Count = Field(16, description="noise frames per step")
-    learning_rate: LearningRate = Field(0.02, description="falls by 3.5 decades over adam_steps")
+    learning_rate: LearningRate = Field(0.02, description="falls by 3.5 decades over the last four fifths of adam_steps")
     target_db: float = Field(-100.0, lt=0, description="dB error on held-out noise frames at which training ends early")
 
 
@@ -146,7 +146,7 @@ class Fin(Section):
 
     steps: Count = 3000
     batch_size: Count = 64
-    learning_rate: LearningRate = Field(0.02, description="of Adam; falls by 3 decades over the steps")
+    learning_rate: LearningRate = Field(0.02, description="of Adam; falls by 3 decades over the last four fifths of the steps")
 
 
 class TrainFin(Section):

@@ -61,7 +61,7 @@ def pick_device() -> str:
 def predict(fin: nn.Module, frames: np.ndarray) -> np.ndarray:
     """Outputs of a FIN, float32, shape (n, dim), for int16 frames (n, 2048), in chunks."""
     device = next(fin.parameters()).device
-    chunks = [fin(as_float(torch.from_numpy(frames[start : start + CHUNK]), device)) for start in range(0, len(frames), CHUNK)]
+    chunks = [fin(as_float(torch.from_numpy(np.array(frames[start : start + CHUNK])), device)) for start in range(0, len(frames), CHUNK)]
     return torch.cat(chunks).cpu().numpy()
 
 

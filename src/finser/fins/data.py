@@ -71,7 +71,7 @@ def draw(
     feature : str
         Whose labels come along.
     corpora, role
-        Whose clips, of :func:`clip_ids`.
+        Of the clips, as `clip_ids` has them.
     variants : tuple of str
         Rows taken of each clip.
     size : int

@@ -7,11 +7,14 @@ is learned from random.
 import numpy as np
 import torch
 import torch.nn.functional as F
+from librosa.core.convert import mel_frequencies
 from torch import Tensor, nn
 
 from finser.fins.base import Fin, frozen, normalise
 from finser.fins.transform import N_POWERS, FrontEnd, bins
-from finser.labels import AMIN, N_MELS, mel_bank
+from finser.frames import N_FFT
+from finser.labels import AMIN, N_MELS
+from finser.shards import SR
 
 MARGIN = 3  # bins on either side of a band
 SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10; keeps roots and quotients finite
@@ -44,9 +47,12 @@ class MelFin(Fin):
 
 
 def connections() -> Tensor:
-    """Where the weights stand in the flattened matrix (1088 powers, 128 bands), ascending; int64, shape (2953,)."""
-    band_of, bin_of = np.nonzero(mel_bank())
-    first = torch.tensor([bin_of[band_of == band].min() - MARGIN for band in range(N_MELS)])
-    last = torch.tensor([bin_of[band_of == band].max() + MARGIN for band in range(N_MELS)])
+    """Where the weights stand in the flattened matrix (1088 powers, 128 bands), ascending; int64, shape (2953,).
+
+    Band m of ``librosa.filters.mel`` is a triangle between points m and m + 2 of ``librosa.mel_frequencies``.
+    """
+    points = mel_frequencies(N_MELS + 2, fmin=0, fmax=SR / 2) * N_FFT / SR  # in bins
+    first = torch.from_numpy(np.floor(points[:-2]).astype(int) + 1 - MARGIN)
+    last = torch.from_numpy(np.ceil(points[2:]).astype(int) - 1 + MARGIN)
     bin_of_power = bins()[:, None]
     return ((bin_of_power >= first) & (bin_of_power <= last)).reshape(-1).nonzero()[:, 0]

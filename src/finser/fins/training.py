@@ -42,7 +42,7 @@ def train_fin(params: Params, feature: str) -> None:
     fin.to(device)
     source, target = targets(feature, params.label.definition)
     train = draw(params, source, data.corpora, role="train", variants=ALL_VARIANTS, size=data.frames)
-    validation = draw(params, feature, data.corpora, role="validation", size=VALIDATION_FRAMES)
+    validation = draw(params, feature, data.corpora, role="validation", size=min(VALIDATION_FRAMES, data.frames // 5))
     random = torch.Generator().manual_seed(seed_for(params.seed, feature, "batches"))
     started = time.perf_counter()
     fin.set_scales(*batch(train, target, data.gain_db, SCALE_FRAMES, random, device))

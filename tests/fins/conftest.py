@@ -1,0 +1,75 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from finser import labels, layout, params, presets
+from finser.fins.front_end import train_front_end
+from finser.params import Params
+from finser.seeds import generator
+from finser.shards import AudioRow, write_audio
+
+ROLES = ["train", "train", "validation", "test"]  # of speakers 0 .. 3
+
+
+def tone(speaker: int, clip: int, variant: str) -> np.ndarray:
+    """A tone in noise after digital silence; its very first samples tell whose it is."""
+    draws = generator("tone", speaker, clip, variant)
+    n = 12_000 + 500 * clip
+    y = 6000 * draws.random() * np.sin(2 * np.pi * np.arange(n) * draws.uniform(80, 4000) / 22_050) + 500 * draws.standard_normal(n)
+    y[: n // 4] = 0
+    y = np.rint(y).astype(np.int16)
+    y[:8] = 100 + speaker
+    return y
+
+
+def write_corpus(corpus: str, clips: int) -> list[dict]:
+    """Shards of four speakers, and their rows of the split."""
+    rows, split = [], []
+    for speaker, role in enumerate(ROLES):
+        for clip in range(clips):
+            name = {"clip_id": f"{corpus}/{speaker}-{clip}", "corpus": corpus, "speaker": f"{corpus}/{speaker}", "emotion": "sad"}
+            for variant in ("original", "noise", "speed_pitch"):
+                rows.append(AudioRow(**name, variant=variant, seed=0, draw={}, audio=tone(speaker, clip, variant)))
+            split.append({"fold": 1, **name, "role": role})
+            split.append({"fold": 2, **name, "role": "train"})
+    write_audio(layout.shards(corpus), rows)
+    return split
+
+
+def mini_params(**changes: object) -> Params:
+    """The tiny preset with a front end in closed form and a few hundred frames."""
+    values = presets.tiny().model_dump(mode="json")
+    values["train_front_end"]["init"] = "closed_form"
+    values["train_fin"]["data"]["frames"] = 400
+    values["train_fin"] |= {
+        name: {"steps": 400, "batch_size": 16, "learning_rate": 0.05} for name in ("rms", "zcr", "chroma", "mel", "mfcc")
+    }
+    values["evaluate_fin"]["frames"] = 300
+    return params.validate(values | changes)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A miniature project: two corpora to learn from, one unseen, labels, split and front end; the tests run inside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("project"))
+        split = write_corpus("ravdess", 3) + write_corpus("savee", 2) + write_corpus("esd", 2)
+        layout.split("speaker").parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(split), layout.split("speaker"))
+        for corpus in ("ravdess", "savee", "esd"):
+            labels.label(mini_params(), corpus)
+        train_front_end(mini_params())
+        yield mini_params()
+
+
+@pytest.fixture(scope="session")
+def make_tone():
+    """The audio behind each clip of the project."""
+    return tone
+
+
+@pytest.fixture(scope="session")
+def make_params():
+    """Parameters of the project, with changes."""
+    return mini_params

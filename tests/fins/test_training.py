@@ -1,0 +1,173 @@
+import csv
+import json
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import r2_score
+
+from finser import layout
+from finser.errors import FinserError
+from finser.fins.base import predict
+from finser.fins.data import ALL_VARIANTS, draw
+from finser.fins.evaluation import evaluate_fin
+from finser.fins.store import load_fin
+from finser.fins.training import batch, targets, train_fin
+from finser.frames import frames
+from finser.labels import features
+from finser.seeds import generator
+
+ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel
+
+
+def clip_of(frame: np.ndarray, tone) -> set[tuple]:
+    """(corpus's speaker, clip, variant) of every clip of the fixture that contains this frame."""
+    return {
+        (speaker, clip, variant)
+        for speaker in range(4)
+        for clip in range(3)
+        for variant in ALL_VARIANTS
+        if (frames(tone(speaker, clip, variant)) == frame).all(axis=1).any()
+    }
+
+
+def test_no_frame_of_another_role_is_drawn(project, make_tone):
+    """Traced by content, not by names: every drawn frame with sound in it occurs in a clip of a training speaker only."""
+    drawn = draw(project, "rms", ("ravdess", "savee"), role="train", variants=ALL_VARIANTS, size=200)
+    assert drawn.speakers == {"ravdess/0", "ravdess/1", "savee/0", "savee/1"}
+    for frame in drawn.frames[::8]:
+        found = clip_of(frame, make_tone)
+        assert found and (not frame.any() or {speaker for speaker, _, _ in found} <= {0, 1})
+
+
+def test_frames_come_evenly_and_with_their_own_labels(project, make_tone):
+    drawn = draw(project, "mel", ("ravdess",), role="test", size=30)
+    assert len(drawn.frames) == 30 and drawn.speakers == {"ravdess/3"}
+    for clip in range(3):
+        framed, mel = frames(make_tone(3, clip, "original")), features(make_tone(3, clip, "original"))["mel"]
+        for frame, label in zip(drawn.frames[clip * 10 : clip * 10 + 10], drawn.labels[clip * 10 : clip * 10 + 10], strict=True):
+            places = np.flatnonzero((framed == frame).all(axis=1))
+            assert any(np.array_equal(mel[place], label) for place in places)
+
+
+def test_clips_with_too_few_frames_give_what_they_have(project, make_tone):
+    drawn = draw(project, "rms", ("ravdess",), role="test", size=10_000)
+    assert len(drawn.frames) == sum(len(frames(make_tone(3, clip, "original"))) for clip in range(3))
+
+
+def test_an_empty_set_is_an_error(project):
+    with pytest.raises(FinserError, match="fold 2 has no test clip of ravdess"):
+        data = project.train_fin.data.model_copy(update={"fold": 2})
+        params = project.model_copy(update={"train_fin": project.train_fin.model_copy(update={"data": data})})
+        draw(params, "rms", ("ravdess",), role="test", size=10)
+
+
+@pytest.mark.parametrize("feature", ORDER)
+@pytest.mark.parametrize("gain", [0.1, 10.0])
+def test_targets_follow_the_gain_as_librosa_does(feature, gain):
+    """Labels of the scaled signal, by librosa, against the labels of the signal, scaled."""
+    y = (0.05 * generator("gain").standard_normal(2048)).astype(np.float32)
+    y[:300] = 0
+
+    def label(y: np.ndarray) -> dict[str, np.ndarray]:
+        power = np.abs(librosa.stft(y, n_fft=2048, center=False)) ** 2
+        mel = librosa.feature.melspectrogram(S=power, sr=22_050)
+        return {
+            "rms": librosa.feature.rms(y=y, frame_length=2048, center=False),
+            "zcr": librosa.feature.zero_crossing_rate(y, frame_length=2048, center=False),
+            "chroma": librosa.feature.chroma_stft(S=power, sr=22_050, tuning=0.0),
+            "mel": mel,
+            "mfcc": librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), sr=22_050, n_mfcc=20),
+        }
+
+    for definition in ("frame", "librosa_default"):
+        source, target = targets(feature, definition)
+        found = target(torch.from_numpy(label(y)[source].T.astype(np.float32)), torch.tensor([[gain]])).numpy()
+        assert np.allclose(found, label(y * np.float32(gain))[feature].T, rtol=1e-4, atol=1e-3 if feature == "mfcc" else 1e-6)
+
+
+def test_mfcc_respects_the_floor():
+    _, target = targets("mfcc", "frame")
+    found = target(torch.zeros(2, 128), torch.tensor([[10.0], [0.1]]))
+    assert np.allclose(found[:, 0], -100 * 128**0.5) and np.allclose(found[:, 1:], 0, atol=1e-3)
+
+
+def test_batches_are_scaled_within_the_range(project):
+    train = draw(project, "rms", ("ravdess",), role="train", size=100)
+    sound, target = batch(train, targets("rms", "frame")[1], 20.0, 500, torch.Generator().manual_seed(0), "cpu")
+    assert np.allclose(sound.square().mean(dim=1).sqrt(), target[:, 0], rtol=1e-4, atol=1e-8)
+    assert target.max() > 3 * train.labels.max() and target.max() <= 10.0001 * train.labels.max()
+
+
+@pytest.fixture(scope="module")
+def trained(project):
+    for feature in ORDER:
+        train_fin(project, feature)
+        evaluate_fin(project, feature)
+    return project
+
+
+@pytest.mark.parametrize("feature", ORDER)
+def test_training_learns_and_says_what_it_did(trained, feature):
+    fin, config = load_fin(layout.fin(feature))
+    enough = {"rms": 0.99, "zcr": 0.5, "chroma": 0.0, "mel": 0.9, "mfcc": 0.2}[feature]
+    assert config["r2_validation"] > max(enough, config["r2_init_uniform"])
+    assert config["topology"] == "structured" and config["init"] == "random" and config["steps"] == 400
+    assert config["inherits"].get("front_end") == (None if feature in ("rms", "zcr") else "closed_form")
+    history = list(csv.DictReader((layout.fin(feature) / "history.csv").open()))
+    best = max(history, key=lambda row: float(row["r2_validation"]))
+    assert len(history) == 10 and int(best["step"]) == config["best_step"]
+    assert float(best["r2_validation"]) == config["r2_validation"]  # the weights kept are the best ones
+    assert fin.feature == feature and config["n_train_speakers"] == 4 and config["n_train_frames"] == 400
+
+
+@pytest.mark.parametrize("feature", ORDER)
+def test_evaluation_is_sklearns_r2_on_test_speakers_and_unseen_corpora(trained, feature):
+    result = json.loads(layout.fin_result(feature).read_text())
+    fin, config = load_fin(layout.fin(feature))
+    for name, corpora, role in (("test", ("ravdess", "savee"), "test"), ("unseen", ("esd",), None)):
+        drawn = draw(trained, feature, corpora, role=role, size=300)
+        predicted = predict(fin, drawn.frames)
+        for average, multioutput in (("uniform", "uniform_average"), ("weighted", "variance_weighted")):
+            expected = r2_score(drawn.labels.astype(float), predicted.astype(float), multioutput=multioutput)
+            assert result[f"r2_{name}_{average}"] == pytest.approx(expected, rel=1e-6)
+        assert (feature == "mel") == (f"r2_{name}_db_uniform" in result)
+    assert result["params"] == config["params"] and result["unseen_corpora"] == "esd" and result["n_test_speakers"] == 2
+    assert layout.fin_history(feature).read_text() == (layout.fin(feature) / "history.csv").read_text()
+
+
+def test_without_an_unseen_corpus_its_figures_are_null(trained, make_params):
+    values = trained.model_dump(mode="json")
+    values["corpora"] = ["ravdess", "savee"]
+    values["fetch"].pop("esd")
+    evaluate_fin(make_params(**{name: values[name] for name in ("corpora", "fetch")}), "mel")
+    result = json.loads(layout.fin_result("mel").read_text())
+    assert result["r2_unseen_uniform"] is None and result["r2_unseen_db_weighted"] is None and result["unseen_corpora"] == ""
+    evaluate_fin(trained, "mel")
+
+
+@pytest.mark.parametrize("feature", ["rms", "mfcc"])
+def test_a_seed_gives_the_same_bytes(trained, feature):
+    before = (layout.fin(feature) / "model.safetensors").read_bytes()
+    train_fin(trained, feature)
+    assert (layout.fin(feature) / "model.safetensors").read_bytes() == before
+    train_fin(trained.model_copy(update={"seed": 1}), feature)
+    assert (layout.fin(feature) / "model.safetensors").read_bytes() != before
+    train_fin(trained, feature)
+
+
+def test_the_other_definition_trains_too(trained):
+    """The labels are then just other targets."""
+    train_fin(trained.model_copy(update={"label": trained.label.model_copy(update={"definition": "librosa_default"})}), "mfcc")
+    assert load_fin(layout.fin("mfcc"))[1]["definition"] == "librosa_default"
+    train_fin(trained, "mfcc")
+
+
+def test_divergence_is_one_line(trained):
+    section = trained.train_fin.rms.model_copy(update={"learning_rate": 1.0, "steps": 3})
+    fins = trained.train_fin.model_copy(update={"rms": section})
+    fins = fins.model_copy(update={"data": fins.data.model_copy(update={"gain_db": float("nan")})})
+    with pytest.raises(FinserError, match="diverged"):
+        train_fin(trained.model_copy(update={"train_fin": fins}), "rms")
+    assert load_fin(layout.fin("rms"))[1]["r2_validation"] > 0.5  # the model before is untouched
