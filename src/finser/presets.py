@@ -42,6 +42,7 @@ def tiny() -> Params:
     return Params(
         preset="tiny",
         corpora=(*seen, "esd"),
+        protocols=("speaker",),
         folds=(1,),
         fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=2), "esd": Synthetic(speakers=2, clips_per_emotion=2)},
         train_front_end=TrainFrontEnd(adam_steps=100),

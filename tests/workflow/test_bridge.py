@@ -54,6 +54,15 @@ def test_classifier_setting_reaches_only_that_classifier(project):
     assert "train_classifier@svm-speaker-1" in ran
 
 
+def test_a_protocol_added_runs_only_what_is_new(project):
+    project.set("protocols", ["speaker", "random"])
+    ran = project.ran_by(project.snakemake)
+    jobs = [f"{stage}@{model}-random-1" for stage in ("train_classifier", "evaluate_classifier") for model in project.get("models")]
+    assert ran == sorted([*jobs, "split@random", "report"])
+    assert "LEAKY: the same speakers are in several parts" in (project.root / "results/report.md").read_text()
+    project.assert_clean()
+
+
 def test_data_deleted_then_checked_out(project):
     shutil.rmtree(project.root / "data")
     project.dvc("checkout", "-q")

@@ -82,7 +82,7 @@ STAGES = {
     ("fetch", "ravdess"): "data/raw/ravdess",
     ("index", "ravdess"): "data/clips/ravdess.parquet",
     ("resample", "ravdess"): "data/audio/ravdess",
-    ("augment", "savee"): "data/shards/savee",
+    ("augment", "esd"): "data/shards/esd",
     ("label", "ravdess"): "data/labels/ravdess",
     ("split", "speaker"): "data/splits/speaker.parquet",
     ("train_front_end",): "models/fins/front_end",

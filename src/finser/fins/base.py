@@ -52,8 +52,13 @@ def count(module: nn.Module) -> dict[str, int]:
     return {"params": total, "params_own": own, "params_inherited": total - own}
 
 
-def pick_device() -> str:
-    """``"cuda"`` where there is one, else ``"cpu"``."""
+def start_torch() -> str:
+    """One thread, and the device: ``"cuda"`` where there is one, else ``"cpu"``.
+
+    FINs are so small that more threads mostly wait for one another (on a busy machine sixtyfold), and the bytes of a model must
+    not depend on a job's cores.
+    """
+    torch.set_num_threads(1)
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -3,17 +3,14 @@
 import shutil
 import time
 
-import torch
-
 from finser import layout
 from finser.files import whole_file, write_json
-from finser.fins.base import pick_device
+from finser.fins.base import start_torch
 from finser.fins.data import draw
 from finser.fins.store import load_fin
 from finser.fins.training import scores
 from finser.params import Params
 from finser.progress import say
-from finser.workers import cores
 
 
 def evaluate_fin(params: Params, feature: str) -> None:
@@ -21,9 +18,9 @@ def evaluate_fin(params: Params, feature: str) -> None:
 
     Frames are of originals, evenly over the clips. Without an unseen corpus its figures are null.
     """
-    torch.set_num_threads(cores())
+    device = start_torch()
     fin, config = load_fin(layout.fin(feature))
-    fin.to(pick_device())
+    fin.to(device)
     size, unseen = params.evaluate_fin.frames, params.unseen_corpora
     started = time.perf_counter()
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=size)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from finser import layout
-from finser.fins.base import count, frozen, pick_device
+from finser.fins.base import count, frozen, start_torch
 from finser.fins.optimise import adam
 from finser.fins.store import save_fin
 from finser.fins.transform import ROWS, FrontEnd, bins, mirrored
@@ -19,7 +19,6 @@ from finser.frames import N_FFT
 from finser.params import Params, TrainFrontEnd
 from finser.progress import say
 from finser.seeds import seed_for
-from finser.workers import cores
 
 HELD_OUT = 1000  # noise frames that the error is measured on
 CHECKS = 10  # times in a training
@@ -31,8 +30,7 @@ History = list[dict[str, float]]
 
 def train_front_end(params: Params) -> None:
     """Step: teach the front end the STFT, or take it in closed form -> models/fins/front_end/."""
-    torch.set_num_threads(cores())
-    section, device = params.train_front_end, pick_device()
+    section, device = params.train_front_end, start_torch()
     front_end = FrontEnd(torch.Generator().manual_seed(seed_for(params.seed, "front_end", "init"))).to(device)
     started = time.perf_counter()
     if section.init == "closed_form":

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from finser import layout
 from finser.errors import FinserError
-from finser.fins.base import Fin, as_float, count, pick_device, predict
+from finser.fins.base import Fin, as_float, count, predict, start_torch
 from finser.fins.chroma import ChromaFin
 from finser.fins.data import ALL_VARIANTS, FrameSet, draw
 from finser.fins.mel import MelFin
@@ -24,7 +24,6 @@ from finser.params import Params
 from finser.progress import say, track
 from finser.regression import r2_uniform, r2_weighted
 from finser.seeds import seed_for
-from finser.workers import cores
 
 VALIDATION_FRAMES = 4_000
 CHECKS = 10  # validations in a training
@@ -36,8 +35,7 @@ Target = Callable[[Tensor, Tensor], Tensor]  # labels (batch, dim) and gains (ba
 
 def train_fin(params: Params, feature: str) -> None:
     """Step: train the FIN of `feature` -> models/fins/FEATURE/."""
-    torch.set_num_threads(cores())
-    data, device = params.train_fin.data, pick_device()
+    data, device = params.train_fin.data, start_torch()
     fin, inherited = build(feature, params.seed)
     fin.to(device)
     source, target = targets(feature, params.label.definition)
