@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finser import labels, layout, params, presets
+from finser.fins.base import start_torch
 from finser.fins.front_end import train_front_end
 from finser.params import Params
 from finser.seeds import generator
@@ -38,8 +39,11 @@ def write_corpus(corpus: str, clips: int) -> list[dict]:
 
 
 def mini_params(**changes: object) -> Params:
-    """The tiny preset with a front end in closed form and a few hundred frames."""
-    values = presets.tiny().model_dump(mode="json")
+    """Three corpora, two of them learned from, a front end in closed form and a few hundred frames."""
+    values = presets.demo().model_dump(mode="json")
+    values["corpora"] = ["ravdess", "savee", "esd"]
+    values["fetch"] = {corpus: values["fetch"][corpus] for corpus in values["corpora"]}
+    values["train_fin"]["data"]["corpora"] = values["train_classifier"]["data"]["corpora"] = ["ravdess", "savee"]
     values["train_front_end"]["init"] = "closed_form"
     values["train_fin"]["data"]["frames"] = 400
     values["train_fin"] |= {
@@ -47,6 +51,12 @@ def mini_params(**changes: object) -> Params:
     }
     values["evaluate_fin"]["frames"] = 300
     return params.validate(values | changes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """As the steps have it."""
+    start_torch()
 
 
 @pytest.fixture(scope="module")

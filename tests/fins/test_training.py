@@ -111,8 +111,8 @@ def trained(project):
 @pytest.mark.parametrize("feature", ORDER)
 def test_training_learns_and_says_what_it_did(trained, feature):
     fin, config = load_fin(layout.fin(feature))
-    enough = {"rms": 0.99, "zcr": 0.5, "chroma": 0.0, "mel": 0.9, "mfcc": 0.2}[feature]
-    assert config["r2_validation"] > max(enough, config["r2_init_uniform"])
+    enough = {"rms": 0.99, "zcr": 0.5, "chroma": config["r2_init_uniform"] + 0.3, "mel": 0.9, "mfcc": 0.2}
+    assert config["r2_validation"] > max(enough[feature], config["r2_init_uniform"])
     assert config["topology"] == "structured" and config["init"] == "random" and config["steps"] == 400
     assert config["inherits"].get("front_end") == (None if feature in ("rms", "zcr") else "closed_form")
     history = list(csv.DictReader((layout.fin(feature) / "history.csv").open()))

@@ -71,7 +71,8 @@ class Project:
     def assert_clean(self) -> None:
         """Both engines say that there is nothing to do."""
         assert "up to date" in self.dvc("status").stdout
-        assert "Nothing to be done" in self.snakemake("-n").stderr
+        dry = self.snakemake("-n")
+        assert "Nothing to be done" in dry.stdout + dry.stderr
 
     def hashes(self) -> dict[str, str]:
         """DVC's md5 of every output, from dvc.lock."""
