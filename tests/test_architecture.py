@@ -98,7 +98,7 @@ def test_imports_run_one_way(name):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_its_own_source(stage):
-    """A source that a stage's step imports is a dependency of it, but for the helpers, whose changes change no output."""
+    """A source that a stage's step imports is a dependency of it, but for the helpers: they are meant to stay."""
     body = STAGES[stage].get("do", STAGES[stage])
     listed = [dep for dep in body["deps"] if dep.startswith("src/")]
     for name in closure(STEPS[stage]):

@@ -113,3 +113,35 @@ def test_address_needs_a_checksum(values):
     put(values, "fetch.ravdess", {"source": "download", "address": "https://example.org/a.zip"})
     with pytest.raises(FinserError, match="address and checksum go together"):
         params.validate(values)
+
+
+def leaves(values: dict, above: str = "") -> list[str]:
+    found = []
+    for key, value in values.items():
+        found += [f"{above}{key}"] + (leaves(value, f"{above}{key}.") if isinstance(value, dict) else [])
+    return found
+
+
+@pytest.mark.parametrize("key", leaves(yaml.safe_load(params.dump(presets.demo()))))
+def test_a_missing_key_is_named(values, tmp_path, key):
+    """Nothing defaults silently: a file says everything."""
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node[part]
+    del node[last]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert last in str(caught.value) or path[-1] in str(caught.value)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FinserError, match="cannot be read"):
+        params.load(tmp_path / "params.yaml")
+    with pytest.raises(FinserError, match="cannot be read"):
+        params.load(tmp_path)
+    (tmp_path / "params.yaml").write_text("? [1]\n: 2\n")
+    with pytest.raises(FinserError, match="not YAML"):
+        params.load(tmp_path / "params.yaml")

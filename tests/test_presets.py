@@ -1,4 +1,4 @@
-"""Presets: the published experiment's counts, and what `local` finds."""
+"""Presets: the published experiment's corpora, and what `local` finds."""
 
 import pytest
 
@@ -29,6 +29,15 @@ def test_partial_corpus_is_refused_unless_allowed(tmp_path):
     fake_corpus(tmp_path / "TESS", 2)
     with pytest.raises(FinserError, match="expected 2,800 clips; found 2; accept it: --allow-partial"):
         presets.make("local", tmp_path)
+
+
+def test_fins_learn_from_a_corpus_of_three_or_more_speakers(tmp_path):
+    fake_corpus(tmp_path / "TESS", 2)
+    with pytest.raises(FinserError, match="too few speakers"):
+        presets.make("local", tmp_path, allow_partial=True)
+    (tmp_path / "SAVEE" / "DC").mkdir(parents=True)
+    (tmp_path / "SAVEE" / "DC" / "a01.wav").write_bytes(b"RIFF")
+    assert presets.make("local", tmp_path, allow_partial=True).train_fin.data.corpora == ("savee",)
 
 
 def test_empty_corpus_folder_is_refused(tmp_path):

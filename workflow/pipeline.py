@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -143,15 +144,29 @@ class Pipeline:
 
         Only the main Snakemake process may ask: while a stage runs, DVC answers that it is busy.
         """
+        self.clear_strays()
         asked = subprocess.run(["dvc", "--wait-for-lock", "status", "--json"], capture_output=True, text=True)
         if asked.returncode:
-            sys.exit(asked.stderr.strip())
+            sys.exit(f"error: dvc status: {' '.join(asked.stderr.split())}")
         reasons = json.loads(asked.stdout)
         TOKENS.mkdir(parents=True, exist_ok=True)
         for name in self.stages:
             for item in self.items(name):
                 self._write_token(self.address(name, item), reasons)
         self.stale = self._closure(set(reasons))
+
+    def clear_strays(self) -> None:
+        """Remove what another preset made and no job makes now: a folder that is a dependency counts all that lies in it.
+
+        Only outputs that dvc.lock records are taken away, so that DVC's cache still has them and nothing is lost.
+        """
+        lock = Path("dvc.lock")
+        recorded = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {}) if lock.exists() else {}
+        for out in [out["path"] for stage in recorded.values() for out in stage.get("outs", []) if out["path"] not in self.makers]:
+            if Path(out).is_dir():
+                shutil.rmtree(out)
+            else:
+                Path(out).unlink(missing_ok=True)
 
     def _write_token(self, job: str, reasons: dict) -> None:
         token = TOKENS / job

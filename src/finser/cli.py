@@ -162,7 +162,7 @@ def preset(
     if target.exists():
         write_text(Path("params.yaml.bak"), target.read_text(encoding="utf-8"))
     write_text(target, text)
-    print(f"params.yaml is now the preset {name}; run it: snakemake --cores all results/report.md")
+    print(f"params.yaml is now the preset {name}; run it: make report, or dvc repro")
 
 
 @app.command("check", rich_help_panel=PEOPLE)

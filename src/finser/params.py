@@ -4,6 +4,7 @@ Sections are named as the stages that read them. Unknown keys, wrong types and v
 key; nothing defaults silently in params.yaml itself, because `finser preset` writes every key.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -196,7 +197,6 @@ class Mlp(Section):
     hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1)
     epochs: Count = 60
-    patience: Count = Field(15, description="epochs without a better validation UAR before training stops")
     batch_size: Count = 64
     learning_rate: LearningRate = 0.001
     weight_decay: float = Field(0.01, ge=0)
@@ -214,7 +214,6 @@ class FinEnsemble(Section):
     dropout: float = Field(0.4, ge=0, lt=1)
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
     epochs: Count = 10
-    patience: Count = Field(10, description="epochs without a better validation UAR before training stops")
     batch_size: Count = 32
     learning_rate: LearningRate = 0.002
     weight_decay: float = Field(0.02, ge=0)
@@ -312,11 +311,16 @@ def load(path: Path = Path("params.yaml")) -> Params:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do="run in the project's root, or write one: finser preset demo") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FinserError(f"cannot be read ({error})", where=path) from None
     try:
         values = yaml.load(text, Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, TypeError) as error:  # TypeError: a list as a key
         raise FinserError(f"not YAML ({error})", where=path) from None
-    return validate(values, path)
+    params = validate(values, path)
+    for missing in _missing(params, values):
+        raise FinserError(f"key '{missing}' is missing", where=path, do="`finser preset demo` writes every key")
+    return params
 
 
 def validate(values: Any, where: object = "params.yaml") -> Params:
@@ -325,6 +329,19 @@ def validate(values: Any, where: object = "params.yaml") -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         raise _explain(error.errors()[0], values, where) from None
+
+
+def _missing(section: Section, values: dict, above: str = "") -> Iterator[str]:
+    """Keys that a file leaves out: defaults are for presets, a file says everything. Keys without a value may be missing."""
+    for name in type(section).model_fields:
+        value, key = getattr(section, name), f"{above}{name}"
+        if name not in values and value is not None:
+            yield key
+        elif isinstance(value, Section):
+            yield from _missing(value, values[name], f"{key}.")
+        elif isinstance(value, dict):
+            for item, inner in value.items():
+                yield from _missing(inner, values[name][item], f"{key}.{item}.")
 
 
 class _UniqueKeys(yaml.SafeLoader):

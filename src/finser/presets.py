@@ -58,19 +58,19 @@ def tiny() -> Params:
 
 
 def open_corpora() -> Params:
-    """RAVDESS, CREMA-D and TESS from their publishers: no registration; five folds."""
+    """RAVDESS, CREMA-D and TESS from their publishers: no registration."""
     corpora = ("ravdess", "crema_d", "tess")
     return Params(preset="open", fetch={corpus: Download(source="download") for corpus in corpora}, **_on(corpora))
 
 
 def paper() -> Params:
-    """The published experiment: four corpora to learn from (12,161 clips, 36,483 rows), ESD unseen.
+    """The published experiment's corpora: four to learn from (12,162 clips), ESD unseen; five folds.
 
-    SAVEE and ESD need a signature, so they come from folders that the user fills; fetch says how to get them.
+    Published are 12,161 clips, less the silent one; the index also excludes the byte-identical ones, so that 12,154 are kept.
+    SAVEE and ESD have no open download: fetch says what to sign, and then their `source` becomes `local`.
     """
-    open_ones = {corpus: Download(source="download") for corpus in ("ravdess", "crema_d", "tess")}
-    signed = {corpus: Download(source="download") for corpus in ("savee", "esd")}
-    return Params(preset="paper", folds=(1, 2, 3, 4, 5), fetch={**open_ones, **signed})
+    corpora = ("ravdess", "crema_d", "tess", "savee", "esd")
+    return Params(preset="paper", folds=(1, 2, 3, 4, 5), fetch={corpus: Download(source="download") for corpus in corpora})
 
 
 def local(folder: Path, *, allow_partial: bool) -> Params:
@@ -82,28 +82,39 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
         No corpus lies there, one of them holds no audio, or fewer clips than published without `allow_partial`.
     """
     from finser.corpora.local import find, survey
-    from finser.corpora.registry import CORPORA
 
     fetch = {}
     for corpus, path in find(folder).items():
         files, size = survey(path, corpus)
-        if files < CORPORA[corpus].clips and not allow_partial:
-            raise FinserError(
-                "a partial corpus",
-                where=path,
-                expected=f"{CORPORA[corpus].clips:,} clips",
-                found=f"{files:,}",
-                do="accept it: --allow-partial",
-            )
         fetch[corpus] = Local(source="local", path=path.resolve(), files=files, bytes=size, allow_partial=allow_partial)
+        if not allow_partial:
+            _refuse_partial(fetch[corpus], corpus, path)
     return Params(preset="local", fetch=fetch, **_on(tuple(fetch)))
 
 
+def _refuse_partial(source: Local, corpus: str, path: Path) -> None:
+    from finser.corpora.local import audio_files
+    from finser.corpora.registry import expected_count, get
+
+    utterances = {utterance.clip_id: utterance for utterance in map(get(corpus).parse, audio_files(path))}
+    speakers = {utterance.speaker for utterance in utterances.values()}
+    published = expected_count(source, corpus, speakers)
+    if len(utterances) < published:
+        expected, found = f"{published:,} clips", f"{len(utterances):,}"
+        raise FinserError("a partial corpus", where=path, expected=expected, found=found, do="accept it: --allow-partial")
+
+
 def _on(corpora: tuple[str, ...]) -> dict:
-    """Classifiers pool all of `corpora`; FINs learn from the first (RAVDESS where it is there) and meet the others as unseen."""
+    """Classifiers pool all of `corpora`; FINs learn from the first that can train, validate and test, and meet the others as unseen."""
+    from finser.corpora.registry import CORPORA
+
+    able = [corpus for corpus in corpora if len(CORPORA[corpus].speakers) >= 3]
+    if not able:
+        speakers = "a corpus of three or more speakers, to train, validate and test on"
+        raise FinserError("too few speakers", where=", ".join(corpora), expected=speakers, do="add another corpus")
     return {
         "corpora": corpora,
-        "train_fin": TrainFin(data=FinData(corpora=corpora[:1])),
+        "train_fin": TrainFin(data=FinData(corpora=able[:1])),
         "train_classifier": TrainClassifier(data=ClassifierData(corpora=corpora)),
     }
 

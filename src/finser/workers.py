@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -47,6 +48,8 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, p
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise FinserError("a worker process was killed", do="if memory ran out, give the job fewer cores or more memory") from None
         finally:
             for future in waiting:
                 future.cancel()

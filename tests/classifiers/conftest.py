@@ -75,7 +75,7 @@ def write_fins() -> None:
 @pytest.fixture(scope="session")
 def params() -> Params:
     only = {"data": {"corpora": ("ravdess",)}}
-    nets = {"mlp": Mlp(epochs=12, patience=12, learning_rate=0.01), "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24)}
+    nets = {"mlp": Mlp(epochs=12, learning_rate=0.01), "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24)}
     return Params(
         corpora=("ravdess",),
         fetch={"ravdess": Synthetic()},

@@ -13,7 +13,7 @@ from finser.classifiers.inputs import Examples, read_examples
 from finser.classifiers.training import clips_digest
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.files import whole_folder, write_json
+from finser.files import read_json, whole_folder, write_json
 from finser.params import EvaluateClassifier, Params
 from finser.progress import say
 from finser.splits import LEAKY, read_parts
@@ -35,7 +35,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
         **{name: config[name] for name in ("n_train", "n_validation")},
         "n_test": len(test),
         "n_test_speakers": len(set(test.speakers)),
-        "n_test_speakers_heard_by_fins": len(set(test.speakers) & _heard_by_fins(params)) if model == "fin_ensemble" else 0,
+        "n_test_speakers_heard_by_fins": len(set(test.speakers) & _heard_by_fins(layout.classifier(model, protocol, fold))),
         **{name: config[name] for name in ("params", "seed", "epochs", "seconds_train", "device")},
         "protocol": protocol,
         "fold": fold,
@@ -105,7 +105,6 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
         raise FinserError("was trained on other clips than this split's", where=where, do=AGAIN)
 
 
-def _heard_by_fins(params: Params) -> set[str]:
-    """Speakers whose frames taught the FINs."""
-    data = params.train_fin.data
-    return set(read_parts("speaker", data.fold, data.corpora)["train"]["speaker"].to_pylist())
+def _heard_by_fins(folder: Path) -> set[str]:
+    """Speakers whose frames taught the FINs of a model, or chose among their states; none if it has no FINs."""
+    return {speaker for config in sorted(folder.glob("fins/*/config.json")) for speaker in read_json(config)["speakers"]}

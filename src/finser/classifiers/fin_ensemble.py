@@ -191,7 +191,7 @@ class FinEnsembleClassifier:
             self._learning(),
             learning.Batches(given[0], train.targets, collate, options.batch_size, names),
             learning.Batches(given[1], validation.targets, collate, options.batch_size),
-            learning.Schedule(groups, options.epochs, options.patience, options.weight_decay),
+            learning.Schedule(groups, options.epochs, options.weight_decay),
             names,
         )
 

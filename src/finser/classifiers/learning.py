@@ -63,7 +63,6 @@ class Schedule:
 
     groups: list[dict]
     epochs: int
-    patience: int
     weight_decay: float
 
 
@@ -76,8 +75,8 @@ def device() -> str:
 def learn(net: nn.Module, train: Batches, validation: Batches, schedule: Schedule, names: tuple) -> list[dict]:
     """Train `net` in place; the weights of the last epoch stay.
 
-    The best epoch on a validation part of two or three speakers is a matter of luck, and choosing it did not help; the rate
-    decays to zero, so that the last epoch is a good one.
+    The rate decays to zero over `epochs`, so that the last epoch is a good one, and the best epoch on a validation part of two
+    or three speakers would be a matter of luck.
 
     Parameters
     ----------

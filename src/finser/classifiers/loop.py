@@ -7,7 +7,6 @@ import warnings
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 from torch.nn import functional
 
@@ -70,14 +69,14 @@ class Task(pl.LightningModule):
 
 
 def fit(net: nn.Module, train: Batches, validation: Batches, schedule: Schedule) -> list[dict]:
-    """Train `net` in place and return a record per epoch; stops once validation UAR has not risen for `patience` epochs."""
+    """Train `net` in place and return a record per epoch."""
     task = Task(net, schedule, steps=schedule.epochs * len(train))
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # greetings and advice
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice on workers and loggers that does not apply
         trainer = pl.Trainer(
             max_epochs=schedule.epochs,
-            accelerator="auto",
+            accelerator="gpu" if torch.cuda.is_available() else "cpu",
             devices=1,
             deterministic=True,
             logger=False,
@@ -86,7 +85,6 @@ def fit(net: nn.Module, train: Batches, validation: Batches, schedule: Schedule)
             enable_progress_bar=sys.stderr.isatty(),
             num_sanity_val_steps=0,
             gradient_clip_val=GRADIENT_NORM,
-            callbacks=[EarlyStopping("validation_uar", mode="max", patience=schedule.patience)],
             default_root_dir=scratch,
         )
         try:

@@ -71,7 +71,7 @@ class MlpClassifier:
         """Train all layers; see :func:`finser.classifiers.learning.learn`."""
         self.net.normalise_on(np.stack(train.inputs).astype(np.float64))
         schedule = learning.Schedule(
-            [{"params": list(self.net.parameters()), "lr": options.learning_rate}], options.epochs, options.patience, options.weight_decay
+            [{"params": list(self.net.parameters()), "lr": options.learning_rate}], options.epochs, options.weight_decay
         )
         return learning.learn(
             self.net,

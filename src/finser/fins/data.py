@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from finser import layout
-from finser.errors import FinserError
 from finser.frames import N_FFT, frames
 from finser.params import Params
 from finser.seeds import generator
 from finser.shards import DIMENSIONS, AudioRow, read_aligned
+from finser.splits import read_parts, read_split
 
 ORIGINAL = ("original",)
 ALL_VARIANTS = ("original", "noise", "speed_pitch")
@@ -43,22 +43,13 @@ def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) ->
     Raises
     ------
     FinserError
-        The split is missing or holds no such clip.
+        The split is missing, leaks, or holds no such clip.
     """
-    path, fold, corpora = layout.split("speaker"), params.train_fin.data.fold, tuple(corpora)
-    if not path.exists():
-        raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")
-    table = pq.read_table(path, columns=["fold", "clip_id", "corpus", "role"])
-    # the columns may be dictionaries: compare as plain strings
-    chosen = pc.and_(pc.equal(table["fold"], fold), pc.is_in(table["corpus"].cast("string"), pc.cast(list(corpora), "string")))
+    fold, corpora = params.train_fin.data.fold, tuple(corpora)
     if role is not None:
-        chosen = pc.and_(chosen, pc.equal(table["role"].cast("string"), role))
-    ids = frozenset(table.filter(chosen)["clip_id"].to_pylist())
-    if not ids:
-        raise FinserError(
-            f"fold {fold} has no {role or 'usable'} clip of {', '.join(corpora)}", where=path, do="take other corpora or another fold"
-        )
-    return ids
+        return frozenset(read_parts("speaker", fold, corpora)[role]["clip_id"].to_pylist())
+    table = read_split("speaker", fold)
+    return frozenset(table.filter(pc.is_in(table["corpus"], pa.array(corpora)))["clip_id"].to_pylist())
 
 
 def draw(

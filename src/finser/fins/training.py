@@ -63,6 +63,7 @@ def train_fin(params: Params, feature: str) -> None:
         "early_stopping": "the weights kept are those of the best validation R2 among the checks in history.csv",
         "n_train_frames": len(train.frames),
         "n_train_speakers": len(train.speakers),
+        "speakers": sorted(train.speakers | validation.speakers),
         "n_validation_frames": len(validation.frames),
         "n_validation_speakers": len(validation.speakers),
         "seconds_train": time.perf_counter() - started,

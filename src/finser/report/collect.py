@@ -30,7 +30,8 @@ FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed"
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
 SIZES = ("n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins")
-RUN_KEYS = ("wa", "uar", "f1_macro", "uar_ci_low", "uar_ci_high", "params", "seed", "seconds_train", "device", *SIZES)
+INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
+RUN_KEYS = ("wa", "uar", "f1_macro", *INTERVALS, "params", "seed", "seconds_train", "device", *SIZES)
 Item = tuple[str, ...]
 Log = Mapping[tuple[str, Item], "Timing"]
 
@@ -178,6 +179,7 @@ def collect(params: Params) -> Results:
 
 def read_corpus(params: Params, corpus: str) -> Corpus:
     """Count the index of a corpus."""
+    from finser.corpora.fetch import provenance
     from finser.corpora.registry import CORPORA, expected_count
 
     source = params.fetch[corpus]
@@ -189,7 +191,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
     return Corpus(
         name=corpus,
         title=CORPORA[corpus].title,
-        licence=CORPORA[corpus].licence,
+        licence=provenance(params.fetch[corpus], corpus)["licence"].split(":")[0],
         source=source.source,
         expected=expected_count(source, corpus, speakers),
         found=len(rows),

@@ -1,5 +1,6 @@
 """Records to Markdown tables: pure functions, numbers written one way throughout."""
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
@@ -40,10 +41,10 @@ def code(text: str) -> str:
 
 
 def r2(value: float | None) -> str:
-    """R2 to five digits, ``.99987``; dash for None; fewer digits below -10."""
+    """R2 to five digits, ``.99987``, cut and not rounded: only what is 1 says 1; dash for None; fewer digits below -10."""
     if value is None:
         return DASH
-    return _pointed(value, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
+    return _pointed(math.floor(value * 1e5) / 1e5, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
 
 
 def rate(value: float | None) -> str:
@@ -173,7 +174,7 @@ def _fin_training_row(fin: Fin) -> list[str]:
 def emotion(results: Results, protocol: str) -> str:
     """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
     interval = f"{results.params.evaluate_classifier.confidence:.0%} interval"
-    header = ["model", "fold", "UAR", interval, "floor UAR", "UAR - floor", "WA", "macro-F1"]
+    header = ["model", "fold", "UAR", interval, "floor UAR", "UAR - floor", "WA", interval, "macro-F1", interval]
     header += ["test clips", "test speakers", "parameters", "training, s"]
     rows = []
     for model in results.params.models:
@@ -184,17 +185,19 @@ def emotion(results: Results, protocol: str) -> str:
 
 
 def _run_row(results: Results, run: Run) -> list[str]:
-    figures, low = run.figures, run.figures["uar_ci_low"]
+    figures = run.figures
     floor = _uar(results.run(FLOOR, run.protocol, run.fold)) if run.model != FLOOR else None
     return [
         MODEL_TITLES[run.model],
         str(run.fold),
         rate(figures["uar"]),
-        DASH if low is None else f"{rate(low)} to {rate(figures['uar_ci_high'])}",
+        _interval(run, "uar"),
         rate(floor),
         gain(_difference(figures["uar"], floor)),
         rate(figures["wa"]),
+        _interval(run, "wa"),
         rate(figures["f1_macro"]),
+        _interval(run, "f1_macro"),
         count(figures["n_test"]),
         count(figures["n_test_speakers"]),
         count(figures["params"]),
@@ -202,15 +205,21 @@ def _run_row(results: Results, run: Run) -> list[str]:
     ]
 
 
+def _interval(run: Run, name: str) -> str:
+    """``.412 to .603``; a dash where one test speaker allows no interval."""
+    low, high = (run.figures[f"{name}_ci_{end}"] for end in ("low", "high"))
+    return DASH if low is None else f"{rate(low)} to {rate(high)}"
+
+
 def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
     runs = results.of(model, protocol)
     uars = [run.figures["uar"] for run in runs]
     floor = mean_uar(results, FLOOR, protocol) if model != FLOOR else None
     wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
-    spread = f"{rate(min(uars))} to {rate(max(uars))}"
     mean = fmean(uars)
-    bold = [f"**{value}**" for value in (MODEL_TITLES[model], "mean", rate(mean))]
-    return [*bold, spread, rate(floor), gain(_difference(mean, floor)), rate(wa), rate(f1), "", "", "", ""]
+    of_folds = f"mean; {rate(min(uars))} to {rate(max(uars))}"
+    bold = [f"**{value}**" for value in (MODEL_TITLES[model], of_folds, rate(mean))]
+    return [*bold, "", rate(floor), gain(_difference(mean, floor)), rate(wa), "", rate(f1), "", "", "", "", ""]
 
 
 def mean_uar(results: Results, model: str, protocol: str) -> float | None:

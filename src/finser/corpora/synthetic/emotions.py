@@ -57,8 +57,8 @@ MANNERS = {  #        pitch  span  rate  gain  tilt glide tremor breath gap
     "surprise": Manner(1.45, 1.90, 1.00,  2.0,  0.4,  2.5,  .05, -34, 0),
 }
 # standard deviations: of the logarithm for pitch, span, rate and tremor; in the unit itself for the others
-SPREAD_OF_SPEAKERS = Manner(.065, .14, .040, 1.4, .42, .55, .20, 2.0, .6)  # once per speaker and emotion
-SPREAD_OF_TAKES    = Manner(.045, .11, .035, 1.1, .30, .55, .20, 1.5, .6)  # per clip
+SPREAD_OF_SPEAKERS = Manner(.045, .10, .028, 1.0, .30, .40, .14, 1.4, .4)  # once per speaker and emotion
+SPREAD_OF_TAKES    = Manner(.022, .06, .018, 0.6, .15, .28, .10, 0.8, .3)  # per clip
 # fmt: on
 _TREMOR = 6  # the field that draws multiply: none stays none
 _MARKS = {"en": "..!?", "zh": "。。！？"}

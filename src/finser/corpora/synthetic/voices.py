@@ -62,8 +62,8 @@ def draw_voice(seed: int, corpus: str, speaker: str, sex: str) -> Voice:
         formants=tuple(zip(frequency.tolist(), amplitude.tolist(), width.tolist(), strict=True)),
         rate=random.uniform(150, 190),
         roughness=int(random.integers(0, 4)),
-        tilt=random.normal(0, 0.6),
-        gain=random.normal(-22, 1.8),
+        tilt=random.normal(0, 0.45),
+        gain=random.normal(-22, 1.4),
         breath=random.normal(0, 3),
         floor=random.uniform(-66, -54),
     )
