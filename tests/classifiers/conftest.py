@@ -24,6 +24,7 @@ from finser.labels import features
 from finser.params import AllVariants, FinEnsemble, Mlp, Params, Synthetic
 from finser.protocols import split
 from finser.shards import SR, AudioRow, LabelRow, write_audio, write_labels
+from finser.splits import read_parts
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
 CLIPS = 2  # per speaker and emotion
@@ -62,14 +63,14 @@ def write_clips(emotions: dict[str, str]) -> None:
     pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("ravdess"))
 
 
-def write_fins() -> None:
-    """Five FINs on one exact front end, their own weights random: untaught, which is all that these tests need."""
+def write_fins(speakers: list[str]) -> None:
+    """Five FINs on one exact front end, their own weights random: untaught, though they claim to have heard `speakers`."""
     draw = torch.Generator().manual_seed(0)
     front_end = FrontEnd().closed_form()
     mel = MelFin(front_end, draw)
     fins = [RmsFin(draw), ZcrFin(draw), ChromaFin(front_end, draw), MfccFin(mel, draw), mel]
     for fin in fins:
-        save_fin(layout.fin(fin.feature), fin, {"feature": fin.feature}, [{"step": 0, "loss": 0.0}])
+        save_fin(layout.fin(fin.feature), fin, {"feature": fin.feature, "speakers": speakers}, [{"step": 0, "loss": 0.0}])
 
 
 @pytest.fixture(scope="session")
@@ -95,9 +96,10 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
         write_audio(layout.shards("ravdess"), rows)
         write_labels(layout.labels("ravdess"), (LabelRow(row.clip_id, row.variant, features(row.audio)) for row in rows))
         write_clips({row.clip_id: row.emotion for row in rows})
-        write_fins()
         for protocol in ("speaker", "random"):
             split(params, protocol)
+        parts = read_parts("speaker", 1, ["ravdess"])
+        write_fins(sorted({row["speaker"] for part in ("train", "validation") for row in parts[part].to_pylist()}))
     return folder
 
 

@@ -9,6 +9,7 @@ from finser.fins.front_end import train_front_end
 from finser.params import Params
 from finser.seeds import generator
 from finser.shards import AudioRow, write_audio
+from finser.splits import SCHEMA
 
 ROLES = ["train", "train", "validation", "test"]  # of speakers 0 .. 3
 
@@ -66,7 +67,8 @@ def project(tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("project"))
         split = write_corpus("ravdess", 3) + write_corpus("savee", 2) + write_corpus("esd", 2)
         layout.split("speaker").parent.mkdir(parents=True)
-        pq.write_table(pa.Table.from_pylist(split), layout.split("speaker"))
+        table = pa.Table.from_pylist(split, SCHEMA.with_metadata({"protocol": "speaker"}))
+        pq.write_table(table, layout.split("speaker"))
         for corpus in ("ravdess", "savee", "esd"):
             labels.label(mini_params(), corpus)
         train_front_end(mini_params())

@@ -57,7 +57,7 @@ def test_clips_with_too_few_frames_give_what_they_have(project, make_tone):
 
 
 def test_an_empty_set_is_an_error(project):
-    with pytest.raises(FinserError, match="fold 2 has no test clip of ravdess"):
+    with pytest.raises(FinserError, match="no clips for validation and test"):
         data = project.train_fin.data.model_copy(update={"fold": 2})
         params = project.model_copy(update={"train_fin": project.train_fin.model_copy(update={"data": data})})
         draw(params, "rms", ("ravdess",), role="test", size=10)

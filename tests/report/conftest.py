@@ -103,12 +103,17 @@ class Run:
         skill = SKILL[model] + (0.2 if protocol == "random" else 0) - 0.02 * fold
         predicted = [e if self.rng.random() < skill else str(self.rng.choice(EMOTIONS)) for e in truth]
         uar = balanced_accuracy_score(truth, predicted)
+        wa, f1 = accuracy_score(truth, predicted), f1_score(truth, predicted, average="macro")
         figures = {
-            "wa": accuracy_score(truth, predicted),
+            "wa": wa,
             "uar": uar,
-            "f1_macro": f1_score(truth, predicted, average="macro"),
+            "f1_macro": f1,
             "uar_ci_low": uar - 0.051,
             "uar_ci_high": uar + 0.049,
+            "wa_ci_low": wa - 0.031,
+            "wa_ci_high": wa + 0.029,
+            "f1_macro_ci_low": f1 - 0.021,
+            "f1_macro_ci_high": f1 + 0.019,
             **{f"n_{role}": sum(row["role"] == role for row in named) for role in ("train", "validation", "test")},
             "n_test_speakers": len({row["speaker"] for row in test}),
             "n_test_speakers_heard_by_fins": 3 if (model, protocol, fold) == ("fin_ensemble", "speaker", 2) else 0,

@@ -173,8 +173,10 @@ def _fin_training_row(fin: Fin) -> list[str]:
 
 def emotion(results: Results, protocol: str) -> str:
     """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
-    interval = f"{results.params.evaluate_classifier.confidence:.0%} interval"
-    header = ["model", "fold", "UAR", interval, "floor UAR", "UAR - floor", "WA", interval, "macro-F1", interval]
+    uar_interval, wa_interval, f1_interval = (
+        f"{name}, {results.params.evaluate_classifier.confidence:.0%} interval" for name in ("UAR", "WA", "F1")
+    )
+    header = ["model", "fold", "UAR", uar_interval, "floor UAR", "UAR - floor", "WA", wa_interval, "macro-F1", f1_interval]
     header += ["test clips", "test speakers", "parameters", "training, s"]
     rows = []
     for model in results.params.models:
