@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -157,12 +158,24 @@ def preset(
 
     text = parameters.dump(make(name, path, allow_partial))
     target = Path("params.yaml")
-    if not Path("dvc.yaml").exists():
-        raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
-    if target.exists():
-        write_text(Path("params.yaml.bak"), target.read_text(encoding="utf-8"))
+    _in_the_root()
+    if target.exists() and target.read_text(encoding="utf-8") != text:
+        _keep(target)
     write_text(target, text)
     print(f"params.yaml is now the preset {name}; run it: make report, or dvc repro")
+
+
+def _in_the_root() -> None:
+    if not Path("dvc.yaml").exists():
+        raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
+
+
+def _keep(path: Path) -> None:
+    """Copy a file to PATH.bak, or to PATH.2.bak and so on, where those hold something else."""
+    text = path.read_text(encoding="utf-8")
+    names = chain([f"{path}.bak"], (f"{path}.{number}.bak" for number in count(2)))
+    free = next(name for name in map(Path, names) if not name.exists() or name.read_text(encoding="utf-8") == text)
+    write_text(free, text)
 
 
 @app.command("check", rich_help_panel=PEOPLE)
@@ -177,6 +190,7 @@ def schema() -> None:
     """Rewrite docs/params.schema.json and docs/params.md from the schema."""
     from finser.schema_docs import write
 
+    _in_the_root()
     write(Path("docs"))
 
 
@@ -200,14 +214,14 @@ def _status(command: Callable[[], object]) -> int:
     except FinserError as error:
         return _fail(str(error))
     except typer.Exit as exit_:
-        return exit_.exit_code
+        return _fail("interrupted", 130) if exit_.exit_code == 130 else exit_.exit_code  # typer makes it of Ctrl-C
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a wrong argument or option
             return _fail(f"{error.format_message()} See: finser --help", 2)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-            return _fail(f"{error.filename or Path.cwd()}: {os.strerror(error.errno).lower()}; nothing half-written was kept")
+            return _fail(f"{error.filename or 'the disk written to'}: {os.strerror(error.errno).lower()}; nothing half-written was kept")
         traceback.print_exc()
         return _fail(f"{type(error).__name__}: {' '.join(str(error).split())}; this is a defect of finser, please report it", 70)
 

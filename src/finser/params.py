@@ -20,14 +20,14 @@ Protocol = Literal["speaker", "random"]
 Variant = Literal["original", "noise", "speed_pitch"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 AllVariants = ("original", "noise", "speed_pitch")
 
 
 class Section(BaseModel):
     """A part of params.yaml: immutable, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Synthetic(Section):
@@ -170,7 +170,7 @@ class EvaluateFin(Section):
 class Initialise(Section):
     """What the classifiers begin from."""
 
-    seed: int = Field(0, ge=0, description="of the initial weights, the same for every fold")
+    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of the initial weights, the same for every fold")
 
 
 class ClassifierData(Section):
@@ -253,7 +253,7 @@ class Params(Section):
         ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
     )
     folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
-    seed: int = Field(0, ge=0, description="of every draw")
+    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of every draw")
     fetch: dict[CorpusName, Source] = Field(description="where each corpus comes from")
     index: Index = Index()
     resample: Resample = Resample()

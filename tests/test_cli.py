@@ -1,0 +1,79 @@
+"""The command line: one line for whatever a user can cause."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finser import params, presets
+
+FINSER = Path(sys.executable).parent / "finser"
+
+
+def finser(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run([FINSER, *arguments], cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    (tmp_path / "dvc.yaml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["index", "ravdes"], "unknown corpus 'ravdes'; did you mean 'ravdess'?"),
+        (["train_classifier", "svm", "speaker", "9"], "unknown fold '9'"),
+        (["train_classifier", "svm", "speaker", "x"], "Invalid value"),
+        (["train_fin", "melt"], "unknown feature 'melt'; did you mean 'mel'?"),
+        (["nonsense"], "No such command"),
+        ([], "Missing command"),
+        (["preset", "nope"], "unknown preset 'nope'"),
+        (["preset", "local", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["resample", "ravdess"], "data/clips/ravdess.parquet"),
+        (["train_fin", "rms"], "data/splits/speaker.parquet"),
+        (["report"], "data/clips/ravdess.parquet"),
+    ],
+)
+def test_mistakes_end_in_one_line(root, arguments, said):
+    done = finser(root, *arguments)
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, done.stderr
+    assert said in lines[0]
+    assert "Traceback" not in done.stderr
+    assert not (root / "results").exists()
+
+
+def test_outside_the_root(tmp_path):
+    for arguments in (["check"], ["preset", "demo"], ["schema"]):
+        done = finser(tmp_path, *arguments)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_are_logged_with_how_they_went(root):
+    finser(root, "resample", "ravdess", FINSER_CORES="2")
+    (entry,) = [json.loads(line) for line in (root / "logs/commands.jsonl").read_text().splitlines()]
+    assert (entry["stage"], entry["item"], entry["status"], entry["cores"]) == ("resample", ["ravdess"], "failed", 2)
+
+
+def test_presets_keep_what_they_replace(root):
+    (root / "params.yaml").write_text("mine: 1\n")
+    assert finser(root, "preset", "demo").returncode == 0
+    assert finser(root, "preset", "tiny").returncode == 0
+    assert finser(root, "check").stdout.startswith("params.yaml is valid: preset tiny")
+    assert (root / "params.yaml.bak").read_text() == "mine: 1\n"
+    assert (root / "params.yaml.2.bak").read_text() == params.dump(presets.demo())
+
+
+def test_help_lists_the_stages():
+    done = finser(Path(), "--help")
+    assert done.returncode == 0
+    assert "train_front_end" in done.stdout
