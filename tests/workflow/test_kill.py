@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytestmark = pytest.mark.xdist_group("workflow")
+pytestmark = pytest.mark.xdist_group("kill")
 
 
 def forget(project, *outs: str) -> None:
@@ -54,8 +54,9 @@ def called(name: str, members: list[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("engine", ["snakemake", "dvc"])
-@pytest.mark.parametrize("victim", ["finser", "dvc", "everything"])
+@pytest.mark.parametrize(
+    ("engine", "victim"), [("snakemake", "finser"), ("snakemake", "everything"), ("dvc", "dvc"), ("dvc", "everything")]
+)
 def test_kill_and_run_again(project, engine, victim):
     wanted = project.hashes()
     forget(project, "data/shards/ravdess")
