@@ -12,7 +12,7 @@ rule resample:
         "logs/benchmarks/resample/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: dvc.threads("resample", workflow.cores)
+    threads: dvc.threads("resample", workflow.resource_settings.cores)
     resources:
         mem_mb=2000,
         runtime=60,
@@ -33,7 +33,7 @@ rule augment:
         "logs/benchmarks/augment/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: dvc.threads("augment", workflow.cores)
+    threads: dvc.threads("augment", workflow.resource_settings.cores)
     resources:
         mem_mb=2000,
         runtime=120,
@@ -54,7 +54,7 @@ rule label:
         "logs/benchmarks/label/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: dvc.threads("label", workflow.cores)
+    threads: dvc.threads("label", workflow.resource_settings.cores)
     resources:
         mem_mb=2000,
         runtime=60,

@@ -12,7 +12,7 @@ rule fetch:
         "logs/benchmarks/fetch/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: dvc.threads("fetch", workflow.cores)
+    threads: dvc.threads("fetch", workflow.resource_settings.cores)
     resources:
         mem_mb=2000,
         runtime=240,
@@ -33,7 +33,7 @@ rule index:
         "logs/benchmarks/index/{corpus}.tsv"
     conda:
         "../../environment.yml"
-    threads: dvc.threads("index", workflow.cores)
+    threads: dvc.threads("index", workflow.resource_settings.cores)
     resources:
         mem_mb=2000,
         runtime=60,
