@@ -18,6 +18,7 @@ def adam(parameters: Iterable[Parameter], learning_rate: float, steps: int, deca
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=BETAS, eps=1e-16)
 
     def factor(step: int) -> float:
+        """What the learning rate is multiplied by at a step."""
         return 10 ** (-decades * max(0.0, step / steps - HOLD) / (1 - HOLD))
 
     return optimiser, LambdaLR(optimiser, factor)

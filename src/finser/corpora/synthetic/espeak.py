@@ -91,6 +91,7 @@ def _speak(library: ctypes.CDLL, utterance: Utterance) -> bytes:
     pieces = []
 
     def collect(wave: object, count: int, events: object) -> int:
+        """Take one block of samples; 0 tells espeak to go on."""
         if wave and count > 0:
             pieces.append(ctypes.string_at(wave, 2 * count))
         return 0
