@@ -44,7 +44,7 @@ def _run(stage: str, module: str, **item: object) -> None:
         getattr(import_module(module), stage)(params, *item.values())
         status = "ok"
     finally:
-        entry = {"stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
+        entry = {"preset": params.preset, "stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
 
 

@@ -68,6 +68,11 @@ def classifier_result(model: str, protocol: str, fold: int) -> Path:
     return RESULTS / "classifiers" / model / protocol / str(fold)
 
 
+def training_time(stage: str, *item: str | int) -> Path:
+    """Seconds that a training took: apart from its model, whose bytes must not depend on the clock."""
+    return (RESULTS / "timing" / stage / "/".join(map(str, item or ("all",)))).with_suffix(".json")
+
+
 def report() -> Path:
     """The report in Markdown; report.html and figures/ stand beside it."""
     return RESULTS / "report.md"

@@ -1,7 +1,6 @@
 """The three stages, end to end, on the miniature project."""
 
 import json
-import math
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,7 +22,7 @@ from finser.splits import read_parts
 MODELS = ("svm", "mlp", "fin_ensemble")
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high")}
 COUNTS = {"n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins", "params"}
-OTHERS = {"seed", "epochs", "seconds_train", "device", "protocol", "fold", "leaky"}
+OTHERS = {"seed", "epochs", "device", "protocol", "fold", "leaky"}
 
 
 def run(params: Params, model: str, protocol: str = "speaker", fold: int = 1) -> dict:
@@ -126,7 +125,8 @@ def test_config_says_what_was_done(project, params):
     assert config["params"] == 200 * 128 + 128 + 128 * 64 + 64 + 64 * 8 + 8
     assert set(config["versions"]) >= {"torch", "numpy", "scikit-learn"} and config["device"] in ("cpu", "cuda")
     figures = read_json(layout.classifier_result("mlp", "random", 2) / "metrics.json")
-    assert figures["leaky"] is True and math.isclose(figures["seconds_train"], config["seconds_train"])
+    assert figures["leaky"] is True
+    assert 0 < read_json(layout.training_time("train_classifier", "mlp", "random", 2))["seconds_train"] < 600
 
 
 def test_normalisation_is_from_train_only(project, params):

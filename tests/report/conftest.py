@@ -86,7 +86,8 @@ class Run:
             "seed": 0,
             "device": "cpu",
         }
-        figures |= {"topology": "structured", "init": "random", "seconds_train": 8.44}
+        figures |= {"topology": "structured", "init": "random"}
+        write_json(layout.training_time("train_fin", feature), {"seconds_train": 8.44})
         figures["front_end_init"] = "random" if feature in ("chroma", "mel", "mfcc") else None
         if not self.params.unseen_corpora:
             figures |= {name: None for name in figures if "unseen" in name}
@@ -119,11 +120,11 @@ class Run:
             "n_test_speakers_heard_by_fins": 3 if (model, protocol, fold) == ("fin_ensemble", "speaker", 2) else 0,
             "params": 178_637 if model == "fin_ensemble" else 12_345,
             "seed": 0,
-            "seconds_train": 12.34 * fold,
             "device": "cpu",
         }
         folder = layout.classifier_result(model, protocol, fold)
         write_json(folder / "metrics.json", figures)
+        write_json(layout.training_time("train_classifier", model, protocol, fold), {"seconds_train": 12.34 * fold})
         keep = ("clip_id", "speaker", "emotion")
         write_parquet(
             folder / "predictions.parquet",
@@ -136,14 +137,24 @@ class Run:
         lines = [line("train_fin", ["rms"], 8.4), line("train_fin", ["rms"], 99.0, "failed"), line("train_front_end", [], 174)]
         lines += [line("resample", [corpus], 30) for corpus in self.params.corpora]
         lines += [line("train_classifier", ["mlp", "speaker", "1"], 1000), line("train_classifier", ["mlp", "speaker", "1"], 12.34)]
-        lines += [line("train_classifier", ["mlp", "speaker", "9"], 77777)]  # a fold of an earlier preset
+        lines += [line("train_classifier", ["mlp", "speaker", "9"], 77777)]  # a fold that params do not name
+        lines += [line("fetch", ["ravdess"], 55555, preset="tiny")]
+        write_json(layout.training_time("train_front_end"), {"seconds_train": 174})
         layout.COMMANDS_LOG.parent.mkdir(exist_ok=True)
         layout.COMMANDS_LOG.write_text("\n".join(lines) + "\n")
 
 
-def line(stage: str, item: list[str], seconds: float, status: str = "ok") -> str:
+def line(stage: str, item: list[str], seconds: float, status: str = "ok", preset: str = "demo") -> str:
     return json.dumps(
-        {"stage": stage, "item": item, "status": status, "seconds": seconds, "cores": 2, "started": "2024-01-01T00:00:00+00:00"}
+        {
+            "preset": preset,
+            "stage": stage,
+            "item": item,
+            "status": status,
+            "seconds": seconds,
+            "cores": 2,
+            "started": "2024-01-01T00:00:00+00:00",
+        }
     )
 
 

@@ -26,7 +26,8 @@ rule train_classifier:
     input:
         dvc.inputs("train_classifier"),
     output:
-        directory(dvc.outs("train_classifier")),
+        model=directory(dvc.outs("train_classifier")[0]),
+        time=dvc.outs("train_classifier")[1],
     log:
         "logs/train_classifier/{model}-{protocol}-{fold}.log",
     benchmark:

@@ -5,7 +5,8 @@ rule train_front_end:
     input:
         dvc.inputs("train_front_end"),
     output:
-        directory(dvc.outs("train_front_end")),
+        model=directory(dvc.outs("train_front_end")[0]),
+        time=dvc.outs("train_front_end")[1],
     log:
         "logs/train_front_end/all.log",
     benchmark:
@@ -26,7 +27,8 @@ rule train_fin:
     input:
         dvc.inputs("train_fin"),
     output:
-        directory(dvc.outs("train_fin")),
+        model=directory(dvc.outs("train_fin")[0]),
+        time=dvc.outs("train_fin")[1],
     log:
         "logs/train_fin/{key}.log",
     benchmark:

@@ -36,7 +36,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
         "n_test": len(test),
         "n_test_speakers": len(set(test.speakers)),
         "n_test_speakers_heard_by_fins": len(set(test.speakers) & _heard_by_fins(layout.classifier(model, protocol, fold))),
-        **{name: config[name] for name in ("params", "seed", "epochs", "seconds_train", "device")},
+        **{name: config[name] for name in ("params", "seed", "epochs", "device")},
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],

@@ -13,7 +13,7 @@ from finser import layout
 from finser.classifiers import Classifier, load, module_of
 from finser.classifiers.inputs import Examples, read_examples
 from finser.emotions import EMOTIONS
-from finser.files import whole_folder
+from finser.files import whole_folder, write_json
 from finser.params import Params
 from finser.progress import say
 from finser.splits import read_parts
@@ -46,10 +46,10 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int) -> No
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(history),
-        "seconds_train": round(seconds, 3),
         "device": _device(model),
         "versions": {library: version(library) for library in LIBRARIES},
     }
+    write_json(layout.training_time("train_classifier", model, protocol, fold), {"seconds_train": round(seconds, 3)})
     _write(layout.classifier(model, protocol, fold), classifier, config, history)
     say(f"{model}, {protocol}, fold {fold}: {seconds:.1f} s, validation UAR {history[-1]['validation_uar']:.3f}")
 

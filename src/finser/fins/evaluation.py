@@ -38,7 +38,6 @@ def evaluate_fin(params: Params, feature: str) -> None:
         "n_test_speakers": len(test.speakers),
         "n_unseen_frames": len(other.frames) if other else 0,
         "unseen_corpora": ", ".join(unseen),
-        "seconds_train": config["seconds_train"],
         "seconds_evaluate": time.perf_counter() - started,
         "device": config["device"],
     }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from finser import layout
+from finser.files import write_json
 from finser.fins.base import count, frozen, start_torch
 from finser.fins.optimise import adam
 from finser.fins.store import save_fin
@@ -38,7 +39,7 @@ def train_front_end(params: Params) -> None:
         history: History = [{"step": 0, "db": error_db(front_end)}]
     else:
         history = teach(front_end, section, params.seed)
-    db = history[-1]["db"]
+    seconds, db = time.perf_counter() - started, history[-1]["db"]
     if db > section.target_db:
         say(f"front end: {db:.1f} dB, short of {section.target_db:g} dB; more train_front_end.adam_steps would help")
     config = {
@@ -51,9 +52,9 @@ def train_front_end(params: Params) -> None:
         "db": db,
         "db_at_initialisation": history[0]["db"],
         "steps": history[-1]["step"],
-        "seconds_train": time.perf_counter() - started,
         "device": device,
     }
+    write_json(layout.training_time("train_front_end"), {"seconds_train": round(seconds, 3)})
     save_fin(layout.fin("front_end"), frozen(front_end), config, history)
     say(f"front end ({section.init}): {db:.1f} dB on noise")
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from finser import layout
 from finser.errors import FinserError
+from finser.files import write_json
 from finser.fins.base import Fin, as_float, count, predict, start_torch
 from finser.fins.chroma import ChromaFin
 from finser.fins.data import ALL_VARIANTS, FrameSet, draw
@@ -46,6 +47,7 @@ def train_fin(params: Params, feature: str) -> None:
     fin.set_scales(*batch(train, target, data.gain_db, SCALE_FRAMES, random, device))
     at_initialisation = scores(fin, validation)
     history, best_step = fit(fin, train, validation, getattr(params.train_fin, feature), target, data.gain_db, random)
+    seconds = time.perf_counter() - started
     config = {
         "feature": feature,
         "topology": "structured",
@@ -66,9 +68,9 @@ def train_fin(params: Params, feature: str) -> None:
         "speakers": sorted(train.speakers | validation.speakers),
         "n_validation_frames": len(validation.frames),
         "n_validation_speakers": len(validation.speakers),
-        "seconds_train": time.perf_counter() - started,
         "device": device,
     }
+    write_json(layout.training_time("train_fin", feature), {"seconds_train": round(seconds, 3)})
     save_fin(layout.fin(feature), fin, config, history)
     say(f"{feature}: validation R2 {config['r2_validation']:.5f}, {config['params_own']} own parameters")
 

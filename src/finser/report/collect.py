@@ -26,12 +26,12 @@ FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
-FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "seconds_train", "device")
+FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device")
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
 SIZES = ("n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins")
 INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
-RUN_KEYS = ("wa", "uar", "f1_macro", *INTERVALS, "params", "seed", "seconds_train", "device", *SIZES)
+RUN_KEYS = ("wa", "uar", "f1_macro", *INTERVALS, "params", "seed", "device", *SIZES)
 Item = tuple[str, ...]
 Log = Mapping[tuple[str, Item], "Timing"]
 
@@ -99,7 +99,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Fin:
-    """results/fins/FEATURE.json and its training curve; `figures` holds every key of the file."""
+    """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train."""
 
     feature: str
     figures: Mapping[str, Any]
@@ -113,7 +113,7 @@ class Run:
     Attributes
     ----------
     figures : Mapping
-        Every key of metrics.json.
+        Every key of metrics.json, and seconds_train.
     confusion : np.ndarray
         Test clips, shape (8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``.
     by_corpus : Mapping
@@ -147,6 +147,7 @@ class Results:
     fins: tuple[Fin, ...]
     runs: tuple[Run, ...]
     log: Log
+    front_end_seconds: float
     versions: Mapping[str, str]
 
     def run(self, model: str, protocol: str, fold: int) -> Run | None:
@@ -172,7 +173,8 @@ def collect(params: Params) -> Results:
         splits=tuple(read_split(params, protocol) for protocol in params.protocols),
         fins=tuple(read_fin(feature) for feature in FEATURES),
         runs=tuple(read_run(model, protocol, fold) for protocol in params.protocols for model in params.models for fold in params.folds),
-        log=read_log(layout.COMMANDS_LOG),
+        front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
+        log=read_log(layout.COMMANDS_LOG, params.preset),
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     )
 
@@ -229,6 +231,7 @@ def read_fin(feature: str) -> Fin:
     path = layout.fin_result(feature)
     figures = read_json(path)
     _need(figures, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()), path)
+    figures |= read_json(layout.training_time("train_fin", feature))
     return Fin(feature, figures, read_history(layout.fin_history(feature)))
 
 
@@ -243,6 +246,7 @@ def read_run(model: str, protocol: str, fold: int) -> Run:
     folder = layout.classifier_result(model, protocol, fold)
     figures = read_json(folder / "metrics.json")
     _need(figures, RUN_KEYS, folder / "metrics.json")
+    figures |= read_json(layout.training_time("train_classifier", model, protocol, fold))
     table = _table(folder / "predictions.parquet", ["speaker", "emotion", "predicted"])
     corpora = np.array([speaker.split("/")[0] for speaker in table["speaker"].to_pylist()], str)
     truth, predicted = (_classes(table[name].to_pylist(), folder) for name in ("emotion", "predicted"))
@@ -263,15 +267,15 @@ def read_history(path: Path) -> Curve:
     return Curve(path, {name: tuple(_number(row[name]) for row in rows) for name in names})
 
 
-def read_log(path: Path) -> Log:
-    """The last successful command per stage and item; empty where no log is (a clone whose results came from a cache)."""
+def read_log(path: Path, preset: str) -> Log:
+    """The last successful command per stage and item of a preset; empty where no log is (a clone whose results came from a cache)."""
     if not path.exists():
         return {}
     log = {}
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             line = json.loads(text)
-            if line["status"] == "ok":
+            if (line["status"], line["preset"]) == ("ok", preset):
                 log[line["stage"], tuple(line["item"])] = Timing(float(line["seconds"]), line.get("cores"))
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise FinserError(f"line {number} is no record of a command ({error})", where=path, do="delete the line or the file") from None

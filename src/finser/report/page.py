@@ -88,7 +88,6 @@ def _context(results: Results) -> dict[str, Any]:
         "of_emotion": synthetic_label(results, params.train_classifier.data.corpora),
         "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
         "kept": sum(corpus.kept for corpus in results.corpora),
-        "front_end": results.log.get(("train_front_end", ())),
         "seeds": sorted({record.figures["seed"] for record in records}),
         "devices": sorted({str(record.figures["device"]) for record in records}),
         "heard": heard(results),
