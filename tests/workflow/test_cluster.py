@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import copy_of_the_source
 
-pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.unverified]
+pytestmark = pytest.mark.xdist_group("kill")
 
 
 def test_tiny_through_cluster_generic(built, tmp_path):

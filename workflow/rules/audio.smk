@@ -10,6 +10,7 @@ rule resample:
         "logs/resample/{corpus}.log",
     benchmark:
         "logs/benchmarks/resample/{corpus}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: dvc.threads("resample", workflow.resource_settings.cores)
@@ -31,6 +32,7 @@ rule augment:
         "logs/augment/{corpus}.log",
     benchmark:
         "logs/benchmarks/augment/{corpus}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: dvc.threads("augment", workflow.resource_settings.cores)
@@ -52,6 +54,7 @@ rule label:
         "logs/label/{corpus}.log",
     benchmark:
         "logs/benchmarks/label/{corpus}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: dvc.threads("label", workflow.resource_settings.cores)
@@ -73,6 +76,7 @@ rule split:
         "logs/split/{protocol}.log",
     benchmark:
         "logs/benchmarks/split/{protocol}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: 1

@@ -10,6 +10,7 @@ rule initialise:
         "logs/initialise/{key}.log",
     benchmark:
         "logs/benchmarks/initialise/{key}.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 1

@@ -10,6 +10,7 @@ rule fetch:
         "logs/fetch/{corpus}.log",
     benchmark:
         "logs/benchmarks/fetch/{corpus}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: dvc.threads("fetch", workflow.resource_settings.cores)
@@ -31,6 +32,7 @@ rule index:
         "logs/index/{corpus}.log",
     benchmark:
         "logs/benchmarks/index/{corpus}.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
     threads: dvc.threads("index", workflow.resource_settings.cores)

@@ -13,6 +13,7 @@ rule train_front_end:
         "logs/benchmarks/train_front_end/all.tsv"
     conda:
         "../../environment.yml"
+    priority: 3
     threads: 1
     resources:
         mem_mb=4000,
@@ -33,6 +34,7 @@ rule train_fin:
         "logs/train_fin/{key}.log",
     benchmark:
         "logs/benchmarks/train_fin/{key}.tsv"
+    priority: 2
     conda:
         "../../environment.yml"
     threads: 1

@@ -7,7 +7,6 @@ is learned from random.
 import numpy as np
 import torch
 import torch.nn.functional as F
-from librosa.core.convert import mel_frequencies
 from torch import Tensor, nn
 
 from finser.fins.base import Fin, frozen, normalise
@@ -51,6 +50,8 @@ def connections() -> Tensor:
 
     Band m of ``librosa.filters.mel`` is a triangle between points m and m + 2 of ``librosa.mel_frequencies``.
     """
+    from librosa.core.convert import mel_frequencies  # librosa's numba takes half a second to import
+
     points = mel_frequencies(N_MELS + 2, fmin=0, fmax=SR / 2) * N_FFT / SR  # in bins
     first = torch.from_numpy(np.floor(points[:-2]).astype(int) + 1 - MARGIN)
     last = torch.from_numpy(np.ceil(points[2:]).astype(int) - 1 + MARGIN)
