@@ -101,9 +101,12 @@ STAGES = {
 }
 
 
+SNAKEMAKES = ".snakemake_timestamp"  # marks a directory() that Snakemake asked for
+
+
 def contents(path: Path) -> dict[str, object]:
     """The bytes of a file or of a folder's files; of those that record seconds, what else they say."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file() and file.name != SNAKEMAKES)
     return {str(file.relative_to(path)): _less_seconds(file) for file in files}
 
 
