@@ -11,9 +11,9 @@ rule train_front_end:
         "logs/train_front_end/all.log",
     benchmark:
         "logs/benchmarks/train_front_end/all.tsv"
+    priority: 3
     conda:
         "../../environment.yml"
-    priority: 3
     threads: 1
     resources:
         mem_mb=4000,
