@@ -21,6 +21,8 @@ ORDER = [
     "audio",
     "augment",
     "frames",
+    "cepstrum",
+    "kernels",
     "labels",
     "splits",
     "protocols",
@@ -140,12 +142,13 @@ def test_layout_and_dvc_agree():
     ]:  # fmt: skip
         assert outs(stage, corpus="tess") == [str(place("tess"))]
     assert outs("split", protocol="speaker") == [str(layout.split("speaker"))]
-    assert outs("train_front_end") == [str(layout.fin("front_end"))]
-    assert outs("train_fin", key="mel") == [str(layout.fin("mel"))]
+    assert outs("train_front_end") == [str(layout.fin("front_end")), str(layout.training_time("train_front_end"))]
+    assert outs("train_fin", key="mel") == [str(layout.fin("mel")), str(layout.training_time("train_fin", "mel"))]
     assert outs("evaluate_fin", feature="mel") == sorted([str(layout.fin_history("mel")), str(layout.fin_result("mel"))])
     assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
-    assert outs("train_classifier", **item) == [str(layout.classifier("svm", "speaker", 1))]
+    place = ("svm", "speaker", 1)
+    assert outs("train_classifier", **item) == [str(layout.classifier(*place)), str(layout.training_time("train_classifier", *place))]
     folder = layout.classifier_result("svm", "speaker", 1)
     assert outs("evaluate_classifier", **item) == sorted(
         str(folder / name) for name in ("history.csv", "metrics.json", "predictions.parquet")

@@ -14,21 +14,18 @@ from itertools import chain, islice
 
 import numpy as np
 import scipy.fft
-from scipy.sparse import csr_array
 
 from finser import layout
-from finser.frames import HOP_LENGTH, N_FFT, frames, to_float
+from finser.cepstrum import N_MELS, N_MFCC, decibels
+from finser.frames import HOP_LENGTH, N_FFT, to_float
 from finser.params import Params
 from finser.progress import say, track
 from finser.shards import SR, AudioRow, LabelRow, read_audio, write_labels
 from finser.workers import map_in_order
 
-N_MELS = 128
 N_CHROMA = 12
-N_MFCC = 20
-AMIN = 1e-10  # floor of a mel power before its logarithm, as in librosa.power_to_db
 TINY = np.finfo(np.float32).tiny
-BLOCK = 32  # frames computed together; always as many, so that no value depends on what else is in its batch
+BLOCK = 16  # frames computed together; always as many, so that no value depends on what else is in its batch
 BATCH = 32  # clips handed to a worker at once
 
 
@@ -80,17 +77,6 @@ def chroma_bank() -> np.ndarray:
     return librosa.filters.chroma(sr=SR, n_fft=N_FFT, tuning=0.0, n_chroma=N_CHROMA)
 
 
-@cache
-def dct_matrix() -> np.ndarray:
-    """The first 20 rows of the orthonormal DCT-II of 128 values, shape (20, 128), float64: MFCC = this @ mel in dB."""
-    return scipy.fft.dct(np.eye(N_MELS), axis=0, norm="ortho")[:N_MFCC]
-
-
-def decibels(mel: np.ndarray) -> np.ndarray:
-    """``librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)``."""
-    return 10 * np.log10(np.maximum(mel, np.asarray(AMIN, mel.dtype)))
-
-
 def _label_batch(rows: list[AudioRow], definition: str) -> list[LabelRow]:
     return [LabelRow(row.clip_id, row.variant, features(row.audio, definition)) for row in rows]
 
@@ -105,50 +91,76 @@ def _batches(rows: Iterable[AudioRow], size: int) -> Iterator[list[AudioRow]]:
 def _window() -> np.ndarray:
     # float64, as librosa's: its transform is float64 and rounds after; in float32 the empty bands of a band-limited
     # recording would be off by 3e-3 of their value
-    return np.hanning(N_FFT + 1)[:-1, np.newaxis]  # the periodic window, as scipy.signal.get_window("hann", 2048)
+    hann = np.hanning(N_FFT + 1)[:-1]  # (2048,): the periodic window, as scipy.signal.get_window("hann", 2048)
+    return hann / 32_768  # of int16 samples; the power of two is exact
 
 
 @cache
-def _sparse_banks() -> tuple[csr_array, csr_array]:
-    # sparse products: most of mel is zero, and no BLAS, whose threads would fight over the workers' cores; chroma's long sums in
-    # float64, because they are taken one after the other
-    return csr_array(mel_bank()), csr_array(chroma_bank().astype(np.float64))
+def triangles() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`mel_bank` as what a bin weighs in the one band that rises there, and in the one that falls.
+
+    Returns
+    -------
+    edges : np.ndarray
+        int64, shape (130,): band m rises over bins ``edges[m] : edges[m + 1]`` and falls over ``edges[m + 1] : edges[m + 2]``.
+    rising, falling : np.ndarray
+        float32, shape (1025,).
+    """
+    import librosa
+
+    n_bins = N_FFT // 2 + 1
+    points = librosa.mel_frequencies(N_MELS + 2, fmin=0, fmax=SR / 2)  # (130,)
+    edges = np.searchsorted(librosa.fft_frequencies(sr=SR, n_fft=N_FFT), points)
+    band = np.searchsorted(edges, np.arange(n_bins), side="right") - 1  # which rises: 0..128, or 129 at the very end
+    fenced = np.concatenate([np.zeros((1, n_bins), np.float32), mel_bank(), np.zeros((2, n_bins), np.float32)])
+    return edges, fenced[band + 1, np.arange(n_bins)], fenced[band, np.arange(n_bins)]
 
 
 def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
-    framed = frames(to_float(y))  # (n_frames, 2048)
-    scratch = np.zeros((N_FFT, BLOCK))
-    blocks = [_spectral_block(framed[start : start + BLOCK], scratch) for start in range(0, len(framed), BLOCK)]
-    spectral = {name: np.concatenate([block[name] for block in blocks]) for name in ("chroma", "mfcc", "mel")}
-    return {"rms": _rms(framed), "zcr": _zcr(y), **spectral}
+    from finser import kernels  # numba takes half a second to import
+
+    n_frames = len(y) // HOP_LENGTH + 1
+    padded = np.pad(y, N_FFT // 2)[: HOP_LENGTH * (n_frames - 1) + N_FFT]  # a multiple of 512: the rest is in no frame
+    n_rows = -(-n_frames // BLOCK) * BLOCK
+    mel, chroma = np.empty((n_rows, N_MELS), np.float32), np.empty((n_rows, N_CHROMA), np.float32)
+    framed, power = np.empty((BLOCK, N_FFT)), np.empty((BLOCK, N_FFT // 2 + 1), np.float32)
+    for start in range(0, n_rows, BLOCK):
+        block = slice(start, start + BLOCK)
+        kernels.windowed(padded, start, _window(), framed)
+        kernels.power(scipy.fft.rfft(framed, axis=1, overwrite_x=True), power)
+        kernels.mel(power, *triangles(), mel[block])
+        kernels.chroma(power, chroma_bank(), chroma[block])
+    mel, chroma = mel[:n_frames], _normalised(chroma[:n_frames])
+    rms, zcr = _rms_and_zcr(padded)
+    return {"rms": rms, "zcr": zcr, "chroma": chroma, "mfcc": _mfcc(mel), "mel": mel}
 
 
-def _spectral_block(framed: np.ndarray, scratch: np.ndarray) -> dict[str, np.ndarray]:
-    """Chroma, MFCC and mel of up to 32 frames, shape (n, 2048); `scratch` (2048, 32) is overwritten."""
-    n = len(framed)
-    np.multiply(framed.T, _window(), out=scratch[:, :n])
-    scratch[:, n:] = 0
-    spectrum = scipy.fft.rfft(scratch, axis=0).astype(np.complex64)  # (1025, 32)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    mel, chroma = (bank @ power for bank in _sparse_banks())  # (128, 32) and (12, 32)
-    peak = chroma.max(axis=0)
-    chroma = (chroma / np.where(peak < TINY, 1, peak)).astype(np.float32)  # librosa.util.normalize(norm=np.inf)
-    mfcc = scipy.fft.dct(decibels(mel), axis=0, norm="ortho")[:N_MFCC]
-    return {name: np.ascontiguousarray(values[:, :n].T) for name, values in (("chroma", chroma), ("mfcc", mfcc), ("mel", mel))}
+def _normalised(chroma: np.ndarray) -> np.ndarray:
+    """``librosa.util.normalize(norm=np.inf)`` of each row."""
+    peak = chroma.max(axis=1, keepdims=True)
+    return chroma / np.where(peak < TINY, np.float32(1), peak)
 
 
-def _rms(framed: np.ndarray) -> np.ndarray:
-    """``librosa.feature.rms(center=False)`` of float32 frames, shape (n_frames, 1)."""
-    blocks = (np.square(framed[start : start + BLOCK]).mean(axis=1, keepdims=True) for start in range(0, len(framed), BLOCK))
-    return np.sqrt(np.concatenate(list(blocks)))
+def _mfcc(mel: np.ndarray) -> np.ndarray:
+    """``librosa.feature.mfcc(S=power_to_db(mel, ref=1, amin=1e-10, top_db=None))``, shape (n_frames, 20)."""
+    return scipy.fft.dct(decibels(mel), axis=1, norm="ortho")[:, :N_MFCC].copy()
 
 
-def _zcr(y: np.ndarray) -> np.ndarray:
-    """``librosa.feature.zero_crossing_rate(center=False)`` of the padded clip, shape (n_frames, 1); zero counts as positive."""
-    negative = np.pad(y, N_FFT // 2) < 0
-    changes = np.concatenate([[0], np.cumsum(negative[1:] != negative[:-1])])  # before sample i, how many changes of sign
-    first = np.arange(len(y) // HOP_LENGTH + 1) * HOP_LENGTH
-    return ((changes[first + N_FFT - 1] - changes[first]) / N_FFT).astype(np.float32)[:, np.newaxis]
+def _rms_and_zcr(padded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``librosa.feature.rms`` and ``zero_crossing_rate``, with ``center=False``, of the padded clip, shapes (n_frames, 1).
+
+    A frame is four hops. Sums of squared int16 are exact.
+    """
+    from finser import kernels
+
+    squares, changes = (np.empty(len(padded) // HOP_LENGTH, np.int64) for _ in range(2))
+    kernels.hops(padded, squares, changes)
+    squares, changes = (np.lib.stride_tricks.sliding_window_view(hops, N_FFT // HOP_LENGTH).sum(axis=1) for hops in (squares, changes))
+    begins = np.arange(len(squares)) * HOP_LENGTH  # a frame's first sample has no sample before it in the frame
+    negative = padded < 0
+    changes -= negative[begins] != negative[begins - 1]
+    rms, zcr = np.sqrt(squares / N_FFT) / 32_768, changes / N_FFT
+    return rms.astype(np.float32)[:, np.newaxis], zcr.astype(np.float32)[:, np.newaxis]
 
 
 def _librosa_default(y: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from finser.cepstrum import dct_matrix
 from finser.fins.base import count, predict
 from finser.fins.chroma import ChromaFin
 from finser.fins.mel import MelFin, connections
@@ -11,7 +12,7 @@ from finser.fins.store import N_PARAMETERS
 from finser.fins.transform import FrontEnd, bins
 from finser.fins.zcr import ZcrFin
 from finser.frames import frames
-from finser.labels import chroma_bank, dct_matrix, features, mel_bank
+from finser.labels import chroma_bank, features, mel_bank
 from finser.seeds import generator
 from finser.shards import DIMENSIONS
 

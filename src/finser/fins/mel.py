@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finser.cepstrum import AMIN, N_MELS
 from finser.fins.base import Fin, frozen, normalise
 from finser.fins.transform import N_POWERS, FrontEnd, bins
 from finser.frames import N_FFT
-from finser.labels import AMIN, N_MELS
 from finser.shards import SR
 
 MARGIN = 3  # bins on either side of a band

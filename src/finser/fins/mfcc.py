@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finser.cepstrum import AMIN, N_MELS, N_MFCC
 from finser.fins.base import Fin, frozen
 from finser.fins.mel import MelFin
-from finser.labels import AMIN, N_MELS, N_MFCC
 
 
 class MfccFin(Fin):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from finser import layout
+from finser.cepstrum import AMIN, N_MELS, dct_matrix, decibels
 from finser.errors import FinserError
 from finser.files import write_json
 from finser.fins.base import Fin, as_float, count, predict, start_torch
@@ -19,7 +20,6 @@ from finser.fins.optimise import adam
 from finser.fins.rms import RmsFin
 from finser.fins.store import load_fin, save_fin
 from finser.fins.zcr import ZcrFin
-from finser.labels import AMIN, N_MELS, dct_matrix, decibels
 from finser.params import Fin as FinParams
 from finser.params import Params
 from finser.progress import say, track
