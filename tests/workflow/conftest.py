@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -95,12 +96,16 @@ def copy_of_the_source(target: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Project:
-    """The whole of `tiny`, by Snakemake, from nothing."""
-    project = copy_of_the_source(tmp_path_factory.mktemp("built") / "project")
-    project.run("finser", "preset", "tiny")
-    project.snakemake()
-    return project
+def built(tmp_path_factory, worker_id) -> Project:
+    """The whole of `tiny`, by Snakemake, from nothing: once, whatever the number of pytest's workers."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    with FileLock(shared / "built.lock"):
+        if not (shared / "built").exists():
+            project = copy_of_the_source(shared / "building")
+            project.run("finser", "preset", "tiny")
+            project.snakemake()
+            project.root.rename(shared / "built")
+    return Project(shared / "built")
 
 
 @pytest.fixture
