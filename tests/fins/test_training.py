@@ -10,12 +10,13 @@ from sklearn.metrics import r2_score
 from finser import layout
 from finser.errors import FinserError
 from finser.fins.base import predict
-from finser.fins.data import ALL_VARIANTS, draw
+from finser.fins.data import draw
 from finser.fins.evaluation import evaluate_fin
 from finser.fins.store import load_fin
 from finser.fins.training import batch, targets, train_fin
 from finser.frames import frames
 from finser.labels import features
+from finser.params import AllVariants
 from finser.seeds import generator
 
 ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel
@@ -27,14 +28,14 @@ def clip_of(frame: np.ndarray, tone) -> set[tuple]:
         (speaker, clip, variant)
         for speaker in range(4)
         for clip in range(3)
-        for variant in ALL_VARIANTS
+        for variant in AllVariants
         if (frames(tone(speaker, clip, variant)) == frame).all(axis=1).any()
     }
 
 
 def test_no_frame_of_another_role_is_drawn(project, make_tone):
     """Traced by content, not by names: every drawn frame with sound in it occurs in a clip of a training speaker only."""
-    drawn = draw(project, "rms", ("ravdess", "savee"), role="train", variants=ALL_VARIANTS, size=200)
+    drawn = draw(project, "rms", ("ravdess", "savee"), role="train", variants=project.variants, size=200)
     assert drawn.speakers == {"ravdess/0", "ravdess/1", "savee/0", "savee/1"}
     for frame in drawn.frames[::8]:
         found = clip_of(frame, make_tone)
