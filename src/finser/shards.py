@@ -149,10 +149,15 @@ class ClipReader:
         for part in _parts(self.folder):
             with _readable(part):
                 file = pq.ParquetFile(part, memory_map=True)
-                for group in range(file.num_row_groups):
-                    for row, names in enumerate(file.read_row_group(group, columns=["clip_id", "speaker", "variant"]).to_pylist()):
-                        if names["variant"] == "original":
-                            found.append((names["clip_id"], names["speaker"], (part, group, row)))
+                places = (
+                    (part, group, row) for group in range(file.num_row_groups) for row in range(file.metadata.row_group(group).num_rows)
+                )
+                columns = file.read(columns=["clip_id", "speaker", "variant"]).to_pydict().values()
+                found += [
+                    (clip_id, speaker, place)
+                    for clip_id, speaker, variant, place in zip(*columns, places, strict=True)
+                    if variant == "original"
+                ]
         return sorted(found)
 
     @cached_property
