@@ -57,7 +57,21 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_fni", {}, "unknown key 'train_fni'; did you mean 'train_fin'?"),
         ("fetch.ravdess.speaker", 3, "unknown key 'fetch.ravdess.speaker'; did you mean 'speakers'?"),
         ("augment.noize", {}, "did you mean 'noise'?"),
-        ("corpora", ["ravdes"], "found 'ravdes'"),
+        ("corpora", ["ravdes"], "corpora.0: unknown name; found 'ravdes'; did you mean 'ravdess'?"),
+        ("augment.variants", ["noyse"], "augment.variants.0: unknown name; found 'noyse'; did you mean 'noise'?"),
+        ("augment.variants", ["noise", "noise"], "augment: Value error, variants names something twice"),
+        ("augment.variants", ["noise"], "train_classifier.mlp.variants names 'speed_pitch', which augment.variants does not"),
+        ("train_classifier.svm.variants", ["noise_snr"], "train_classifier.svm.variants names 'noise_snr'"),
+        ("train_classifier.svm.variants", ["noise_snr"], "did you mean 'noise'?"),
+        ("train_classifier.svm.variants", ["speed"], "did you mean 'speed_pitch'?"),
+        ("augment.variants", ["noise", "speed_pitch", "noise_file"], "noise_file.folder does not say where"),
+        ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: Value error, the first limit, 20.0, is above the second, 5.0"),
+        ("augment.gain.db", [0, 61], "augment.gain.db.1"),
+        ("augment.gain.db", [0], "augment.gain.db"),
+        ("augment.band_limit.sr", 22050, "augment.band_limit.sr"),
+        ("augment.reverberation.rt60", [0, 1], "augment.reverberation.rt60.0"),
+        ("augment.babble.talkers", 0, "augment.babble.talkers"),
+        ("augment.speed_pitch.method", "vocoder", "did you mean 'phase_vocoder'?"),
         ("folds", [9], "fold 9 does not exist: split.folds is 5"),
         ("folds", [1, 1], "folds names something twice"),
         ("protocols", ["random"], "must name 'speaker'"),
@@ -107,6 +121,16 @@ def test_missing_or_broken_file(tmp_path):
 
 def test_unseen_corpora_are_those_no_fin_learns_from():
     assert presets.demo().unseen_corpora == ("esd",)
+
+
+def test_classifiers_may_learn_from_what_augment_makes(values):
+    put(values, "augment.variants", ["gain", "noise", "speed_pitch"])
+    put(values, "train_classifier.svm.variants", ["original", "gain"])
+    assert params.validate(values).variants == ("original", "gain", "noise", "speed_pitch")
+
+
+def test_the_demo_makes_what_was_published():
+    assert presets.demo().variants == params.AllVariants == ("original", "noise", "speed_pitch")
 
 
 def test_address_needs_a_checksum(values):

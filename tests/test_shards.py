@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finser import shards
 from finser.errors import FinserError
-from finser.shards import AudioRow, LabelRow, n_frames, read_aligned, read_audio, read_labels, write_audio, write_labels
+from finser.shards import AudioRow, ClipReader, LabelRow, n_frames, read_aligned, read_audio, read_labels, write_audio, write_labels
 
 
 def audio_row(number: int, n: int) -> AudioRow:
@@ -104,3 +104,36 @@ def test_nothing_to_write_and_nothing_to_read(tmp_path):
     assert not (tmp_path / "a").exists()
     with pytest.raises(FinserError, match="no shards"):
         list(read_audio(tmp_path / "a"))
+
+
+def test_clips_are_read_by_name_in_any_order(tmp_path, monkeypatch):
+    """Across parts and groups, with few groups in memory; variants of a clip are passed over."""
+    monkeypatch.setattr(shards, "GROUPS_PER_PART", 2)
+    monkeypatch.setattr(shards, "ROWS_PER_GROUP", 10)
+    rows = [audio_row(number, 5 + number) for number in range(95)]
+    noisy = [replace(row, variant="noise", audio=row.audio[::-1].copy()) for row in rows]
+    write_audio(tmp_path / "a", [row for pair in zip(noisy, rows, strict=True) for row in pair])
+    reader = ClipReader(tmp_path / "a")
+    for number in np.random.default_rng(0).permutation(95):
+        np.testing.assert_array_equal(reader.audio(rows[number].clip_id), rows[number].audio)
+    assert reader.by_speaker == {"tess/OAF": [row.clip_id for row in rows]}
+
+
+def test_a_reader_keeps_few_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "ROWS_PER_GROUP", 10)
+    read, real = [], shards._audio_of_group
+    monkeypatch.setattr(shards, "_audio_of_group", lambda part, group: read.append(group) or real(part, group))
+    write_audio(tmp_path / "a", [audio_row(number, 5) for number in range(100)])
+    reader = ClipReader(tmp_path / "a")
+    for number in (5, 3, 15, 25, 35, 5, 45, 7, 17):
+        reader.audio(f"tess/{number:04d}")
+    assert read == [0, 1, 2, 3, 4, 1]  # the fifth group drove out the one not used for longest
+    assert reader._group.cache_info().currsize == shards.GROUPS_KEPT == 4
+
+
+def test_a_clip_that_is_not_there_and_shards_that_are_not(tmp_path):
+    write_audio(tmp_path / "a", [audio_row(0, 50)])
+    with pytest.raises(FinserError, match="no clip 'tess/9'"):
+        ClipReader(tmp_path / "a").audio("tess/9")
+    with pytest.raises(FinserError, match="no shards"):
+        ClipReader(tmp_path / "b").audio("tess/9")

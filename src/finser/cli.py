@@ -87,7 +87,7 @@ def resample(corpus: Corpus) -> None:
 
 @app.command("augment", rich_help_panel=STAGES)
 def augment(corpus: Corpus) -> None:
-    """Make three rows of every clip: original, noise, speed_pitch."""
+    """Make the variants of every clip that augment.variants names, beside the original."""
     _run("augment", "finser.augment", corpus=corpus)
 
 

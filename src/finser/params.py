@@ -4,12 +4,13 @@ Sections are named as the stages that read them. Unknown keys, wrong types and v
 key; nothing defaults silently in params.yaml itself, because `finser preset` writes every key.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finser.errors import FinserError, nearest
 
@@ -17,11 +18,24 @@ CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Model = Literal["svm", "mlp", "fin_ensemble"]
 Protocol = Literal["speaker", "random"]
-Variant = Literal["original", "noise", "speed_pitch"]
+Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
+Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 AllVariants = ("original", "noise", "speed_pitch")
+
+
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError(f"the first limit, {limits[0]}, is above the second, {limits[1]}")
+    return limits
+
+
+Decibels = Annotated[float, Field(ge=-60, le=60)]
+DecibelRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_ascending)]
+Seconds = Annotated[float, Field(ge=0.01, le=10)]
+SecondsRange = Annotated[tuple[Seconds, Seconds], AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
@@ -87,18 +101,77 @@ class Noise(Section):
     amplitude: float = Field(0.035, gt=0, le=1, description="noise sd = amplitude x U(0, 1) x peak of the clip")
 
 
+class NoiseSnr(Section):
+    """White Gaussian noise at a signal-to-noise ratio."""
+
+    snr_db: DecibelRange = Field((5.0, 25.0), description="dB, uniform between the two; equal limits state one value")
+
+
 class SpeedPitch(Section):
     """Slower and higher, by one pass of a phase vocoder and one resampling, as the published 0.8 and +0.7 semitones."""
 
     rate: float = Field(0.8, ge=0.5, le=2, description="speed factor: 0.8 makes a clip 1.25 times as long")
     semitones: float = Field(0.7, ge=-12, le=12, description="pitch shift")
+    method: Literal["phase_vocoder", "signalsmith"] = Field(
+        "phase_vocoder", description="signalsmith needs the optional package python-stretch"
+    )
+
+
+class Reverberation(Section):
+    """A synthetic room: the direct sound, then exponentially decaying noise."""
+
+    rt60: SecondsRange = Field((0.2, 0.8), description="reverberation time in seconds, uniform between the two")
+    drr_db: DecibelRange = Field((0.0, 12.0), description="direct over reverberant energy in dB, uniform between the two")
+
+
+class Gain(Section):
+    """Louder or softer; what would exceed full scale is scaled down to it as a whole."""
+
+    db: DecibelRange = Field((-20.0, 6.0), description="dB, uniform between the two")
+
+
+class BandLimit(Section):
+    """Resampled to a lower rate and back."""
+
+    sr: int = Field(8000, ge=2000, lt=22050, strict=True, description="the lower rate in Hz; what lies above half of it is gone")
+
+
+class Babble(Section):
+    """Other speakers of the same corpus, talking at the same time (docs/augmentation.md: these may be test speakers' voices)."""
+
+    talkers: int = Field(4, ge=1, le=20, strict=True, description="clips mixed in, each of another speaker where there are so many")
+    snr_db: DecibelRange = Field((5.0, 20.0), description="clip over the sum of the talkers in dB, uniform between the two")
+
+
+class NoiseFile(Section):
+    """Recordings of noise from a folder: ESC-50 (audio/ and meta/esc50.csv), or any .wav files in it and below."""
+
+    folder: Path | None = Field(None, description="where they lie; needed if augment.variants names noise_file")
+    files: Count | None = Field(None, description="recordings there; augment checks it, and says what it found")
+    bytes: Count | None = Field(None, description="their total size in bytes; augment checks it, and says what it found")
+    snr_db: DecibelRange = Field((0.0, 20.0), description="clip over noise in dB, uniform between the two")
 
 
 class Augment(Section):
-    """Variants made of every clip, beside the original."""
+    """Variants made of every clip, beside the original (docs/augmentation.md)."""
 
+    variants: tuple[Made, ...] = Field(("noise", "speed_pitch"), description="made of every clip, in this order after the original")
     noise: Noise = Noise()
+    noise_snr: NoiseSnr = NoiseSnr()
     speed_pitch: SpeedPitch = SpeedPitch()
+    reverberation: Reverberation = Reverberation()
+    gain: Gain = Gain()
+    band_limit: BandLimit = BandLimit()
+    babble: Babble = Babble()
+    noise_file: NoiseFile = NoiseFile()
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Augment":
+        if len(set(self.variants)) < len(self.variants):
+            raise ValueError(f"variants names something twice: {', '.join(self.variants)}")
+        if "noise_file" in self.variants and self.noise_file.folder is None:
+            raise ValueError("variants names 'noise_file', and noise_file.folder does not say where the recordings lie")
+        return self
 
 
 class Label(Section):
@@ -292,6 +365,20 @@ class Params(Section):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
         return self
 
+    @model_validator(mode="after")
+    def _variants_are_made(self) -> "Params":
+        for model in TrainClassifier.model_fields:
+            for variant in getattr(getattr(self.train_classifier, model), "variants", ()):
+                if variant not in self.variants:
+                    advice = nearest(variant, self.variants)
+                    raise ValueError(f"train_classifier.{model}.variants names '{variant}', which augment.variants does not; {advice}")
+        return self
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Rows of every clip in data/shards: the original, and what ``augment.variants`` names."""
+        return ("original", *self.augment.variants)
+
     @property
     def unseen_corpora(self) -> tuple[CorpusName, ...]:
         """Corpora that no FIN is trained on."""
@@ -367,6 +454,9 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
     if problem["type"] == "missing":
         return FinserError(f"key '{key}' is missing", where=where, do="`finser preset demo` writes every key")
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
+        return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))
     found = problem["input"] if not isinstance(problem["input"], dict) else None
     return FinserError(f"{key}: {problem['msg']}", where=where, found=None if found is None else repr(found))
 

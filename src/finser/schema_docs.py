@@ -67,6 +67,8 @@ def _type(field: dict) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
+    if "prefixItems" in field:
+        return f"pair of {_type(field['prefixItems'][0])}"
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}"
     if "anyOf" in field:

@@ -5,8 +5,11 @@ Audio rows carry raw little-endian int16 PCM, mono, 22,050 Hz. Label rows carry,
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from finser.files import whole_folder
 
 SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
+GROUPS_KEPT = 4  # by a reader that jumps
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
 DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
 
@@ -122,6 +126,71 @@ def read_aligned(shards: Path, labels: Path, features: Iterable[str] = tuple(DIM
         yield audio, label
 
 
+class ClipReader:
+    """Random access to the originals of a corpus, by clip_id.
+
+    Memory: names and places of the clips (a few hundred bytes each) and the row groups read last, `GROUPS_KEPT` of them, each at
+    most `ROWS_PER_GROUP` rows: about 45 MB of clips of 2.5 s, however large the corpus.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the corpus's shards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._group = lru_cache(maxsize=GROUPS_KEPT)(_audio_of_group)
+
+    @cached_property
+    def _rows(self) -> list[tuple[str, str, tuple[Path, int, int]]]:
+        """clip_id, speaker and (part, row group, row) of every original, in order of clip_id."""
+        found = []
+        for part in _parts(self.folder):
+            with _readable(part):
+                file = pq.ParquetFile(part, memory_map=True)
+                places = (
+                    (part, group, row) for group in range(file.num_row_groups) for row in range(file.metadata.row_group(group).num_rows)
+                )
+                columns = file.read(columns=["clip_id", "speaker", "variant"]).to_pydict().values()
+                found += [
+                    (clip_id, speaker, place)
+                    for clip_id, speaker, variant, place in zip(*columns, places, strict=True)
+                    if variant == "original"
+                ]
+        return sorted(found)
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[Path, int, int]]:
+        return {clip_id: place for clip_id, _, place in self._rows}
+
+    @cached_property
+    def by_speaker(self) -> dict[str, list[str]]:
+        """clip_ids of every speaker, sorted."""
+        found = defaultdict(list)
+        for clip_id, speaker, _ in self._rows:
+            found[speaker].append(clip_id)
+        return dict(found)
+
+    def audio(self, clip_id: str) -> np.ndarray:
+        """Samples of a clip, int16, shape (n_samples,), read-only.
+
+        Raises
+        ------
+        FinserError
+            There is no such clip, or its shard cannot be read.
+        """
+        if clip_id not in self._places:
+            raise FinserError(f"no clip '{clip_id}'", where=self.folder, do="run the resample stage again")
+        part, group, row = self._places[clip_id]
+        return np.frombuffer(self._group(part, group)[row].as_buffer(), "<i2")
+
+
+def _audio_of_group(part: Path, group: int) -> pa.ChunkedArray:
+    with _readable(part):
+        return pq.ParquetFile(part, memory_map=True).read_row_group(group, columns=["audio"])["audio"]
+
+
 def n_frames(n_samples: int) -> int:
     """Frames of a clip: t = 0 .. n_samples // 512 (frame t is centred on sample 512 t of the zero-padded clip)."""
     return n_samples // 512 + 1
@@ -195,18 +264,28 @@ def _in_groups(records: Iterable[dict]) -> Iterator[list[dict]]:
         yield group
 
 
-def _records(folder: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
+def _parts(folder: Path) -> list[Path]:
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise FinserError("no shards", where=folder, do="run the stage that makes them: dvc repro")
+    return parts
+
+
+@contextmanager
+def _readable(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FinserError(f"not a readable shard ({error})", where=part, do="delete the folder and run again") from None
+
+
+def _records(folder: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
     names = list(columns or schema.names)
-    for part in parts:
-        try:
+    for part in _parts(folder):
+        with _readable(part):
             file = pq.ParquetFile(part, memory_map=True)
             missing = set(names) - set(file.schema_arrow.names)
             if missing:
                 raise FinserError(f"columns {sorted(missing)} are missing", where=part, do="delete the folder and run again")
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group, columns=names).to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FinserError(f"not a readable shard ({error})", where=part, do="delete the folder and run again") from None

@@ -9,13 +9,15 @@ from sklearn.metrics import r2_score
 
 from finser import layout
 from finser.errors import FinserError
+from finser.fins import training
 from finser.fins.base import predict
-from finser.fins.data import ALL_VARIANTS, draw
+from finser.fins.data import draw
 from finser.fins.evaluation import evaluate_fin
 from finser.fins.store import load_fin
 from finser.fins.training import batch, targets, train_fin
 from finser.frames import frames
 from finser.labels import features
+from finser.params import AllVariants, Augment
 from finser.seeds import generator
 
 ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel
@@ -27,18 +29,30 @@ def clip_of(frame: np.ndarray, tone) -> set[tuple]:
         (speaker, clip, variant)
         for speaker in range(4)
         for clip in range(3)
-        for variant in ALL_VARIANTS
+        for variant in AllVariants
         if (frames(tone(speaker, clip, variant)) == frame).all(axis=1).any()
     }
 
 
 def test_no_frame_of_another_role_is_drawn(project, make_tone):
     """Traced by content, not by names: every drawn frame with sound in it occurs in a clip of a training speaker only."""
-    drawn = draw(project, "rms", ("ravdess", "savee"), role="train", variants=ALL_VARIANTS, size=200)
+    drawn = draw(project, "rms", ("ravdess", "savee"), role="train", variants=project.variants, size=200)
     assert drawn.speakers == {"ravdess/0", "ravdess/1", "savee/0", "savee/1"}
     for frame in drawn.frames[::8]:
         found = clip_of(frame, make_tone)
         assert found and (not frame.any() or {speaker for speaker, _, _ in found} <= {0, 1})
+
+
+def test_training_takes_every_variant_that_augment_makes(project, make_tone, monkeypatch):
+    """Traced by content: with `noise` only, no frame of speed_pitch is learned from."""
+    taken = []
+    monkeypatch.setattr(training, "draw", lambda *args, **how: taken.append(draw(*args, **how)) or taken[-1])
+    monkeypatch.setattr(training, "fit", lambda *args: 1 / 0)
+    for variants in (("noise",), ("speed_pitch", "noise")):
+        with pytest.raises(ZeroDivisionError):
+            train_fin(project.model_copy(update={"augment": Augment(variants=variants)}), "rms")
+        found = [clip_of(frame, make_tone) for frame in taken[-2].frames[::7]]
+        assert {clips.pop()[2] for clips in found if len(clips) == 1} == {"original", *variants}  # silence is of many clips
 
 
 def test_frames_come_evenly_and_with_their_own_labels(project, make_tone):

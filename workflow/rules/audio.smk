@@ -1,4 +1,4 @@
-# Audio: one rate, three variants, librosa's features, and who is in train, validation and test.
+# Audio: one rate, variants, librosa's features, and who is in train, validation and test.
 
 
 rule resample:
@@ -40,7 +40,7 @@ rule augment:
         mem_mb=2000,
         runtime=120,
     message:
-        "Augment {wildcards.corpus}: noise; speed and pitch"
+        "Make the augmented variants of {wildcards.corpus}"
     shell:
         dvc.repro("augment")
 

@@ -15,7 +15,6 @@ from finser.shards import DIMENSIONS, AudioRow, read_aligned
 from finser.splits import read_parts, read_split
 
 ORIGINAL = ("original",)
-ALL_VARIANTS = ("original", "noise", "speed_pitch")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from finser.errors import FinserError
 from finser.files import write_json
 from finser.fins.base import Fin, as_float, count, predict, start_torch
 from finser.fins.chroma import ChromaFin
-from finser.fins.data import ALL_VARIANTS, FrameSet, draw
+from finser.fins.data import FrameSet, draw
 from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
 from finser.fins.optimise import adam
@@ -40,7 +40,7 @@ def train_fin(params: Params, feature: str) -> None:
     fin, inherited = build(feature, params.seed)
     fin.to(device)
     source, target = targets(feature, params.label.definition)
-    train = draw(params, source, data.corpora, role="train", variants=ALL_VARIANTS, size=data.frames)
+    train = draw(params, source, data.corpora, role="train", variants=params.variants, size=data.frames)
     validation = draw(params, feature, data.corpora, role="validation", size=min(VALIDATION_FRAMES, data.frames // 5))
     random = torch.Generator().manual_seed(seed_for(params.seed, feature, "batches"))
     started = time.perf_counter()

@@ -1,0 +1,128 @@
+"""Readers of other recordings: clips of the same corpus, and a folder of noise that lies outside the project."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from finser.corpora.local import audio_files, size_of_audio
+from finser.errors import FinserError
+from finser.files import checksum
+from finser.params import Augment, NoiseFile
+from finser.shards import ClipReader
+
+ESC_50 = Path("meta/esc50.csv")  # the list of ESC-50's recordings, which lie in audio/
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """What babble and noise_file read.
+
+    Nothing is opened before it is asked for. Memory: a :class:`~finser.shards.ClipReader` (its bound is said there), the names of
+    the files, and one excerpt at a time, never a whole file.
+
+    Attributes
+    ----------
+    corpus : Path
+        Folder of the corpus's own clips, data/audio/CORPUS.
+    folder : Path or None
+        Folder of noise.
+    names : tuple of str
+        Its recordings, relative to it, sorted.
+    """
+
+    corpus: Path
+    folder: Path | None = None
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Augment, corpus: Path) -> "Sounds":
+        """What the variants of `settings` read; a folder of noise is compared with ``augment.noise_file`` first."""
+        if "noise_file" not in settings.variants:
+            return cls(corpus)
+        return cls(corpus, settings.noise_file.folder.expanduser(), checked_names(settings.noise_file))
+
+    @cached_property
+    def clips(self) -> ClipReader:
+        """The corpus's clips."""
+        return ClipReader(self.corpus)
+
+    def sha256(self, name: str) -> str:
+        """Checksum of a file of noise."""
+        path = self.folder / name
+        found = path.stat()
+        return _sha256(path, found.st_mtime_ns, found.st_size)
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """Number of samples and sampling rate in Hz of a file of noise."""
+        found = _read(soundfile.info, self.folder / name)
+        if not found.frames:
+            raise FinserError("holds no sample", where=self.folder / name)
+        return found.frames, found.samplerate
+
+    def excerpt(self, name: str, offset: int, size: int) -> np.ndarray:
+        """`size` samples of a file of noise from sample `offset`, mono, at its own rate; from its beginning again after its end."""
+        length, _ = self.shape(name)
+        parts = []
+        while size:
+            some = min(size, length - offset)
+            part = _read(soundfile.read, self.folder / name, start=offset, frames=some, dtype="float32", always_2d=True)[0]
+            parts.append(part.mean(axis=1))  # (some, channels) -> (some,)
+            size, offset = size - some, 0
+        return np.concatenate(parts)
+
+
+def checked_names(section: NoiseFile) -> tuple[str, ...]:
+    """Names of the recordings in the folder of noise, sorted: ESC-50's, or all .wav files in it and below.
+
+    Raises
+    ------
+    FinserError
+        There is none, or files and bytes are not those of params.yaml, or ESC-50's list and its folder differ.
+    """
+    folder = section.folder.expanduser()
+    names = tuple(map(str, audio_files(folder)))
+    if (folder / ESC_50).exists():
+        names = _esc_50(folder, names)
+    if not names:
+        raise FinserError("no recording of noise here", where=folder, expected="files that end in .wav")
+    found = len(names), sum(size_of_audio(folder / name) for name in names)
+    if found != (section.files, section.bytes):
+        raise FinserError(
+            "the folder of noise is not what params.yaml says",
+            where=folder,
+            expected=f"augment.noise_file.files: {section.files}, bytes: {section.bytes}",
+            found=f"files: {found[0]}, bytes: {found[1]}",
+            do="write what was found into params.yaml, if this is the folder you mean",
+        )
+    return names
+
+
+def _esc_50(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The recordings that meta/esc50.csv lists: exactly those of audio/."""
+    try:
+        with (folder / ESC_50).open(encoding="utf-8", newline="") as file:
+            listed = {f"audio/{row['filename']}" for row in csv.DictReader(file)}
+    except (KeyError, UnicodeDecodeError, csv.Error):
+        raise FinserError("not ESC-50's list", where=folder / ESC_50, expected="a CSV file with a column 'filename'") from None
+    there = {name for name in names if name.startswith("audio/")}
+    if listed != there:
+        odd = min(listed ^ there)
+        raise FinserError("the list and the folder audio/ differ", where=folder / ESC_50, found=f"{odd} in one only")
+    return tuple(sorted(listed))
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, *_state: int) -> str:  # a file that changed is another one
+    return checksum(path)
+
+
+def _read(function: Callable, path: Path, **how: object) -> object:
+    try:
+        return function(path, **how)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file") from None
