@@ -81,27 +81,14 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
     FinserError
         No corpus lies there, one of them holds no audio, or fewer clips than published without `allow_partial`.
     """
-    from finser.corpora.local import find, survey
+    from finser.corpora.local import check_complete, find, survey
 
     fetch = {}
     for corpus, path in find(folder).items():
         files, size = survey(path, corpus)
         fetch[corpus] = Local(source="local", path=path.resolve(), files=files, bytes=size, allow_partial=allow_partial)
-        if not allow_partial:
-            _refuse_partial(fetch[corpus], corpus, path)
+        check_complete(path, fetch[corpus], corpus, do="complete it, or accept it: --allow-partial")
     return Params(preset="local", fetch=fetch, **_on(tuple(fetch)))
-
-
-def _refuse_partial(source: Local, corpus: str, path: Path) -> None:
-    from finser.corpora.local import audio_files
-    from finser.corpora.registry import expected_count, get
-
-    utterances = {utterance.clip_id: utterance for utterance in map(get(corpus).parse, audio_files(path))}
-    speakers = {utterance.speaker for utterance in utterances.values()}
-    published = expected_count(source, corpus, speakers)
-    if len(utterances) < published:
-        expected, found = f"{published:,} clips", f"{len(utterances):,}"
-        raise FinserError("a partial corpus", where=path, expected=expected, found=found, do="accept it: --allow-partial")
 
 
 def _on(corpora: tuple[str, ...]) -> dict:

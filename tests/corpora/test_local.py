@@ -22,7 +22,7 @@ def small_savee(root, write_wav):
 
 def source_of(root, corpus="savee"):
     files, size = local.survey(root, corpus)
-    return Local(source="local", path=root, files=files, bytes=size)
+    return Local(source="local", path=root, files=files, bytes=size, allow_partial=True)
 
 
 def test_a_survey_counts_audio_only(tmp_path, write_wav):
@@ -121,3 +121,11 @@ def test_find_says_what_it_looked_for(tmp_path):
         local.find(tmp_path)
     with pytest.raises(FinserError, match="no such folder"):
         local.find(tmp_path / "nowhere")
+
+
+def test_missing_clips_are_named_before_anything_is_copied(tmp_path, write_wav):
+    root = small_savee(tmp_path / "from", write_wav)
+    source = source_of(root).model_copy(update={"allow_partial": False})
+    with pytest.raises(FinserError, match=r"from: SAVEE is incomplete; expected 480 clips; found 5 clips, 475 missing: none of savee/JK"):
+        local.copy(source, "savee", tmp_path / "to")
+    assert not (tmp_path / "to").exists()

@@ -5,7 +5,9 @@
 VideoDemographics.csv, and the published split; crema_d_sha256.csv holds size and checksum of every file.
 """
 
+import csv
 import json
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, look_up, split_name
@@ -47,6 +49,18 @@ def parse(path: PurePosixPath) -> Utterance:
     )
 
 
+def files() -> dict[str, tuple[str, int]]:
+    """Checksum and size in bytes of every file, ``{"1001_DFA_ANG_XX.wav": ("sha256:...", 72862)}``."""
+    with Path(__file__).with_name("crema_d_sha256.csv").open(newline="", encoding="utf-8") as file:
+        return {row["file"]: (f"sha256:{row['sha256']}", int(row["bytes"])) for row in csv.DictReader(file)}
+
+
+def every(found: Collection[str] = ()) -> Iterator[str]:
+    """The clip_ids of a complete copy, whatever was `found`."""
+    for name in files():
+        yield f"crema_d/AudioWAV/{PurePosixPath(name).stem}"
+
+
 CORPUS = Corpus(
     name="crema_d",
     title="CREMA-D",
@@ -57,6 +71,8 @@ CORPUS = Corpus(
     speakers=tuple(f"crema_d/{actor}" for actor in SEX),
     emotions=("neutral", "happy", "sad", "angry", "fear", "disgust"),
     parse=parse,
+    every=every,
+    size=605_899_936,
     # audEERING's split (data set crema-d 1.1.0), balanced by sex, race and ethnicity
     folds=(tuple(f"crema_d/{actor}" for actor in SPEAKERS["test"]),),
     validation={1: tuple(f"crema_d/{actor}" for actor in SPEAKERS["dev"])},

@@ -7,6 +7,7 @@ Chinese; so the transcripts give the text where they do, and are compared with t
 """
 
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
@@ -22,6 +23,7 @@ NAMES = {label.lower(): label for label in LABELS} | {
 }
 SPLITS = ("train", "evaluation", "test")
 SENTENCES = 350  # per emotion, the same for all speakers of a language
+NUMBERED = ("Neutral", "Angry", "Happy", "Sad", "Surprise")  # 000001 to 000350 are neutral, and so on
 MANDARIN = tuple(f"{number:04d}" for number in range(1, 11))
 ENGLISH = tuple(f"{number:04d}" for number in range(11, 21))
 MALE = ("0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020")  # from the publisher's ReadMe
@@ -50,6 +52,13 @@ def parse(path: PurePosixPath) -> Utterance:
         intensity="",
         sentence=f"{(int(number) - 1) % SENTENCES + 1:03d}",
     )
+
+
+def every(found: Collection[str] = ()) -> Iterator[str]:
+    """The clip_ids of a complete copy, whatever was `found`."""
+    for speaker in MANDARIN + ENGLISH:
+        for number in range(1, SENTENCES * len(NUMBERED) + 1):
+            yield f"esd/{speaker}/{NUMBERED[(number - 1) // SENTENCES]}/{speaker}_{number:06d}"
 
 
 def transcripts(root: Path) -> dict[str, tuple[str, str]]:
@@ -92,6 +101,7 @@ CORPUS = Corpus(
     speakers=tuple(f"esd/{speaker}" for speaker in MANDARIN + ENGLISH),
     emotions=("neutral", "happy", "sad", "angry", "surprise"),
     parse=parse,
+    every=every,
     folds=tuple(tuple(f"esd/{speaker:04d}" for speaker in fold) for fold in FOLDS),
     parts={tuple(f"esd/{speaker}" for speaker in ENGLISH): 17_500},
     texts=transcripts,

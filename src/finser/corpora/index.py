@@ -6,7 +6,7 @@ copy is to be mended first. A file that is right but useless (silent, a duplicat
 
 import re
 import struct
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import soundfile
 
 from finser import layout
-from finser.corpora import local, registry
+from finser.corpora import complete, local, registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
 from finser.files import checksum, whole_file
-from finser.params import Params, Source
+from finser.params import Params
 from finser.progress import say, track
 from finser.workers import map_in_order
 
@@ -78,7 +78,7 @@ def index(params: Params, corpus: str) -> None:
         raise FinserError("no such folder", where=root, do=f"run first: finser fetch {corpus}")
     paths = local.audio_files(root)
     utterances = _with_texts([known.parse(path) for path in paths], paths, root, known)
-    expected = check_count(utterances, source, known)
+    expected = complete.check(utterances, source, known, root)
     sounds = track(map_in_order(measure, [root / path for path in paths]), f"reading {corpus}", total=len(paths))
     rows = [{**asdict(said), "path": str(path), **asdict(sound)} for path, said, sound in zip(paths, utterances, sounds, strict=True)]
     for row, reason in zip(rows, exclusions(rows, params.index.silence_peak), strict=True):
@@ -113,35 +113,6 @@ def excluded(table: pa.Table) -> list[tuple[str, str]]:
     """Clip and reason of every excluded file of an index, in its order."""
     columns = (table[name].to_pylist() for name in ("status", "clip_id", "reason"))
     return [(clip, reason) for status, clip, reason in zip(*columns, strict=True) if status == "excluded"]
-
-
-def check_count(utterances: Sequence[Utterance], source: Source, known: Corpus) -> int:
-    """How many distinct clips a complete copy has, if these are not too few (`allow_partial` permits that) and not too many."""
-    speakers = Counter({said.clip_id: said.speaker for said in utterances}.values())
-    expected, found = registry.expected_count(source, known.name, speakers), speakers.total()
-    if not found:
-        raise FinserError("no audio file", where=layout.raw(known.name), expected=f"{expected} clips of {known.title}")
-    if found > expected:
-        raise FinserError(f"more clips than {known.title} has", where=layout.raw(known.name), expected=expected, found=found)
-    # a synthetic corpus cannot be incomplete: what is there is what was made
-    if found < expected and not getattr(source, "allow_partial", True):
-        raise FinserError(
-            f"{known.title} is incomplete",
-            where=layout.raw(known.name),
-            expected=f"{expected} clips",
-            found=f"{found} clips, {_lacking(speakers, known)}",
-            do="complete the copy, or pass allow_partial",
-        )
-    return expected
-
-
-def _lacking(speakers: Counter, known: Corpus) -> str:
-    """Where to look for missing clips: the first speakers that are not there, or those with the fewest clips."""
-    absent = [speaker for speaker in known.speakers if speaker not in speakers]
-    if absent:
-        return f"none of {', '.join(absent[:3])}" + (f" and {len(absent) - 3} more speakers" if len(absent) > 3 else "")
-    fewest = sorted(speakers.items(), key=lambda item: (item[1], item[0]))[:3]
-    return "fewest of " + ", ".join(f"{speaker} ({count})" for speaker, count in fewest)
 
 
 def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], root: Path, known: Corpus) -> list[Utterance]:

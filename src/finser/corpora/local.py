@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from finser.corpora import registry
+from finser.corpora import complete, registry
 from finser.errors import FinserError
-from finser.params import Local
+from finser.params import Local, Source
 from finser.progress import track
 
 AUDIO = (".wav",)
@@ -57,7 +57,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
     Raises
     ------
     FinserError
-        The audio files are not those that ``finser preset local`` counted.
+        The audio files are not those that ``finser preset local`` counted, or clips are missing and `allow_partial` is not set.
     """
     path = source.path.expanduser()
     found = survey(path, corpus)
@@ -69,6 +69,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             found=f"{found[0]} of {found[1]} bytes",
             do="run it again",
         )
+    check_complete(path, source, corpus)
     for name in track(list(files_under(path, AUDIO + TEXT)), f"copying {corpus}"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,12 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             shutil.copyfile(path / name, target)
         except OSError as error:
             _unreadable(error)
+
+
+def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> None:
+    """Refuse a folder that lacks clips of a corpus, unless `source` accepts that; see :func:`finser.corpora.complete.check`."""
+    known = registry.get(corpus)
+    complete.check(map(known.parse, audio_files(path)), source, known, path, do)
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:

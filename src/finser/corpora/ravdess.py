@@ -5,6 +5,8 @@ the whole tree a second time under ``audio_speech_actors_01-24/``; both copies h
 """
 
 import re
+from collections.abc import Collection, Iterator
+from itertools import product
 from pathlib import PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
@@ -45,6 +47,13 @@ def parse(path: PurePosixPath) -> Utterance:
     )
 
 
+def every(found: Collection[str] = ()) -> Iterator[str]:
+    """The clip_ids of a complete copy, whatever was `found`."""
+    for actor, label, intensity, statement, repetition in product(ACTORS, LABELS, INTENSITIES, STATEMENTS, ("01", "02")):
+        if (label, intensity) != ("01", "02"):
+            yield f"ravdess/Actor_{actor}/03-01-{label}-{intensity}-{statement}-{repetition}-{actor}"
+
+
 CORPUS = Corpus(
     name="ravdess",
     title="RAVDESS",
@@ -55,5 +64,7 @@ CORPUS = Corpus(
     speakers=tuple(f"ravdess/{actor}" for actor in ACTORS),
     emotions=EMOTIONS,
     parse=parse,
+    every=every,
+    size=208_468_073,
     folds=tuple(tuple(f"ravdess/{actor:02d}" for actor in fold) for fold in FOLDS),
 )

@@ -4,6 +4,7 @@ Two layouts occur: ``AudioData/DC/a01.wav`` (the publisher's) and ``ALL/DC_a01.w
 first. A sentence's number counts within its emotion, so the sentence is identified by both (``a01``).
 """
 
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
@@ -38,6 +39,14 @@ def parse(path: PurePosixPath) -> Utterance:
     )
 
 
+def every(found: Collection[str] = ()) -> Iterator[str]:
+    """The clip_ids of a complete copy, whatever was `found`."""
+    for man in MEN:
+        for label in LABELS:
+            for number in range(1, TAKES.get(label, 15) + 1):
+                yield f"savee/AudioData/{man}/{label}{number:02d}"
+
+
 CORPUS = Corpus(
     name="savee",
     title="SAVEE",
@@ -52,5 +61,6 @@ CORPUS = Corpus(
     speakers=tuple(f"savee/{man}" for man in MEN),
     emotions=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),
     parse=parse,
+    every=every,
     folds=tuple((f"savee/{man}",) for man in MEN),
 )

@@ -6,6 +6,8 @@ and the publisher's own download has no folders at all. The clip_id is the same 
 """
 
 import re
+from collections.abc import Collection, Iterator
+from itertools import product
 from pathlib import PurePosixPath
 
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
@@ -36,7 +38,7 @@ def parse(path: PurePosixPath) -> Utterance:
         words = FOLDER_WORDS.get(folder[2].lower().replace(" ", "_"))
         check_folder((SPEAKERS[folder[1].upper()], words) == (speaker, label), path, f"{speaker} and {label}")
     return Utterance(
-        clip_id=f"tess/{FOLDERS.get((speaker, label), f'{speaker}_{label}')}/{speaker}_{word}_{label}",
+        clip_id=_clip_id(speaker, word, label),
         corpus="tess",
         speaker=f"tess/{speaker}",
         sex="female",
@@ -46,6 +48,17 @@ def parse(path: PurePosixPath) -> Utterance:
         intensity="",
         sentence=f"Say the word {word}",
     )
+
+
+def _clip_id(speaker: str, word: str, label: str) -> str:
+    return f"tess/{FOLDERS.get((speaker, label), f'{speaker}_{label}')}/{speaker}_{word}_{label}"
+
+
+def every(found: Collection[str]) -> Iterator[str]:
+    """The clip_ids of a complete copy, as far as its words are among those of the clips `found`."""
+    words = sorted({clip.rpartition("/")[2].split("_")[1] for clip in found})
+    for speaker, label, word in product(("OAF", "YAF"), LABELS, words):
+        yield _clip_id(speaker, word, label)
 
 
 CORPUS = Corpus(
@@ -58,5 +71,6 @@ CORPUS = Corpus(
     speakers=("tess/OAF", "tess/YAF"),
     emotions=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),
     parse=parse,
+    every=every,
     folds=(("tess/YAF",), ("tess/OAF",)),
 )

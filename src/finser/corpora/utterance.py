@@ -1,7 +1,7 @@
 """The record that a file name is turned into, and the record that describes a corpus."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -57,6 +57,11 @@ class Corpus:
         Name of its folder under the PATH of ``finser preset local PATH``.
     licence, home : str
         Terms of use, and the publisher's page.
+    every : callable
+        From the clip_ids found to those of a complete copy, in their order. (A complete TESS has 200 words, which are known only
+        from what is there.)
+    size : int, optional
+        Bytes of the publisher's download, where that is published.
     how_to_get : str
         What to do by hand: what to sign, where, which file to put where. Empty where ``finser fetch`` can download it.
     clips : int
@@ -86,6 +91,8 @@ class Corpus:
     speakers: tuple[str, ...]
     emotions: tuple[str, ...]
     parse: Callable[[PurePosixPath], Utterance]
+    every: Callable[[Collection[str]], Iterator[str]]
+    size: int | None = None
     how_to_get: str = ""
     folds: tuple[tuple[str, ...], ...] = ()
     validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
