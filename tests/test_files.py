@@ -1,6 +1,7 @@
 """Whole or not at all."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from finser.errors import FinserError
-from finser.files import checksum, read_json, whole_file, whole_folder, write_json, write_text
+from finser.files import check_room, checksum, read_json, whole_file, whole_folder, write_json, write_text
 
 
 def left(folder) -> list[str]:
@@ -88,3 +89,11 @@ def test_full_disk_leaves_nothing(tmp_path):
         assert left(tmp_path) == []
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_room_is_that_of_the_disk(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    check_room(tmp_path / "not" / "yet", 0)
+    with pytest.raises(FinserError, match=r"not/yet: not enough disk space; expected \S+ .B free; found \S+ .B; make room"):
+        check_room(tmp_path / "not" / "yet", 2 * free)
+    assert not (tmp_path / "not").exists()

@@ -185,6 +185,14 @@ def check() -> None:
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
 
 
+@app.command("corpora", rich_help_panel=PEOPLE)
+def corpora() -> None:
+    """List the five corpora: licence, size, how each is had, and how much of it is here."""
+    from finser.corpora.overview import overview
+
+    print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
+
+
 @app.command("schema", rich_help_panel=PEOPLE)
 def schema() -> None:
     """Rewrite docs/params.schema.json and docs/params.md from the schema."""

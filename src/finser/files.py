@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from finser.errors import FinserError
 
 PARTIAL = ".partial-"  # .dvcignore lists it: what a kill leaves behind is not content
@@ -64,6 +66,16 @@ def whole_folder(target: Path) -> Iterator[Path]:
             partial.replace(target)
     finally:
         _remove(partial)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse to begin what will not fit: `needed` bytes on the disk of `folder`, which need not exist yet."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise FinserError(
+            "not enough disk space", where=folder, expected=f"{decimal(needed)} free", found=decimal(free), do="make room and run it again"
+        )
 
 
 def checksum(path: Path, algorithm: str = "sha256") -> str:

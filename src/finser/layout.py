@@ -13,6 +13,11 @@ def raw(corpus: str) -> Path:
     return DATA / "raw" / corpus
 
 
+def downloads(corpus: str) -> Path:
+    """What has been downloaded of a corpus that is not complete yet; not tracked, and gone once the corpus is in :func:`raw`."""
+    return DATA / "downloads" / corpus
+
+
 def clips(corpus: str) -> Path:
     """The index: one row per audio file found."""
     return DATA / "clips" / f"{corpus}.parquet"

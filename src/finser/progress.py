@@ -2,9 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
+from rich.filesize import decimal
 from rich.progress import track as rich_track
 
 Item = TypeVar("Item")
@@ -30,6 +33,62 @@ def _track_in_log(items: Iterable[Item], what: str, total: int | None) -> Iterat
             said = time.monotonic()
             say(f"{what}: {done}" + (f" of {total}" if total else ""))
         yield item
+
+
+@contextmanager
+def meter(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], object]]:
+    """Yield a function that is to be told of bytes as they come, and shows how many there are, their rate, and the time left.
+
+    Parameters
+    ----------
+    what : str
+        Name of the work.
+    total : int, optional
+        Bytes in all; None if that is not known.
+    done : int, optional
+        Bytes that are there already.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda count: bar.advance(task, count)
+        return
+    log = _LogMeter(what, total, done)
+    yield log.came
+    say(log.line())
+
+
+class _LogMeter:
+    """Counts bytes and says a line every :data:`LOG_EVERY` seconds; threads may share it."""
+
+    def __init__(self, what: str, total: int | None, done: int) -> None:
+        self.what, self.total, self.done, self.new = what, total, done, 0
+        self.began = self.said = time.monotonic()
+        self.lock = Lock()
+
+    def came(self, count: int) -> None:
+        with self.lock:
+            self.done += count
+            self.new += count
+            if time.monotonic() - self.said >= LOG_EVERY:
+                self.said = time.monotonic()
+                say(self.line())
+
+    def line(self) -> str:
+        return rate_line(self.what, self.done, self.total, self.new / max(time.monotonic() - self.began, 1e-3))
+
+
+def rate_line(what: str, done: int, total: int | None, rate: float) -> str:
+    """One line on `done` bytes of `total` (None: not known) at `rate` bytes per second, and the time left."""
+    parts = [f"{what}: {decimal(done)}" + (f" of {decimal(total)}" if total else ""), f"{decimal(max(round(rate), 0))}/s"]
+    if total and total > done and rate > 0:
+        minutes, seconds = divmod(round((total - done) / rate), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    return ", ".join(parts)
 
 
 def say(line: str) -> None:

@@ -1,10 +1,13 @@
+import errno
 import io
+import shutil
 import stat
 import tarfile
 import zipfile
 
 import pytest
 
+from finser import files
 from finser.corpora.archives import FLOOR, unpack
 from finser.errors import FinserError
 
@@ -133,3 +136,22 @@ def test_a_member_that_stands_twice(tmp_path):
 def test_members_that_lie_on_each_other(tmp_path, make, names):
     with pytest.raises(FinserError, match="cannot be unpacked"):
         unpack(make(tmp_path / "x", dict.fromkeys(names, b"1")), tmp_path / "to")
+
+
+@pytest.mark.parametrize("make", [a_zip, a_tar])
+def test_an_archive_that_does_not_fit_is_not_begun(tmp_path, make, monkeypatch):
+    archive = make(tmp_path / "a", GOOD)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: files.shutil._ntuple_diskusage(1000, 1000, 404))
+    with pytest.raises(FinserError, match=r"to: not enough disk space; expected 405 bytes free; found 404 bytes"):
+        unpack(archive, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_disk_that_fills_up_is_no_fault_of_the_archive(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = a_zip(tmp_path / "a", GOOD)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(archive, tmp_path / "to")

@@ -1,178 +1,402 @@
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from pathlib import Path, PurePosixPath
 
-import httpx
 import pytest
 
-from finser import layout
-from finser.corpora import download
+from finser import files, layout, params, presets
+from finser.corpora import archives, crema_d, download, http, ravdess, tess
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
 from finser.params import Download
+
+FINSER = Path(sys.executable).parent / "finser"
+EAGER = http.Patience(tries=3, pause=0.0, silence=5.0)
+LISTING = f"/api/datasets/:persistentId/?persistentId={download.TESS_RECORD}"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+PARTIAL = Download(source="download", allow_partial=True)
 
 
 def md5(data):
     return f"md5:{hashlib.md5(data).hexdigest()}"
 
 
-@pytest.fixture
-def server():
-    """A server on loopback; `answers` maps a path to a list of (status, body), the last of which is repeated."""
-    answers, asked = {}, []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            queue = answers.get(self.path, [(404, b"")])
-            status, body = queue.pop(0) if len(queue) > 1 else queue[0]
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", body.decode())
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body if body != b"CUT" else b"C")
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        running.answers, running.asked = answers, asked
-        running.address = f"http://127.0.0.1:{running.server_port}"
-        yield running
-        running.shutdown()
-        thread.join()
+def sha256(path):
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(http, "Patience", lambda: EAGER)
 
 
 @pytest.fixture
-def client():
-    with httpx.Client(follow_redirects=True, trust_env=False) as client:
-        yield client
+def link():
+    with http.client(EAGER) as client:
+        yield http.Link(client, EAGER)
 
 
-def test_503_then_200(server, client, tmp_path):
-    server.answers["/a"] = [(503, b""), (429, b""), (200, b"audio")]
-    download.save(client, f"{server.address}/a", tmp_path / "a", md5(b"audio"))
-    assert (tmp_path / "a").read_bytes() == b"audio"
-    assert len(server.asked) == 3
-
-
-def test_a_connection_that_breaks_off_is_tried_again(server, client, tmp_path):
-    server.answers["/a"] = [(200, b"CUT"), (200, b"whole")]
-    download.save(client, f"{server.address}/a", tmp_path / "a", md5(b"whole"))
-    assert (tmp_path / "a").read_bytes() == b"whole"
-
-
-@pytest.mark.parametrize(("status", "tries"), [(404, 1), (403, 1), (503, download.TRIES)])
-def test_a_server_that_keeps_failing(server, client, tmp_path, status, tries):
-    server.answers["/a"] = [(status, b"sorry")]
-    with pytest.raises(FinserError, match=f"/a: cannot be downloaded.*{status}"):
-        download.save(client, f"{server.address}/a", tmp_path / "a")
-    assert len(server.asked) == tries
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_server(client, tmp_path):
-    with pytest.raises(FinserError, match="cannot be downloaded"):
-        download.save(client, "http://127.0.0.1:9/a", tmp_path / "a")
-
-
-def test_redirects_are_followed(server, client, tmp_path):
-    server.answers["/a"] = [(302, b"/b")]
-    server.answers["/b"] = [(200, b"audio")]
-    download.save(client, f"{server.address}/a", tmp_path / "a")
-    assert (tmp_path / "a").read_bytes() == b"audio"
-
-
-def test_a_wrong_checksum_names_both_and_leaves_nothing(server, client, tmp_path):
-    server.answers["/a"] = [(200, b"other")]
-    with pytest.raises(FinserError) as error:
-        download.save(client, f"{server.address}/a", tmp_path / "a", md5(b"audio"))
-    assert hashlib.md5(b"audio").hexdigest() in str(error.value)
-    assert hashlib.md5(b"other").hexdigest() in str(error.value)
-    assert list(tmp_path.iterdir()) == []
+def tree(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def packed(folder, write_wav):
-    write_wav(folder / "AudioData/DC/a01.wav")
-    return shutil.make_archive(str(folder.parent / "a b"), "zip", folder)
+    for number in range(1, 6):
+        write_wav(folder / f"AudioData/DC/a{number:02d}.wav", hertz=100 * number)
+    return Path(shutil.make_archive(str(folder.parent / "a b"), "zip", folder)).absolute()
+
+
+def from_(address, checksum, **more):
+    return Download(source="download", address=address, checksum=checksum, **{"allow_partial": True} | more)
+
+
+def disk_with(free):
+    return lambda _: files.shutil._ntuple_diskusage(10**9, 10**9, free)
+
+
+# ------------------------------------------------------------------------------------------------ archives, and the stage
 
 
 def test_any_corpus_from_a_file_address(project, write_wav, params_with, capsys):
-    archive = project / packed(project / "source", write_wav)
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    params = params_with("savee", Download(source="download", address=archive.as_uri(), checksum=f"sha256:{digest}"))
-    fetch(params, "savee")
-    root = layout.raw("savee")
-    assert (root / "AudioData/DC/a01.wav").read_bytes() == (project / "source/AudioData/DC/a01.wav").read_bytes()
-    assert sorted(path.name for path in root.iterdir()) == ["AudioData", "SOURCE.json"]
-    said = json.loads((root / "SOURCE.json").read_text())
-    assert said["address"] == archive.as_uri()
+    archive = packed(project / "source", write_wav)
+    fetch(params_with("savee", from_(archive.as_uri(), sha256(archive))), "savee")
+    found = tree(layout.raw("savee"))
+    said = json.loads(found.pop("SOURCE.json"))
+    assert found == tree(project / "source")
+    assert (said["address"], said["checksum"]) == (archive.as_uri(), sha256(archive))
     assert (said["corpus"], said["source"]) == ("savee", "download")
     assert said["licence"] in capsys.readouterr().err
+    assert archive.exists()
+    assert not layout.downloads("savee").parent.exists()
+
+
+def test_the_licence_is_shown_before_anything_is_asked_for(server, project, params_with, capsys):
+    with pytest.raises(FinserError, match="404"):
+        fetch(params_with("ravdess", from_(f"{server.address}/a.zip", md5(b""))), "ravdess")
+    assert capsys.readouterr().err.startswith("RAVDESS: licence CC BY-NC-SA 4.0; https://zenodo.org")
+
+
+def test_an_archive_from_a_server_goes_on_in_the_next_run(server, answer, project, write_wav, params_with):
+    archive = packed(project / "source", write_wav)
+    body = archive.read_bytes()
+    server.answers["/a.zip"] = [answer(body, cut=1000), answer(status=404)]
+    made = params_with("savee", from_(f"{server.address}/a.zip", sha256(archive)))
+    with pytest.raises(FinserError, match="what has come is kept"):
+        fetch(made, "savee")
+    assert not layout.raw("savee").exists()
+    assert (layout.downloads("savee") / "a.zip.part").read_bytes() == body[:1000]
+    server.answers["/a.zip"] = [answer(body)]
+    fetch(made, "savee")
+    assert len(tree(layout.raw("savee"))) == 6
+    assert server.served == len(body)
+    assert not layout.downloads("savee").exists()
+
+
+def test_an_archive_that_was_not_unpacked_is_not_fetched_again(server, answer, project, write_wav, params_with, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    archive = packed(project / "source", write_wav)
+    server.answers["/a.zip"] = [answer(archive.read_bytes())]
+    made = params_with("savee", from_(f"{server.address}/a.zip", sha256(archive)))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(archives, "unpack", interrupted)
+        fetch(made, "savee")
+    fetch(made, "savee")
+    assert len(server.asked) == 1
+    assert len(tree(layout.raw("savee"))) == 6
 
 
 def test_a_wrong_checksum_is_never_unpacked(project, write_wav, params_with):
-    archive = project / packed(project / "source", write_wav)
-    params = params_with("savee", Download(source="download", address=archive.as_uri(), checksum=f"md5:{'0' * 32}"))
-    with pytest.raises(FinserError, match="wrong md5"):
-        fetch(params, "savee")
+    archive = packed(project / "source", write_wav)
+    with pytest.raises(FinserError, match=f"wrong md5; expected {'0' * 32}; found [0-9a-f]{{32}}; it was not used"):
+        fetch(params_with("savee", from_(archive.as_uri(), f"md5:{'0' * 32}")), "savee")
     assert list(layout.raw("savee").parent.iterdir()) == []
+    assert archive.exists()
 
 
-def test_a_missing_file_address(project, params_with):
-    params = params_with("savee", Download(source="download", address=f"file://{project}/gone.zip", checksum=f"md5:{'0' * 32}"))
+def test_a_wrong_archive_from_a_server_is_set_aside(server, answer, project, params_with):
+    server.answers["/a.zip"] = [answer(b"PK no")]
+    with pytest.raises(FinserError, match=r"wrong md5.*set aside as data/downloads/savee/a.zip.wrong"):
+        fetch(params_with("savee", from_(f"{server.address}/a.zip", f"md5:{'0' * 32}")), "savee")
+    assert tree(layout.downloads("savee")) == {"a.zip.wrong": b"PK no"}
+
+
+def test_file_addresses_that_are_none(project, params_with):
     with pytest.raises(FinserError, match="gone.zip: cannot be read"):
-        fetch(params, "savee")
+        fetch(params_with("savee", from_(f"file://{project}/gone.zip", f"md5:{'0' * 32}")), "savee")
+    with pytest.raises(FinserError, match="not the address of a file.*expected file:///"):
+        fetch(params_with("savee", from_("file://data/gone.zip", f"md5:{'0' * 32}")), "savee")
+    (project / "page.zip").write_text("<html><title>Log in</title>")
+    with pytest.raises(FinserError, match=r"an HTML page \('Log in'\) in place"):
+        fetch(params_with("savee", from_(f"file://{project}/page.zip", f"md5:{'0' * 32}")), "savee")
+
+
+def test_an_incomplete_archive_is_refused_and_says_what_is_missing(project, write_wav, params_with):
+    archive = packed(project / "source", write_wav)
+    with pytest.raises(
+        FinserError, match="a%20b.zip: SAVEE is incomplete; expected 480 clips; found 5 clips, 475 missing: none of savee/JE"
+    ):
+        fetch(params_with("savee", from_(archive.as_uri(), sha256(archive), allow_partial=False)), "savee")
+    assert not layout.raw("savee").exists()
+
+
+def test_pointers_in_an_archive(project, params_with):
+    (project / "source/AudioWAV").mkdir(parents=True)
+    (project / "source/AudioWAV/1001_DFA_ANG_XX.wav").write_bytes(POINTER)
+    archive = Path(shutil.make_archive("a", "zip", "source")).absolute()
+    with pytest.raises(FinserError, match="1001_DFA_ANG_XX.wav: a Git LFS pointer in place of audio"):
+        fetch(params_with("crema_d", from_(archive.as_uri(), sha256(archive))), "crema_d")
 
 
 @pytest.mark.parametrize("corpus", ["savee", "esd"])
 def test_what_cannot_be_downloaded_says_how_it_is_got(project, params_with, corpus):
-    with pytest.raises(FinserError, match=r"no open download.*(register|sign the form).*`finser preset local PATH`"):
+    with pytest.raises(FinserError, match=r"no open download.*(register|sign the form).*zip.*`finser preset local PATH`"):
         fetch(params_with(corpus, Download(source="download")), corpus)
     assert not layout.raw(corpus).exists()
+    assert not layout.downloads(corpus).exists()
 
 
-def test_crema_d_goes_on_from_the_mirror(server, client, tmp_path):
-    files = {name: f"sha256:{hashlib.sha256(name.encode()).hexdigest()}" for name in ("1.wav", "2.wav", "3.wav")}
-    server.answers |= {f"/mirror/{name}": [(200, name.encode())] for name in files}
-    server.answers["/main/1.wav"] = [(200, b"1.wav")]
-    server.answers["/main/2.wav"] = [(200, b"version https://git-lfs...")]  # quota used up: a pointer
-    download.crema_d(client, (f"{server.address}/main", f"{server.address}/mirror"), files, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: name.encode() for name in files}
-    assert server.asked == ["/main/1.wav", "/main/2.wav", "/mirror/2.wav", "/mirror/3.wav"]
+def test_the_published_sources():
+    """As the publishers give them: a change here is a change of what is downloaded."""
+    assert download.RAVDESS == "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
+    assert download.RAVDESS_CHECKSUM == "md5:bc696df654c87fed845eb13823edef8a"
+    assert ravdess.CORPUS.size == 208_468_073
+    wanted = download.crema_d_files()
+    assert len(wanted) == 7442
+    assert sum(file.size for file in wanted) == crema_d.CORPUS.size == 605_899_936
+    assert all(file.checksum.startswith("sha256:") and len(file.checksum) == 71 for file in wanted)
 
 
-def test_crema_d_when_both_fail(server, client, tmp_path):
-    with pytest.raises(FinserError, match="/mirror/1.wav: cannot be downloaded"):
-        download.crema_d(client, (f"{server.address}/main", f"{server.address}/mirror"), {"1.wav": md5(b"")}, tmp_path)
+def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project, params_with, monkeypatch):
+    monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
+    monkeypatch.setattr(files.shutil, "disk_usage", disk_with(600_000_000))
+    with pytest.raises(FinserError, match="not enough disk space; expected 728.5 MB free; found 600.0 MB; make room"):
+        fetch(params_with("ravdess", Download(source="download")), "ravdess")
+    assert server.asked == []
 
 
-def dataverse(files):
-    entries = [{"dataFile": {"id": number, "filename": name, "md5": md5(body)[4:]}} for number, (name, body) in enumerate(files.items())]
+# ------------------------------------------------------------------------------------------------ single files, several at once
+
+
+def clips(count):
+    """So many files of CREMA-D: their bodies by name, and what is known of them."""
+    bodies = {file.name: hashlib.sha256(file.name.encode()).digest() * 60 for file in download.crema_d_files()[:count]}
+    return bodies, [download.File(name, PurePosixPath(name).name, md5(body), len(body)) for name, body in bodies.items()]
+
+
+def offer(server, answer, bodies, base, **trouble):
+    server.answers |= {f"/{base}/{PurePosixPath(name).name}": [answer(**{"body": body} | trouble)] for name, body in bodies.items()}
+    return f"{server.address}/{base}"
+
+
+def test_files_come_several_at_once(server, answer, link, tmp_path):
+    bodies, wanted = clips(40)
+    base = offer(server, answer, bodies, "main")
+    everyone = threading.Barrier(download.CONNECTIONS)
+    plain = server.RequestHandlerClass.answer
+
+    class Together(server.RequestHandlerClass):
+        def answer(self, what):
+            everyone.wait(10)  # as many as are allowed have to ask before one is answered
+            plain(self, what)
+
+    server.RequestHandlerClass = Together
+    download.singly(link, (base,), wanted, tmp_path / "store", tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+    assert server.most == download.CONNECTIONS
+
+
+def test_what_is_there_and_right_is_not_fetched_again(server, answer, link, tmp_path):
+    bodies, wanted = clips(6)
+    base, store = offer(server, answer, bodies, "main"), tmp_path / "store"
+    (store / "AudioWAV").mkdir(parents=True)
+    (store / wanted[0].name).write_bytes(bodies[wanted[0].name])
+    (store / wanted[1].name).write_bytes(bytes(wanted[1].size))  # spoilt by a power cut
+    (store / f"{wanted[2].name}.part").write_bytes(bodies[wanted[2].name][:500])
+    download.singly(link, (base,), wanted, store, tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+    assert sorted(path for path, _ in server.asked) == sorted(f"/main/{file.path}" for file in wanted[1:])
+    assert server.served == sum(file.size for file in wanted[1:]) - 500
+
+
+def test_the_mirror_goes_on(server, answer, link, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "CONNECTIONS", 1)
+    bodies, wanted = clips(3)
+    bases = offer(server, answer, bodies, "main"), offer(server, answer, bodies, "mirror")
+    server.answers[f"/main/{wanted[1].path}"] = [answer(POINTER)]  # quota used up
+    download.singly(link, bases, wanted, tmp_path / "store", tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+    assert [path.split("/")[1] for path, _ in server.asked] == ["main", "main", "mirror", "mirror"]
+    said = capsys.readouterr().err
+    assert f"{wanted[1].path}: a Git LFS pointer" in said
+    assert f"going on from {bases[1]}" in said
+
+
+TROUBLES = [{"status": 404}, {"status": 503}, {"body": POINTER}, {"body": b"<html>"}, {"body": b"wrong"}, {"cut": 5, "ranges": False}]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_once_the_first_has_failed_all_threads_ask_the_mirror(server, answer, link, tmp_path, trouble):
+    bodies, wanted = clips(60)
+    bases = offer(server, answer, bodies, "main", **trouble), offer(server, answer, bodies, "mirror")
+    download.singly(link, bases, wanted, tmp_path / "store", tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+    assert len({path for path, _ in server.asked if path.startswith("/main/")}) < 60
+
+
+def test_when_both_fail_the_file_is_named_and_the_others_stay(server, answer, link, tmp_path):
+    bodies, wanted = clips(30)
+    bases = f"{server.address}/main", offer(server, answer, bodies, "mirror")
+    server.answers[f"/mirror/{wanted[-1].path}"] = [answer(status=404)]
+    with pytest.raises(FinserError, match=f"/mirror/{wanted[-1].path}: cannot be downloaded.*404"):
+        download.singly(link, bases, wanted, tmp_path / "store", tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+    kept = {name: body for name, body in tree(tmp_path / "store").items() if name.endswith(".wav")}
+    assert kept
+    assert all(bodies[name] == body for name, body in kept.items())
+
+
+def test_one_failure_ends_the_other_downloads(server, answer, link, tmp_path):
+    bodies, wanted = clips(200)
+    base = offer(server, answer, bodies, "main")
+    server.answers[f"/main/{wanted[0].path}"] = [answer(status=404)]
+    with pytest.raises(FinserError, match="404"):
+        download.singly(link, (base,), wanted, tmp_path / "store", tmp_path / "to")
+    assert link.stop.is_set()
+    assert len(server.asked) < 200
+
+
+def test_the_disk_must_have_room_for_what_is_still_missing(server, answer, link, tmp_path, monkeypatch):
+    bodies, wanted = clips(3)
+    base, store = offer(server, answer, bodies, "main"), tmp_path / "store"
+    monkeypatch.setattr(files.shutil, "disk_usage", disk_with(sum(file.size for file in wanted) - 1))
+    with pytest.raises(FinserError, match="not enough disk space"):
+        download.singly(link, (base,), wanted, store, tmp_path / "to")
+    assert server.asked == []
+    (store / "AudioWAV").mkdir(parents=True)
+    (store / f"{wanted[0].name}.part").write_bytes(bodies[wanted[0].name][:1])
+    download.singly(link, (base,), wanted, store, tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+
+
+def test_files_are_copied_where_they_cannot_be_linked(server, answer, link, tmp_path, monkeypatch):
+    def cannot(*_):
+        raise OSError("Invalid cross-device link")
+
+    bodies, wanted = clips(2)
+    monkeypatch.setattr(download.os, "link", cannot)
+    download.singly(link, (offer(server, answer, bodies, "main"),), wanted, tmp_path / "store", tmp_path / "to")
+    assert tree(tmp_path / "to") == bodies
+
+
+def test_crema_d_as_a_stage(server, answer, project, params_with, monkeypatch):
+    bodies, wanted = clips(20)
+    monkeypatch.setattr(download, "CREMA_D", (f"{server.address}/main", offer(server, answer, bodies, "mirror")))
+    monkeypatch.setattr(download, "crema_d_files", lambda: wanted)
+    fetch(params_with("crema_d", PARTIAL), "crema_d")
+    found = tree(layout.raw("crema_d"))
+    assert json.loads(found.pop("SOURCE.json"))["licence"] == "ODbL 1.0 (contents DbCL 1.0)"
+    assert found == bodies
+    assert (layout.raw("crema_d") / wanted[0].name).stat().st_nlink == 1
+    assert not layout.downloads("crema_d").exists()
+
+
+# ------------------------------------------------------------------------------------------------ TESS
+
+
+def dataverse(bodies, **more):
+    entries = [
+        {"label": "x", "dataFile": {"id": number, "filename": name, "md5": md5(body)[4:], "filesize": len(body)} | more}
+        for number, (name, body) in enumerate(bodies.items())
+    ]
     return json.dumps({"status": "OK", "data": {"latestVersion": {"files": entries}}}).encode()
 
 
-def test_tess_from_a_dataverse(server, client, tmp_path):
-    files = {"OAF_back_angry.wav": b"one", "readme.pdf": b"two", "YAF_back_ps.wav": b"three"}
-    server.answers[f"/api/datasets/:persistentId/?persistentId={download.TESS_RECORD}"] = [(200, dataverse(files))]
-    server.answers |= {f"/api/access/datafile/{number}": [(200, body)] for number, body in enumerate(files.values())}
-    download.tess(client, server.address, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"OAF_back_angry.wav": b"one", "YAF_back_ps.wav": b"three"}
+def offer_tess(server, answer, bodies):
+    server.answers[LISTING] = [answer(dataverse(bodies))]
+    server.answers |= {f"/api/access/datafile/{number}": [answer(body)] for number, body in enumerate(bodies.values())}
 
 
-@pytest.mark.parametrize("listing", [b"<html>", b"[]", b'{"data": {}}', dataverse({"../evil.wav": b""})])
-def test_a_list_that_is_none(server, client, tmp_path, listing):
-    server.answers[f"/api/datasets/:persistentId/?persistentId={download.TESS_RECORD}"] = [(200, listing)]
-    with pytest.raises(FinserError, match="list"):
-        download.tess(client, server.address, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_tess_is_sorted_into_folders_by_name(server, answer, project, params_with, monkeypatch):
+    monkeypatch.setattr(download, "TESS", server.address)
+    names = ("OAF_back_angry.wav", "readme.pdf", "YAF_back_ps.wav", "OA_bite_neutral.wav", "OAF_food_fear.WAV")
+    offer_tess(server, answer, {name: name.encode() for name in names})
+    fetch(params_with("tess", PARTIAL), "tess")
+    found = tree(layout.raw("tess"))
+    del found["SOURCE.json"]
+    assert found == {
+        "OAF_angry/OAF_back_angry.wav": b"OAF_back_angry.wav",
+        "YAF_pleasant_surprised/YAF_back_ps.wav": b"YAF_back_ps.wav",
+        "OAF_neutral/OA_bite_neutral.wav": b"OA_bite_neutral.wav",
+        "OAF_Fear/OAF_food_fear.WAV": b"OAF_food_fear.WAV",
+    }
+    for name in found:
+        assert tess.parse(PurePosixPath(name)).clip_id.split("/")[1] == name.split("/")[0]
+
+
+def test_a_list_that_lacks_clips_is_refused_before_any_is_fetched(server, answer, project, params_with, monkeypatch):
+    monkeypatch.setattr(download, "TESS", server.address)
+    offer_tess(server, answer, {"OAF_back_angry.wav": b"1", "YAF_back_sad.wav": b"2"})
+    with pytest.raises(
+        FinserError, match="TESS is incomplete; expected 2800 clips; found 2 clips, 2798 missing: tess/OAF_disgust/OAF_back"
+    ):
+        fetch(params_with("tess", Download(source="download")), "tess")
+    assert len(server.asked) == 1
+
+
+LISTS_THAT_ARE_NONE = [
+    b"<html>",
+    b"[]",
+    b'{"data": {}}',
+    dataverse({"../evil.wav": b""}),
+    dataverse({"a.wav": b""}, id="x"),
+    dataverse({"a.wav": b""}, filename=1),
+]
+
+
+@pytest.mark.parametrize("listing", LISTS_THAT_ARE_NONE)
+def test_a_list_that_is_none(server, answer, link, tmp_path, listing):
+    server.answers[LISTING] = [answer(listing)]
+    with pytest.raises(FinserError, match="list|HTML page"):
+        download.tess_files(link, server.address, tmp_path, PARTIAL)
+
+
+def test_a_listed_name_that_tess_does_not_have(server, answer, link, tmp_path):
+    server.answers[LISTING] = [answer(dataverse({"OAF_back_bored.wav": b""}))]
+    with pytest.raises(FinserError, match="OAF_back_bored.wav: unknown emotion code"):
+        download.tess_files(link, server.address, tmp_path, PARTIAL)
+
+
+# ------------------------------------------------------------------------------------------------ killed
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_stage_goes_on(server, answer, project, write_wav, number):
+    archive = packed(project / "source", write_wav)
+    body = archive.read_bytes()
+    server.answers["/a.zip"] = [answer(body, cut=len(body) // 2, stall=True), answer(body)]
+    demo = presets.demo()
+    made = demo.model_copy(update={"fetch": demo.fetch | {"savee": from_(f"{server.address}/a.zip", sha256(archive))}})
+    (project / "params.yaml").write_text(params.dump(made))
+    child = subprocess.Popen([FINSER, "fetch", "savee"], stderr=subprocess.PIPE, text=True)
+    part, deadline = layout.downloads("savee") / "a.zip.part", time.monotonic() + 60
+    while http.length(part) < len(body) // 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(number)
+    time.sleep(0.2)
+    server.over.set()
+    said = child.communicate()[1]
+    assert child.returncode != 0
+    assert number != signal.SIGINT or said.endswith("error: interrupted\n"), (child.returncode, said)
+    assert not layout.raw("savee").exists()
+    assert subprocess.run([FINSER, "fetch", "savee"], capture_output=True).returncode == 0
+    assert len(tree(layout.raw("savee"))) == 6
+    assert server.served == len(body)
+    assert [path.name for path in layout.raw("savee").parent.iterdir()] == ["savee"]

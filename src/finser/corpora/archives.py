@@ -1,5 +1,6 @@
 """Unpacking zip and tar archives that one does not trust."""
 
+import errno
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from finser.errors import FinserError
+from finser.files import check_room
 
 # Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
 RATIO = 20
@@ -61,11 +63,15 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
         else:
             raise FinserError("neither a zip nor a tar archive", where=archive)
     except _BROKEN as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # no fault of the archive
         raise FinserError(f"cannot be unpacked ({error})", where=archive, do="it may be damaged: get it again") from None
 
 
 def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path) -> None:
-    for member in _checked(members, limit, archive):
+    checked = _checked(members, limit, archive)
+    check_room(folder, sum(member.size for member in checked))
+    for member in checked:
         target = folder / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
         # "x": never through or over anything that is already there

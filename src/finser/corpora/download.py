@@ -1,27 +1,31 @@
 """Publishers' own downloads, verified by checksum before anything is used.
 
-A server's passing troubles (429, 5xx, time-outs) are met by a few tries with growing pauses. ``file://`` addresses work, too.
+What has come lies in data/downloads/CORPUS until the corpus is complete in data/raw/CORPUS, so that an interrupted stage goes on
+where it stopped. ``file://`` addresses work, too; what they name stays where it is.
 """
 
-import csv
 import json
+import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
-from finser.corpora import archives, registry
+from finser import layout
+from finser.corpora import archives, complete, crema_d, http, local, registry
+from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
-from finser.files import checksum
+from finser.files import check_room, checksum
 from finser.params import Download, Params
-from finser.progress import say, track
+from finser.progress import meter, say, track
 
 RAVDESS = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
 RAVDESS_CHECKSUM = "md5:bc696df654c87fed845eb13823edef8a"
+RAVDESS_UNPACKED = 520_000_000  # bytes, rounded up: 5,329 seconds at 48 kHz and 16 bit, five files stereo
 CREMA_D = (
     "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV",
     "https://gitlab.com/cs-cooper-lab/crema-d-mirror/-/raw/HEAD/AudioWAV",  # the authors' mirror: the first's quota is often used up
@@ -30,158 +34,266 @@ TESS = "https://borealisdata.ca"
 TESS_RECORD = "doi:10.5683/SP2/E8H2MF"
 ADDRESSES = {"ravdess": RAVDESS, "crema_d": CREMA_D[0], "tess": TESS}
 
-TRIES = 5
-PAUSE = 1.0  # seconds before the second try; doubled each time
-PASSING = (429, 500, 502, 503, 504)
-CHUNK = 2**20  # bytes
+CONNECTIONS = 8  # at once: publishers' servers limit their clients
 
 
-def download(params: Params, corpus: str, folder: Path) -> None:
+@dataclass(frozen=True)
+class File:
+    """One file to download.
+
+    Attributes
+    ----------
+    name : str
+        Its path in the corpus's folder.
+    path : str
+        Its path below the server's base address.
+    checksum : str
+        ``md5:...`` or ``sha256:...``.
+    size : int, optional
+        Bytes, where they are known.
+    """
+
+    name: str
+    path: str
+    checksum: str
+    size: int | None = None
+
+
+class Bases:
+    """Base addresses in order of preference, shared by all threads: when one fails for good, all go on from the next."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._left = list(addresses)
+        self._lock = Lock()
+
+    def first(self) -> str:
+        """The address to ask."""
+        return self._left[0]
+
+    def leave(self, base: str, error: FinserError) -> None:
+        """Go on from the next address; `error` is raised if there is none."""
+        with self._lock:
+            if self._left[0] != base:  # another thread was faster
+                return
+            if len(self._left) == 1:
+                raise error
+            say(f"{error}; going on from {self._left[1]}")
+            self._left.pop(0)
+
+
+def download(params: Params, corpus: str, folder: Path, patience: http.Patience | None = None) -> None:
     """Download a corpus into `folder`: the archive at ``fetch.CORPUS.address``, or else what its publisher offers.
 
     Raises
     ------
     FinserError
-        The publisher offers no open download, the server fails, or a checksum is wrong.
+        The publisher offers no open download, the server fails, a checksum is wrong, or clips are missing. What has come and is
+        right stays in data/downloads/CORPUS for the next run.
     """
-    source = params.fetch[corpus]
-    known = registry.get(corpus)
-    say(f"{known.title}: {known.licence}; {known.home}")
-    with httpx.Client(follow_redirects=True, timeout=60) as client:
+    source, known = params.fetch[corpus], registry.get(corpus)
+    if not address_of(source, corpus):
+        raise FinserError(f"{known.title} has no open download", where=corpus, do=f"{known.how_to_get}; then `finser preset local PATH`")
+    say(f"{known.title}: licence {known.licence}; {known.home}; whoever downloads it accepts this licence")
+    store = layout.downloads(corpus)
+    store.mkdir(parents=True, exist_ok=True)
+    patience = patience or http.Patience()
+    with http.client(patience) as client:
+        link = http.Link(client, patience)
         if source.address:
-            archive(client, source.address, source.checksum, folder)
+            archive(link, source.address, source.checksum, store, folder)
         elif corpus == "ravdess":
-            archive(client, RAVDESS, RAVDESS_CHECKSUM, folder)
+            archive(link, RAVDESS, RAVDESS_CHECKSUM, store, folder, known.size, RAVDESS_UNPACKED)
         elif corpus == "crema_d":
-            crema_d(client, CREMA_D, crema_d_files(), folder / "AudioWAV")
-        elif corpus == "tess":
-            tess(client, TESS, folder)
+            singly(link, CREMA_D, crema_d_files(), store, folder)
         else:
-            raise FinserError(
-                f"{known.title} has no open download", where=corpus, do=f"{known.how_to_get}; then `finser preset local PATH`"
-            )
+            singly(link, (TESS,), tess_files(link, TESS, store, source), store, folder)
+    local.survey(folder, corpus)
+    complete.check(map(known.parse, local.audio_files(folder)), source, known, address_of(source, corpus))
+
+
+def forget(corpus: str) -> None:
+    """Remove what was downloaded, once the corpus stands complete in data/raw."""
+    shutil.rmtree(layout.downloads(corpus), ignore_errors=True)
+    with suppress(OSError):  # another corpus may be on its way
+        layout.downloads(corpus).parent.rmdir()
 
 
 def address_of(source: Download, corpus: str) -> str | None:
-    """The address that a corpus is downloaded from."""
+    """The address that a corpus is downloaded from; None if there is none."""
     return source.address or ADDRESSES.get(corpus)
 
 
-def archive(client: httpx.Client, address: str, expected: str, folder: Path) -> None:
-    """Download an archive, verify it (`expected` is ``md5:...`` or ``sha256:...``), unpack it into `folder`, delete it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    packed = folder / ".download"
-    try:
-        save(client, address, packed, expected)
-        archives.unpack(packed, folder)
-    finally:
-        packed.unlink(missing_ok=True)
-
-
-def crema_d_files() -> dict[str, str]:
-    """The sha256 of every file of CREMA-D, ``{"1001_DFA_ANG_XX.wav": "sha256:..."}``."""
-    with Path(__file__).with_name("crema_d_sha256.csv").open(newline="", encoding="utf-8") as file:
-        return {row["file"]: f"sha256:{row['sha256']}" for row in csv.DictReader(file)}
-
-
-def crema_d(client: httpx.Client, bases: tuple[str, ...], files: dict[str, str], folder: Path) -> None:
-    """Download `files` one by one from the first of the `bases`; once that fails for good, from the next."""
-    folder.mkdir(parents=True, exist_ok=True)
-    bases = list(bases)
-    for name, expected in track(files.items(), "downloading crema_d", total=len(files)):
-        while True:
-            try:
-                save(client, f"{bases[0]}/{name}", folder / name, expected)
-                break
-            except FinserError as error:
-                if len(bases) == 1:
-                    raise
-                say(f"{error}; going on from {bases[1]}")
-                bases.pop(0)
-
-
-def tess(client: httpx.Client, server: str, folder: Path) -> None:
-    """Download every wav that a Dataverse `server` lists for TESS, verified by the md5 in its list."""
-    folder.mkdir(parents=True, exist_ok=True)
-    listing = f"{server}/api/datasets/:persistentId/?persistentId={TESS_RECORD}"
-    for name, number, md5 in track(_listed(client, listing, folder), "downloading tess"):
-        save(client, f"{server}/api/access/datafile/{number}", folder / name, f"md5:{md5}")
-
-
-def _listed(client: httpx.Client, address: str, folder: Path) -> list[tuple[str, int, str]]:
-    """Name, number and md5 of every wav in a Dataverse list."""
-    listing = folder / ".listing"
-    save(client, address, listing)
-    try:
-        entries = [item["dataFile"] for item in json.loads(listing.read_bytes())["data"]["latestVersion"]["files"]]
-        files = [(entry["filename"], entry["id"], entry["md5"]) for entry in entries if entry["filename"].lower().endswith(".wav")]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FinserError(f"not the list of files that was expected ({error!r})", where=address) from None
-    finally:
-        listing.unlink()
-    for name, _, _ in files:
-        if PurePosixPath(name).name != name or "\\" in name:
-            raise FinserError("unsafe file name in the list", where=address, found=f"'{name}'")
-    return files
-
-
-def save(client: httpx.Client, address: str, target: Path, expected: str = "") -> None:
-    """Stream `address` into `target` and verify it; on failure nothing is left.
+def archive(link: http.Link, address: str, expected: str, store: Path, folder: Path, size: int | None = None, unpacked: int = 0) -> None:
+    """Download an archive to `store`, verify it, and unpack it into `folder`.
 
     Parameters
     ----------
+    link : Link
+        The connection.
     address : str
-        http, https or file.
-    expected : str, optional
-        ``md5:...`` or ``sha256:...``; empty: nothing to verify.
+        http, https or file; a file is verified and unpacked where it lies.
+    expected : str
+        ``md5:...`` or ``sha256:...``.
+    store, folder : Path
+        Where the archive is kept, and where its content goes.
+    size, unpacked : int, optional
+        Bytes of the archive and of its content, where they are known: the disk must have room for both.
     """
-    try:
-        if urlsplit(address).scheme == "file":
-            _copy(address, target)
-        else:
-            _stream(client, address, target)
-        _verify(target, expected, address)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    if urlsplit(address).scheme == "file":
+        packed = _path_of(address)
+        _verify_file(packed, expected, address)
+    else:
+        packed = store / (PurePosixPath(urlsplit(address).path).name or "archive")
+        fetch_all(link, (address,), [File(packed.name, "", expected, size)], store, unpacked)
+    archives.unpack(packed, folder)
 
 
-def _copy(address: str, target: Path) -> None:
+def _path_of(address: str) -> Path:
+    parts = urlsplit(address)
+    if parts.netloc not in ("", "localhost"):
+        raise FinserError("not the address of a file on this machine", where=address, expected="file:///absolute/path")
+    return Path(unquote(parts.path))
+
+
+def _verify_file(path: Path, expected: str, address: str) -> None:
+    algorithm, _, digest = expected.partition(":")
     try:
-        shutil.copyfile(unquote(urlsplit(address).path), target)
+        found = checksum(path, algorithm)
     except OSError as error:
         raise FinserError(f"cannot be read ({error.strerror})", where=address) from None
+    if found != digest:
+        what = local.impostor(path)
+        what = f"{what} in place of the file" if what else f"wrong {algorithm}"
+        raise FinserError(what, where=address, expected=digest, found=found, do="it was not used")
 
 
-def _stream(client: httpx.Client, address: str, target: Path) -> None:
-    for attempt in range(TRIES):
+def singly(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, folder: Path) -> None:
+    """Download `files` one by one to `store`, and once all are there, put them into `folder`."""
+    fetch_all(link, bases, files, store)
+    for file in files:
+        _place(store / file.name, folder / file.name)
+
+
+def _place(source: Path, target: Path) -> None:
+    """Link or copy, never move: `source` is still needed if this stage is killed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(source, target)
+
+
+def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, more: int = 0) -> None:
+    """Download those of the `files` that are not in `store` yet, several at once; see :func:`finser.corpora.http.save`.
+
+    Parameters
+    ----------
+    link : Link
+        Shared by all connections.
+    bases : sequence of str
+        Base addresses, the preferred first.
+    files : sequence of File
+        What to get.
+    store : Path
+        Where to put it, each under its name.
+    more : int, optional
+        Bytes that the disk must have room for besides.
+    """
+    missing = [file for file in track(files, f"verifying what is in {store}") if not _is_there(store, file)]
+    if len(missing) < len(files):
+        say(f"{len(files) - len(missing)} of {len(files)} files are in {store} already, and verified")
+    parts = sum(http.come(store / file.name) for file in missing)
+    total = None if any(file.size is None for file in missing) else sum(file.size for file in missing)
+    check_room(store, max((total or 0) - parts, 0) + more)
+    with meter(f"downloading {store.name}", total, parts) as came:
+        _at_once(replace(link, came=came), Bases(bases), missing, store)
+
+
+def _is_there(store: Path, file: File) -> bool:
+    """Whether an earlier run has downloaded a file; a power cut may have spoilt it."""
+    path, (algorithm, _, digest) = store / file.name, file.checksum.partition(":")
+    if path.exists() and checksum(path, algorithm) != digest:
+        path.unlink()
+    return path.exists()
+
+
+def _at_once(link: http.Link, bases: Bases, files: Sequence[File], store: Path) -> None:
+    """Download all `files`; the first that fails for good ends the others."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        waiting = [pool.submit(_fetch, link, bases, file, store) for file in files]
         try:
-            with _opened(client, address) as response, target.open("wb") as file:
-                for chunk in response.iter_bytes(CHUNK):
-                    file.write(chunk)
-            return
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if not _passes(error) or attempt == TRIES - 1:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise FinserError(f"cannot be downloaded ({reason})", where=address, do="try again later") from None
-            time.sleep(PAUSE * 2**attempt)
+            for done in as_completed(waiting):
+                done.result()
+        except BaseException:
+            link.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _passes(error: Exception) -> bool:
-    """Whether the same request may succeed a little later."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in PASSING
-    return isinstance(error, httpx.TransportError)
+def _fetch(link: http.Link, bases: Bases, file: File, store: Path) -> None:
+    target = store / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        base = bases.first()
+        try:
+            return http.save(link, f"{base}/{file.path}" if file.path else base, target, file.checksum, file.size)
+        except FinserError as error:
+            bases.leave(base, error)
+            link.came(-http.come(target))
+            http.discard(target)  # the next server may have another version
 
 
-@contextmanager
-def _opened(client: httpx.Client, address: str) -> Iterator[httpx.Response]:
-    with client.stream("GET", address) as response:
-        response.raise_for_status()
-        yield response
+def crema_d_files() -> list[File]:
+    """Every file of CREMA-D."""
+    return [File(f"AudioWAV/{name}", name, digest, size) for name, (digest, size) in crema_d.files().items()]
 
 
-def _verify(path: Path, expected: str, address: str) -> None:
-    algorithm, _, digest = expected.partition(":")
-    if expected and checksum(path, algorithm) != digest:
-        raise FinserError(f"wrong {algorithm}", where=address, expected=digest, found=checksum(path, algorithm), do="it was not used")
+def tess_files(link: http.Link, server: str, store: Path, source: Download) -> list[File]:
+    """Every wav that a Dataverse `server` lists for TESS, sorted into folders by speaker and emotion.
+
+    Raises
+    ------
+    FinserError
+        It sends no such list, or one that lacks clips while ``source.allow_partial`` is not set.
+    """
+    known = registry.get("tess")
+    address = f"{server}/api/datasets/:persistentId/?persistentId={TESS_RECORD}"
+    files = [
+        File(_tess_name(known, entry["filename"]), f"api/access/datafile/{entry['id']}", f"md5:{entry['md5']}", entry["size"])
+        for entry in _listed(link, address, store)
+    ]
+    complete.check([known.parse(PurePosixPath(file.name)) for file in files], source, known, address)
+    return files
+
+
+def _tess_name(known: Corpus, name: str) -> str:
+    """Folder and name of a listed file: the folder is its clip's, the name the publisher's."""
+    return f"{PurePosixPath(known.parse(PurePosixPath(name)).clip_id).parent.name}/{name}"
+
+
+def _listed(link: http.Link, address: str, store: Path) -> list[dict]:
+    """What a Dataverse list says of every wav: filename, id, md5, and size (None where it has none)."""
+    listing = store / "listing.json"
+    listing.unlink(missing_ok=True)
+    http.discard(listing)  # it may have changed
+    http.save(link, address, listing)
+    try:
+        entries = [item["dataFile"] for item in json.loads(listing.read_bytes())["data"]["latestVersion"]["files"]]
+        wavs = [_entry(entry) for entry in entries if entry["filename"].lower().endswith(".wav")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FinserError(f"not the list of files that was expected ({error!r})", where=address) from None
+    unsafe = [entry["filename"] for entry in wavs if set(entry["filename"]) & set("/\\\0")]
+    if unsafe:
+        raise FinserError("unsafe file name in the list", where=address, found=f"'{unsafe[0]}'")
+    return wavs
+
+
+def _entry(entry: dict) -> dict:
+    """The few things wanted of an entry; an error if one is not there."""
+    size = entry.get("filesize")
+    return {
+        "filename": str(entry["filename"]),
+        "id": int(entry["id"]),
+        "md5": str(entry["md5"]),
+        "size": size if size is None else int(size),
+    }

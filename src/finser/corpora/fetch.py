@@ -21,6 +21,8 @@ def fetch(params: Params, corpus: str) -> None:
 
             download.download(params, corpus, folder)
         write_json(folder / "SOURCE.json", provenance(source, corpus))
+    if isinstance(source, Download):
+        download.forget(corpus)
 
 
 def provenance(source: Source, corpus: str) -> dict:
@@ -33,4 +35,5 @@ def provenance(source: Source, corpus: str) -> dict:
         from finser.corpora import download
 
         said["address"] = download.address_of(source, corpus)
+        said |= {"checksum": source.checksum} if source.checksum else {}
     return said

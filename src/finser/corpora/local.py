@@ -1,6 +1,7 @@
 """A corpus that already lies in a folder: found, counted, copied."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -8,12 +9,15 @@ from typing import NoReturn
 
 from finser.corpora import complete, registry
 from finser.errors import FinserError
+from finser.files import check_room
 from finser.params import Local, Source
 from finser.progress import track
 
 AUDIO = (".wav",)
 TEXT = (".csv", ".txt")  # speakers, votes, transcripts, licences: copied beside the audio
 LFS_POINTER = b"version https://git-lfs"
+HTML = rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head)\b"
+HEAD = 4096  # bytes: as much of a file as it takes to see that it is no audio
 
 
 def find(root: Path) -> dict[str, Path]:
@@ -70,6 +74,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             do="run it again",
         )
     check_complete(path, source, corpus)
+    check_room(folder, source.bytes)
     for name in track(list(files_under(path, AUDIO + TEXT)), f"copying {corpus}"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,19 +112,31 @@ def size_of_audio(path: Path) -> int:
     Raises
     ------
     FinserError
-        It cannot be read, is empty, or is a Git LFS pointer in place of audio.
+        It cannot be read, is empty, or is a Git LFS pointer or an HTML page in place of audio.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(len(LFS_POINTER))
-        size = path.stat().st_size
+        size, other = path.stat().st_size, impostor(path)
     except OSError as error:
         _unreadable(error)
     if not size:
         raise FinserError("empty file", where=path, do="copy or download it again")
-    if start == LFS_POINTER:
-        raise FinserError("a Git LFS pointer in place of audio", where=path, do="run `git lfs pull` in that repository")
+    if other:
+        do = "run `git lfs pull` in that repository" if "LFS" in other else "download it again"
+        raise FinserError(f"{other} in place of audio", where=path, do=do)
     return size
+
+
+def impostor(path: Path) -> str:
+    """What servers send in place of a file, if that is what this one is: a Git LFS pointer or an HTML page; else ""."""
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    if start.startswith(LFS_POINTER):
+        return "a Git LFS pointer"
+    if re.match(HTML, start, re.IGNORECASE):
+        title = re.search(rb"<title[^>]*>([^<]*)", start, re.IGNORECASE)
+        words = " ".join(title[1].decode(errors="replace").split()) if title else ""
+        return f"an HTML page ('{words}')" if words else "an HTML page"
+    return ""
 
 
 def _is_litter(name: str) -> bool:

@@ -1,0 +1,248 @@
+"""One file from one address: it goes on where it broke off, is tried again while that may help, and is verified.
+
+A file that is on its way is called NAME.part; NAME.part.mark holds the server's mark of its version (ETag or date), so that the
+rest of another version is never put behind it. NAME itself is always verified. What came in its place is set aside as NAME.wrong.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from threading import Event
+
+import httpx
+
+from finser.corpora.local import impostor
+from finser.errors import FinserError
+from finser.files import check_room, checksum
+from finser.progress import say
+
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # the same request may succeed a little later
+REPEATED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # these fail every time
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long troubles are borne: seconds, but for `tries`.
+
+    Attributes
+    ----------
+    tries : int
+        Failures in a row, without a new byte between them, after which a download is given up.
+    pause : float
+        Before the second try; doubled each time. A server's own wish (Retry-After) goes before it.
+    longest : float
+        A server that wishes for more is not waited for.
+    silence : float
+        A connection that brings nothing for so long has failed.
+    """
+
+    tries: int = 6
+    pause: float = 1.0
+    longest: float = 600.0
+    silence: float = 30.0
+
+
+@dataclass(frozen=True)
+class Link:
+    """What downloads share: a client, patience, an event that ends them all, and a function that is told of bytes as they come."""
+
+    client: httpx.Client
+    patience: Patience = Patience()
+    stop: Event = field(default_factory=Event)
+    came: Callable[[int], object] = lambda _: None
+
+
+class StoppedError(Exception):
+    """Another download has failed, or the user has interrupted: this one was not to go on."""
+
+
+def client(patience: Patience) -> httpx.Client:
+    """A client that follows redirects; threads may share it."""
+    # identity: a byte range of a packed stream is none of the file
+    headers = {"User-Agent": "finser", "Accept-Encoding": "identity"}
+    return httpx.Client(follow_redirects=True, timeout=patience.silence, headers=headers)
+
+
+def save(link: Link, address: str, target: Path, expected: str = "", size: int | None = None) -> None:
+    """Download `address` to `target`, which must not be there yet.
+
+    Parameters
+    ----------
+    link : Link
+        Shared by all downloads.
+    address : str
+        http or https.
+    target : Path
+        Its folder exists. An earlier run's `target`.part is gone on with.
+    expected : str, optional
+        ``md5:...`` or ``sha256:...``; empty: nothing to verify.
+    size : int, optional
+        Bytes that it has, if that is known.
+
+    Raises
+    ------
+    FinserError
+        The server fails (what has come is kept), or sends something else (set aside as `target`.wrong).
+    StoppedError
+        `link.stop` was set; what has come is kept.
+    """
+    part = _beside(target, "part")
+    failures, furthest = 0, length(part)
+    while True:
+        try:
+            _stream(link, address, part, size)
+            break
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failures = 0 if length(part) > furthest else failures + 1
+            furthest = max(furthest, length(part))
+            _wait(link, address, error, failures)
+    _verify(part, target, expected, address)
+    part.replace(target)
+    _mark(part).unlink(missing_ok=True)
+
+
+def discard(target: Path) -> None:
+    """Forget the part of `target` that has come."""
+    _beside(target, "part").unlink(missing_ok=True)
+    _mark(_beside(target, "part")).unlink(missing_ok=True)
+
+
+def come(target: Path) -> int:
+    """Bytes of `target` that an interrupted download has brought."""
+    return length(_beside(target, "part"))
+
+
+def length(path: Path) -> int:
+    """Size of a file in bytes; 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f"{target.name}.{suffix}")
+
+
+def _mark(part: Path) -> Path:
+    return _beside(part, "mark")
+
+
+def _stream(link: Link, address: str, part: Path, size: int | None) -> None:
+    """Ask once for what `part` lacks, and write it there as it comes."""
+    here = length(part)
+    if size is not None and here >= size:
+        return
+    with link.client.stream("GET", address, headers=_headers(part, here)) as response:
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and _total(response) == here:
+            return
+        if not _goes_on(response, here):
+            link.came(-here)
+            part.unlink(missing_ok=True)
+        response.raise_for_status()
+        if size is None:
+            check_room(part.parent, int(response.headers.get("Content-Length", 0)))
+        _remember(response, part)
+        _write(link, response, part, size)
+    if size is not None and length(part) < size and _ends_with_the_connection(response) and not impostor(part):
+        raise httpx.RemoteProtocolError(f"it ended after {length(part)} of {size} bytes")
+
+
+def _headers(part: Path, here: int) -> dict[str, str]:
+    if not here:
+        return {}
+    mark = _mark(part)
+    return {"Range": f"bytes={here}-"} | ({"If-Range": mark.read_text(encoding="latin-1")} if mark.exists() else {})
+
+
+def _goes_on(response: httpx.Response, here: int) -> bool:
+    """Whether what has come may stay: the answer continues it, or says nothing about it (an error that passes)."""
+    if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        return response.headers.get("Content-Range", "").startswith(f"bytes {here}-")
+    return response.is_error and response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+
+
+def _total(response: httpx.Response) -> int | None:
+    total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    return int(total) if total.isdigit() else None
+
+
+def _remember(response: httpx.Response, part: Path) -> None:
+    """Keep the server's mark of this version; a weak ETag is none, as it does not promise the same bytes."""
+    tag = response.headers.get("ETag", "")
+    mark = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+    if mark:
+        _mark(part).write_text(mark, encoding="latin-1")
+    else:
+        _mark(part).unlink(missing_ok=True)
+
+
+def _write(link: Link, response: httpx.Response, part: Path, size: int | None) -> None:
+    if response.status_code == httpx.codes.PARTIAL_CONTENT and not part.exists():
+        raise httpx.RemoteProtocolError("it sent another part of the file than it was asked for")
+    with part.open("ab") as file:
+        # chunks as they come: of larger ones the last would be lost with the connection
+        for chunk in response.iter_bytes():
+            if link.stop.is_set():
+                raise StoppedError
+            file.write(chunk)
+            file.flush()  # a kill loses nothing that has come
+            link.came(len(chunk))
+            if size is not None and file.tell() > size:  # it may have no end
+                return
+
+
+def _ends_with_the_connection(response: httpx.Response) -> bool:
+    """Whether the answer had no mark of its end, so that a dropped connection looks like one."""
+    return not {"content-length", "transfer-encoding"} & set(response.headers)
+
+
+def _wait(link: Link, address: str, error: Exception, failures: int) -> None:
+    """Pause before the next try, or give up."""
+    if link.stop.is_set():
+        raise StoppedError
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    answer = error.response if isinstance(error, httpx.HTTPStatusError) else None
+    pause = link.patience.pause * 2 ** max(failures - 1, 0)
+    wished = _retry_after(answer) if answer is not None else None
+    if not _passes(error) or failures >= link.patience.tries:
+        raise FinserError(f"cannot be downloaded ({reason})", where=address, do="what has come is kept: run it again later") from None
+    if wished is not None and wished > link.patience.longest:
+        do = f"run it again in {wished:.0f} seconds: what has come is kept"
+        raise FinserError(f"the server asks to wait ({reason})", where=address, do=do) from None
+    pause = pause if wished is None else wished
+    say(f"{address}: {reason}; trying again in {pause:.0f} s")
+    if link.stop.wait(pause):
+        raise StoppedError
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in (*PASSING, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
+    return isinstance(error, httpx.TransportError) and not isinstance(error, REPEATED)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server wishes to be left alone, from a number or a date; None if it says nothing that makes sense."""
+    wish = response.headers.get("Retry-After", "")
+    if wish.isdigit():
+        return float(wish)
+    try:
+        when = parsedate_to_datetime(wish)
+    except ValueError:
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _verify(part: Path, target: Path, expected: str, address: str) -> None:
+    """Set `part` aside unless it is what was expected."""
+    algorithm, _, digest = expected.partition(":")
+    found, other = (checksum(part, algorithm) if expected else ""), impostor(part)
+    if found == digest and (expected or not other):
+        return
+    wrong = _beside(target, "wrong")
+    part.replace(wrong)
+    discard(target)
+    what = f"{other} in place of the file" if other else f"wrong {algorithm}"
+    do = f"it is set aside as {wrong}; the next run downloads it anew"
+    raise FinserError(what, where=address, expected=digest or None, found=found or None, do=do)

@@ -1,0 +1,56 @@
+"""What `finser corpora` lists: the five corpora, their licences and sizes, and how much of each is here."""
+
+from collections.abc import Iterator
+
+from rich.filesize import decimal
+
+from finser import layout
+from finser.corpora import local, registry
+from finser.corpora.utterance import Corpus
+from finser.files import read_json
+from finser.params import Download, Params, Source, Synthetic
+
+HEAD = ("corpus", "licence", "clips", "size", "how", "state")
+
+
+def overview(params: Params | None) -> Iterator[str]:
+    """Lines of a table, and below it what to do for the corpora that cannot be downloaded.
+
+    Parameters
+    ----------
+    params : Params, optional
+        They tell how many clips a synthetic corpus should have.
+    """
+    rows = [HEAD, *(row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    for known in registry.CORPORA.values():
+        if known.how_to_get:
+            yield f"{known.title}: {known.how_to_get}; then `finser preset local PATH`"
+
+
+def row(known: Corpus, source: Source | None) -> tuple[str, ...]:
+    """The cells of one corpus, under :data:`HEAD`."""
+    size = decimal(known.size) if known.size else "unknown"
+    how = "by hand" if known.how_to_get else "download"
+    return known.title, known.licence, f"{known.clips:,}", size, how, state(known, source)
+
+
+def state(known: Corpus, source: Source | None) -> str:
+    """How much of a corpus is in data/raw, as found/expected clips, or on its way there."""
+    root, begun = layout.raw(known.name), layout.downloads(known.name)
+    if (root / "SOURCE.json").exists():
+        kind = read_json(root / "SOURCE.json").get("source")
+        said = [known.parse(name) for name in local.audio_files(root)]
+        found = len({utterance.clip_id for utterance in said})
+        if kind == "synthetic":
+            planned = f"/{registry.expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
+            return f"fetched (synthetic): {found:,}{planned} clips, no recordings"
+        published = Download(source="download")  # whatever params.yaml says now
+        expected = registry.expected_count(published, known.name, {utterance.speaker for utterance in said})
+        return f"fetched ({kind}): {found:,}/{expected:,} clips"
+    if begun.exists():
+        files = [path for path in begun.rglob("*") if path.is_file() and path.suffix not in (".mark", ".wrong")]
+        return f"not fetched; {decimal(sum(path.stat().st_size for path in files))} downloaded so far"
+    return "not fetched"
