@@ -77,3 +77,10 @@ def test_help_lists_the_stages():
     done = finser(Path(), "--help")
     assert done.returncode == 0
     assert "train_front_end" in done.stdout
+
+
+def test_corpora_are_listed_with_licence_and_state(root):
+    done = finser(root, "corpora")
+    assert done.returncode == 0
+    for words in ("RAVDESS", "CREMA-D", "TESS", "SAVEE", "ESD", "CC BY-NC-SA 4.0", "not fetched"):
+        assert words in done.stdout

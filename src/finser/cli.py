@@ -218,11 +218,13 @@ def main() -> None:
 def _status(command: Callable[[], object]) -> int:
     try:
         result = command()
+        if result == 130:  # typer makes it of Ctrl-C
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except FinserError as error:
         return _fail(str(error))
     except typer.Exit as exit_:
-        return _fail("interrupted", 130) if exit_.exit_code == 130 else exit_.exit_code  # typer makes it of Ctrl-C
+        return exit_.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except Exception as error:

@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from finser.corpora import registry
+from finser.corpora.download import RAVDESS_CHECKSUM
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.params import CorpusName, Download, Synthetic
@@ -19,6 +23,18 @@ def test_what_is_known_is_consistent(corpus):
     assert set(tested) <= set(corpus.speakers)
     assert corpus.licence
     assert corpus.home.startswith("http")
+
+
+@pytest.mark.parametrize("corpus", registry.CORPORA.values(), ids=lambda corpus: corpus.name)
+def test_the_documentation_says_the_same(corpus):
+    text = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text()
+    (row,) = re.findall(rf"^\| {corpus.title}\b.* (?:downloaded|by hand) \|$", text, flags=re.MULTILINE)
+    for known in (corpus.licence, f"{corpus.clips:,}", f" {len(corpus.speakers)}", "by hand" if corpus.how_to_get else "downloaded"):
+        assert known in row
+    assert re.findall("|".join(EMOTIONS), row) == list(corpus.emotions)
+    assert corpus.home in text
+    assert not corpus.size or f"{corpus.size:,}" in text
+    assert RAVDESS_CHECKSUM in text
 
 
 def test_a_mistyped_name_gets_advice():
