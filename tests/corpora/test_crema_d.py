@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.crema_d import CORPUS, SENTENCES, SEX, parse
-from finser.corpora.download import crema_d_files
+from finser.corpora.crema_d import CORPUS, SENTENCES, SEX, files, parse
 from finser.errors import FinserError
 
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
@@ -50,7 +49,7 @@ def test_a_wrong_code_is_named(name, found):
 
 
 def test_the_shipped_list_is_the_whole_corpus():
-    said = [parse(PurePosixPath(name)) for name in crema_d_files()]
+    said = [parse(PurePosixPath(name)) for name in files()]
     assert len({one.clip_id for one in said}) == CORPUS.clips == 7442
     assert {one.speaker for one in said} == set(CORPUS.speakers)
     counts = {label: sum(one.publisher_label == label for one in said) for label in EMOTIONS}

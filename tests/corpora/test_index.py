@@ -148,7 +148,8 @@ def test_a_padded_chunk_before_the_audio(project, write_wav, params_with):
     [
         (b"", "empty file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (b"<html>not found</html>" * 100, "not readable as audio"),
+        (b"<html>not found</html>" * 100, "an HTML page in place of audio"),
+        (b"no audio either" * 100, "not readable as audio"),
     ],
 )
 def test_a_file_that_is_no_audio_stops_the_stage(project, write_wav, params_with, content, message):

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from finser import layout
-from finser.corpora import index, local
-from finser.corpora.download import crema_d_files
+from finser.corpora import crema_d, index, local
 from finser.params import Local
 
 ROOT = os.environ.get("FINSER_CORPORA", "")
@@ -50,8 +49,8 @@ def test_crema_d(indexed):
     for one, other in (*pairs, *(pair[::-1] for pair in pairs)):
         expected[f"crema_d/AudioWAV/{one}"] = f"byte-identical to crema_d/AudioWAV/{other}, conflicting labels"
     assert excluded == expected
-    published = crema_d_files()
-    assert all(published[f"{Path(clip).name}.wav"] == f"sha256:{row['sha256']}" for clip, row in rows.items())
+    published = crema_d.files()
+    assert all(published[f"{Path(clip).name}.wav"][0] == f"sha256:{row['sha256']}" for clip, row in rows.items())
 
 
 def test_tess(indexed):

@@ -202,6 +202,8 @@ def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], stor
     missing = [file for file in track(files, f"verifying what is in {store}") if not _is_there(store, file)]
     if len(missing) < len(files):
         say(f"{len(files) - len(missing)} of {len(files)} files are in {store} already, and verified")
+    if not missing:
+        return
     parts = sum(http.come(store / file.name) for file in missing)
     total = None if any(file.size is None for file in missing) else sum(file.size for file in missing)
     check_room(store, max((total or 0) - parts, 0) + more)
