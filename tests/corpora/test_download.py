@@ -177,7 +177,7 @@ def test_the_published_sources():
 def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project, params_with, monkeypatch):
     monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
     monkeypatch.setattr(files.shutil, "disk_usage", disk_with(600_000_000))
-    with pytest.raises(FinserError, match="not enough disk space; expected 728.5 MB free; found 600.0 MB; make room"):
+    with pytest.raises(FinserError, match="not enough disk space; expected 798.8 MB free; found 600.0 MB; make room"):
         fetch(params_with("ravdess", Download(source="download")), "ravdess")
     assert server.asked == []
 

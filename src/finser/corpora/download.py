@@ -25,7 +25,7 @@ from finser.progress import meter, say, track
 
 RAVDESS = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
 RAVDESS_CHECKSUM = "md5:bc696df654c87fed845eb13823edef8a"
-RAVDESS_UNPACKED = 520_000_000  # bytes, rounded up: 5,329 seconds at 48 kHz and 16 bit, five files stereo
+RAVDESS_UNPACKED = 590_349_330  # bytes of the 1,440 files
 CREMA_D = (
     "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV",
     "https://gitlab.com/cs-cooper-lab/crema-d-mirror/-/raw/HEAD/AudioWAV",  # the authors' mirror: the first's quota is often used up
