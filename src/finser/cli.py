@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, count
@@ -21,7 +22,7 @@ import typer
 from finser import layout
 from finser import params as parameters
 from finser.errors import FinserError, nearest
-from finser.files import write_text
+from finser.files import refusal, write_text
 from finser.params import Params
 from finser.workers import cores
 
@@ -39,13 +40,19 @@ def _run(stage: str, module: str, **item: object) -> None:
     """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
     params = parameters.load()
     _check_item(params, item)
-    started, clock, status = datetime.now(UTC), time.monotonic(), "failed"
-    try:
-        getattr(import_module(module), stage)(params, *item.values())
-        status = "ok"
-    finally:
+    started, clock = datetime.now(UTC), time.monotonic()
+
+    def log(status: str) -> None:
         entry = {"preset": params.preset, "stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
+
+    try:
+        getattr(import_module(module), stage)(params, *item.values())
+    except BaseException:
+        with suppress(FinserError):  # what the step says is the cause; a disk that takes no log, either, is none
+            log("failed")
+        raise
+    log("ok")
 
 
 def _check_item(params: Params, item: dict[str, object]) -> None:
@@ -62,9 +69,12 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
 
 
 def _log(entry: dict) -> None:
-    layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
-    with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
-        log.write(json.dumps(entry) + "\n")
+    try:
+        layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
+        with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
+            log.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise refusal(layout.COMMANDS_LOG, error) from None
 
 
 @app.command("fetch", rich_help_panel=STAGES)

@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,7 @@ from finser.files import whole_folder
 SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
+AGAIN = "delete the folder and run again"
 DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
 
 _WORD = pa.dictionary(pa.int16(), pa.string())
@@ -87,7 +90,7 @@ def read_audio(folder: Path) -> Iterator[AudioRow]:
     for record in _records(folder, AUDIO_SCHEMA):
         audio = np.frombuffer(record.pop("audio"), "<i2")
         if len(audio) != record.pop("n_samples"):
-            raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do="delete the folder and run again")
+            raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do=AGAIN)
         yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=audio)
 
 
@@ -165,22 +168,38 @@ def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: st
     binary = {field.name for field in schema if field.type == pa.binary()}
     compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
     dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    total, part, writer = 0, 0, None
     with whole_folder(folder) as partial:
-        for group in _in_groups(records):
-            if writer is None:
-                path = partial / f"part-{part:05d}.parquet"
-                writer = pq.ParquetWriter(path, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
-                groups = 0
-            writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
-            total, groups = total + len(group), groups + 1
-            if groups == GROUPS_PER_PART:
-                writer.close()
-                writer, part = None, part + 1
-        if writer is not None:
-            writer.close()
+        total = write_parts(partial / "part", records, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
         if not total:
             raise FinserError("nothing to write: no usable clip", where=folder, do="look at the index: finser index CORPUS")
+    return total
+
+
+def write_parts(stem: Path, records: Iterable[dict], schema: pa.Schema, **options: Any) -> int:
+    """Write records as STEM-00000.parquet, STEM-00001.parquet, ..., one row group in memory at a time.
+
+    Parameters
+    ----------
+    stem : Path
+        An existing folder, and the beginning of a name in it.
+    records : iterable of dict
+        Consumed lazily.
+    schema : pa.Schema
+        Of the records.
+    **options
+        Of ``pyarrow.parquet.ParquetWriter``.
+
+    Returns
+    -------
+    int
+        The number of rows; with 0 there is no file.
+    """
+    groups, total = _in_groups(records), 0
+    for part, first in enumerate(groups):
+        with pq.ParquetWriter(stem.with_name(f"{stem.name}-{part:05d}.parquet"), schema, **options) as writer:
+            for group in chain([first], islice(groups, GROUPS_PER_PART - 1)):
+                writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
+                total += len(group)
     return total
 
 
@@ -195,18 +214,58 @@ def _in_groups(records: Iterable[dict]) -> Iterator[list[dict]]:
         yield group
 
 
-def _records(folder: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
-    parts = sorted(folder.glob("part-*.parquet"))
+def find_parts(path: Path) -> list[Path]:
+    """The shards in a folder, in order; a shard is its own only part.
+
+    Raises
+    ------
+    FinserError
+        There is none, or the folder cannot be read.
+    """
+    if path.is_file():
+        return [path]
+    try:
+        parts = sorted(part for part in path.iterdir() if part.match("part-*.parquet"))
+    except FileNotFoundError:
+        parts = []
+    except OSError as error:
+        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
     if not parts:
-        raise FinserError("no shards", where=folder, do="run the stage that makes them: dvc repro")
+        raise FinserError("no shards", where=path, do="run the stage that makes them: dvc repro")
+    return parts
+
+
+def open_part(part: Path) -> pq.ParquetFile:
+    """A shard, opened by memory map.
+
+    Raises
+    ------
+    FinserError
+        It is no Parquet file, or is cut short.
+    """
+    try:
+        return pq.ParquetFile(part, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(part, error) from None
+
+
+def _records(path: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
     names = list(columns or schema.names)
-    for part in parts:
-        try:
-            file = pq.ParquetFile(part, memory_map=True)
-            missing = set(names) - set(file.schema_arrow.names)
-            if missing:
-                raise FinserError(f"columns {sorted(missing)} are missing", where=part, do="delete the folder and run again")
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=names).to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FinserError(f"not a readable shard ({error})", where=part, do="delete the folder and run again") from None
+    for part in find_parts(path):
+        file = open_part(part)
+        missing = set(names) - set(file.schema_arrow.names)
+        if missing:
+            raise FinserError(f"columns {sorted(missing)} are missing", where=part, do=AGAIN)
+        for group in range(file.num_row_groups):
+            yield from _read_group(file, group, names, part)
+
+
+def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path) -> list[dict]:
+    try:
+        return file.read_row_group(group, columns=names).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(part, error) from None
+
+
+def _unreadable(part: Path, error: Exception) -> FinserError:
+    return FinserError(f"not a readable shard ({error})", where=part, do=AGAIN)

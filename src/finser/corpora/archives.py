@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from finser.errors import FinserError
+from finser.files import disk_is_full
 
 # Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
 RATIO = 20
@@ -61,6 +62,8 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
         else:
             raise FinserError("neither a zip nor a tar archive", where=archive)
     except _BROKEN as error:
+        if disk_is_full(error):
+            raise
         raise FinserError(f"cannot be unpacked ({error})", where=archive, do="it may be damaged: get it again") from None
 
 

@@ -16,7 +16,7 @@ import httpx
 
 from finser.corpora import archives, registry
 from finser.errors import FinserError
-from finser.files import checksum
+from finser.files import checksum, disk_is_full
 from finser.params import Download, Params
 from finser.progress import say, track
 
@@ -150,6 +150,8 @@ def _copy(address: str, target: Path) -> None:
     try:
         shutil.copyfile(unquote(urlsplit(address).path), target)
     except OSError as error:
+        if disk_is_full(error):
+            raise
         raise FinserError(f"cannot be read ({error.strerror})", where=address) from None
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from finser.corpora import registry
 from finser.errors import FinserError
+from finser.files import disk_is_full
 from finser.params import Local
 from finser.progress import track
 
@@ -75,6 +76,8 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
         try:
             shutil.copyfile(path / name, target)
         except OSError as error:
+            if disk_is_full(error):
+                raise
             _unreadable(error)
 
 
