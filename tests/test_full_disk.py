@@ -3,19 +3,29 @@
 import os
 import resource
 import subprocess
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from finser import files, layout, params, presets
+from finser import cli, files, layout, params, presets
 from finser.errors import FinserError
 from finser.files import whole_file, whole_folder
 from finser.shards import AudioRow, write_audio
 
-FINSER = Path(sys.executable).parent / "finser"
 MANY = np.random.default_rng(0).integers(-9999, 9999, 1_000_000).astype(np.int16)  # 2 MB
+
+
+@contextmanager
+def no_file_above(limit: int | None):
+    """No file of this process may grow beyond `limit` bytes: Python ignores the signal, so that the write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit or soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
@@ -26,10 +36,8 @@ def small_disk(tmp_path):
         yield tmp_path
         subprocess.run(["umount", tmp_path], check=True)
     else:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))  # Python ignores the signal, so that a write fails
-        yield tmp_path
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with no_file_above(2**16):
+            yield tmp_path
 
 
 def write_bytes(folder):
@@ -98,63 +106,59 @@ def test_a_folder_where_a_file_should_be(tmp_path):
 
 
 @pytest.fixture
-def project(tmp_path):
-    """Shards of one corpus, whose labels take more than a megabyte."""
+def project(tmp_path, monkeypatch):
+    """The current folder: a project with shards of one corpus, whose labels take more than half a megabyte."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(params.dump(presets.demo()))
-    rows = [
-        AudioRow(f"tess/{number}", "tess", "tess/OAF", "sad", "original", 0, {}, np.roll(MANY, number)[:150_000]) for number in range(6)
-    ]
-    write_audio(tmp_path / layout.shards("tess"), rows)
+    rows = [AudioRow(f"tess/{number}", "tess", "tess/OAF", "sad", "original", 0, {}, MANY[number:150_000]) for number in range(6)]
+    write_audio(layout.shards("tess"), rows)
     return tmp_path
 
 
-def label(project, limit: int | None = None) -> subprocess.CompletedProcess:
-    """`finser label tess`, in which no file may grow beyond `limit` bytes."""
+@pytest.fixture
+def label(project, monkeypatch, capsys):
+    """`finser label tess`, in this process: gives its status and its lines of error."""
 
-    def confine():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    def run(limit: int | None = None) -> tuple[int, list[str]]:
+        monkeypatch.setattr("sys.argv", ["finser", "label", "tess"])
+        with pytest.raises(SystemExit) as left, no_file_above(limit):
+            cli.main()
+        said = capsys.readouterr().err.splitlines()
+        return left.value.code, [line for line in said if line.startswith("error:") or "Traceback" in line]
 
-    return subprocess.run([FINSER, "label", "tess"], cwd=project, capture_output=True, text=True, preexec_fn=confine if limit else None)
+    return run
 
 
-def error_lines(done: subprocess.CompletedProcess) -> list[str]:
-    return [line for line in done.stderr.splitlines() if line.startswith("error:") or "Traceback" in line]
-
-
-def test_a_stage_on_a_full_disk_keeps_the_old_output_and_runs_again(project):
-    part = project / layout.labels("tess") / "part-00000.parquet"
-    assert label(project).returncode == 0
+def test_a_stage_on_a_full_disk_keeps_the_old_output_and_runs_again(label):
+    part = layout.labels("tess") / "part-00000.parquet"
+    assert label() == (0, [])
     right = part.read_bytes()
-    failed = label(project, 500_000)
-    assert failed.returncode == 1
-    assert error_lines(failed) == [
-        "error: data/labels/tess: no space left to write it; nothing half-written was kept; free some space and run again"
-    ]
+    said = "error: data/labels/tess: no space left to write it; nothing half-written was kept; free some space and run again"
+    assert label(500_000) == (1, [said])
     assert part.read_bytes() == right
-    assert [path.name for path in (project / "data/labels").iterdir()] == ["tess"]
+    assert [path.name for path in part.parents[1].iterdir()] == ["tess"]
     part.unlink()
-    assert label(project).returncode == 0
+    assert label() == (0, [])
     assert part.read_bytes() == right
 
 
-def test_a_log_that_cannot_be_written_hides_no_error(project):
+def test_a_log_that_cannot_be_written_hides_no_error(label, project):
     (project / "logs").write_text("no folder")
-    done = label(project)
-    (line,) = error_lines(done)
+    status, (line,) = label()
+    assert status == 1
     assert line.startswith("error: logs/commands.jsonl: cannot be written")
-    failed = label(project, 500_000)
-    (line,) = error_lines(failed)
+    status, (line,) = label(500_000)
+    assert status == 1
     assert line.startswith("error: data/labels/tess: no space left")
 
 
-def test_shards_cut_short_and_made_anew(project):
-    part = project / layout.shards("tess") / "part-00000.parquet"
+def test_shards_cut_short_and_made_anew(label):
+    part = layout.shards("tess") / "part-00000.parquet"
     right = part.read_bytes()
     part.write_bytes(right[: len(right) // 2])
-    done = label(project)
-    assert done.returncode == 1
-    (line,) = error_lines(done)
+    status, (line,) = label()
+    assert status == 1
     assert line.startswith("error: data/shards/tess/part-00000.parquet: not a readable shard")
-    assert not (project / "data/labels/tess").exists()
+    assert not layout.labels("tess").exists()
     part.write_bytes(right)
-    assert label(project).returncode == 0
+    assert label() == (0, [])
