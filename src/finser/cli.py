@@ -188,6 +188,17 @@ def _keep(path: Path) -> None:
     write_text(free, text)
 
 
+@app.command("inspect", rich_help_panel=PEOPLE)
+def inspect(
+    shard: Annotated[Path, typer.Argument(help="part-NNNNN.parquet, or a folder of them: data/shards/ravdess, data/labels/ravdess")],
+    rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
+) -> None:
+    """Show what shards of audio or labels hold: rows and totals. Nothing is played."""
+    from finser.inspection import describe
+
+    print("\n".join(describe(shard, rows)))
+
+
 @app.command("check", rich_help_panel=PEOPLE)
 def check() -> None:
     """Validate params.yaml and say so."""

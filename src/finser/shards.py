@@ -87,7 +87,7 @@ def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
 
 def read_audio(folder: Path) -> Iterator[AudioRow]:
     """Yield the rows of a corpus in order, one row group in memory at a time."""
-    for record in _records(folder, AUDIO_SCHEMA):
+    for record in read_records(folder, AUDIO_SCHEMA.names):
         audio = np.frombuffer(record.pop("audio"), "<i2")
         if len(audio) != record.pop("n_samples"):
             raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do=AGAIN)
@@ -97,7 +97,7 @@ def read_audio(folder: Path) -> Iterator[AudioRow]:
 def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[LabelRow]:
     """Yield the label rows of a corpus in order, with the `features` asked for only."""
     features = tuple(features)
-    for record in _records(folder, LABEL_SCHEMA, ("clip_id", "variant", "n_frames", *features)):
+    for record in read_records(folder, ("clip_id", "variant", "n_frames", *features)):
         arrays = {name: np.frombuffer(record[name], "<f4").reshape(-1, DIMENSIONS[name]) for name in features}
         for name, array in arrays.items():
             if len(array) != record["n_frames"]:
@@ -249,8 +249,15 @@ def open_part(part: Path) -> pq.ParquetFile:
         raise _unreadable(part, error) from None
 
 
-def _records(path: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
-    names = list(columns or schema.names)
+def read_records(path: Path, columns: Iterable[str]) -> Iterator[dict]:
+    """Yield the rows of a shard, or of a folder of them, as they are stored: the `columns` named, one row group in memory.
+
+    Raises
+    ------
+    FinserError
+        There is no shard, one is damaged, or lacks a column.
+    """
+    names = list(columns)
     for part in find_parts(path):
         file = open_part(part)
         missing = set(names) - set(file.schema_arrow.names)
