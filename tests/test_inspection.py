@@ -18,11 +18,12 @@ VARIANTS = {"original": {"gain": 1.0}, "noise": {"level": 0.0123456, "seed": 7},
 
 def audio_rows() -> list[AudioRow]:
     rng = np.random.default_rng(3)
-    return [
-        AudioRow(f"savee/{n}", "savee", f"savee/{'DC' if n % 2 else 'KL'}", "sad", variant, 0, draw, rng.integers(-900, 901, round(s * 22_050), np.int16))
-        for n, s in enumerate(SECONDS)
-        for variant, draw in VARIANTS.items()
-    ]  # fmt: skip
+    rows = []
+    for n, seconds in enumerate(SECONDS):
+        for variant, draw in VARIANTS.items():
+            pcm = rng.integers(-900, 901, round(seconds * 22_050), np.int16)
+            rows.append(AudioRow(f"savee/{n}", "savee", f"savee/{'DC' if n % 2 else 'KL'}", "sad", variant, 0, draw, pcm))
+    return rows
 
 
 def label_rows(spoil=lambda features: features) -> list[LabelRow]:
