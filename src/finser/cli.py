@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -197,6 +197,24 @@ def inspect(
     from finser.inspection import describe
 
     print("\n".join(describe(shard, rows)))
+
+
+@app.command("export", rich_help_panel=PEOPLE)
+def export(
+    corpus: Annotated[list[str], typer.Argument(help="one corpus or more: ravdess, crema_d, tess, savee, esd")],
+    dest: Annotated[Path, typer.Argument(help="folder to make; it must not be there yet")],
+    format_: Annotated[Literal["hf"], typer.Option("--format", help="hf: a folder that Hugging Face `datasets` loads")] = "hf",
+    variants: Annotated[list[str] | None, typer.Option("--variants", help="original, noise or speed_pitch; may be repeated")] = None,
+    with_labels: Annotated[bool, typer.Option("--with-labels", help="add librosa's features")] = False,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="speaker or random: its parts become the splits")] = None,
+    fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
+) -> None:
+    """Write shards as a data set for other programs, with a card that tells their licences."""
+    from finser.export import ORIGINAL, Selection
+    from finser.export import export as write
+
+    counts = write(Selection(tuple(corpus), tuple(variants or ORIGINAL), with_labels, protocol, fold), dest)
+    print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
 
 
 @app.command("check", rich_help_panel=PEOPLE)
