@@ -76,6 +76,8 @@ def test_json_round_trip_and_errors(tmp_path):
         read_json(tmp_path / "c.json")
     with pytest.raises(FinserError, match="no such file"):
         read_json(tmp_path / "d.json")
+    with pytest.raises(FinserError, match=r"cannot be read \(Is a directory\)"):
+        read_json(tmp_path)
 
 
 def test_full_disk_leaves_nothing(tmp_path):

@@ -141,7 +141,7 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     FinserError
-        The file is missing or is no JSON.
+        The file is missing, cannot be read, or is no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -149,3 +149,5 @@ def read_json(path: Path) -> dict:
         raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FinserError(f"not JSON ({error})", where=path, do="delete it and run again") from None
+    except OSError as error:
+        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None

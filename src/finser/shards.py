@@ -88,20 +88,22 @@ def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
 def read_audio(folder: Path) -> Iterator[AudioRow]:
     """Yield the rows of a corpus in order, one row group in memory at a time."""
     for record in read_records(folder, AUDIO_SCHEMA.names):
-        audio = np.frombuffer(record.pop("audio"), "<i2")
-        if len(audio) != record.pop("n_samples"):
+        audio = record.pop("audio")
+        if len(audio) != 2 * record.pop("n_samples"):
             raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do=AGAIN)
-        yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=audio)
+        yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=np.frombuffer(audio, "<i2"))
 
 
 def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[LabelRow]:
     """Yield the label rows of a corpus in order, with the `features` asked for only."""
     features = tuple(features)
     for record in read_records(folder, ("clip_id", "variant", "n_frames", *features)):
+        for name in features:
+            found, expected = len(record[name]), 4 * DIMENSIONS[name] * record["n_frames"]
+            if found != expected:
+                where = f"{folder} {record['clip_id']}"
+                raise FinserError(f"{name} and n_frames disagree", where=where, expected=f"{expected} bytes", found=found, do=AGAIN)
         arrays = {name: np.frombuffer(record[name], "<f4").reshape(-1, DIMENSIONS[name]) for name in features}
-        for name, array in arrays.items():
-            if len(array) != record["n_frames"]:
-                raise FinserError(f"{name} has {len(array)} frames", where=f"{folder} {record['clip_id']}", expected=record["n_frames"])
         yield LabelRow(record["clip_id"], record["variant"], arrays)
 
 
@@ -222,9 +224,9 @@ def find_parts(path: Path) -> list[Path]:
     FinserError
         There is none, or the folder cannot be read.
     """
-    if path.is_file():
-        return [path]
     try:
+        if path.is_file():
+            return [path]
         parts = sorted(part for part in path.iterdir() if part.match("part-*.parquet"))
     except FileNotFoundError:
         parts = []
