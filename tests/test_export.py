@@ -155,6 +155,7 @@ def test_the_card_tells_licences_synthesis_and_what_train_is():
     assert "| RAVDESS | CC BY-NC-SA 4.0 |" in card
     assert "Synthetic speech: SAVEE." in card
     assert "all clips, not a training split" in card
+    assert "# SAVEE (synthetic), RAVDESS\n" in card
     export(Selection(("ravdess",)), Path("real"))
     assert "ynthetic" not in Path("real/README.md").read_text()
 

@@ -135,7 +135,7 @@ def card(chosen: Selection, sources: list[dict], counts: dict[str, int]) -> str:
         **vars(chosen),
         front=yaml.safe_dump(_front_matter(chosen, sources, counts), sort_keys=False, allow_unicode=True),
         sources=sources,
-        titles=[source["title"] for source in sources],
+        titles=_titles(sources),
         synthetic=[source["title"] for source in sources if source["source"] == "synthetic"],
         leaky=LEAKY.get(chosen.protocol, False),
         counts=counts,
@@ -147,10 +147,14 @@ def card(chosen: Selection, sources: list[dict], counts: dict[str, int]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
+def _titles(sources: list[dict]) -> list[str]:
+    return [source["title"] + " (synthetic)" * (source["source"] == "synthetic") for source in sources]
+
+
 def _front_matter(chosen: Selection, sources: list[dict], counts: dict[str, int]) -> dict:
     synthetic = any(source["source"] == "synthetic" for source in sources)
     return {
-        "pretty_name": ", ".join(source["title"] for source in sources),
+        "pretty_name": ", ".join(_titles(sources)),
         "license": "other",
         "license_name": "of-each-corpus-see-below",
         "task_categories": ["audio-classification"],

@@ -1,5 +1,6 @@
 """`finser inspect`: what a shard, or a folder of them, holds, as lines of text. Nothing is played."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -73,13 +74,14 @@ def decibels(amplitude: float) -> float:
 
 def align(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Lines of a table; a column of numbers stands to the right."""
-    rows = [list(row) for row in rows]
-    cells = [list(header), *([_text(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    right = [bool(rows) and isinstance(value, int | float) for value in (rows[0] if rows else header)]
-    for line in cells:
-        padded = (cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(line, widths, right, strict=True))
-        yield "  ".join(padded).rstrip()
+    columns = [[str(name), *map(_text, values)] for name, *values in zip(header, *rows, strict=True)]
+    padded = [[(cell.rjust if _are_numbers(column[1:]) else cell.ljust)(max(map(len, column))) for cell in column] for column in columns]
+    for line in zip(*padded, strict=True):
+        yield "  ".join(line).rstrip()
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(re.fullmatch(r"[-+.\de]+|-?inf|nan", cell) for cell in cells)
 
 
 def _text(value: object) -> str:
@@ -105,7 +107,7 @@ def _audio_cells(row: AudioRow) -> tuple[object, ...]:
     peak = decibels(float(np.max(np.abs(y), initial=0.0)))
     level = decibels(float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0)
     draw = " ".join(f"{name}={_text(value)}" for name, value in row.draw.items())
-    return row.clip_id, row.speaker, row.emotion, row.variant, round(len(y) / SR, 3), round(peak, 1), round(level, 1), draw
+    return row.clip_id, row.speaker, row.emotion, row.variant, f"{len(y) / SR:.3f}", f"{peak:.1f}", f"{level:.1f}", draw
 
 
 def _labels(path: Path, n_rows: int) -> Iterator[str]:
