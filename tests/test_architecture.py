@@ -32,7 +32,7 @@ ORDER = [
     "classifiers",
     "report",
 ]
-FOR_PEOPLE = ["schema_docs", "presets", "cli"]  # beside the flow: these may import all of it
+FOR_PEOPLE = ["schema_docs", "presets", "inspection", "export", "cli"]  # beside the flow: these may import all of it
 STEPS = {
     "fetch": "corpora.fetch",
     "index": "corpora.index",

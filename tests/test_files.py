@@ -77,6 +77,8 @@ def test_json_round_trip_and_errors(tmp_path):
         read_json(tmp_path / "c.json")
     with pytest.raises(FinserError, match="no such file"):
         read_json(tmp_path / "d.json")
+    with pytest.raises(FinserError, match=r"cannot be read \(Is a directory\)"):
+        read_json(tmp_path)
 
 
 def test_full_disk_leaves_nothing(tmp_path):
@@ -84,7 +86,7 @@ def test_full_disk_leaves_nothing(tmp_path):
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True).returncode:
         pytest.skip("may not mount a tmpfs")
     try:
-        with pytest.raises(OSError, match="No space left"), whole_file(tmp_path / "a") as partial:
+        with pytest.raises(FinserError, match="/a: no space left to write it"), whole_file(tmp_path / "a") as partial:
             partial.write_bytes(bytes(1_000_000))
         assert left(tmp_path) == []
     finally:

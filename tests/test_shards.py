@@ -1,8 +1,14 @@
 """Shards: what goes in comes out, and what does not belong together is refused."""
 
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -137,3 +143,79 @@ def test_a_clip_that_is_not_there_and_shards_that_are_not(tmp_path):
         ClipReader(tmp_path / "a").audio("tess/9")
     with pytest.raises(FinserError, match="no shards"):
         ClipReader(tmp_path / "b").audio("tess/9")
+
+
+def test_a_file_in_place_of_the_folder_above(tmp_path):
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(FinserError, match=r"data/a: (cannot be read \(Not a directory\)|no shards)"):
+        list(read_audio(tmp_path / "data" / "a"))
+    with pytest.raises(FinserError, match=r"data/a: cannot be written \((Not a directory|File exists)\)"):
+        write_audio(tmp_path / "data" / "a", [audio_row(0, 5)])
+    assert (tmp_path / "data").read_text() == "no folder"
+
+
+@contextmanager
+def as_nobody():
+    """Root reads everything: become nobody for a while, where this process may."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder():
+    """A temporary folder that anybody may enter (pytest's own are for the user alone)."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for path in folder.iterdir():
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_folder_that_may_not_be_read_or_written(open_folder):
+    rows = [audio_row(0, 500)]
+    write_audio(open_folder / "a", rows)
+    (open_folder / "a").chmod(0)
+    (open_folder / "b").mkdir(mode=0o555)
+    with as_nobody():
+        with pytest.raises(FinserError, match=r"/a: cannot be read \(Permission denied\)"):
+            list(read_audio(open_folder / "a"))
+        with pytest.raises(FinserError, match=r"/b/c: cannot be written \(Permission denied\)"):
+            write_audio(open_folder / "b" / "c", rows)
+    (open_folder / "a").chmod(0o755)
+    assert [row.clip_id for row in read_audio(open_folder / "a")] == [rows[0].clip_id]
+
+
+@pytest.mark.parametrize("place", ["a", "l"])
+def test_a_shard_of_another_corpus_in_its_place(tmp_path, place):
+    """Whole, readable, of the same number of rows: the ids tell, and once the right one is back, all is well."""
+    rows = [audio_row(number, 900) for number in range(3)]
+    others = [replace(row, clip_id=f"savee/{row.seed}") for row in rows]
+    for folder, made in (("", rows), ("other", others)):
+        write_audio(tmp_path / folder / "a", made)
+        write_labels(tmp_path / folder / "l", map(label_row, made))
+    part = tmp_path / place / "part-00000.parquet"
+    right = part.read_bytes()
+    shutil.copy(tmp_path / "other" / place / part.name, part)
+    with pytest.raises(FinserError, match=rf"{tmp_path / 'l'}: labels belong to another row; expected \S+/0+ \(original\); found"):
+        list(read_aligned(tmp_path / "a", tmp_path / "l"))
+    part.write_bytes(right)
+    assert len(list(read_aligned(tmp_path / "a", tmp_path / "l"))) == 3
+
+
+def test_a_row_whose_bytes_are_not_as_many_as_it_says(tmp_path):
+    write_audio(tmp_path / "a", [audio_row(0, 50)])
+    write_labels(tmp_path / "l", [label_row(audio_row(0, 5000))])
+    for folder, column, read in (("a", "audio", read_audio), ("l", "mel", read_labels)):
+        part = tmp_path / folder / "part-00000.parquet"
+        table = pq.read_table(part)
+        cut = pa.array([table[column][0].as_py()[:-1]])
+        pq.write_table(table.set_column(table.schema.get_field_index(column), column, cut), part)
+        with pytest.raises(FinserError, match=f"{folder} tess/0000: {column} and n_(samples|frames) disagree"):
+            list(read(tmp_path / folder))

@@ -10,18 +10,19 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from finser import layout
 from finser import params as parameters
 from finser.errors import FinserError, nearest
-from finser.files import write_text
+from finser.files import refusal, write_text
 from finser.params import Params
 from finser.workers import cores
 
@@ -39,13 +40,19 @@ def _run(stage: str, module: str, **item: object) -> None:
     """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
     params = parameters.load()
     _check_item(params, item)
-    started, clock, status = datetime.now(UTC), time.monotonic(), "failed"
-    try:
-        getattr(import_module(module), stage)(params, *item.values())
-        status = "ok"
-    finally:
+    started, clock = datetime.now(UTC), time.monotonic()
+
+    def log(status: str) -> None:
         entry = {"preset": params.preset, "stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
+
+    try:
+        getattr(import_module(module), stage)(params, *item.values())
+    except BaseException:
+        with suppress(FinserError):  # what the step says is the cause; a disk that takes no log, either, is none
+            log("failed")
+        raise
+    log("ok")
 
 
 def _check_item(params: Params, item: dict[str, object]) -> None:
@@ -62,9 +69,12 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
 
 
 def _log(entry: dict) -> None:
-    layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
-    with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
-        log.write(json.dumps(entry) + "\n")
+    try:
+        layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
+        with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
+            log.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise refusal(layout.COMMANDS_LOG, error) from None
 
 
 @app.command("fetch", rich_help_panel=STAGES)
@@ -176,6 +186,35 @@ def _keep(path: Path) -> None:
     names = chain([f"{path}.bak"], (f"{path}.{number}.bak" for number in count(2)))
     free = next(name for name in map(Path, names) if not name.exists() or name.read_text(encoding="utf-8") == text)
     write_text(free, text)
+
+
+@app.command("inspect", rich_help_panel=PEOPLE)
+def inspect(
+    shard: Annotated[Path, typer.Argument(help="part-NNNNN.parquet, or a folder of them: data/shards/ravdess, data/labels/ravdess")],
+    rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
+) -> None:
+    """Show what shards of audio or labels hold: rows and totals. Nothing is played."""
+    from finser.inspection import describe
+
+    print("\n".join(describe(shard, rows)))
+
+
+@app.command("export", rich_help_panel=PEOPLE)
+def export(
+    corpus: Annotated[list[str], typer.Argument(help="one corpus or more: ravdess, crema_d, tess, savee, esd")],
+    dest: Annotated[Path, typer.Argument(help="folder to make; it must not be there yet")],
+    format_: Annotated[Literal["hf"], typer.Option("--format", help="hf: a folder that Hugging Face `datasets` loads")] = "hf",
+    variants: Annotated[list[str] | None, typer.Option("--variants", help="original, noise or speed_pitch; may be repeated")] = None,
+    with_labels: Annotated[bool, typer.Option("--with-labels", help="add librosa's features")] = False,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="speaker or random: its parts become the splits")] = None,
+    fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
+) -> None:
+    """Write shards as a data set for other programs, with a card that tells their licences."""
+    from finser.export import ORIGINAL, Selection
+    from finser.export import export as write
+
+    counts = write(Selection(tuple(corpus), tuple(variants or ORIGINAL), with_labels, protocol, fold), dest)
+    print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
 
 
 @app.command("check", rich_help_panel=PEOPLE)

@@ -1,8 +1,10 @@
 """Files and folders that are written whole or not at all, and their checksums."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,25 @@ from rich.filesize import decimal
 from finser.errors import FinserError
 
 PARTIAL = ".partial-"  # .dvcignore lists it: what a kill leaves behind is not content
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, over the limit of one file
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether `error` means that something could not be written for want of space, whichever library says so."""
+    said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors (Rust) tells the number in its text only
+    return (int(said[1]) if said else getattr(error, "errno", None)) in FULL
+
+
+def refusal(target: Path, error: BaseException) -> FinserError:
+    """One line that says that `target` could not be written, and why."""
+    reason = getattr(error, "strerror", None) or str(error)
+    full = disk_is_full(error)
+    return FinserError(
+        "no space left to write it" if full else f"cannot be written ({reason})",
+        where=target,
+        do=f"nothing half-written was kept; {'free some space' if full else 'mend it'} and run again",
+    )
 
 
 def _stale(target: Path) -> Iterator[Path]:
@@ -32,38 +53,55 @@ def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it becomes `target`, on failure it vanishes.
 
     The data is flushed to disk before the rename, so that `target` is never a truncated file, even after a power cut.
+
+    Raises
+    ------
+    FinserError
+        The disk is full, or `target` must not or cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in _stale(target):
-        _remove(leftover)
-    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
-    try:
+    with _beside(target) as partial:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        _remove(partial)
+        _rename(partial, target)
 
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `target`; on success it replaces `target`, on failure it vanishes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in _stale(target):
-        _remove(leftover)
-    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
-    partial.mkdir()
-    try:
+    """Yield an empty temporary folder beside `target`; on success it replaces `target`, on failure it vanishes.
+
+    Raises
+    ------
+    FinserError
+        The disk is full, or `target` must not or cannot be written.
+    """
+    with _beside(target) as partial:
+        _make(partial, target)
         yield partial
         if target.exists():
             # a rename cannot replace a folder that holds something: step it aside first
-            aside = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}-old"
-            target.replace(aside)
-            partial.replace(target)
+            aside = partial.with_name(f"{partial.name}-old")
+            _rename(target, aside)
+            _rename(partial, target)
             _remove(aside)
         else:
-            partial.replace(target)
+            _rename(partial, target)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A temporary path for `target`; what is there at the end is removed, and what the disk refuses is said of `target`."""
+    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
+    _make(target.parent, target)
+    for leftover in _stale(target):
+        _remove(leftover)
+    try:
+        yield partial
+    except Exception as error:
+        refused = getattr(error, "errno", None) in DENIED and str(error.filename).startswith(str(partial))
+        if refused or disk_is_full(error):
+            raise refusal(target, error) from None
+        raise
     finally:
         _remove(partial)
 
@@ -76,6 +114,20 @@ def check_room(folder: Path, needed: int) -> None:
         raise FinserError(
             "not enough disk space", where=folder, expected=f"{decimal(needed)} free", found=decimal(free), do="make room and run it again"
         )
+
+
+def _make(folder: Path, target: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(target, error) from None
+
+
+def _rename(old: Path, new: Path) -> None:
+    try:
+        old.replace(new)
+    except OSError as error:
+        raise refusal(new, error) from None
 
 
 def checksum(path: Path, algorithm: str = "sha256") -> str:
@@ -101,7 +153,7 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     FinserError
-        The file is missing or is no JSON.
+        The file is missing, cannot be read, or is no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -109,3 +161,5 @@ def read_json(path: Path) -> dict:
         raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FinserError(f"not JSON ({error})", where=path, do="delete it and run again") from None
+    except OSError as error:
+        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
 GROUPS_KEPT = 4  # by a reader that jumps
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
+AGAIN = "delete the folder and run again"
 DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
 
 _WORD = pa.dictionary(pa.int16(), pa.string())
@@ -88,21 +91,23 @@ def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
 
 def read_audio(folder: Path) -> Iterator[AudioRow]:
     """Yield the rows of a corpus in order, one row group in memory at a time."""
-    for record in _records(folder, AUDIO_SCHEMA):
-        audio = np.frombuffer(record.pop("audio"), "<i2")
-        if len(audio) != record.pop("n_samples"):
-            raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do="delete the folder and run again")
-        yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=audio)
+    for record in read_records(folder, AUDIO_SCHEMA.names):
+        audio = record.pop("audio")
+        if len(audio) != 2 * record.pop("n_samples"):
+            raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do=AGAIN)
+        yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=np.frombuffer(audio, "<i2"))
 
 
 def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[LabelRow]:
     """Yield the label rows of a corpus in order, with the `features` asked for only."""
     features = tuple(features)
-    for record in _records(folder, LABEL_SCHEMA, ("clip_id", "variant", "n_frames", *features)):
+    for record in read_records(folder, ("clip_id", "variant", "n_frames", *features)):
+        for name in features:
+            found, expected = len(record[name]), 4 * DIMENSIONS[name] * record["n_frames"]
+            if found != expected:
+                where = f"{folder} {record['clip_id']}"
+                raise FinserError(f"{name} and n_frames disagree", where=where, expected=f"{expected} bytes", found=found, do=AGAIN)
         arrays = {name: np.frombuffer(record[name], "<f4").reshape(-1, DIMENSIONS[name]) for name in features}
-        for name, array in arrays.items():
-            if len(array) != record["n_frames"]:
-                raise FinserError(f"{name} has {len(array)} frames", where=f"{folder} {record['clip_id']}", expected=record["n_frames"])
         yield LabelRow(record["clip_id"], record["variant"], arrays)
 
 
@@ -146,9 +151,9 @@ class ClipReader:
     def _rows(self) -> list[tuple[str, str, tuple[Path, int, int]]]:
         """clip_id, speaker and (part, row group, row) of every original, in order of clip_id."""
         found = []
-        for part in _parts(self.folder):
+        for part in find_parts(self.folder):
+            file = open_part(part)
             with _readable(part):
-                file = pq.ParquetFile(part, memory_map=True)
                 places = (
                     (part, group, row) for group in range(file.num_row_groups) for row in range(file.metadata.row_group(group).num_rows)
                 )
@@ -188,7 +193,7 @@ class ClipReader:
 
 def _audio_of_group(part: Path, group: int) -> pa.ChunkedArray:
     with _readable(part):
-        return pq.ParquetFile(part, memory_map=True).read_row_group(group, columns=["audio"])["audio"]
+        return open_part(part).read_row_group(group, columns=["audio"])["audio"]
 
 
 def n_frames(n_samples: int) -> int:
@@ -234,22 +239,38 @@ def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: st
     binary = {field.name for field in schema if field.type == pa.binary()}
     compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
     dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    total, part, writer = 0, 0, None
     with whole_folder(folder) as partial:
-        for group in _in_groups(records):
-            if writer is None:
-                path = partial / f"part-{part:05d}.parquet"
-                writer = pq.ParquetWriter(path, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
-                groups = 0
-            writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
-            total, groups = total + len(group), groups + 1
-            if groups == GROUPS_PER_PART:
-                writer.close()
-                writer, part = None, part + 1
-        if writer is not None:
-            writer.close()
+        total = write_parts(partial / "part", records, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
         if not total:
             raise FinserError("nothing to write: no usable clip", where=folder, do="look at the index: finser index CORPUS")
+    return total
+
+
+def write_parts(stem: Path, records: Iterable[dict], schema: pa.Schema, **options: Any) -> int:
+    """Write records as STEM-00000.parquet, STEM-00001.parquet, ..., one row group in memory at a time.
+
+    Parameters
+    ----------
+    stem : Path
+        An existing folder, and the beginning of a name in it.
+    records : iterable of dict
+        Consumed lazily.
+    schema : pa.Schema
+        Of the records.
+    **options
+        Of ``pyarrow.parquet.ParquetWriter``.
+
+    Returns
+    -------
+    int
+        The number of rows; with 0 there is no file.
+    """
+    groups, total = _in_groups(records), 0
+    for part, first in enumerate(groups):
+        with pq.ParquetWriter(stem.with_name(f"{stem.name}-{part:05d}.parquet"), schema, **options) as writer:
+            for group in chain([first], islice(groups, GROUPS_PER_PART - 1)):
+                writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
+                total += len(group)
     return total
 
 
@@ -264,28 +285,65 @@ def _in_groups(records: Iterable[dict]) -> Iterator[list[dict]]:
         yield group
 
 
-def _parts(folder: Path) -> list[Path]:
-    parts = sorted(folder.glob("part-*.parquet"))
+def find_parts(path: Path) -> list[Path]:
+    """The shards in a folder, in order; a shard is its own only part.
+
+    Raises
+    ------
+    FinserError
+        There is none, or the folder cannot be read.
+    """
+    try:
+        if path.is_file():
+            return [path]
+        parts = sorted(part for part in path.iterdir() if part.match("part-*.parquet"))
+    except FileNotFoundError:
+        parts = []
+    except OSError as error:
+        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
     if not parts:
-        raise FinserError("no shards", where=folder, do="run the stage that makes them: dvc repro")
+        raise FinserError("no shards", where=path, do="run the stage that makes them: dvc repro")
     return parts
+
+
+def open_part(part: Path) -> pq.ParquetFile:
+    """A shard, opened by memory map.
+
+    Raises
+    ------
+    FinserError
+        It is no Parquet file, or is cut short.
+    """
+    with _readable(part):
+        return pq.ParquetFile(part, memory_map=True)
+
+
+def read_records(path: Path, columns: Iterable[str]) -> Iterator[dict]:
+    """Yield the rows of a shard, or of a folder of them, as they are stored: the `columns` named, one row group in memory.
+
+    Raises
+    ------
+    FinserError
+        There is no shard, one is damaged, or lacks a column.
+    """
+    names = list(columns)
+    for part in find_parts(path):
+        file = open_part(part)
+        missing = set(names) - set(file.schema_arrow.names)
+        if missing:
+            raise FinserError(f"columns {sorted(missing)} are missing", where=part, do=AGAIN)
+        for group in range(file.num_row_groups):
+            yield from _read_group(file, group, names, part)
+
+
+def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path) -> list[dict]:
+    with _readable(part):
+        return file.read_row_group(group, columns=names).to_pylist()
 
 
 @contextmanager
 def _readable(part: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
-        raise FinserError(f"not a readable shard ({error})", where=part, do="delete the folder and run again") from None
-
-
-def _records(folder: Path, schema: pa.Schema, columns: Iterable[str] | None = None) -> Iterator[dict]:
-    names = list(columns or schema.names)
-    for part in _parts(folder):
-        with _readable(part):
-            file = pq.ParquetFile(part, memory_map=True)
-            missing = set(names) - set(file.schema_arrow.names)
-            if missing:
-                raise FinserError(f"columns {sorted(missing)} are missing", where=part, do="delete the folder and run again")
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=names).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise FinserError(f"not a readable shard ({error})", where=part, do=AGAIN) from None

@@ -6,10 +6,12 @@ import pytest
 import soundfile
 
 from finser import layout
+from finser.audio import resample
 from finser.corpora import index
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
 from finser.params import Index, Local, Synthetic
+from finser.shards import read_audio
 
 
 def rows_of(corpus):
@@ -79,6 +81,82 @@ def test_duplicates(project, write_wav, params_with, capsys):
     printed = capsys.readouterr().out
     assert "2  byte-identical to another, conflicting labels: " in printed
     assert "2  byte-identical to another, same label: " in printed
+
+
+def test_which_of_equal_clips_is_kept_does_not_depend_on_the_layout(project, write_wav, params_with):
+    """Sorted by path, a02 comes first here; by clip_id, a01 does."""
+    write_wav(layout.raw("savee") / "AudioData/DC/a02.wav")
+    write_wav(layout.raw("savee") / "more/DC_a01.wav")
+    index.index(params_with("savee"), "savee")
+    assert index.excluded(index.read_clips("savee")) == [("savee/AudioData/DC/a02", "byte-identical to savee/AudioData/DC/a01, same label")]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "path", "clip"),
+    [
+        ("tess", "OAF_neutral/OA_bite_neutral.wav", "tess/OAF_neutral/OAF_bite_neutral"),
+        ("crema_d", "AudioWAV/1040_ITH_SAD_X.wav", "crema_d/AudioWAV/1040_ITH_SAD_XX"),
+    ],
+)
+def test_a_misnamed_file_is_mapped_and_reported(project, write_wav, params_with, capsys, corpus, path, clip):
+    write_wav(layout.raw(corpus) / path)
+    index.index(params_with(corpus), corpus)
+    assert rows_of(corpus)[path]["clip_id"] == clip
+    assert rows_of(corpus)[path]["status"] == "ok"
+    assert f"misnamed       1  {path} is {clip}\n" in capsys.readouterr().out
+
+
+RIGHT_NAMES = {
+    "ravdess": ["Actor_01/03-01-05-01-01-01-01.wav", "audio_speech_actors_01-24/Actor_02/03-01-05-01-01-01-02.WAV"],
+    "savee": ["AudioData/DC/a01.wav", "ALL/JE_sa01.wav", "KL_n30.wav"],
+    "esd": ["0011/Angry/0011_000351.wav", "Emotion Speech Dataset/0001/生气/train/0001_000351.wav", "0012/Sad/evaluation/0012_001051.wav"],
+    "tess": ["OAF_Fear/OAF_food_fear.wav", "YAF_pleasant_surprised/YAF_food_ps.wav", "OAF_food_sad.wav"],
+}
+
+
+@pytest.mark.parametrize("corpus", RIGHT_NAMES)
+def test_other_layouts_are_not_called_misnamed(project, write_wav, params_with, capsys, corpus):
+    for number, path in enumerate(RIGHT_NAMES[corpus]):
+        write_wav(layout.raw(corpus) / path, hertz=100 + 50 * number)
+    index.index(params_with(corpus), corpus)
+    assert "misnamed" not in capsys.readouterr().out
+    assert [row["status"] for row in rows_of(corpus).values()] == ["ok"] * len(RIGHT_NAMES[corpus])
+
+
+@pytest.mark.parametrize(
+    ("corpus", "first", "second", "clip"),
+    [
+        ("savee", "ALL/DC_a01.wav", "AudioData/DC/a01.wav", "savee/AudioData/DC/a01"),
+        ("esd", "0001/Angry/0001_000351.wav", "0001/Angry/test/0001_000351.wav", "esd/0001/Angry/0001_000351"),
+        ("tess", "OAF_Sad/OAF_back_sad.wav", "TESS data/OAF_Sad/OAF_back_sad.wav", "tess/OAF_Sad/OAF_back_sad"),
+        ("crema_d", "AudioWAV/1001_DFA_ANG_XX.wav", "CREMA-D/1001_DFA_ANG_XX.wav", "crema_d/AudioWAV/1001_DFA_ANG_XX"),
+    ],
+)
+def test_two_layouts_in_one_copy(project, write_wav, params_with, capsys, corpus, first, second, clip):
+    for path in (first, second):
+        write_wav(layout.raw(corpus) / path)
+    index.index(params_with(corpus), corpus)
+    assert index.excluded(index.read_clips(corpus)) == [(clip, f"second copy of {clip}")]
+    printed = capsys.readouterr().out
+    assert "2 files, 1 clips" in printed
+    assert f"1  second copy of another: {clip}" in printed
+
+
+def test_odd_files_reach_the_shards(project, write_wav, params_with):
+    """Stereo is mixed, AIFF under .wav is read, and 96 kHz is taken as it is, by index and resample."""
+    n = 9_600
+    left, right = 0.4 * np.sin(np.arange(n) / 30), 0.2 * np.sin(np.arange(n) / 50)
+    write_wav(layout.raw("tess") / "OAF_Fear/OAF_food_fear.wav", samples=left, sr=96_000)
+    write_wav(layout.raw("tess") / "YAF_angry/YAF_germ_angry.wav", samples=right, sr=22_050, format="AIFF")
+    write_wav(layout.raw("tess") / "YAF_fear/YAF_neat_fear.wav", samples=np.stack([left, right], axis=1), sr=22_050)
+    params = params_with("tess")
+    index.index(params, "tess")
+    assert [(row["sample_rate"], row["channels"]) for row in rows_of("tess").values()] == [(96_000, 1), (22_050, 1), (22_050, 2)]
+    resample(params, "tess")
+    fast, aiff, stereo = [row.audio / 32_768 for row in read_audio(layout.audio("tess"))]
+    assert len(fast) == pytest.approx(n * 22_050 / 96_000, abs=1)
+    assert aiff == pytest.approx(right, abs=2 / 32_768)
+    assert stereo == pytest.approx((left + right) / 2, abs=2 / 32_768)
 
 
 def test_a_repack_that_holds_the_tree_twice(project, write_wav, params_with):
@@ -217,6 +295,19 @@ def test_texts_come_from_transcripts_and_emotions_from_folders(project, write_wa
     assert rows["0001/Angry/train/0001_000351.wav"]["emotion"] == "angry"
     assert rows["0001/Angry/train/0001_000352.wav"]["sentence"] == "002"
     assert "contradict the folders of 1 files, e.g. 0001/Angry/train/0001_000351.wav" in capsys.readouterr().err
+
+
+def test_transcripts_with_a_mark_and_chinese_labels_agree_with_the_folders(project, write_wav, params_with, capsys):
+    root = layout.raw("esd")
+    labels = {"Angry": "生气", "Happy": "快乐", "Neutral": "中立", "Sad": "伤心", "Surprise": "惊喜"}
+    lines = [f"0001_{350 * number + 1:06d}\t你好\t{chinese}" for number, chinese in enumerate(labels.values())]
+    for number, label in enumerate(labels):
+        write_wav(root / f"0001/{label}/0001_{350 * number + 1:06d}.wav", hertz=200 + 40 * number)
+    (root / "0001/0001.txt").write_text("\n".join(lines), encoding="utf-8-sig")
+    index.index(params_with("esd"), "esd")
+    assert [row["sentence"] for row in rows_of("esd").values()] == ["你好"] * 5
+    assert {row["emotion"] for row in rows_of("esd").values()} == {"angry", "happy", "neutral", "sad", "surprise"}
+    assert "contradict" not in capsys.readouterr().err
 
 
 def test_a_synthetic_corpus(project, params_with):

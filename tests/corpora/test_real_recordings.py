@@ -53,9 +53,10 @@ def test_crema_d(indexed):
     assert all(published[f"{Path(clip).name}.wav"][0] == f"sha256:{row['sha256']}" for clip, row in rows.items())
 
 
-def test_tess(indexed):
+def test_tess(indexed, capsys):
     rows, excluded = indexed("tess", "TESS")
     assert excluded == {}
+    assert "misnamed       1  OAF_neutral/OA_bite_neutral.wav is tess/OAF_neutral/OAF_bite_neutral\n" in capsys.readouterr().out
     assert rows["tess/OAF_Fear/OAF_food_fear"]["sample_rate"] == 96_000
     assert rows["tess/OAF_neutral/OAF_bite_neutral"]["path"].endswith("OA_bite_neutral.wav")
     aiff = {clip for clip, row in rows.items() if (layout.raw("tess") / row["path"]).read_bytes()[:4] == b"FORM"}

@@ -1,6 +1,5 @@
 """Unpacking zip and tar archives that one does not trust."""
 
-import errno
 import os
 import shutil
 import stat
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from finser.errors import FinserError
-from finser.files import check_room
+from finser.files import check_room, disk_is_full
 
 # Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
 RATIO = 20
@@ -63,8 +62,8 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
         else:
             raise FinserError("neither a zip nor a tar archive", where=archive)
     except _BROKEN as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise  # no fault of the archive
+        if disk_is_full(error):
+            raise
         raise FinserError(f"cannot be unpacked ({error})", where=archive, do="it may be damaged: get it again") from None
 
 

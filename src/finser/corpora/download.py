@@ -19,7 +19,7 @@ from finser import layout
 from finser.corpora import archives, complete, crema_d, http, local, registry
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
-from finser.files import check_room, checksum
+from finser.files import check_room, checksum, disk_is_full
 from finser.params import Download, Params
 from finser.progress import meter, say, track
 
@@ -160,6 +160,8 @@ def _verify_file(path: Path, expected: str, address: str) -> None:
     try:
         found = checksum(path, algorithm)
     except OSError as error:
+        if disk_is_full(error):
+            raise
         raise FinserError(f"cannot be read ({error.strerror})", where=address) from None
     if found != digest:
         what = local.impostor(path)

@@ -66,7 +66,7 @@ class Sound:
 
 
 def index(params: Params, corpus: str) -> None:
-    """Write data/clips/CORPUS.parquet and print how many clips were found, expected, kept and excluded by reason.
+    """Write data/clips/CORPUS.parquet and print how many clips were found, expected, misnamed, kept, and excluded by reason.
 
     Raises
     ------
@@ -216,22 +216,37 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
 
 
 def _duplicates(numbers: Sequence[int], rows: Sequence[dict]) -> Iterator[tuple[int, str]]:
-    """Which of these byte-identical clips to exclude: all if their labels conflict, all but the first if they agree."""
+    """Which of these byte-identical clips to exclude: all if their labels conflict, all but the first if they agree.
+
+    The first is that by clip_id, which is the same in every repack; the order of paths is not.
+    """
+    numbers = sorted(numbers, key=lambda number: rows[number]["clip_id"])
     conflicting = len({rows[number]["emotion"] for number in numbers}) > 1
     for number in numbers if conflicting else numbers[1:]:
         other = next(other for other in numbers if other != number)
         yield number, f"byte-identical to {rows[other]['clip_id']}, {'conflicting labels' if conflicting else 'same label'}"
 
 
+def misnamed(table: pa.Table) -> list[tuple[str, str]]:
+    """Path and clip of every file whose name is not that of its clip: a letter is missing, say.
+
+    A name that only begins with more, as ``DC_a01.wav`` for SAVEE's ``DC/a01``, belongs to another layout and is none.
+    """
+    pairs = zip(table["path"].to_pylist(), table["clip_id"].to_pylist(), strict=True)
+    return [(path, clip) for path, clip in pairs if not PurePosixPath(path).stem.endswith(PurePosixPath(clip).name)]
+
+
 def summary(table: pa.Table, title: str, expected: int) -> Iterator[str]:
-    """Lines that say what was found, expected, kept, and excluded by reason with the first few clips."""
-    gone = excluded(table)
+    """Lines that say what was found, expected, misnamed, kept, and excluded by reason with the first few clips."""
+    gone, odd = excluded(table), misnamed(table)
     kinds = defaultdict(list)
     for clip, reason in gone:
         kinds[re.sub(r"\b(of|to) [^\s,]+", r"\1 another", reason)].append(clip)
     yield title
     yield f"  found     {table.num_rows:6d} files, {len(set(table['clip_id'].to_pylist()))} clips"
     yield f"  expected  {expected:6d} clips"
+    if odd:
+        yield f"  misnamed  {len(odd):6d}  {', '.join(f'{path} is {clip}' for path, clip in odd[:6])}{', ...' if len(odd) > 6 else ''}"
     yield f"  kept      {table.num_rows - len(gone):6d}"
     yield f"  excluded  {len(gone):6d}"
     for kind, clips in sorted(kinds.items()):

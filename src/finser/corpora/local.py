@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from finser.corpora import complete, registry
 from finser.errors import FinserError
-from finser.files import check_room
+from finser.files import check_room, disk_is_full
 from finser.params import Local, Source
 from finser.progress import track
 
@@ -81,6 +81,8 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
         try:
             shutil.copyfile(path / name, target)
         except OSError as error:
+            if disk_is_full(error):
+                raise
             _unreadable(error)
 
 

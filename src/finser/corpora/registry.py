@@ -39,6 +39,10 @@ def expected_count(source: Source, corpus: str, speakers: Collection[str] = ()) 
         from finser.corpora import synthetic  # it parses and speaks: heavier than all of this module
 
         return synthetic.planned(source, corpus)
-    known = get(corpus)
-    parts = [count for members, count in known.parts.items() if speakers and set(speakers) <= set(members)]
-    return min(parts, default=known.clips)
+    return published_part(get(corpus), speakers)[1]
+
+
+def published_part(known: Corpus, speakers: Collection[str]) -> tuple[tuple[str, ...], int]:
+    """The smallest published part of a corpus that holds all of `speakers`, if there are any: its speakers and its clips."""
+    parts = [part for part in known.parts.items() if speakers and set(speakers) <= set(part[0])]
+    return min(parts, key=lambda part: part[1], default=(known.speakers, known.clips))

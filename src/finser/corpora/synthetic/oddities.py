@@ -6,6 +6,7 @@ Each kind is one that a real release or a common copy of it has (docs: corpora).
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ def _quiet(path: Path, other: Path) -> None:
 
 def _aiff(path: Path, other: Path) -> None:
     samples, rate = _read(path)
-    soundfile.write(path, samples, rate, subtype="PCM_16", format="AIFF")
+    write_wav(path, samples, rate, container="AIFF")
 
 
 def _high_rate(path: Path, other: Path) -> None:
@@ -172,6 +173,8 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
     return soundfile.read(path, dtype="int16")
 
 
-def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
+def write_wav(path: Path, samples: np.ndarray, rate: int, container: str = "WAV") -> None:
     """Write int16 `samples`, shape (n,) or (n, channels), as 16-bit PCM."""
-    soundfile.write(path, samples, rate, subtype="PCM_16", format="WAV")
+    encoded = BytesIO()  # libsndfile would say of a full disk no more than "System error."
+    soundfile.write(encoded, samples, rate, subtype="PCM_16", format=container)
+    path.write_bytes(encoded.getbuffer())
