@@ -1,4 +1,4 @@
-"""How fast labels are made: `python bench/labels.py [FOLDER]`. One thread each, but for the last row; best of several rounds.
+"""How fast labels are made: `python bench/labels.py [FOLDER]`. One thread each, two where it says so; best of several rounds.
 
 Audio is the first 60 recordings below FOLDER, or else noise bursts. The limit is scipy's bare FFT of the same frames, in the
 precision that librosa's has (float64); all else that a label takes is added to it.

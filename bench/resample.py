@@ -1,4 +1,5 @@
-"""How fast clips are resampled: `python bench/resample.py FOLDER [FILES]`, against soundfile and soxr called directly. One thread.
+"""How fast clips are resampled: `python bench/resample.py FOLDER [FILES]`, reading included, against soundfile and soxr
+called directly. One thread.
 
 The direct way reads, mixes, resamples and rounds; finser's stage `resample` does so too, and sees that nothing is clipped.
 """
@@ -44,6 +45,8 @@ def main() -> None:
     parser.add_argument("files", nargs="?", type=int, default=60)
     given = parser.parse_args()
     paths = sorted(given.folder.rglob("*.wav"))[: given.files]
+    if not paths:
+        parser.error(f"no .wav file below {given.folder}")
     rounds = [(seconds_of(directly, paths), seconds_of(finsers, paths)) for _ in range(ROUNDS)]
     direct, own = (min(times) for times in zip(*rounds, strict=True))
     print(f"{len(paths)} files: directly {1000 * direct / len(paths):.2f} ms each, finser {1000 * own / len(paths):.2f} ms")

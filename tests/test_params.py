@@ -130,7 +130,7 @@ def test_classifiers_may_learn_from_what_augment_makes(values):
 
 
 def test_the_demo_makes_what_was_published():
-    assert presets.demo().variants == params.AllVariants == ("original", "noise", "speed_pitch")
+    assert presets.demo().variants == params.DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
 
 
 def test_address_needs_a_checksum(values):

@@ -1,6 +1,5 @@
 """Any recording -> 22,050 Hz mono int16, by soxr, without clipping that was not there."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from finser import layout
 from finser.corpora.index import read_clips
 from finser.errors import FinserError
 from finser.params import Params
+from finser.progress import track
 from finser.seeds import seed_for
 from finser.shards import AudioRow, write_audio
 from finser.workers import map_in_order
@@ -75,11 +75,7 @@ def resample(params: Params, corpus: str) -> None:
     clips = [clip for clip in read_clips(corpus).to_pylist() if clip["status"] == "ok"]
     clips.sort(key=lambda clip: clip["clip_id"])
     jobs = ((params.seed, params.resample, layout.raw(corpus), clip) for clip in clips)
-    write_audio(layout.audio(corpus), _rows(jobs))
-
-
-def _rows(jobs: Iterator[tuple]) -> Iterator[AudioRow]:
-    return map_in_order(_row, jobs)
+    write_audio(layout.audio(corpus), track(map_in_order(_row, jobs), f"resample {corpus}", len(clips)))
 
 
 def _row(job: tuple) -> AudioRow:

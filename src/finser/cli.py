@@ -204,7 +204,7 @@ def export(
     corpus: Annotated[list[str], typer.Argument(help="one corpus or more: ravdess, crema_d, tess, savee, esd")],
     dest: Annotated[Path, typer.Argument(help="folder to make; it must not be there yet")],
     format_: Annotated[Literal["hf"], typer.Option("--format", help="hf: a folder that Hugging Face `datasets` loads")] = "hf",
-    variants: Annotated[list[str] | None, typer.Option("--variants", help="original, noise or speed_pitch; may be repeated")] = None,
+    variants: Annotated[list[str] | None, typer.Option("--variants", help="original, or any of augment.variants; may be repeated")] = None,
     with_labels: Annotated[bool, typer.Option("--with-labels", help="add librosa's features")] = False,
     protocol: Annotated[str | None, typer.Option("--protocol", help="speaker or random: its parts become the splits")] = None,
     fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
@@ -266,6 +266,11 @@ def _status(command: Callable[[], object]) -> int:
         return exit_.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
+    except BrokenPipeError:  # `finser inspect ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except FileNotFoundError as error:
+        return _fail(f"{error.filename}: no such file")
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a wrong argument or option
             return _fail(f"{error.format_message()} See: finser --help", 2)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ from finser.corpora import registry
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json, whole_folder
-from finser.params import AllVariants
+from finser.params import Variant
 from finser.progress import track
 from finser.shards import DIMENSIONS, SR, AudioRow, LabelRow, read_aligned, read_audio, write_parts
 from finser.splits import LEAKY, read_parts
@@ -68,7 +69,7 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
     if target.exists() or target.is_symlink():
         raise FinserError("is there already", where=target, do="name a folder that is not, or remove it")
     _check_names(chosen.corpora, registry.CORPORA, "corpus")
-    _check_names(chosen.variants, AllVariants, "variant")
+    _check_names(chosen.variants, ("original", *get_args(Variant)), "variant")
     if (chosen.protocol is None) != (chosen.fold is None):
         raise FinserError("--protocol and --fold go together", where="finser export")
     if chosen.protocol is not None:
@@ -79,9 +80,11 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
         (partial / "data").mkdir()
         counts = {}
         for split, rows in wanted.items():
-            records = track(_records(chosen, rows), f"export {split}")
+            seen: set[tuple[str, str]] = set()
+            records = track(_records(chosen, rows, seen), f"export {split}")
             counts[split] = write_parts(partial / "data" / split, records, schema, compression="zstd")
             _check_count(chosen, split, rows, counts[split])
+            _check_variants(chosen, seen)
         (partial / "README.md").write_text(card(chosen, sources, counts), encoding="utf-8")
     return counts
 
@@ -105,6 +108,8 @@ def features(with_labels: bool) -> dict[str, dict]:
         "speaker": string,
         "emotion": {"names": list(EMOTIONS), "_type": "ClassLabel"},
         "variant": string,
+        "seed": {"dtype": "int64", "_type": "Value"},
+        "draw": string,
         "n_samples": int32,
     }
     frames = {name: {"feature": float32, "length": dim, "_type": "List"} for name, dim in DIMENSIONS.items()}
@@ -189,13 +194,14 @@ def _arrow_type(feature: dict) -> pa.DataType:
         return pa.int64()
     if kind == "List":
         return pa.list_(_arrow_type(feature["feature"]), feature.get("length", -1))
-    return {"string": pa.string(), "int32": pa.int32(), "float32": pa.float32()}[feature["dtype"]]
+    return {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float32": pa.float32()}[feature["dtype"]]
 
 
-def _records(chosen: Selection, wanted: dict[str, tuple[str, ...]] | None) -> Iterator[dict]:
-    """The rows of one split, in the order of the corpora and of their shards."""
+def _records(chosen: Selection, wanted: dict[str, tuple[str, ...]] | None, seen: set[tuple[str, str]]) -> Iterator[dict]:
+    """The rows of one split, in the order of the corpora and of their shards; `seen` gets what variants each corpus has."""
     for audio, label in _rows(chosen):
         variants = chosen.variants if wanted is None else wanted.get(audio.clip_id, ())
+        seen.add((audio.corpus, audio.variant))
         if audio.variant in variants:
             yield _record(audio, label)
 
@@ -214,6 +220,8 @@ def _record(audio: AudioRow, label: LabelRow | None) -> dict:
         "audio": {"bytes": to_flac(audio.audio), "path": f"{audio.clip_id}{suffix}.flac"},
         **{name: getattr(audio, name) for name in ("clip_id", "corpus", "speaker", "variant")},
         "emotion": EMOTIONS.index(audio.emotion),
+        "seed": audio.seed,
+        "draw": json.dumps(audio.draw, sort_keys=True),
         "n_samples": len(audio.audio),
     }
     return record | ({name: list(array) for name, array in label.features.items()} if label else {})
@@ -244,3 +252,12 @@ def _check_count(chosen: Selection, split: str, wanted: dict[str, tuple[str, ...
             found=count,
             do="run: dvc repro",
         )
+
+
+def _check_variants(chosen: Selection, seen: set[tuple[str, str]]) -> None:
+    for corpus in chosen.corpora:
+        missing = [variant for variant in chosen.variants if (corpus, variant) not in seen]
+        if missing:
+            raise FinserError(
+                f"no rows of variant '{missing[0]}'", where=layout.shards(corpus), do="add it to augment.variants and run: dvc repro"
+            )

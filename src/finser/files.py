@@ -38,7 +38,8 @@ def refusal(target: Path, error: BaseException) -> FinserError:
 
 def _stale(target: Path) -> Iterator[Path]:
     """What an earlier, killed run left beside `target`; DVC's lock keeps two live runs apart."""
-    return target.parent.glob(f"{PARTIAL}{target.name}-*")
+    ours = re.compile(re.escape(f"{PARTIAL}{target.name}-") + r"\d+(-old)?")  # not those of NAME-x
+    return (path for path in target.parent.glob(f"{PARTIAL}*") if ours.fullmatch(path.name))
 
 
 def _remove(path: Path) -> None:

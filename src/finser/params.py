@@ -23,7 +23,7 @@ Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
-AllVariants = ("original", "noise", "speed_pitch")
+DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
 
 
 def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
@@ -265,7 +265,7 @@ class Mlp(Section):
     """A dense network on statistics of 20 MFCC."""
 
     variants: tuple[Variant, ...] = Field(
-        AllVariants, min_length=1, description="rows trained on; validation and test are always originals"
+        DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"
     )
     hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1)
@@ -279,7 +279,7 @@ class FinEnsemble(Section):
     """A temporal network on the outputs of the five FINs."""
 
     variants: tuple[Variant, ...] = Field(
-        AllVariants, min_length=1, description="rows trained on; validation and test are always originals"
+        DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"
     )
     arm: Literal["frozen", "tuned"] = Field("frozen", description="whether the FINs themselves learn, too")
     fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arm `tuned`")

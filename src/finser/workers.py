@@ -5,7 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TypeVar
 
 from finser.errors import FinserError
@@ -39,7 +41,7 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, p
         yield from map(function, items)
         return
     # spawn: a forked child would inherit the threads' locks of torch and Arrow
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         waiting: deque = deque()
         try:
             for item in items:
@@ -53,3 +55,14 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, p
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _begin_worker() -> None:
+    """One thread per process, and no process without its parent: a killed stage leaves no worker behind."""
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
+    Thread(target=_end_with, args=(parent_process().sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -21,7 +21,7 @@ from finser.fins.store import save_fin
 from finser.fins.transform import FrontEnd
 from finser.fins.zcr import ZcrFin
 from finser.labels import features
-from finser.params import AllVariants, FinEnsemble, Mlp, Params, Synthetic
+from finser.params import DEFAULT_VARIANTS, FinEnsemble, Mlp, Params, Synthetic
 from finser.protocols import split
 from finser.shards import SR, AudioRow, LabelRow, write_audio, write_labels
 from finser.splits import read_parts
@@ -44,7 +44,7 @@ def audio_rows() -> list[AudioRow]:
         for number, emotion in enumerate(EMOTIONS):
             for clip in range(CLIPS):
                 clip_id = f"ravdess/{speaker}/{emotion}-{clip}"
-                for variant in AllVariants:
+                for variant in DEFAULT_VARIANTS:
                     samples = tone(number, seeds.generator("tone", clip_id, variant))
                     rows.append(AudioRow(clip_id, "ravdess", f"ravdess/{speaker}", emotion, variant, 0, {}, samples))
     return rows

@@ -17,7 +17,7 @@ from finser.fins.store import load_fin
 from finser.fins.training import batch, targets, train_fin
 from finser.frames import frames
 from finser.labels import features
-from finser.params import AllVariants, Augment
+from finser.params import DEFAULT_VARIANTS, Augment
 from finser.seeds import generator
 
 ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel
@@ -29,7 +29,7 @@ def clip_of(frame: np.ndarray, tone) -> set[tuple]:
         (speaker, clip, variant)
         for speaker in range(4)
         for clip in range(3)
-        for variant in AllVariants
+        for variant in DEFAULT_VARIANTS
         if (frames(tone(speaker, clip, variant)) == frame).all(axis=1).any()
     }
 

@@ -16,6 +16,7 @@ from finser.audio import to_int16
 from finser.augment import changes, draws, others
 from finser.augment.sounds import Sounds
 from finser.params import Augment, Params
+from finser.progress import track
 from finser.seeds import seed_for
 from finser.shards import AudioRow, read_audio, write_audio
 from finser.workers import map_in_order
@@ -80,7 +81,8 @@ def augment(params: Params, corpus: str) -> None:
     sounds = Sounds.of(params.augment, layout.audio(corpus))
     function = partial(_batch, settings=params.augment, seed=params.seed, sounds=sounds)
     batches = _batches(read_audio(layout.audio(corpus)))
-    write_audio(layout.shards(corpus), chain.from_iterable(map_in_order(function, batches)))
+    rows = chain.from_iterable(map_in_order(function, batches))
+    write_audio(layout.shards(corpus), track(rows, f"augment {corpus}"))
 
 
 def _batch(rows: list[AudioRow], settings: Augment, seed: int, sounds: Sounds) -> list[AudioRow]:

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +46,10 @@ class Sounds:
             return cls(corpus)
         return cls(corpus, settings.noise_file.folder.expanduser(), checked_names(settings.noise_file))
 
-    @cached_property
+    @property
     def clips(self) -> ClipReader:
-        """The corpus's clips."""
-        return ClipReader(self.corpus)
+        """The corpus's clips; a process lists them once."""
+        return _reader(self.corpus.absolute(), self.corpus.stat().st_mtime_ns if self.corpus.exists() else 0)
 
     def sha256(self, name: str) -> str:
         """Checksum of a file of noise."""
@@ -114,6 +114,11 @@ def _esc_50(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
         odd = min(listed ^ there)
         raise FinserError("the list and the folder audio/ differ", where=folder / ESC_50, found=f"{odd} in one only")
     return tuple(sorted(listed))
+
+
+@lru_cache(maxsize=1)
+def _reader(folder: Path, *_state: int) -> ClipReader:
+    return ClipReader(folder)
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """Publishers' own downloads, verified by checksum before anything is used.
 
-What has come lies in data/downloads/CORPUS until the corpus is complete in data/raw/CORPUS, so that an interrupted stage goes on
-where it stopped. ``file://`` addresses work, too; what they name stays where it is.
+What has come is kept in data/downloads/CORPUS, so that an interrupted stage goes on where it stopped, and one that runs again
+downloads nothing again. ``file://`` addresses work, too; what they name stays where it is.
 """
 
 import json
@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -109,13 +108,6 @@ def download(params: Params, corpus: str, folder: Path, patience: http.Patience 
             singly(link, (TESS,), tess_files(link, TESS, store, source), store, folder)
     local.survey(folder, corpus)
     complete.check(map(known.parse, local.audio_files(folder)), source, known, address_of(source, corpus))
-
-
-def forget(corpus: str) -> None:
-    """Remove what was downloaded, once the corpus stands complete in data/raw."""
-    shutil.rmtree(layout.downloads(corpus), ignore_errors=True)
-    with suppress(OSError):  # another corpus may be on its way
-        layout.downloads(corpus).parent.rmdir()
 
 
 def address_of(source: Download, corpus: str) -> str | None:

@@ -7,7 +7,7 @@ from finser.params import Download, Local, Params, Source, Synthetic
 
 
 def fetch(params: Params, corpus: str) -> None:
-    """Fill data/raw/CORPUS, whole or not at all; SOURCE.json in it says where the files came from."""
+    """Fill data/raw/CORPUS, whole or not at all; SOURCE.json in it says whose they are."""
     source = params.fetch[corpus]
     with whole_folder(layout.raw(corpus)) as folder:
         if isinstance(source, Synthetic):
@@ -21,12 +21,10 @@ def fetch(params: Params, corpus: str) -> None:
 
             download.download(params, corpus, folder)
         write_json(folder / "SOURCE.json", provenance(source, corpus))
-    if isinstance(source, Download):
-        download.forget(corpus)
 
 
 def provenance(source: Source, corpus: str) -> dict:
-    """Corpus, kind of source, licence and the publisher's page, and the address of a download."""
+    """Corpus, kind of source, licence and the publisher's page, and the address that its publisher gives."""
     known = registry.get(corpus)
     said = {"corpus": corpus, "title": known.title, "source": source.source, "licence": known.licence, "home": known.home}
     if isinstance(source, Synthetic):

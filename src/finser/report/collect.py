@@ -185,7 +185,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
     from finser.corpora.registry import CORPORA, expected_count
 
     source = params.fetch[corpus]
-    names = ["path", "status", "reason", "speaker", "language", "emotion", "seconds"]
+    names = ["clip_id", "path", "status", "reason", "speaker", "language", "emotion", "seconds"]
     rows = _table(layout.clips(corpus), names).to_pylist()
     kept = [row for row in rows if row["status"] == "ok"]
     emotions = Counter(row["emotion"] for row in kept)
@@ -196,7 +196,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
         licence=provenance(params.fetch[corpus], corpus)["licence"].split(":")[0],
         source=source.source,
         expected=expected_count(source, corpus, speakers),
-        found=len(rows),
+        found=len({row["clip_id"] for row in rows}),
         kept=len(kept),
         speakers=len(speakers),
         seconds=math.fsum(row["seconds"] for row in kept),
