@@ -115,33 +115,3 @@ def python(code: str, **environment: str) -> str:
 def test_import_is_light():
     code = "import sys, finser.augment; print([name for name in ('librosa', 'numba', 'scipy.signal', 'torch') if name in sys.modules])"
     assert python(code).strip() == "[]"
-
-
-BUSY = """
-import os, psutil, threading, numpy as np
-from finser import augment
-from finser.params import Augment
-from finser.shards import AudioRow
-row = AudioRow("c", "savee", "s", "sad", "original", 0, {}, np.random.default_rng(0).integers(-9000, 9000, 200_000).astype(np.int16))
-settings = Augment(variants=("noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit"))
-def others():
-    return sum(t.user_time + t.system_time for t in psutil.Process().threads() if t.id != threading.get_native_id())
-def work():
-    for _ in range(3):
-        augment.variants(row, settings, 0)
-def multiply():
-    matrix = np.ones((1500, 1500))
-    for _ in range(3):
-        matrix @ matrix
-for job in (work, multiply):
-    before = others(); job(); print(others() - before > 0.02)
-"""
-
-
-def test_one_thread_does_the_work():
-    """Other threads of the process get no processor time, though BLAS may have four; a product of matrices shows that it would."""
-    pytest.importorskip("psutil")
-    work, multiply = python(BUSY, OPENBLAS_NUM_THREADS="4", OMP_NUM_THREADS="4").split()
-    assert work == "False"
-    if multiply == "False":
-        pytest.skip("this NumPy's BLAS starts no threads anyway")

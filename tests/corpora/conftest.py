@@ -1,5 +1,8 @@
+import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -134,3 +137,9 @@ def server():
 @pytest.fixture
 def answer():
     return Answer
+
+
+@pytest.fixture
+def heed_interrupts() -> Callable[[], None]:
+    """For a child: what a shell starts in the background is deaf to Ctrl-C, and so are its children."""
+    return partial(signal.signal, signal.SIGINT, signal.SIG_DFL)

@@ -277,9 +277,10 @@ with http.client(http.Patience()) as client:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_download_goes_on(server, answer, link, tmp_path, number):
+def test_a_killed_download_goes_on(server, answer, link, tmp_path, heed_interrupts, number):
     server.answers["/a"] = [answer(BODY, cut=100_000, stall=True), answer(BODY)]
-    child = subprocess.Popen([sys.executable, "-c", CHILD, f"{server.address}/a", tmp_path / "a"], stderr=subprocess.DEVNULL)
+    program = [sys.executable, "-c", CHILD, f"{server.address}/a", tmp_path / "a"]
+    child = subprocess.Popen(program, stderr=subprocess.DEVNULL, preexec_fn=heed_interrupts)
     deadline = time.monotonic() + 60
     while http.come(tmp_path / "a") < 100_000 and time.monotonic() < deadline:
         time.sleep(0.01)
