@@ -32,6 +32,7 @@ def demo() -> Params:
             "savee": Synthetic(speakers=4, clips_per_emotion=8),
             "esd": Synthetic(speakers=4, clips_per_emotion=20),
         },
+        train_classifier=TrainClassifier(fin_ensemble=FinEnsemble(channels=64)),
     )
 
 
