@@ -18,9 +18,9 @@ HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "emotion
 ORDER = [
     "corpora",
     "shards",
+    "frames",
     "audio",
     "augment",
-    "frames",
     "cepstrum",
     "kernels",
     "labels",

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from finser.errors import FinserError
-from finser.workers import cores, map_in_order
+from finser.workers import cores, in_batches, map_in_order
 
 
 def where(number: int) -> tuple[int, int]:
@@ -80,3 +80,10 @@ def test_workers_end_with_a_stage_that_is_killed(tmp_path):
 
 def run_forever() -> None:
     list(map_in_order(forever, range(2), processes=2))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(0, []), (3, [3]), (4, [4]), (9, [4, 4, 1])])
+def test_batches_hold_everything_in_order(n, sizes):
+    batches = list(in_batches(iter(range(n)), 4))
+    assert [len(batch) for batch in batches] == sizes
+    assert [item for batch in batches for item in batch] == list(range(n))

@@ -43,6 +43,7 @@ def _run(stage: str, module: str, **item: object) -> None:
     started, clock = datetime.now(UTC), time.monotonic()
 
     def log(status: str) -> None:
+        """Write the line of this run."""
         entry = {"preset": params.preset, "stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
 

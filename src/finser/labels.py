@@ -8,9 +8,8 @@ Two definitions (docs/features.md):
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 import scipy.fft
@@ -21,7 +20,7 @@ from finser.frames import HOP_LENGTH, N_FFT, to_float
 from finser.params import Params
 from finser.progress import say, track
 from finser.shards import SR, AudioRow, LabelRow, read_audio, write_labels
-from finser.workers import map_in_order
+from finser.workers import in_batches, map_in_order
 
 N_CHROMA = 12
 TINY = np.finfo(np.float32).tiny
@@ -31,7 +30,7 @@ BATCH = 32  # clips handed to a worker at once
 
 def label(params: Params, corpus: str) -> None:
     """Step: data/shards/CORPUS -> data/labels/CORPUS, row by row."""
-    batches = _batches(read_audio(layout.shards(corpus)), BATCH)
+    batches = in_batches(read_audio(layout.shards(corpus)), BATCH)
     function = partial(_label_batch, definition=params.label.definition)
     rows = chain.from_iterable(map_in_order(function, batches))
     total = write_labels(layout.labels(corpus), track(rows, f"label {corpus}"))
@@ -79,12 +78,6 @@ def chroma_bank() -> np.ndarray:
 
 def _label_batch(rows: list[AudioRow], definition: str) -> list[LabelRow]:
     return [LabelRow(row.clip_id, row.variant, features(row.audio, definition)) for row in rows]
-
-
-def _batches(rows: Iterable[AudioRow], size: int) -> Iterator[list[AudioRow]]:
-    rows = iter(rows)
-    while batch := list(islice(rows, size)):
-        yield batch
 
 
 @cache

@@ -71,6 +71,7 @@ class _LogMeter:
         self.lock = Lock()
 
     def came(self, count: int) -> None:
+        """Count bytes that have come, and say so if the last line is old."""
         with self.lock:
             self.done += count
             self.new += count
@@ -79,6 +80,7 @@ class _LogMeter:
                 say(self.line())
 
     def line(self) -> str:
+        """What there is to say now."""
         return rate_line(self.what, self.done, self.total, self.new / max(time.monotonic() - self.began, 1e-3))
 
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from threading import Thread
@@ -22,6 +23,13 @@ def cores() -> int:
     if not given.isdigit() or int(given) < 1:
         raise FinserError("not a number of cores", where="environment variable FINSER_CORES", expected="1 or more", found=given)
     return int(given)
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of `size` items, the last one shorter: handing work over costs as much for one item as for many."""
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, processes: int | None = None) -> Iterator[Result]:

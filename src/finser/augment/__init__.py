@@ -4,10 +4,9 @@ The draw is recorded in the row, and the row can be made again from it alone: ``
 mixes in other recordings (babble, noise_file) also needs a reader of these, `sounds`. docs/augmentation.md describes every variant.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 
@@ -15,11 +14,12 @@ from finser import layout
 from finser.audio import to_int16
 from finser.augment import changes, draws, others
 from finser.augment.sounds import Sounds
+from finser.frames import to_float
 from finser.params import Augment, Params
 from finser.progress import track
 from finser.seeds import seed_for
 from finser.shards import AudioRow, read_audio, write_audio
-from finser.workers import map_in_order
+from finser.workers import in_batches, map_in_order
 
 BATCH = 16  # clips handed to a worker at once: what they read of other clips is kept for so long
 
@@ -59,7 +59,7 @@ def apply(original: np.ndarray, variant: str, draw: dict, sounds: Sounds | None 
     sounds : Sounds, optional
         Reader of clips and files, for babble and noise_file.
     """
-    y = original.astype(np.float32) / np.float32(32768)
+    y = to_float(original)
     changed = WITH_OTHERS[variant][1](y, sounds, **draw) if variant in WITH_OTHERS else ALONE[variant][1](y, **draw)
     return to_int16(changed)[0]
 
@@ -80,14 +80,10 @@ def augment(params: Params, corpus: str) -> None:
         changes.check_method(params.augment.speed_pitch.method)
     sounds = Sounds.of(params.augment, layout.audio(corpus))
     function = partial(_batch, settings=params.augment, seed=params.seed, sounds=sounds)
-    batches = _batches(read_audio(layout.audio(corpus)))
+    batches = in_batches(read_audio(layout.audio(corpus)), BATCH)
     rows = chain.from_iterable(map_in_order(function, batches))
     write_audio(layout.shards(corpus), track(rows, f"augment {corpus}"))
 
 
 def _batch(rows: list[AudioRow], settings: Augment, seed: int, sounds: Sounds) -> list[AudioRow]:
     return [made for row in rows for made in variants(row, settings, seed, sounds)]
-
-
-def _batches(rows: Iterator[AudioRow]) -> Iterator[list[AudioRow]]:
-    return iter(lambda: list(islice(rows, BATCH)), [])

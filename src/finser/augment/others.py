@@ -10,6 +10,7 @@ from finser.augment.changes import mix, power, resampled
 from finser.augment.draws import between
 from finser.augment.sounds import Sounds
 from finser.errors import FinserError
+from finser.frames import to_float
 from finser.params import Babble, NoiseFile
 from finser.seeds import generator
 from finser.shards import SR, AudioRow
@@ -59,7 +60,7 @@ def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offset
     """
     babble = np.zeros(len(y), np.float32)
     for clip_id, offset in zip(clip_ids, offsets, strict=True):
-        heard = sounds.clips.audio(clip_id).astype(np.float32) / np.float32(32768)
+        heard = to_float(sounds.clips.audio(clip_id))
         babble += _around(heard, offset, len(y)) / np.float32(np.sqrt(power(heard)))
     return mix(y, babble, snr_db)
 

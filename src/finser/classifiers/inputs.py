@@ -21,7 +21,6 @@ from finser.shards import SR, LabelRow, read_audio, read_labels
 
 DELTA_WIDTH = 9  # frames
 FLOOR = 1e-10  # below which an RMS is as good as zero
-N_SUMMARY = 211
 N_MFCC_STATISTICS = 200
 
 

@@ -62,7 +62,7 @@ def lacking(speakers: Mapping[str, str], known: Corpus, expected: int) -> str:
         How many clips there should be.
     """
     present = set(speakers.values())
-    wanted = next((part for part, clips in known.parts.items() if clips == expected), known.speakers)
+    wanted, _ = registry.published_part(known, present)
     absent = [speaker for speaker in wanted if speaker not in present]
     clips = [clip for clip in known.every(speakers) if clip not in speakers and _speaker(clip, known) in present]
     parts = [f"none of {_first(absent, 'speakers')}"] if absent else []
