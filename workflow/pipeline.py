@@ -11,6 +11,7 @@ can contradict DVC. (``ancient`` on all inputs would meet snakemake issue 4166, 
 
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -24,9 +25,11 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from finser import params
+from finser.corpora.registry import expected_count
 from finser.errors import FinserError
 
 TOKENS = Path(".snakemake/stale")
+CLIPS_PER_WORKER = 100
 
 
 def use_this_environment() -> None:
@@ -130,9 +133,17 @@ class Pipeline:
     def threads(self, name: str, cores: int | None) -> int:
         """Cores of one job of a stage that works in processes: its share when all jobs run at once, rounded up.
 
-        On a cluster Snakemake knows no number of cores (None): one each, and the profile's `set-threads` says more.
+        For few clips no more than pay for starting workers. On a cluster Snakemake knows no number of cores (None): one each, and
+        the profile's `set-threads` says more.
         """
-        return -(-(cores or 1) // len(self.items(name)))
+        share = math.ceil((cores or 1) / len(self.items(name)))
+        return 1 if share == 1 else min(share, math.ceil(self.largest / CLIPS_PER_WORKER))
+
+    @cached_property
+    def largest(self) -> int:
+        """Clips of the largest corpus."""
+        sources = params.load().fetch
+        return max(expected_count(sources[corpus], corpus) for corpus in self.params["corpora"])
 
     def repro(self, name: str) -> str:
         """The shell line of a rule: DVC runs this one job, restores it from its cache, or finds it up to date."""

@@ -37,20 +37,20 @@ def demo() -> Params:
 
 
 def tiny() -> Params:
-    """The same stages on next to nothing: for tests of the whole. Its figures mean nothing."""
-    seen = ("ravdess",)
+    """The same stages on 40 clips of one corpus, none of them unseen: for tests of the whole. Its figures mean nothing."""
+    corpora = ("ravdess",)
     short = {feature: Fin(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
     return Params(
         preset="tiny",
-        corpora=(*seen, "esd"),
+        corpora=corpora,
         protocols=("speaker",),
         folds=(1,),
-        fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=1), "esd": Synthetic(speakers=2, clips_per_emotion=1)},
+        fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=1)},
         train_front_end=TrainFrontEnd(adam_steps=30),
-        train_fin=TrainFin(data=FinData(corpora=seen, frames=2_000), **short),
+        train_fin=TrainFin(data=FinData(corpora=corpora, frames=2_000), **short),
         evaluate_fin=EvaluateFin(frames=500),
         train_classifier=TrainClassifier(
-            data=ClassifierData(corpora=seen),
+            data=ClassifierData(corpora=corpora),
             mlp=Mlp(epochs=2, variants=("original",)),
             fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",)),
         ),

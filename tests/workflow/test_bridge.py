@@ -64,7 +64,7 @@ def test_a_protocol_added_runs_only_what_is_new(project):
 def test_another_preset_and_back_runs_nothing(project):
     """What the other preset left is taken away, and everything of this one comes from the cache."""
     text, before = (project.root / "params.yaml").read_text(), project.hashes()
-    project.set("corpora", ["ravdess", "esd", "savee"])
+    project.set("corpora", ["ravdess", "savee"])
     project.set("fetch.savee", {"source": "synthetic", "speakers": 3, "clips_per_emotion": 1})
     project.run("snakemake", "--cores", "2", "data/splits/speaker.parquet", "data/labels/savee")
     assert (project.root / "data/labels/savee").exists()

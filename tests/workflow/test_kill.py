@@ -88,7 +88,7 @@ STAGES = {
     ("fetch", "ravdess"): "data/raw/ravdess",
     ("index", "ravdess"): "data/clips/ravdess.parquet",
     ("resample", "ravdess"): "data/audio/ravdess",
-    ("augment", "esd"): "data/shards/esd",
+    ("augment", "ravdess"): "data/shards/ravdess",
     ("label", "ravdess"): "data/labels/ravdess",
     ("split", "speaker"): "data/splits/speaker.parquet",
     ("train_front_end",): "models/fins/front_end",

@@ -35,9 +35,8 @@ def test_demo_has_about_1700_clips(corpus, speakers, clips):
     assert len({clip.speaker for clip in synthetic.plan(source, corpus)}) == speakers
 
 
-@pytest.mark.parametrize(("corpus", "clips"), [("ravdess", 40), ("esd", 10)])
-def test_tiny(corpus, clips):
-    assert synthetic.planned(presets.tiny().fetch[corpus], corpus) == clips
+def test_tiny():
+    assert {corpus: synthetic.planned(source, corpus) for corpus, source in presets.tiny().fetch.items()} == {"ravdess": 40}
 
 
 @given(sizes)
