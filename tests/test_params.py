@@ -111,6 +111,17 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
         params.load(tmp_path / "params.yaml")
 
 
+def test_models_and_what_they_begin_from_agree(values):
+    values["models"] = ["svm", "mlp"]
+    with pytest.raises(FinserError, match="initialise.models names 'fin_ensemble', which models does not: delete it there"):
+        params.validate(values)
+    del values["initialise"]["models"]["fin_ensemble"]
+    assert params.validate(values).models == ("svm", "mlp")
+    del values["initialise"]["models"]["mlp"]
+    with pytest.raises(FinserError, match=r"must say what 'mlp' begins from: `mlp: \{begin: src/finser/classifiers/mlp.py\}`"):
+        params.validate(values)
+
+
 def test_missing_or_broken_file(tmp_path):
     with pytest.raises(FinserError, match="no such file"):
         params.load(tmp_path / "params.yaml")

@@ -68,12 +68,12 @@ class Pipeline:
         """Wildcards of a stage with their values; {} for a stage that is one job."""
         stage = self.stages[name]
         if "foreach" in stage:
-            return {"key": list(stage["foreach"])}
+            return {"key": list(self._values(stage["foreach"]))}
         return {axis: [str(value) for value in self._values(given)] for axis, given in stage.get("matrix", {}).items()}
 
-    def _values(self, given: str | list) -> list:
-        """``"${corpora}"`` -> the list in params.yaml; a list stands for itself."""
-        if isinstance(given, list):
+    def _values(self, given: str | list | dict) -> list | dict:
+        """``"${corpora}"`` -> the list or mapping in params.yaml; one written out stands for itself."""
+        if not isinstance(given, str):
             return given
         node = self.params
         for key in given.removeprefix("${").removesuffix("}").split("."):
@@ -89,8 +89,8 @@ class Pipeline:
         """Paths in sections of a stage; for an item they are filled in, for None they are patterns with wildcards."""
         entries = itertools.chain.from_iterable(self.body(name).get(section, []) for section in sections)
         paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-        each = self.stages[name].get("foreach")
-        if each and item:  # ${item.begin} is a field of the foreach entry
+        if item and "foreach" in self.stages[name]:  # ${item.begin} is a field of the foreach entry
+            each = self._values(self.stages[name]["foreach"])
             paths = [re.sub(r"\$\{item\.(\w+)\}", lambda field: each[item["key"]][field[1]], path) for path in paths]
         patterns = [re.sub(r"\$\{(?:item\.)?(\w+)\}", r"{\1}", path) for path in paths]
         return patterns if item is None else [pattern.format(**item) for pattern in patterns]

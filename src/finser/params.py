@@ -240,10 +240,25 @@ class EvaluateFin(Section):
     frames: Count = Field(20_000, description="frames per set, spread evenly over its clips")
 
 
+class Begin(Section):
+    """What a classifier begins from."""
+
+    begin: str = Field(description="what DVC watches: trained weights, or the model's own module")
+
+
+def begins(models: tuple[Model, ...]) -> dict[Model, Begin]:
+    """What each of `models` begins from: ``initialise.models`` of params.yaml."""
+    paths = {"svm": "src/finser/classifiers/svm.py", "mlp": "src/finser/classifiers/mlp.py", "fin_ensemble": "models/fins"}
+    return {model: Begin(begin=paths[model]) for model in models}
+
+
 class Initialise(Section):
     """What the classifiers begin from."""
 
     seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of the initial weights, the same for every fold")
+    models: dict[Model, Begin] = Field(
+        begins(("svm", "mlp", "fin_ensemble")), description="the same as models; dvc.yaml reads here what each begins from"
+    )
 
 
 class ClassifierData(Section):
@@ -363,6 +378,16 @@ class Params(Section):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @model_validator(mode="after")
+    def _models_begin(self) -> "Params":
+        expected = begins(self.models)
+        for model in sorted({*expected, *self.initialise.models}):
+            if model not in self.models:
+                raise ValueError(f"initialise.models names '{model}', which models does not: delete it there, or add it to models")
+            if self.initialise.models.get(model) != expected[model]:
+                raise ValueError(f"initialise.models must say what '{model}' begins from: `{model}: {{begin: {expected[model].begin}}}`")
         return self
 
     @model_validator(mode="after")
@@ -504,7 +529,7 @@ def _dump_section(section: Section, depth: int) -> list[str]:
             doc = (type(value).__doc__ or "").strip().splitlines()[0]
             lines += ([""] if depth == 0 else []) + [f"{pad}{name}:  # {doc}", *_dump_section(value, depth + 1)]
         elif isinstance(value, dict):
-            lines += ["", f"{pad}{name}:{comment}"]
+            lines += ([""] if depth == 0 else []) + [f"{pad}{name}:{comment}"]
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_dump_section(item, depth + 2)]
         else:

@@ -11,13 +11,14 @@ from finser.params import (
     Fin,
     FinData,
     FinEnsemble,
+    Initialise,
     Local,
-    Mlp,
     Params,
     Synthetic,
     TrainClassifier,
     TrainFin,
     TrainFrontEnd,
+    begins,
 )
 
 
@@ -37,21 +38,22 @@ def demo() -> Params:
 
 
 def tiny() -> Params:
-    """The same stages on 40 clips of one corpus, none of them unseen: for tests of the whole. Its figures mean nothing."""
-    corpora = ("ravdess",)
+    """The same stages on 40 clips of one corpus, with two classifiers: for tests of the whole. Its figures mean nothing."""
+    corpora, models = ("ravdess",), ("svm", "fin_ensemble")
     short = {feature: Fin(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
     return Params(
         preset="tiny",
         corpora=corpora,
+        models=models,
         protocols=("speaker",),
         folds=(1,),
         fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=1)},
         train_front_end=TrainFrontEnd(adam_steps=30),
         train_fin=TrainFin(data=FinData(corpora=corpora, frames=2_000), **short),
         evaluate_fin=EvaluateFin(frames=500),
+        initialise=Initialise(models=begins(models)),
         train_classifier=TrainClassifier(
             data=ClassifierData(corpora=corpora),
-            mlp=Mlp(epochs=2, variants=("original",)),
             fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",)),
         ),
         evaluate_classifier=EvaluateClassifier(bootstrap=100),
