@@ -54,10 +54,11 @@ def test_no_corpus_at_all(tmp_path):
         presets.make("local", tmp_path)
 
 
-@pytest.mark.parametrize(("name", "folder"), [("demo", "somewhere"), ("local", None)])
-def test_folder_goes_with_local_only(name, folder, tmp_path):
-    with pytest.raises(FinserError, match="only the preset local takes a folder"):
-        presets.make(name, folder and tmp_path)
+def test_folder_goes_with_local_and_paper_only(tmp_path):
+    with pytest.raises(FinserError, match="the preset demo takes no folder"):
+        presets.make("demo", tmp_path)
+    with pytest.raises(FinserError, match="the preset local needs a folder"):
+        presets.make("local")
 
 
 def test_unknown_name_suggests_the_nearest():
@@ -70,3 +71,13 @@ def test_paper_is_the_published_experiment():
     assert made.train_fin.data.corpora == ("ravdess", "crema_d", "tess", "savee")
     assert made.unseen_corpora == ("esd",)
     assert made.train_classifier.data.corpora == made.train_fin.data.corpora
+
+
+def test_paper_takes_from_a_folder_what_lies_there(tmp_path):
+    (tmp_path / "SAVEE" / "DC").mkdir(parents=True)
+    (tmp_path / "SAVEE" / "DC" / "a01.wav").write_bytes(b"RIFF")
+    with pytest.raises(FinserError, match="SAVEE is incomplete"):
+        presets.make("paper", tmp_path)
+    made = presets.make("paper", tmp_path, allow_partial=True)
+    assert (made.fetch["savee"].source, made.fetch["savee"].path) == ("local", tmp_path / "SAVEE")
+    assert {made.fetch[corpus].source for corpus in ("ravdess", "crema_d", "tess", "esd")} == {"download"}

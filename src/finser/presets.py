@@ -66,14 +66,17 @@ def open_corpora() -> Params:
     return Params(preset="open", fetch={corpus: Download(source="download") for corpus in corpora}, **_on(corpora))
 
 
-def paper() -> Params:
+def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
     """The published experiment's corpora: four to learn from (12,162 clips), ESD unseen; five folds.
 
     Published are 12,161 clips, less the silent one; the index also excludes the byte-identical ones, so that 12,154 are kept.
-    SAVEE and ESD have no open download: fetch says what to sign, and then their `source` becomes `local`.
+    Those that lie in `folder` are taken from there. SAVEE and ESD have no open download: without them fetch says what to sign.
     """
+    here = _found(folder, allow_partial=allow_partial) if folder else {}
     corpora = ("ravdess", "crema_d", "tess", "savee", "esd")
-    return Params(preset="paper", folds=(1, 2, 3, 4, 5), fetch={corpus: Download(source="download") for corpus in corpora})
+    return Params(
+        preset="paper", folds=(1, 2, 3, 4, 5), fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora}
+    )
 
 
 def local(folder: Path, *, allow_partial: bool) -> Params:
@@ -84,14 +87,20 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
     FinserError
         No corpus lies there, one of them holds no audio, or fewer clips than published without `allow_partial`.
     """
+    fetch = _found(folder, allow_partial=allow_partial)
+    return Params(preset="local", fetch=fetch, **_on(tuple(fetch)))
+
+
+def _found(folder: Path, *, allow_partial: bool) -> dict[str, Local]:
+    """The corpora that lie in `folder`, counted."""
     from finser.corpora.local import check_complete, find, survey
 
-    fetch = {}
+    found = {}
     for corpus, path in find(folder).items():
         files, size = survey(path, corpus)
-        fetch[corpus] = Local(source="local", path=path.resolve(), files=files, bytes=size, allow_partial=allow_partial)
-        check_complete(path, fetch[corpus], corpus, do="complete it, or accept it: --allow-partial")
-    return Params(preset="local", fetch=fetch, **_on(tuple(fetch)))
+        found[corpus] = Local(source="local", path=path.resolve(), files=files, bytes=size, allow_partial=allow_partial)
+        check_complete(path, found[corpus], corpus, do="complete it, or accept it: --allow-partial")
+    return found
 
 
 def _on(corpora: tuple[str, ...]) -> dict:
@@ -117,9 +126,11 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
     FinserError
         An unknown name, or a folder where none belongs, or none where one does.
     """
-    plain = {"demo": demo, "tiny": tiny, "open": open_corpora, "paper": paper}
-    if name not in (*plain, "local"):
-        raise FinserError(f"unknown preset '{name}'", do=nearest(name, (*plain, "local")))
-    if (folder is not None) != (name == "local"):
-        raise FinserError("only the preset local takes a folder, and it needs one", do="finser preset local PATH")
-    return local(folder, allow_partial=allow_partial) if name == "local" else plain[name]()
+    plain, in_folder = {"demo": demo, "tiny": tiny, "open": open_corpora}, {"paper": paper, "local": local}
+    if name not in (*plain, *in_folder):
+        raise FinserError(f"unknown preset '{name}'", do=nearest(name, (*plain, *in_folder)))
+    if name in plain and folder is not None:
+        raise FinserError(f"the preset {name} takes no folder", do="finser preset local PATH, or finser preset paper PATH")
+    if name == "local" and folder is None:
+        raise FinserError("the preset local needs a folder", do="finser preset local PATH")
+    return plain[name]() if name in plain else in_folder[name](folder, allow_partial=allow_partial)
