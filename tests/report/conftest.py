@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from finser import layout
 from finser.emotions import EMOTIONS
-from finser.params import ClassifierData, Download, FinData, Params, Synthetic, TrainClassifier, TrainFin
+from finser.params import ClassifierData, Download, FinData, Initialise, Params, Synthetic, TrainClassifier, TrainFin, begins
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}
 SKILL = {"svm": 0.45, "mlp": 0.5, "fin_ensemble": 0.55}
