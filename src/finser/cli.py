@@ -162,7 +162,7 @@ def preset(
     path: Annotated[
         Path | None, typer.Argument(help="local, paper: folder that holds RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, whichever exist")
     ] = None,
-    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="with a folder: accept corpora with fewer clips than published")] = False,
+    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
     """Rewrite params.yaml (the old one is kept as params.yaml.bak)."""
     from finser.presets import make

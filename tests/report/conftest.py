@@ -189,6 +189,7 @@ def real_params() -> Params:
         protocols=("speaker",),
         folds=(2,),
         fetch={corpus: Download(source="download") for corpus in corpora},
+        initialise=Initialise(models=begins(("svm", "mlp"))),
         train_fin=TrainFin(data=FinData(corpora=("ravdess",))),
         train_classifier=TrainClassifier(data=ClassifierData(corpora=corpora)),
     )
