@@ -32,84 +32,104 @@ def windowed(padded: np.ndarray, first: int, window: np.ndarray, out: np.ndarray
     out[n:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
-def power(spectrum: np.ndarray, out: np.ndarray) -> None:
-    """Squared magnitude: complex128 (block, 1025) -> float32, of the spectrum rounded to complex64 as librosa's is."""
-    for row in range(len(out)):
-        values, target = spectrum[row], out[row]
-        for k in range(len(values)):
-            real, imag = np.float32(values[k].real), np.float32(values[k].imag)
-            target[k] = real * real + imag * imag
+# reassoc: a sum may be taken in several parts at once; in the same parts for every frame
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def bands(
+    spectrum: np.ndarray,
+    edges: np.ndarray,
+    rising: np.ndarray,
+    falling: np.ndarray,
+    pitches: np.ndarray,
+    mel: np.ndarray,
+    chroma: np.ndarray,
+) -> None:
+    """Powers of a spectrum under the triangles of a mel filter bank and under a chroma filter bank.
 
-
-@numba.njit(cache=True, nogil=True)
-def mel(power: np.ndarray, edges: np.ndarray, rising: np.ndarray, falling: np.ndarray, out: np.ndarray) -> None:
-    """Powers under the triangles of a mel filter bank.
+    A power is the squared magnitude of the spectrum rounded to complex64, as librosa's is.
 
     Parameters
     ----------
-    power : np.ndarray
-        float32, shape (block, 1025); block is a multiple of 4.
+    spectrum : np.ndarray
+        complex128, shape (block, 1025); block is a multiple of 4.
     edges : np.ndarray
         int64, shape (130,): band m rises over bins ``edges[m] : edges[m + 1]`` and falls over the next.
     rising, falling : np.ndarray
         float32, shape (1025,): weight of a bin in the band that rises there, and in the band before, which falls there.
-    out : np.ndarray
-        float32, shape (block, 128), overwritten.
+    pitches : np.ndarray
+        float32, shape (12, 1025).
+    mel, chroma : np.ndarray
+        float32, shapes (block, 128) and (block, 12), overwritten.
     """
+    power = np.empty((TOGETHER, spectrum.shape[1]), np.float32)  # stays in the first cache
+    for row in range(0, len(spectrum), TOGETHER):
+        for i in range(TOGETHER):
+            for k in range(spectrum.shape[1]):
+                real, imag = np.float32(spectrum[row + i, k].real), np.float32(spectrum[row + i, k].imag)
+                power[i, k] = real * real + imag * imag
+        _mel(power, edges, rising, falling, mel[row : row + TOGETHER])
+        _chroma(power, pitches, chroma[row : row + TOGETHER])
+
+
+@numba.njit(inline="always")
+def _mel(power: np.ndarray, edges: np.ndarray, rising: np.ndarray, falling: np.ndarray, out: np.ndarray) -> None:
     zero, last = np.float32(0), len(edges) - 2
-    for row in range(0, len(power), TOGETHER):
-        p, q, r, s = power[row], power[row + 1], power[row + 2], power[row + 3]
-        for m in range(last + 1):
-            up_p, up_q, up_r, up_s, down_p, down_q, down_r, down_s = zero, zero, zero, zero, zero, zero, zero, zero
-            for k in range(edges[m], edges[m + 1]):
-                up, down = rising[k], falling[k]
-                up_p, up_q, up_r, up_s = up_p + up * p[k], up_q + up * q[k], up_r + up * r[k], up_s + up * s[k]
-                down_p, down_q, down_r, down_s = down_p + down * p[k], down_q + down * q[k], down_r + down * r[k], down_s + down * s[k]
-            if m < last:
-                out[row, m], out[row + 1, m], out[row + 2, m], out[row + 3, m] = up_p, up_q, up_r, up_s
-            if m > 0:
-                out[row, m - 1] += down_p
-                out[row + 1, m - 1] += down_q
-                out[row + 2, m - 1] += down_r
-                out[row + 3, m - 1] += down_s
+    p, q, r, s = power[0], power[1], power[2], power[3]
+    for m in range(last + 1):
+        up_p, up_q, up_r, up_s, down_p, down_q, down_r, down_s = zero, zero, zero, zero, zero, zero, zero, zero
+        for k in range(edges[m], edges[m + 1]):
+            up, down = rising[k], falling[k]
+            up_p, up_q, up_r, up_s = up_p + up * p[k], up_q + up * q[k], up_r + up * r[k], up_s + up * s[k]
+            down_p, down_q, down_r, down_s = down_p + down * p[k], down_q + down * q[k], down_r + down * r[k], down_s + down * s[k]
+        if m < last:
+            out[0, m], out[1, m], out[2, m], out[3, m] = up_p, up_q, up_r, up_s
+        if m > 0:
+            out[0, m - 1] += down_p
+            out[1, m - 1] += down_q
+            out[2, m - 1] += down_r
+            out[3, m - 1] += down_s
 
 
-# reassoc: a sum may be taken in several parts at once; in the same parts for every frame
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def chroma(power: np.ndarray, bank: np.ndarray, out: np.ndarray) -> None:
-    """Powers under a chroma filter bank: float32 (block, 1025) and (12, 1025) -> float32 (block, 12)."""
+@numba.njit(inline="always")
+def _chroma(power: np.ndarray, pitches: np.ndarray, out: np.ndarray) -> None:
     zero = np.float32(0)
-    for row in range(len(power)):
-        p = power[row]
-        for c in range(0, len(bank), TOGETHER):
-            one, two, three, four = bank[c], bank[c + 1], bank[c + 2], bank[c + 3]
+    for i in range(TOGETHER):
+        p = power[i]
+        for c in range(0, len(pitches), TOGETHER):
+            one, two, three, four = pitches[c], pitches[c + 1], pitches[c + 2], pitches[c + 3]
             a, b, d, e = zero, zero, zero, zero
             for k in range(len(p)):
                 a += one[k] * p[k]
                 b += two[k] * p[k]
                 d += three[k] * p[k]
                 e += four[k] * p[k]
-            out[row, c], out[row, c + 1], out[row, c + 2], out[row, c + 3] = a, b, d, e
+            out[i, c], out[i, c + 1], out[i, c + 2], out[i, c + 3] = a, b, d, e
 
 
-@numba.njit(cache=True, nogil=True)
-def hops(padded: np.ndarray, squares: np.ndarray, changes: np.ndarray) -> None:
-    """Per hop of 512 samples: sum of squares, and how many samples differ in sign from the one before (zero is positive).
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def levels(padded: np.ndarray, rms: np.ndarray, zcr: np.ndarray) -> None:
+    """RMS (full scale 1) and zero-crossing rate of every frame; a frame is four hops of 512 samples, and zero is positive.
 
     Parameters
     ----------
     padded : np.ndarray
-        int16, shape (512 n,).
-    squares, changes : np.ndarray
-        int64, shape (n,), overwritten.
+        int16, shape (512 (n_frames + 3),).
+    rms, zcr : np.ndarray
+        float32, shape (n_frames,), overwritten.
     """
-    hop = len(padded) // len(squares)
-    for n in range(len(squares)):
-        total, count = np.int64(0), np.int64(0)
-        for k in range(n * hop, (n + 1) * hop):
-            sample = np.int64(padded[k])
-            total += sample * sample
-        for k in range(max(1, n * hop), (n + 1) * hop):
-            count += (padded[k] < 0) != (padded[k - 1] < 0)
+    n_hops = len(rms) + 3
+    hop = len(padded) // n_hops
+    squares, changes = np.empty(n_hops), np.empty(n_hops, np.int32)
+    for n in range(n_hops):
+        part, total, count = padded[n * hop : (n + 1) * hop], 0.0, np.int32(0)
+        for k in range(hop):  # whole numbers below 2^53: exact in whatever order they are added
+            total += np.float64(part[k]) * np.float64(part[k])
+        for k in range(1, hop):
+            count += np.int32(np.int16(part[k] ^ part[k - 1]) < 0)
         squares[n], changes[n] = total, count
+    for t in range(len(rms)):
+        total, count = squares[t], changes[t]
+        for n in range(t + 1, t + 4):  # a change into a frame's later hops is within it, one into its first is not
+            total += squares[n]
+            count += changes[n] + np.int32(np.int16(padded[n * hop] ^ padded[n * hop - 1]) < 0)
+        rms[t] = np.sqrt(total / (4 * hop)) / 32768
+        zcr[t] = count / (4 * hop)
