@@ -33,6 +33,7 @@ rule train_classifier:
         "logs/train_classifier/{model}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 1
