@@ -15,7 +15,7 @@ KINDS = ["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_lim
 def settings():
     values = presets.tiny().model_dump(mode="json")
     values["corpora"].append("esd")
-    values["fetch"]["esd"] = Synthetic(speakers=3, clips_per_emotion=1).model_dump(mode="json")
+    values["fetch"]["esd"] = Synthetic(speakers=3, clips_per_emotion=3).model_dump(mode="json")
     values["augment"]["variants"] = KINDS
     return params.Params.model_validate(values)
 

@@ -61,6 +61,22 @@ def test_folder_goes_with_local_and_paper_only(tmp_path):
         presets.make("local")
 
 
+def test_allow_partial_goes_with_a_folder():
+    with pytest.raises(FinserError, match="--allow-partial is about a folder"):
+        presets.make("open", allow_partial=True)
+
+
+def test_a_corpus_that_is_whole_is_not_marked_as_partial(tmp_path):
+    for speaker in ("DC", "JE", "JK", "KL"):
+        (tmp_path / "SAVEE" / speaker).mkdir(parents=True)
+        for emotion, count in {"a": 15, "d": 15, "f": 15, "h": 15, "n": 30, "sa": 15, "su": 15}.items():
+            for number in range(1, count + 1):
+                (tmp_path / "SAVEE" / speaker / f"{emotion}{number:02d}.wav").write_bytes(b"RIFF")
+    fake_corpus(tmp_path / "TESS", 2)
+    fetch = presets.make("local", tmp_path, allow_partial=True).fetch
+    assert {corpus: source.allow_partial for corpus, source in fetch.items()} == {"tess": True, "savee": False}
+
+
 def test_unknown_name_suggests_the_nearest():
     with pytest.raises(FinserError, match="did you mean 'demo'"):
         presets.make("demmo")

@@ -56,6 +56,7 @@ def threads_of_blas(_: int) -> set[int]:
 def test_a_worker_has_one_thread(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert list(map_in_order(threads_of_blas, range(4), processes=2)) == [{1}] * 4
+    assert list(map_in_order(threads_of_blas, range(2), processes=1)) == [{1}] * 2
 
 
 def forever(number: int) -> int:

@@ -134,16 +134,21 @@ class Pipeline:
         """Cores of one job of a stage that works in processes: its share when all jobs run at once, rounded up.
 
         For few clips no more than pay for starting workers. On a cluster Snakemake knows no number of cores (None): one each, and
-        the profile's `set-threads` says more.
+        a profile's `set-threads` says more.
         """
         share = math.ceil((cores or 1) / len(self.items(name)))
         return 1 if share == 1 else min(share, math.ceil(self.largest / CLIPS_PER_WORKER))
 
     @cached_property
     def largest(self) -> int:
-        """Clips of the largest corpus."""
+        """Clips of the largest corpus: those counted in a local folder, else as many as a complete one has."""
         sources = params.load().fetch
-        return max(expected_count(sources[corpus], corpus) for corpus in self.params["corpora"])
+        return max(getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"])
+
+    @staticmethod
+    def memory(wildcards: object, threads: int) -> int:
+        """Megabytes of a job that works in processes: a mapped part of a corpus, and 600 per process (docs/architecture.md)."""
+        return 1000 + 600 * threads
 
     def repro(self, name: str) -> str:
         """The shell line of a rule: DVC runs this one job, restores it from its cache, or finds it up to date."""

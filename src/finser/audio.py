@@ -15,7 +15,7 @@ from finser.seeds import seed_for
 from finser.shards import AudioRow, write_audio
 from finser.workers import map_in_order
 
-FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float
+FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float; the smallest is -1
 
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
@@ -24,7 +24,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     Returns
     -------
     y : np.ndarray
-        float64, shape (n,), the mean of the channels, in -1..1.
+        float32, shape (n,), the mean of the channels, in -1..1; samples of up to 24 bits are exact.
     sr : int
         Hz.
 
@@ -34,12 +34,12 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         libsndfile cannot read the file, or it holds no sample.
     """
     try:
-        samples, sr = soundfile.read(path, dtype="float64", always_2d=True)  # (n, channels)
+        samples, sr = soundfile.read(path, dtype="float32")  # (n,) or (n, channels)
     except (soundfile.LibsndfileError, OSError) as error:
         raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file, then run fetch and index again") from None
     if not len(samples):
         raise FinserError("holds no sample", where=path)
-    return samples.mean(axis=1), sr
+    return (samples if samples.ndim == 1 else samples.mean(axis=1)), sr
 
 
 def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
@@ -55,9 +55,10 @@ def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
     gain : float
         The factor applied, 1.0 in all other cases.
     """
-    peak = float(np.max(np.abs(y), initial=0.0))
-    gain = FULL_SCALE / peak if peak > FULL_SCALE else 1.0
-    return np.rint(y * (gain * 32_768)).astype(np.int16), gain
+    high, low = float(np.max(y, initial=0.0)), float(np.min(y, initial=0.0))
+    gain = min(1.0, FULL_SCALE / max(high, FULL_SCALE), 1 / max(-low, 1.0))
+    scaled = np.multiply(y, gain * 32_768)
+    return np.rint(scaled, out=scaled).astype(np.int16), gain
 
 
 def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:

@@ -6,7 +6,7 @@ The compiled code is kept in __pycache__, so that a second process need not comp
 import numba
 import numpy as np
 
-TOGETHER = 4  # frames or pitch classes summed side by side, so that no addition waits for the one before
+TOGETHER = 4  # always: so many frames or pitch classes are summed side by side, so that no addition waits for the one before
 
 
 @numba.njit(cache=True, nogil=True)

@@ -131,10 +131,12 @@ def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
     return {"rms": rms, "zcr": zcr, "chroma": _normalised(chroma[:n_frames]), "mfcc": _mfcc(mel), "mel": mel}
 
 
+@cache
 def _transform() -> tuple[np.ndarray, np.ndarray, "FFTW"]:
     """Frames (block, 2048), their spectrum (block, 1025), and what computes this from those: FFTW, 2 to 3 times as fast as scipy.
 
-    Its plan is estimated, not measured: timing would choose another algorithm, with other last bits, from run to run.
+    Made once per process, and for one thread: the arrays are overwritten block by block. Its plan is estimated, not measured: timing
+    would choose another algorithm, with other last bits, from run to run.
     """
     import pyfftw  # takes half a second to import
 

@@ -14,7 +14,7 @@ def raw(corpus: str) -> Path:
 
 
 def downloads(corpus: str) -> Path:
-    """What has been downloaded of a corpus that is not complete yet; not tracked, and gone once the corpus is in :func:`raw`."""
+    """What has been downloaded of a corpus; kept, so that nothing is downloaded twice, and not tracked."""
     return DATA / "downloads" / corpus
 
 

@@ -21,6 +21,7 @@ Protocol = Literal["speaker", "random"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
+CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
@@ -67,7 +68,7 @@ class Download(Section):
 
     source: Literal["download"]
     address: str | None = Field(None, pattern=r"^(https?|file)://", description="other address than the publisher's (http, https or file)")
-    checksum: str | None = Field(None, pattern=r"^(md5|sha256):[0-9a-f]{32,64}$", description="of the archive at that other address")
+    checksum: str | None = Field(None, pattern=CHECKSUM, description="of the archive at that other address")
     allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
 
     @model_validator(mode="after")
@@ -336,7 +337,9 @@ class Params(Section):
     corpora: tuple[CorpusName, ...] = Field(
         ("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora that are fetched and prepared"
     )
-    models: tuple[Model, ...] = Field(("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor")
+    models: tuple[Model, ...] = Field(
+        ("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor; initialise.models names the same"
+    )
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
     )

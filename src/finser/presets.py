@@ -98,8 +98,10 @@ def _found(folder: Path, *, allow_partial: bool) -> dict[str, Local]:
     found = {}
     for corpus, path in find(folder).items():
         files, size = survey(path, corpus)
-        found[corpus] = Local(source="local", path=path.resolve(), files=files, bytes=size, allow_partial=allow_partial)
-        check_complete(path, found[corpus], corpus, do="complete it, or accept it: --allow-partial")
+        whole = Local(source="local", path=path.resolve(), files=files, bytes=size)
+        partial = whole.model_copy(update={"allow_partial": allow_partial})
+        expected = check_complete(path, partial, corpus, do="complete it, or accept it: --allow-partial")
+        found[corpus] = partial if files < expected else whole
     return found
 
 
@@ -131,6 +133,8 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
         raise FinserError(f"unknown preset '{name}'", do=nearest(name, (*plain, *in_folder)))
     if name in plain and folder is not None:
         raise FinserError(f"the preset {name} takes no folder", do="finser preset local PATH, or finser preset paper PATH")
+    if allow_partial and folder is None:
+        raise FinserError("--allow-partial is about a folder, and there is none", do="finser preset local PATH --allow-partial")
     if name == "local" and folder is None:
         raise FinserError("the preset local needs a folder", do="finser preset local PATH")
     return plain[name]() if name in plain else in_folder[name](folder, allow_partial=allow_partial)

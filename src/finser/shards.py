@@ -303,6 +303,9 @@ def find_parts(path: Path) -> list[Path]:
         raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
     if not parts:
         raise FinserError("no shards", where=path, do="run the stage that makes them: dvc repro")
+    for number, part in enumerate(parts):
+        if part.name != f"part-{number:05d}.parquet":
+            raise FinserError("a shard is missing", where=path, expected=f"part-{number:05d}.parquet", found=part.name, do="dvc checkout")
     return parts
 
 

@@ -11,6 +11,8 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from finser.errors import FinserError
 
 Item = TypeVar("Item")
@@ -46,7 +48,8 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, p
     """
     processes = processes or cores()
     if processes == 1:
-        yield from map(function, items)
+        with threadpool_limits(1):  # as in workers: sums of other lengths have other last bits
+            yield from map(function, items)
         return
     # spawn: a forked child would inherit the threads' locks of torch and Arrow
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:

@@ -15,7 +15,7 @@ rule resample:
         "../../environment.yml"
     threads: dvc.threads("resample", workflow.resource_settings.cores)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 600 * threads,
+        mem_mb=dvc.memory,
         runtime=60,
     message:
         "Resample {wildcards.corpus} to 22,050 Hz mono"
@@ -37,7 +37,7 @@ rule augment:
         "../../environment.yml"
     threads: dvc.threads("augment", workflow.resource_settings.cores)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 600 * threads,
+        mem_mb=dvc.memory,
         runtime=120,
     message:
         "Make the augmented variants of {wildcards.corpus}"
@@ -59,7 +59,7 @@ rule label:
         "../../environment.yml"
     threads: dvc.threads("label", workflow.resource_settings.cores)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 600 * threads,
+        mem_mb=dvc.memory,
         runtime=60,
     message:
         "Compute librosa's features of every frame of {wildcards.corpus}"

@@ -15,7 +15,7 @@ rule fetch:
         "../../environment.yml"
     threads: dvc.threads("fetch", workflow.resource_settings.cores)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 600 * threads,
+        mem_mb=dvc.memory,
         runtime=240,
     message:
         "Fetch {wildcards.corpus}"
@@ -37,7 +37,7 @@ rule index:
         "../../environment.yml"
     threads: dvc.threads("index", workflow.resource_settings.cores)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 600 * threads,
+        mem_mb=dvc.memory,
         runtime=60,
     message:
         "List every audio file of {wildcards.corpus}, good or not"

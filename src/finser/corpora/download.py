@@ -164,6 +164,9 @@ def _verify_file(path: Path, expected: str, address: str) -> None:
 def singly(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, folder: Path) -> None:
     """Download `files` one by one to `store`, and once all are there, put them into `folder`."""
     fetch_all(link, bases, files, store)
+    folder.mkdir(parents=True, exist_ok=True)
+    if store.stat().st_dev != folder.stat().st_dev:  # then what follows copies
+        check_room(folder, sum((store / file.name).stat().st_size for file in files))
     for file in files:
         _place(store / file.name, folder / file.name)
 

@@ -225,7 +225,7 @@ def _passes(error: Exception) -> bool:
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds that the server wishes to be left alone, from a number or a date; None if it says nothing that makes sense."""
     wish = response.headers.get("Retry-After", "")
-    if wish.isdigit():
+    if wish.isdecimal():
         return float(wish)
     try:
         when = parsedate_to_datetime(wish)

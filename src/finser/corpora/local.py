@@ -86,10 +86,10 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             _unreadable(error)
 
 
-def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> None:
-    """Refuse a folder that lacks clips of a corpus, unless `source` accepts that; see :func:`finser.corpora.complete.check`."""
+def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:
+    """How many clips a whole copy has; a folder that lacks some is refused unless `source` accepts that (see :mod:`.complete`)."""
     known = registry.get(corpus)
-    complete.check(map(known.parse, audio_files(path)), source, known, path, do)
+    return complete.check(map(known.parse, audio_files(path)), source, known, path, do)
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:
