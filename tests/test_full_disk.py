@@ -2,8 +2,10 @@
 
 import os
 import resource
+import shutil
 import subprocess
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -116,17 +118,44 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def label(project, monkeypatch, capsys):
-    """`finser label tess`, in this process: gives its status and its lines of error."""
+def run(monkeypatch, capsys):
+    """A stage in this process: gives its status and its lines of error."""
 
-    def run(limit: int | None = None) -> tuple[int, list[str]]:
-        monkeypatch.setattr("sys.argv", ["finser", "label", "tess"])
+    def run_stage(stage: str, corpus: str, limit: int | None = None) -> tuple[int, list[str]]:
+        monkeypatch.setattr("sys.argv", ["finser", stage, corpus])
         with pytest.raises(SystemExit) as left, no_file_above(limit):
             cli.main()
         said = capsys.readouterr().err.splitlines()
         return left.value.code, [line for line in said if line.startswith("error:") or "Traceback" in line]
 
-    return run
+    return run_stage
+
+
+@pytest.fixture
+def label(project, run):
+    """`finser label tess`."""
+    return partial(run, "label", "tess")
+
+
+def bytes_of(path) -> dict[str, bytes]:
+    """Of a file, or of every file in a folder."""
+    return {str(file): file.read_bytes() for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()}
+
+
+def test_every_data_stage_on_a_full_disk(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    stages = {"fetch": layout.raw, "index": layout.clips, "resample": layout.audio, "augment": layout.shards, "label": layout.labels}
+    for stage, out in stages.items():
+        target = out("ravdess")
+        assert run(stage, "ravdess") == (0, [])
+        right = bytes_of(target)
+        said = f"error: {target}: no space left to write it; nothing half-written was kept; free some space and run again"
+        assert run(stage, "ravdess", 2_000) == (1, [said])
+        assert bytes_of(target) == right and not list(target.parent.glob(".partial-*"))
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        assert run(stage, "ravdess") == (0, [])
+        assert bytes_of(target) == right
 
 
 def test_a_stage_on_a_full_disk_keeps_the_old_output_and_runs_again(label):

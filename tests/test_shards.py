@@ -1,11 +1,7 @@
 """Shards: what goes in comes out, and what does not belong together is refused."""
 
-import os
 import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -154,31 +150,7 @@ def test_a_file_in_place_of_the_folder_above(tmp_path):
     assert (tmp_path / "data").read_text() == "no folder"
 
 
-@contextmanager
-def as_nobody():
-    """Root reads everything: become nobody for a while, where this process may."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def open_folder():
-    """A temporary folder that anybody may enter (pytest's own are for the user alone)."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    for path in folder.iterdir():
-        path.chmod(0o755)
-    shutil.rmtree(folder)
-
-
-def test_a_folder_that_may_not_be_read_or_written(open_folder):
+def test_a_folder_that_may_not_be_read_or_written(open_folder, as_nobody):
     rows = [audio_row(0, 500)]
     write_audio(open_folder / "a", rows)
     (open_folder / "a").chmod(0)

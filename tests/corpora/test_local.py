@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from finser.corpora import local
@@ -92,15 +90,13 @@ def test_an_empty_file_and_a_dangling_link(tmp_path):
         local.survey(tmp_path, "savee")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_folder(tmp_path, write_wav):
-    write_wav(tmp_path / "DC/a01.wav")
-    (tmp_path / "DC").chmod(0)
-    try:
-        with pytest.raises(FinserError, match="cannot be read"):
-            local.survey(tmp_path, "savee")
-    finally:
-        (tmp_path / "DC").chmod(0o755)
+def test_an_unreadable_folder(open_folder, as_nobody, write_wav):
+    write_wav(open_folder / "DC/a01.wav")
+    (open_folder / "DC").chmod(0)
+    with as_nobody(), pytest.raises(FinserError, match=r"/DC: cannot be read \(Permission denied\)"):
+        local.survey(open_folder, "savee")
+    (open_folder / "DC").chmod(0o755)
+    assert local.survey(open_folder, "savee")[0] == 1
 
 
 def test_linked_folders_are_followed(tmp_path, write_wav):

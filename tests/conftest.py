@@ -1,0 +1,39 @@
+"""What tests of several parts share."""
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def nobody():
+    """Root reads everything: become nobody for a while, where this process may."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def as_nobody():
+    """:func:`nobody`, to be used in a with statement."""
+    return nobody
+
+
+@pytest.fixture
+def open_folder():
+    """A temporary folder that anybody may enter (pytest's own are for the user alone)."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for path in folder.iterdir():
+        path.chmod(0o755)
+    shutil.rmtree(folder)
