@@ -9,6 +9,19 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let librosa compile its loops before several workers do so at once: in a fresh environment that ends in a segmentation fault."""
+    if hasattr(config, "workerinput"):
+        return
+    import librosa
+    import numpy as np
+
+    y = np.random.default_rng(0).standard_normal(4096)
+    librosa.yin(y, fmin=100, fmax=500)
+    librosa.feature.zero_crossing_rate(y)
+    librosa.feature.chroma_stft(y=y)
+
+
 @contextmanager
 def nobody():
     """Root reads everything: become nobody for a while, where this process may."""
