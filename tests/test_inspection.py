@@ -118,7 +118,7 @@ def text(folder: Path) -> Path:
 
 
 def mixture(folder: Path) -> Path:
-    (folder / "labels" / "part-00000.parquet").replace(folder / "audio" / "part-00009.parquet")
+    (folder / "labels" / "part-00000.parquet").replace(folder / "audio" / "part-00002.parquet")
     return folder / "audio"
 
 
