@@ -27,10 +27,10 @@ def root(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["index", "ravdes"], "unknown corpus 'ravdes'; did you mean 'ravdess'?"),
+        (["index", "ravdes"], "unknown corpus 'ravdes'; expected one of ravdess; did you mean 'ravdess'?"),
         (["train_classifier", "svm", "speaker", "9"], "unknown fold '9'"),
         (["train_classifier", "svm", "speaker", "x"], "Invalid value"),
-        (["train_fin", "melt"], "unknown feature 'melt'; did you mean 'mel'?"),
+        (["train_fin", "melt"], "unknown feature 'melt'; expected one of rms, zcr, chroma, mfcc, mel; did you mean 'mel'?"),
         (["nonsense"], "No such command"),
         ([], "Missing command"),
         (["preset", "nope"], "unknown preset 'nope'"),

@@ -5,7 +5,7 @@ import pytest
 from finser import presets
 from finser.errors import FinserError
 
-NAMES = {"RAVDESS": "Actor_01/03-01-0{}-01-01-01-01.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
+NAMES = {"RAVDESS": "Actor_0{0}/03-01-01-01-01-01-0{0}.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
 
 
 def fake_corpus(folder, files: int) -> None:
@@ -38,8 +38,12 @@ def test_fins_learn_from_a_corpus_of_three_or_more_speakers(tmp_path):
     fake_corpus(tmp_path / "TESS", 2)
     with pytest.raises(FinserError, match="too few speakers"):
         presets.make("local", tmp_path, allow_partial=True)
-    (tmp_path / "SAVEE" / "DC").mkdir(parents=True)
-    (tmp_path / "SAVEE" / "DC" / "a01.wav").write_bytes(b"RIFF")
+    fake_corpus(tmp_path / "RAVDESS", 2)  # two of its speakers: too few, though the corpus has 24
+    with pytest.raises(FinserError, match="too few speakers"):
+        presets.make("local", tmp_path, allow_partial=True)
+    for speaker in ("DC", "JE", "JK"):
+        (tmp_path / "SAVEE" / speaker).mkdir(parents=True)
+        (tmp_path / "SAVEE" / speaker / "a01.wav").write_bytes(b"RIFF")
     assert presets.make("local", tmp_path, allow_partial=True).train_fin.data.corpora == ("savee",)
 
 

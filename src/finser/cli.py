@@ -22,7 +22,7 @@ import typer
 from finser import layout
 from finser import params as parameters
 from finser.errors import FinserError, nearest
-from finser.files import refusal, write_text
+from finser.files import refusal, whole_file, write_text
 from finser.params import Params
 from finser.workers import cores
 
@@ -66,7 +66,9 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
     }
     for axis, value in item.items():
         if value not in known[axis]:
-            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", do=nearest(str(value), map(str, known[axis])))
+            named = [str(name) for name in known[axis]]
+            expected = f"one of {', '.join(named)}"
+            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=nearest(str(value), named))
 
 
 def _log(entry: dict) -> None:
@@ -164,16 +166,17 @@ def preset(
     ] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
-    """Rewrite params.yaml (the old one is kept as params.yaml.bak)."""
+    """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
     from finser.presets import make
 
     text = parameters.dump(make(name, path, allow_partial))
     target = Path("params.yaml")
     _in_the_root()
-    if target.exists() and target.read_text(encoding="utf-8") != text:
-        _keep(target)
+    if target.exists() and not target.is_file():
+        raise FinserError("no file", where=target, do="move it away")
+    kept = f"; the old one is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
     write_text(target, text)
-    print(f"params.yaml is now the preset {name}; run it: make report, or dvc repro")
+    print(f"params.yaml is now the preset {name}{kept}; run it: make report, or dvc repro")
 
 
 def _in_the_root() -> None:
@@ -181,12 +184,14 @@ def _in_the_root() -> None:
         raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
 
 
-def _keep(path: Path) -> None:
-    """Copy a file to PATH.bak, or to PATH.2.bak and so on, where those hold something else."""
-    text = path.read_text(encoding="utf-8")
+def _keep(path: Path) -> Path:
+    """Copy a file to PATH.bak, or to PATH.2.bak and so on, where those hold something else, and say which."""
+    content = path.read_bytes()  # it may be no text at all
     names = chain([f"{path}.bak"], (f"{path}.{number}.bak" for number in count(2)))
-    free = next(name for name in map(Path, names) if not name.exists() or name.read_text(encoding="utf-8") == text)
-    write_text(free, text)
+    free = next(name for name in map(Path, names) if not name.exists() or name.read_bytes() == content)
+    with whole_file(free) as partial:
+        partial.write_bytes(content)
+    return free
 
 
 @app.command("inspect", rich_help_panel=PEOPLE)

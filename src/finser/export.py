@@ -83,8 +83,8 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
             seen: set[tuple[str, str]] = set()
             records = track(_records(chosen, rows, seen), f"export {split}")
             counts[split] = write_parts(partial / "data" / split, records, schema, compression="zstd")
-            _check_count(chosen, split, rows, counts[split])
             _check_variants(chosen, seen)
+            _check_count(chosen, split, rows, counts[split])
         (partial / "README.md").write_text(card(chosen, sources, counts), encoding="utf-8")
     return counts
 

@@ -434,7 +434,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise FinserError(f"not YAML ({error})", where=path) from None
     params = validate(values, path)
     for missing in _missing(params, values):
-        raise FinserError(f"key '{missing}' is missing", where=path, do="`finser preset demo` writes every key")
+        raise FinserError(f"key '{missing}' is missing", where=path, do="add it: docs/params.md has its default")
     return params
 
 
@@ -481,7 +481,7 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
     if problem["type"] == "extra_forbidden":
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
     if problem["type"] == "missing":
-        return FinserError(f"key '{key}' is missing", where=where, do="`finser preset demo` writes every key")
+        return FinserError(f"key '{key}' is missing", where=where, do="add it: docs/params.md has its default")
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
         return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))

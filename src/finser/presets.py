@@ -63,7 +63,7 @@ def tiny() -> Params:
 def open_corpora() -> Params:
     """RAVDESS, CREMA-D and TESS from their publishers: no registration."""
     corpora = ("ravdess", "crema_d", "tess")
-    return Params(preset="open", fetch={corpus: Download(source="download") for corpus in corpora}, **_on(corpora))
+    return Params(preset="open", fetch={corpus: Download(source="download") for corpus in corpora}, **_on(corpora, corpora[0]))
 
 
 def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
@@ -87,8 +87,14 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
     FinserError
         No corpus lies there, one of them holds no audio, or fewer clips than published without `allow_partial`.
     """
+    from finser.corpora.local import speakers
+
     fetch = _found(folder, allow_partial=allow_partial)
-    return Params(preset="local", fetch=fetch, **_on(tuple(fetch)))
+    able = [corpus for corpus, source in fetch.items() if len(speakers(source.path, corpus)) >= 3]
+    if not able:
+        expected = "a corpus of three or more speakers, to train, validate and test on"
+        raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
+    return Params(preset="local", fetch=fetch, **_on(tuple(fetch), able[0]))
 
 
 def _found(folder: Path, *, allow_partial: bool) -> dict[str, Local]:
@@ -105,17 +111,11 @@ def _found(folder: Path, *, allow_partial: bool) -> dict[str, Local]:
     return found
 
 
-def _on(corpora: tuple[str, ...]) -> dict:
-    """Classifiers pool all of `corpora`; FINs learn from the first that can train, validate and test, and meet the others as unseen."""
-    from finser.corpora.registry import CORPORA
-
-    able = [corpus for corpus in corpora if len(CORPORA[corpus].speakers) >= 3]
-    if not able:
-        speakers = "a corpus of three or more speakers, to train, validate and test on"
-        raise FinserError("too few speakers", where=", ".join(corpora), expected=speakers, do="add another corpus")
+def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
+    """Classifiers pool all of `corpora`; FINs learn from one, and meet the others as unseen."""
     return {
         "corpora": corpora,
-        "train_fin": TrainFin(data=FinData(corpora=able[:1])),
+        "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
         "train_classifier": TrainClassifier(data=ClassifierData(corpora=corpora)),
     }
 

@@ -26,7 +26,7 @@ SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
 GROUPS_KEPT = 4  # by a reader that jumps
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
-AGAIN = "delete the folder and run again"
+AGAIN = "if a stage made it: dvc checkout, or dvc repro"
 DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
 
 _WORD = pa.dictionary(pa.int16(), pa.string())

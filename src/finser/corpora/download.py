@@ -91,7 +91,9 @@ def download(params: Params, corpus: str, folder: Path, patience: http.Patience 
     """
     source, known = params.fetch[corpus], registry.get(corpus)
     if not address_of(source, corpus):
-        raise FinserError(f"{known.title} has no open download", where=corpus, do=f"{known.how_to_get}; then `finser preset local PATH`")
+        preset = params.preset if params.preset in ("local", "paper") else "local"
+        do = f"{known.how_to_get}; then `finser preset {preset} PATH`"
+        raise FinserError(f"{known.title} has no open download", where=corpus, do=do)
     say(f"{known.title}: licence {known.licence}; {known.home}; whoever downloads it accepts this licence")
     store = layout.downloads(corpus)
     store.mkdir(parents=True, exist_ok=True)

@@ -55,6 +55,11 @@ def survey(path: Path, corpus: str) -> tuple[int, int]:
     return len(names), total
 
 
+def speakers(path: Path, corpus: str) -> set[str]:
+    """Who speaks in the audio files below a folder, by their names."""
+    return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
+
+
 def copy(source: Local, corpus: str, folder: Path) -> None:
     """Copy a corpus's audio and text files into `folder`, keeping their layout.
 
