@@ -44,37 +44,43 @@ def test_typo_by_the_door_of_dvc(project, section):
 
 
 def local_ravdess(project, tmp_path):
-    """A folder with a few valid RAVDESS clips to spoil."""
-    actor = tmp_path / "corpora" / "RAVDESS" / "Actor_01"
-    actor.mkdir(parents=True)
-    for source in sorted((project.root / "data/raw/ravdess/Actor_01").glob("*.wav"))[:4]:
-        shutil.copy(source, actor)
-    return actor
+    """A folder with a few valid RAVDESS clips to spoil, of three speakers, the fewest that a corpus may have."""
+    corpus = tmp_path / "corpora" / "RAVDESS"
+    actors = sorted((project.root / "data/raw/ravdess").glob("Actor_*"))[:3]
+    for actor in actors:
+        (corpus / actor.name).mkdir(parents=True)
+        for source in sorted(actor.glob("*.wav"))[:4]:
+            shutil.copy(source, corpus / actor.name)
+    return corpus
 
 
-def spoil_empty(actor):
-    shutil.rmtree(actor)
+def first_clip(corpus):
+    return sorted(corpus.glob("*/*.wav"))[0]
 
 
-def spoil_truncated(actor):
-    clip = sorted(actor.glob("*.wav"))[0]
+def spoil_empty(corpus):
+    for actor in corpus.iterdir():
+        shutil.rmtree(actor)
+
+
+def spoil_truncated(corpus):
+    clip = first_clip(corpus)
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
 
 
-def spoil_pointer(actor):
-    sorted(actor.glob("*.wav"))[0].write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+def spoil_pointer(corpus):
+    first_clip(corpus).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
 
 
-def spoil_emotion(actor):
-    clip = sorted(actor.glob("*.wav"))[0]
+def spoil_emotion(corpus):
+    clip = first_clip(corpus)
     parts = clip.stem.split("-")
     clip.rename(clip.with_name("-".join([*parts[:2], "09", *parts[3:]]) + ".wav"))
 
 
 @pytest.mark.parametrize("spoil", [spoil_empty, spoil_truncated, spoil_pointer, spoil_emotion], ids=lambda spoil: spoil.__name__[6:])
 def test_bad_corpus_is_one_clear_line_and_nothing_half_written(project, tmp_path, spoil):
-    actor = local_ravdess(project, tmp_path)
-    spoil(actor)
+    spoil(local_ravdess(project, tmp_path))
     done = project.run("finser", "preset", "local", str(tmp_path / "corpora"), "--allow-partial", check=False)
     if not done.returncode:  # what the preset cannot see, fetch or index must
         shutil.rmtree(project.root / "data")
@@ -87,8 +93,8 @@ def test_bad_corpus_is_one_clear_line_and_nothing_half_written(project, tmp_path
 
 
 def test_good_partial_corpus_is_indexed(project, tmp_path):
-    actor = local_ravdess(project, tmp_path)
-    assert soundfile.info(sorted(actor.glob("*.wav"))[0]).frames > 0
+    corpus = local_ravdess(project, tmp_path)
+    assert soundfile.info(first_clip(corpus)).frames > 0
     project.run("finser", "preset", "local", str(tmp_path / "corpora"), "--allow-partial")
     done = project.run("snakemake", "--cores", "2", "data/clips/ravdess.parquet")
     assert not error_lines(done)
