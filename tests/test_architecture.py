@@ -32,7 +32,7 @@ ORDER = [
     "classifiers",
     "report",
 ]
-FOR_PEOPLE = ["schema_docs", "presets", "inspection", "export", "cli"]  # beside the flow: these may import all of it
+FOR_PEOPLE = ["schema_docs", "presets", "inspection", "export", "imitation", "cli"]  # beside the flow: these may import all of it
 STEPS = {
     "fetch": "corpora.fetch",
     "index": "corpora.index",
@@ -43,6 +43,7 @@ STEPS = {
     "train_front_end": "fins.front_end",
     "train_fin": "fins.training",
     "evaluate_fin": "fins.evaluation",
+    "compare_fin": "fins.comparison",
     "initialise": "classifiers.initial",
     "train_classifier": "classifiers.training",
     "evaluate_classifier": "classifiers.evaluation",
@@ -144,7 +145,11 @@ def test_layout_and_dvc_agree():
     assert outs("split", protocol="speaker") == [str(layout.split("speaker"))]
     assert outs("train_front_end") == [str(layout.fin("front_end")), str(layout.training_time("train_front_end"))]
     assert outs("train_fin", key="mel") == [str(layout.fin("mel")), str(layout.training_time("train_fin", "mel"))]
-    assert outs("evaluate_fin", feature="mel") == sorted([str(layout.fin_history("mel")), str(layout.fin_result("mel"))])
+    assert outs("evaluate_fin", feature="mel") == sorted(
+        [str(layout.fin_history("mel")), str(layout.fin_result("mel")), str(layout.fin_frames("mel"))]
+    )
+    compared = outs("compare_fin", feature="mel", way="staged", seed="3")
+    assert compared == [str(layout.fin_comparison("mel", "staged", 3))]
     assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
     place = ("svm", "speaker", 1)

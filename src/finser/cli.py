@@ -31,6 +31,8 @@ PEOPLE = "For people"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
 Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
+Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged, end_to_end or reference")]
+Seed = Annotated[int, typer.Argument(help="one of compare_fin.seeds", min=0)]
 Model = Annotated[str, typer.Argument(help="a classifier: svm, mlp or fin_ensemble")]
 Protocol = Annotated[str, typer.Argument(help="speaker or random")]
 Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
@@ -60,6 +62,8 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
     known = {
         "corpus": params.corpora,
         "feature": get_args(parameters.Feature),
+        "way": get_args(parameters.Way),
+        "seed": params.compare_fin.seeds,
         "model": get_args(parameters.Model),
         "protocol": get_args(parameters.Protocol),
         "fold": range(1, params.split.folds + 1),
@@ -134,6 +138,12 @@ def evaluate_fin(feature: Feature) -> None:
     _run("evaluate_fin", "finser.fins.evaluation", feature=feature)
 
 
+@app.command("compare_fin", rich_help_panel=STAGES)
+def compare_fin(feature: Feature, way: Way, seed: Seed) -> None:
+    """Train and evaluate a FIN that begins in another way, and that nothing is built on."""
+    _run("compare_fin", "finser.fins.comparison", feature=feature, way=way, seed=seed)
+
+
 @app.command("initialise", rich_help_panel=STAGES)
 def initialise(model: Model) -> None:
     """Make what a classifier's training begins from: random weights, or the FINs."""
@@ -192,6 +202,18 @@ def _keep(path: Path) -> Path:
     with whole_file(free) as partial:
         partial.write_bytes(content)
     return free
+
+
+@app.command("imitate", rich_help_panel=PEOPLE)
+def imitate(
+    files: Annotated[list[Path], typer.Argument(help="recordings")],
+    out: Annotated[Path, typer.Option("--out", help="folder for NAME.parquet")] = Path("results/imitated"),
+) -> None:
+    """Write the FINs' features of any recordings to Parquet, beside librosa's, and print R2."""
+    from finser.imitation import imitate as imitations
+
+    for line in imitations(parameters.load(), files, out):
+        print(line)
 
 
 @app.command("inspect", rich_help_panel=PEOPLE)

@@ -16,6 +16,16 @@ def to_float(audio: np.ndarray) -> np.ndarray:
     return audio.astype(np.float32) / np.float32(32768)
 
 
+def n_frames(n_samples: int) -> int:
+    """How many frames a clip of `n_samples` has."""
+    return n_samples // HOP_LENGTH + 1
+
+
+def padded(y: np.ndarray) -> np.ndarray:
+    """A clip with its zeros before and after, cut where its last frame ends, shape (512 (n_frames + 3),)."""
+    return np.pad(y, N_FFT // 2)[: HOP_LENGTH * (n_frames(len(y)) - 1) + N_FFT]
+
+
 def frames(y: np.ndarray) -> np.ndarray:
     """All frames of a clip, as a read-only view of its zero-padded copy.
 
@@ -29,5 +39,4 @@ def frames(y: np.ndarray) -> np.ndarray:
     np.ndarray
         Shape (n_samples // 512 + 1, 2048), of the type of `y`.
     """
-    padded = np.pad(y, N_FFT // 2)
-    return np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    return np.lib.stride_tricks.sliding_window_view(padded(y), N_FFT)[::HOP_LENGTH]

@@ -17,7 +17,7 @@ import scipy.fft
 
 from finser import layout
 from finser.cepstrum import N_MELS, N_MFCC, decibels
-from finser.frames import HOP_LENGTH, N_FFT, to_float
+from finser.frames import N_FFT, n_frames, padded, to_float
 from finser.params import Params
 from finser.progress import say, track
 from finser.shards import SR, AudioRow, LabelRow, read_audio, write_labels
@@ -116,19 +116,18 @@ def triangles() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
     from finser import kernels  # numba takes half a second to import
 
-    n_frames = len(y) // HOP_LENGTH + 1
-    padded = np.pad(y, N_FFT // 2)[: HOP_LENGTH * (n_frames - 1) + N_FFT]  # a multiple of 512: the rest is in no frame
-    rms, zcr = np.empty((n_frames, 1), np.float32), np.empty((n_frames, 1), np.float32)
-    kernels.levels(padded, rms[:, 0], zcr[:, 0])
-    n_rows = -(-n_frames // BLOCK) * BLOCK
+    samples, count = padded(y), n_frames(len(y))
+    rms, zcr = np.empty((count, 1), np.float32), np.empty((count, 1), np.float32)
+    kernels.levels(samples, rms[:, 0], zcr[:, 0])
+    n_rows = -(-count // BLOCK) * BLOCK
     mel, chroma = np.empty((n_rows, N_MELS), np.float32), np.empty((n_rows, N_CHROMA), np.float32)
     framed, spectrum, transform = _transform()
     for start in range(0, n_rows, BLOCK):
-        kernels.windowed(padded, start, _window(), framed)
+        kernels.windowed(samples, start, _window(), framed)
         transform.execute()
         kernels.bands(spectrum, *triangles(), chroma_bank(), mel[start : start + BLOCK], chroma[start : start + BLOCK])
-    mel = mel[:n_frames]
-    return {"rms": rms, "zcr": zcr, "chroma": _normalised(chroma[:n_frames]), "mfcc": _mfcc(mel), "mel": mel}
+    mel = mel[:count]
+    return {"rms": rms, "zcr": zcr, "chroma": _normalised(chroma[:count]), "mfcc": _mfcc(mel), "mel": mel}
 
 
 @cache

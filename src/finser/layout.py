@@ -48,9 +48,24 @@ def fin(feature: str) -> Path:
     return MODELS / "fins" / feature
 
 
+def checkpoint(stage: str, *item: str) -> Path:
+    """Where a training that was killed goes on from; not tracked, and gone once the training is over."""
+    return MODELS / "checkpoints" / stage / f"{'-'.join(item)}.safetensors"
+
+
 def fin_result(feature: str) -> Path:
     """Figures of merit of a FIN."""
     return RESULTS / "fins" / f"{feature}.json"
+
+
+def fin_comparison(feature: str, way: str, seed: int) -> Path:
+    """Figures of merit of a FIN that began in some way, and that nothing is built on."""
+    return RESULTS / "fins" / "compared" / feature / way / f"{seed}.json"
+
+
+def fin_frames(feature: str) -> Path:
+    """Values and the worst frames of a FIN on test speakers, for pictures."""
+    return RESULTS / "fins" / f"{feature}.parquet"
 
 
 def fin_history(feature: str) -> Path:

@@ -16,12 +16,14 @@ from finser.errors import FinserError, nearest
 
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
+Way = Literal["closed_form", "staged", "end_to_end", "reference"]
 Model = Literal["svm", "mlp", "fin_ensemble"]
 Protocol = Literal["speaker", "random"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
+Probability = Annotated[float, Field(ge=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
@@ -205,6 +207,22 @@ class TrainFrontEnd(Section):
     target_db: float = Field(-100.0, lt=0, description="dB error on held-out noise frames at which training ends early")
 
 
+class Disturbance(Section):
+    """What happens to training frames before they are learned from; the targets are librosa's features of the outcome."""
+
+    gain_db: float = Field(20.0, ge=0, le=60, description="every frame is scaled by U(-gain_db, gain_db) dB")
+    noise: Probability = Field(0.3, description="share of the frames that white noise is added to")
+    noise_snr_db: DecibelRange = Field((-10.0, 60.0), description="its SNR is uniform between these")
+    origin_16k: Probability = Field(0.25, description="share without anything above 8 kHz, as if recorded at 16 kHz")
+    origin_8k: Probability = Field(0.12, description="share without anything above 4 kHz, as if recorded at 8 kHz")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Disturbance":
+        if self.origin_16k + self.origin_8k > 1:
+            raise ValueError("origin_16k and origin_8k together are more than all frames")
+        return self
+
+
 class FinData(Section):
     """The frames that FINs learn from; the corpora not named here are the unseen ones."""
 
@@ -212,14 +230,15 @@ class FinData(Section):
         ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on"
     )
     fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
-    frames: Count = Field(60_000, description="training frames drawn, spread evenly over clips")
-    gain_db: float = Field(20.0, ge=0, le=60, description="every training frame is scaled by U(-gain_db, gain_db) dB")
+    disturbance: Disturbance = Disturbance()
+    validation_frames: Count = Field(4_000, description="frames that training is judged by, spread evenly over the validation clips")
 
 
 class Fin(Section):
     """Training of one FIN."""
 
-    steps: Count = 3000
+    steps: Count = Field(3000, description="at most; the rate falls over these")
+    patience: Count = Field(4, description="checks (ten in a training) without a better validation R2 after which it ends early")
     batch_size: Count = 64
     learning_rate: LearningRate = Field(0.02, description="of Adam; falls by 3 decades over the last four fifths of the steps")
 
@@ -239,6 +258,24 @@ class EvaluateFin(Section):
     """R2 in the feature's own unit, on test speakers and on corpora never trained on."""
 
     frames: Count = Field(20_000, description="frames per set, spread evenly over its clips")
+    conditions: bool = Field(True, description="whether test speakers are also heard at other levels, in noise and from narrower bands")
+    speed: bool = Field(True, description="whether time per frame is taken, beside librosa's")
+
+
+class CompareFin(Section):
+    """FINs that nothing is built on: other beginnings, topologies and seeds, to see what is learned (docs/fins.md)."""
+
+    features: tuple[Feature, ...] = Field(("rms", "zcr", "chroma", "mfcc", "mel"), min_length=1, description="which FINs")
+    ways: tuple[Way, ...] = Field(
+        ("closed_form",),
+        min_length=1,
+        description="closed_form: from the formula; staged: as train_fin; end_to_end; reference: published nets",
+    )
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one FIN each")
+    mel: Fin = Field(Fin(steps=1500, batch_size=128, learning_rate=0.005), description="of the mel FIN below a staged MFCC")
+    closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
+    end_to_end: Fin = Fin(steps=6000, batch_size=64, learning_rate=0.005)
+    reference: Fin = Fin(steps=6000, batch_size=256, learning_rate=0.001)
 
 
 class Begin(Section):
@@ -354,6 +391,7 @@ class Params(Section):
     train_front_end: TrainFrontEnd = TrainFrontEnd()
     train_fin: TrainFin = TrainFin()
     evaluate_fin: EvaluateFin = EvaluateFin()
+    compare_fin: CompareFin = CompareFin()
     initialise: Initialise = Initialise()
     train_classifier: TrainClassifier = TrainClassifier()
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
@@ -381,6 +419,17 @@ class Params(Section):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_disturbed_frames(self) -> "Params":
+        disturbance = self.train_fin.data.disturbance
+        for name in ("noise", "origin_16k", "origin_8k"):
+            if self.label.definition != "frame" and getattr(disturbance, name):
+                raise ValueError(
+                    f"train_fin.data.disturbance.{name} must be 0 under label.definition {self.label.definition}: "
+                    "what looks beyond the frame cannot be computed from a changed frame"
+                )
         return self
 
     @model_validator(mode="after")

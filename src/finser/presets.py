@@ -5,6 +5,7 @@ from pathlib import Path
 from finser.errors import FinserError, nearest
 from finser.params import (
     ClassifierData,
+    CompareFin,
     Download,
     EvaluateClassifier,
     EvaluateFin,
@@ -49,8 +50,9 @@ def tiny() -> Params:
         folds=(1,),
         fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=1)},
         train_front_end=TrainFrontEnd(adam_steps=30),
-        train_fin=TrainFin(data=FinData(corpora=corpora, frames=2_000), **short),
-        evaluate_fin=EvaluateFin(frames=500),
+        train_fin=TrainFin(data=FinData(corpora=corpora, validation_frames=400), **short),
+        evaluate_fin=EvaluateFin(frames=500, conditions=False, speed=False),
+        compare_fin=CompareFin(features=("rms",)),
         initialise=Initialise(models=begins(models)),
         train_classifier=TrainClassifier(
             data=ClassifierData(corpora=corpora),

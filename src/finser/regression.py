@@ -30,6 +30,17 @@ def r2_weighted(target: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.average(scores, weights=variance if variance.any() else None))
 
 
+def r2_each(target: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """R2 of every output, ``r2_score(..., multioutput="raw_values")``, shape (dim,).
+
+    Parameters
+    ----------
+    target, predicted : np.ndarray
+        Shape (n, dim), n >= 2.
+    """
+    return _per_output(target, predicted)[0]
+
+
 def _per_output(target: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """R2 of each output and n times its variance, shape (dim,) each."""
     if target.shape != predicted.shape or target.ndim != 2 or len(target) < 2:

@@ -46,7 +46,7 @@ def mini_params(**changes: object) -> Params:
     values["fetch"] = {corpus: values["fetch"][corpus] for corpus in values["corpora"]}
     values["train_fin"]["data"]["corpora"] = values["train_classifier"]["data"]["corpora"] = ["ravdess", "savee"]
     values["train_front_end"]["init"] = "closed_form"
-    values["train_fin"]["data"]["frames"] = 400
+    values["train_fin"]["data"]["validation_frames"] = 80
     values["train_fin"] |= {
         name: {"steps": 400, "batch_size": 16, "learning_rate": 0.05} for name in ("rms", "zcr", "chroma", "mel", "mfcc")
     }

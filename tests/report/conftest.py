@@ -91,7 +91,24 @@ class Run:
         figures["front_end_init"] = "random" if feature in ("chroma", "mel", "mfcc") else None
         if not self.params.unseen_corpora:
             figures |= {name: None for name in figures if "unseen" in name}
+        figures["conditions"] = {
+            name: {
+                key: figures[f"r2_test_{key}"] - 1e-4
+                for key in ("uniform", "weighted", "db_uniform", "db_weighted")
+                if f"r2_test_{key}" in figures
+            }
+            for name in ("gain_+20_dB", "origin_8_kHz")
+        }
+        figures |= {"seconds_per_frame": 2e-5, "seconds_per_frame_librosa": 1e-5}
         write_json(layout.fin_result(feature), figures)
+        rows = [
+            {"kind": kind, "clip_id": f"ravdess/{frame}", "frame": frame, "coefficient": k, "true": float(k), "predicted": k + 0.01 * frame}
+            for kind, frames in (("worst", (9, 8)), ("value", range(5)))
+            for frame in frames
+            for k in range(2)
+        ]
+        write_parquet(layout.fin_frames(feature), rows)
+        write_json(layout.fin_comparison(feature, "closed_form", 0), {**figures, "feature": feature, "way": "closed_form", "seed": 0})
         steps = np.arange(100, 3001, 100)
         curve = 1 - np.exp(-steps / 300) - (1 - R2[feature])
         write_csv(layout.fin_history(feature), "step,loss_train,r2_validation", zip(steps, 1 - curve, curve, strict=True))

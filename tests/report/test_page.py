@@ -209,7 +209,7 @@ def test_real_speech_carries_no_such_notice(real):
 
 
 def test_random_is_named_leaky_in_every_table_of_it(synthetic):
-    other = ("split at random", "What the FINs are")  # the published split by file; random initialisation
+    other = ("split at random", "What the FINs are", "What is learned")  # the published split by file; random initialisation
     about = [caption for caption, rows in synthetic.tables if "random" in f"{caption}{rows}" and not any(o in caption for o in other)]
     assert len(about) == 6
     assert all("LEAKY" in caption for caption in about)
@@ -237,7 +237,7 @@ def test_every_figure_is_linked_and_has_content(synthetic):
     linked = set(re.findall(r"\(figures/(\w+\.png)\)", synthetic.text))
     written = {path.name for path in (synthetic.folder / "results/figures").iterdir()}
     assert linked == written
-    assert len(written) == 1 + 6 + 2
+    assert len(written) == 2 + 6 + 2
     for name in written:
         path = synthetic.folder / "results/figures" / name
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -247,11 +247,26 @@ def test_every_figure_is_linked_and_has_content(synthetic):
 
 def test_html_needs_nothing_else(synthetic):
     sources = re.findall(r'(?:src|href)="([^"]{0,40})', synthetic.html)
-    assert len(sources) == 9
+    assert len(sources) == 10
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "@import" not in synthetic.html
     assert "url(" not in synthetic.html
     assert synthetic.html.count("<table>") == len(synthetic.tables) + 2  # and the two rows of confusion matrices
+
+
+def test_what_is_learned_beside_what_was_put_in(synthetic):
+    rows = [row for row in synthetic.table("What is learned") if row["FIN"] == "ZCR"]
+    assert [row["begins"] for row in rows] == ["as used: random", "from the formula"]
+    assert [number(row["at initialisation"]) for row in rows] == [-8.4, -8.4]
+    assert rows[0]["published"] == ".93"
+
+
+def test_conditions_and_the_worst_frame(synthetic):
+    given = synthetic.table("under other conditions")
+    assert [row["FIN"] for row in given if "mel" in row["FIN"]] == ["mel, power", "mel, dB", "mel, dB"]
+    assert all(float(row["gain +20 dB"]) < 1 for row in given)
+    worst = synthetic.table("largest error")
+    assert {(row["clip"], row["frame"]) for row in worst} == {("`ravdess/9`", "9")}
 
 
 def test_twice_the_same_bytes(here):
@@ -261,7 +276,7 @@ def test_twice_the_same_bytes(here):
     before = content()
     report(here.params)
     assert content() == before
-    assert len(before) == 2 + 1 + 2 + 1
+    assert len(before) == 2 + 2 + 2 + 1
 
 
 def test_strays_of_an_earlier_preset_are_ignored(here):

@@ -66,3 +66,24 @@ rule evaluate_fin:
         "Evaluate the FIN for {wildcards.feature}"
     shell:
         dvc.repro("evaluate_fin")
+
+
+rule compare_fin:
+    input:
+        dvc.inputs("compare_fin"),
+    output:
+        dvc.outs("compare_fin"),
+    log:
+        "logs/compare_fin/{feature}-{way}-{seed}.log",
+    benchmark:
+        "logs/benchmarks/compare_fin/{feature}-{way}-{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Train a FIN for {wildcards.feature} that begins {wildcards.way}, seed {wildcards.seed}"
+    shell:
+        dvc.repro("compare_fin")

@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finser.fins.base import Fin, frozen, normalise
-from finser.fins.transform import N_POWERS, FrontEnd
-from finser.shards import DIMENSIONS
+from finser.fins.transform import N_POWERS, FrontEnd, of_powers
+from finser.frames import N_FFT
+from finser.shards import DIMENSIONS, SR
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -25,6 +26,15 @@ class ChromaFin(Fin):
         """Energy per pitch class, relative to the frame's strongest."""
         classes = self.front_end(normalise(frames)[0]) @ self.weight.square()  # (batch, 12)
         return classes / classes.amax(dim=1, keepdim=True).clamp_min(TINY)
+
+    @torch.no_grad()
+    def closed_form(self) -> "ChromaFin":
+        """``librosa.filters.chroma(sr=22050, n_fft=2048, tuning=0)`` on the front end's powers."""
+        from librosa.filters import chroma  # librosa's numba takes half a second to import
+
+        bank = torch.from_numpy(chroma(sr=SR, n_fft=N_FFT, tuning=0.0, n_chroma=DIMENSIONS["chroma"]))  # (12, 1025)
+        self.weight.copy_(of_powers(bank).sqrt())
+        return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean squared error."""

@@ -1,6 +1,6 @@
 """Frames and their labels, drawn evenly over the clips of a set."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +29,15 @@ class FrameSet:
         float32, shape (n, dim).
     speakers : frozenset of str
         Whose frames these are.
+    clips, numbers : list of str, np.ndarray
+        Of which clip each frame is, and its number there; int64, shape (n,).
     """
 
     frames: np.ndarray
     labels: np.ndarray
     speakers: frozenset[str]
+    clips: list[str]
+    numbers: np.ndarray
 
 
 def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) -> frozenset[str]:
@@ -72,25 +76,29 @@ def draw(
     n, begin, speakers = len(wanted) * len(variants), 0, set()
     taken = np.empty((size, N_FFT), np.int16)
     labels = np.empty((size, DIMENSIONS[feature]), np.float32)
-    for i, (audio, label) in enumerate(_rows(corpora, feature, wanted, variants)):
-        chosen = _choose(params.seed, audio, len(label), size * (i + 1) // n - size * i // n)
+    clips, numbers = [], []
+    for i, (audio, label) in enumerate(rows(corpora, feature, wanted, variants)):
+        chosen = choose(params.seed, audio, len(label), size * (i + 1) // n - size * i // n)
         end = begin + len(chosen)
         taken[begin:end], labels[begin:end] = frames(audio.audio)[chosen], label[chosen]
         begin = end
+        clips += [audio.clip_id] * len(chosen)
+        numbers.append(chosen)
         speakers.add(audio.speaker)
-    return FrameSet(taken[:begin], labels[:begin], frozenset(speakers))
+    return FrameSet(taken[:begin], labels[:begin], frozenset(speakers), clips, np.concatenate(numbers))
 
 
-def _rows(
-    corpora: tuple[str, ...], feature: str, wanted: frozenset[str], variants: tuple[str, ...]
+def rows(
+    corpora: tuple[str, ...], feature: str, wanted: Collection[str], variants: Collection[str]
 ) -> Iterator[tuple[AudioRow, np.ndarray]]:
+    """The wanted clips' rows of data/shards, in order, each with the labels (n_frames, dim) of its frames."""
     for corpus in corpora:
         for audio, label in read_aligned(layout.shards(corpus), layout.labels(corpus), (feature,)):
             if audio.clip_id in wanted and audio.variant in variants:
                 yield audio, label.features[feature]
 
 
-def _choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:
+def choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:
     """Numbers of the frames drawn from one row, ascending."""
     draws = generator(seed, "fin frames", audio.clip_id, audio.variant)
     return np.sort(draws.choice(n_frames, min(share, n_frames), replace=False))

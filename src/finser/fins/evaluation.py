@@ -1,20 +1,34 @@
-"""R2 of a FIN on speakers and on corpora that it never saw."""
+"""R2 of a FIN on speakers and on corpora that it never saw, and under conditions that recordings meet."""
 
 import shutil
 import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from finser import layout
+from finser.cepstrum import decibels
 from finser.files import whole_file, write_json
-from finser.fins.base import start_torch
-from finser.fins.data import draw
+from finser.fins.base import Fin, predict, start_torch
+from finser.fins.conditions import CONDITIONS, under
+from finser.fins.data import FrameSet, draw
 from finser.fins.store import load_fin
-from finser.fins.training import scores
+from finser.fins.training import scores_of
+from finser.frames import HOP_LENGTH
 from finser.params import Params
 from finser.progress import say
+from finser.regression import r2_each
+from finser.seeds import generator
+from finser.shards import DIMENSIONS, SR
+
+SHOWN = 2_000  # values in the scatter picture
+WORST = 8  # frames listed
 
 
 def evaluate_fin(params: Params, feature: str) -> None:
-    """Step: the FIN of `feature` on test speakers and on unseen corpora -> results/fins/FEATURE.json and its history as FEATURE.csv.
+    """Step: the FIN of `feature` on test speakers and unseen corpora -> results/fins/FEATURE.json, .csv (history), .parquet (frames).
 
     Frames are of originals, evenly over the clips. Without an unseen corpus its figures are null.
     """
@@ -24,9 +38,10 @@ def evaluate_fin(params: Params, feature: str) -> None:
     size, unseen = params.evaluate_fin.frames, params.unseen_corpora
     started = time.perf_counter()
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=size)
-    test_scores = scores(fin, test)
     other = draw(params, feature, unseen, size=size) if unseen else None
-    other_scores = scores(fin, other) if other else dict.fromkeys(test_scores)
+    predicted = predict(fin, test.frames)
+    test_scores = scores_of(feature, test.labels, predicted)
+    other_scores = scores_of(feature, other.labels, predict(fin, other.frames)) if other else dict.fromkeys(test_scores)
     result = {
         **{name: config[name] for name in ("feature", "topology", "init", "seed", "params", "params_own", "params_inherited")},
         "front_end_init": config["inherits"].get("front_end"),
@@ -34,15 +49,94 @@ def evaluate_fin(params: Params, feature: str) -> None:
         **{f"r2_test_{name}": value for name, value in test_scores.items()},
         **{f"r2_unseen_{name}": value for name, value in other_scores.items()},
         **{name: config[name] for name in ("r2_init_uniform", "r2_init_weighted", "r2_validation", "n_train_frames")},
+        "r2_test_each": each(feature, test.labels, predicted),
+        "conditions": conditions(params, fin),
         "n_test_frames": len(test.frames),
         "n_test_speakers": len(test.speakers),
         "n_unseen_frames": len(other.frames) if other else 0,
         "unseen_corpora": ", ".join(unseen),
         "seconds_evaluate": time.perf_counter() - started,
+        **(speed(fin, test) if params.evaluate_fin.speed else {}),
         "device": config["device"],
     }
     write_json(layout.fin_result(feature), result)
     with whole_file(layout.fin_history(feature)) as partial:
         shutil.copyfile(layout.fin(feature) / "history.csv", partial)
+    write_frames(layout.fin_frames(feature), feature, test, predicted)
     unseen_text = f", unseen corpora {other_scores['weighted']:.5f}" if other else ""
     say(f"{feature}: weighted R2 on test speakers {test_scores['weighted']:.5f}{unseen_text}")
+
+
+def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
+    """R2 on test speakers under each of :data:`CONDITIONS`, if ``evaluate_fin.conditions`` asks for them.
+
+    Under ``librosa_default`` there are none: those labels of changed audio cannot be computed frame by frame.
+    """
+    if not params.evaluate_fin.conditions or params.label.definition != "frame":
+        return {}
+    return {name: scores_of(fin.feature, *under(name, params, fin)) for name in CONDITIONS}
+
+
+def each(feature: str, labels: np.ndarray, predicted: np.ndarray) -> list[float]:
+    """R2 of every coefficient; of mel in dB."""
+    return r2_each(*(decibels(values) if feature == "mel" else values for values in (labels, predicted))).tolist()
+
+
+def speed(fin: Fin, test: FrameSet) -> dict[str, float]:
+    """Microseconds per frame of the FIN on its device, and of librosa's call for a clip of as many frames, the best of three each."""
+    frames = test.frames[:1_000]
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        predict(fin, frames)
+        times.append(time.perf_counter() - started)
+    n = len(frames)
+    return {"seconds_per_frame": min(times) / n, "seconds_per_frame_librosa": _seconds_of_librosa(fin.feature, n) / n}
+
+
+def _seconds_of_librosa(feature: str, n: int) -> float:
+    """Seconds of librosa's plain call for a clip of `n` frames of noise, the best of three."""
+    import librosa  # takes a second or two
+
+    calls = {
+        "rms": lambda y: librosa.feature.rms(y=y),
+        "zcr": librosa.feature.zero_crossing_rate,
+        "chroma": lambda y: librosa.feature.chroma_stft(y=y, sr=SR, tuning=0.0),
+        "mfcc": lambda y: librosa.feature.mfcc(y=y, sr=SR, n_mfcc=DIMENSIONS["mfcc"]),
+        "mel": lambda y: librosa.feature.melspectrogram(y=y, sr=SR),
+    }
+    y, times = (0.1 * generator("librosa's time").standard_normal(HOP_LENGTH * (n - 1))).astype(np.float32), []
+    for _ in range(4):  # the first compiles
+        started = time.perf_counter()
+        calls[feature](y)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def write_frames(path: Path, feature: str, test: FrameSet, predicted: np.ndarray) -> None:
+    """What the pictures show: the frames with the largest errors, and values drawn evenly from all.
+
+    Columns ``kind`` (value or worst), ``clip_id``, ``frame`` (its number in the clip), ``coefficient``, ``true``, ``predicted``.
+    """
+    labels = test.labels
+    if feature == "mel":
+        labels, predicted = decibels(labels), decibels(predicted)
+    deviation = labels.std(axis=0).clip(1e-9)
+    worst = np.argsort(-(np.abs(predicted - labels) / deviation).max(axis=1), kind="stable")[:WORST]
+    values = np.unique(np.linspace(0, labels.size - 1, min(SHOWN, labels.size)).astype(int))
+    picked = [("worst", row, k) for row in worst for k in range(labels.shape[1])]
+    picked += [("value", *divmod(int(value), labels.shape[1])) for value in values]
+    kinds, rows, ks = zip(*picked, strict=True)
+    rows, ks = np.array(rows), np.array(ks)
+    table = pa.table(
+        {
+            "kind": list(kinds),
+            "clip_id": [test.clips[row] for row in rows],
+            "frame": [int(test.numbers[row]) for row in rows],
+            "coefficient": pa.array(ks, pa.int16()),
+            "true": pa.array(labels[rows, ks], pa.float32()),
+            "predicted": pa.array(predicted[rows, ks], pa.float32()),
+        }
+    )
+    with whole_file(path) as partial:
+        pq.write_table(table, partial)

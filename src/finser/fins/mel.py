@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from finser.cepstrum import AMIN, N_MELS
 from finser.fins.base import Fin, frozen, normalise
-from finser.fins.transform import N_POWERS, FrontEnd, bins
+from finser.fins.transform import N_POWERS, FrontEnd, bins, of_powers
 from finser.frames import N_FFT
 from finser.shards import SR
 
@@ -36,6 +36,15 @@ class MelFin(Fin):
         unit, rms = normalise(frames)
         matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter(0, self.wired, self.weight.square())
         return self.front_end(unit) @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
+
+    @torch.no_grad()
+    def closed_form(self) -> "MelFin":
+        """``librosa.filters.mel(sr=22050, n_fft=2048)`` on the front end's powers."""
+        from librosa.filters import mel  # librosa's numba takes half a second to import
+
+        bank = torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS))  # (128, 1025)
+        self.weight.copy_(of_powers(bank).reshape(-1)[self.wired].sqrt())
+        return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Relative error of the amplitudes, plus three times the smooth-L1 error of the logarithms above librosa's floor."""

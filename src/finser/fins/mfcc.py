@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finser.cepstrum import AMIN, N_MELS, N_MFCC
+from finser.cepstrum import AMIN, N_MELS, N_MFCC, dct_matrix
 from finser.fins.base import Fin, frozen
 from finser.fins.mel import MelFin
 
@@ -31,6 +31,14 @@ class MfccFin(Fin):
         """MFCC in librosa's unit."""
         z = (self._decibels(frames) - self.input_mean) / self.input_deviation  # (batch, 128)
         return (z @ self.weight + self.bias) * self.target_deviation + self.target_mean
+
+    @torch.no_grad()
+    def closed_form(self) -> "MfccFin":
+        """The orthonormal DCT-II, between the z-scores that are set (:meth:`set_scales` comes first)."""
+        dct = torch.from_numpy(dct_matrix()).to(self.weight)  # (20, 128)
+        self.weight.copy_(self.input_deviation[:, None] * dct.T / self.target_deviation)
+        self.bias.copy_((dct @ self.input_mean - self.target_mean) / self.target_deviation)
+        return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean squared error of the z-scored coefficients."""

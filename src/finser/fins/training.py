@@ -1,52 +1,78 @@
-"""Training of one FIN: a plain loop over frames that are held in memory as int16."""
+"""Training of one FIN: a plain loop over frames drawn on the fly."""
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from finser import layout
-from finser.cepstrum import AMIN, N_MELS, dct_matrix, decibels
+from finser.cepstrum import N_MELS, decibels
 from finser.errors import FinserError
 from finser.files import write_json
 from finser.fins.base import Fin, as_float, count, predict, start_torch
-from finser.fins.chroma import ChromaFin
-from finser.fins.data import FrameSet, draw
-from finser.fins.mel import MelFin
-from finser.fins.mfcc import MfccFin
+from finser.fins.building import build
+from finser.fins.checkpoint import Checkpoint
+from finser.fins.data import FrameSet, clip_ids, draw
+from finser.fins.disturbance import disturb
 from finser.fins.optimise import adam
-from finser.fins.rms import RmsFin
-from finser.fins.store import load_fin, save_fin
-from finser.fins.zcr import ZcrFin
+from finser.fins.recordings import Recordings, gather
+from finser.fins.store import save_fin
+from finser.fins.teacher import teach
+from finser.params import Disturbance, Params
 from finser.params import Fin as FinParams
-from finser.params import Params
 from finser.progress import say, track
 from finser.regression import r2_uniform, r2_weighted
 from finser.seeds import seed_for
 
-VALIDATION_FRAMES = 4_000
 CHECKS = 10  # validations in a training
 DECADES = 3.0  # of the learning rate's decay
 SCALE_FRAMES = 8_192  # that means and deviations are taken from
 
-Target = Callable[[Tensor, Tensor], Tensor]  # labels (batch, dim) and gains (batch, 1) -> targets of the scaled frames
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a FIN learns from and is judged by.
+
+    Attributes
+    ----------
+    feature : str
+        Which FIN.
+    train : Recordings
+        Its training clips.
+    disturbance : Disturbance
+        What happens to their frames.
+    validation : FrameSet
+        Frames of other speakers, undisturbed.
+    """
+
+    feature: str
+    train: Recordings
+    disturbance: Disturbance
+    validation: FrameSet
+
+    def batch(self, size: int, random: torch.Generator, device: str | torch.device) -> tuple[Tensor, Tensor]:
+        """Disturbed frames (size, 2048) and their targets (size, dim)."""
+        drawn, labels = self.train.draw(size, random)
+        clean = as_float(torch.from_numpy(drawn), device)
+        frames = disturb(clean, self.disturbance, random)
+        if labels is None:
+            return frames, teach(self.feature, frames)
+        gain = frames.abs().amax(1, keepdim=True) / clean.abs().amax(1, keepdim=True).clamp_min(1e-9)
+        return frames, scaled(self.feature, torch.from_numpy(labels).to(device), gain)
 
 
 def train_fin(params: Params, feature: str) -> None:
     """Step: train the FIN of `feature` -> models/fins/FEATURE/."""
-    data, device = params.train_fin.data, start_torch()
+    device = start_torch()
     fin, inherited = build(feature, params.seed)
-    fin.to(device)
-    source, target = targets(feature, params.label.definition)
-    train = draw(params, source, data.corpora, role="train", variants=params.variants, size=data.frames)
-    validation = draw(params, feature, data.corpora, role="validation", size=min(VALIDATION_FRAMES, data.frames // 5))
-    random = torch.Generator().manual_seed(seed_for(params.seed, feature, "batches"))
+    given = lessons(params, feature)
     started = time.perf_counter()
-    fin.set_scales(*batch(train, target, data.gain_db, SCALE_FRAMES, random, device))
-    at_initialisation = scores(fin, validation)
-    history, best_step = fit(fin, train, validation, getattr(params.train_fin, feature), target, data.gain_db, random)
+    learned = learn(fin.to(device), given, getattr(params.train_fin, feature), params.seed, layout.checkpoint("train_fin", feature))
     seconds = time.perf_counter() - started
     config = {
         "feature": feature,
@@ -57,110 +83,132 @@ def train_fin(params: Params, feature: str) -> None:
         "frame": "np.pad(y, 1024)[512 t : 512 t + 2048] of int16 / 32768 at 22050 Hz",
         "seed": params.seed,
         **count(fin),
-        "r2_init_uniform": at_initialisation["uniform"],
-        "r2_init_weighted": at_initialisation["weighted"],
-        "r2_validation": selection(fin, validation),
-        "steps": history[-1]["step"],
-        "best_step": best_step,
-        "early_stopping": "the weights kept are those of the best validation R2 among the checks in history.csv",
-        "n_train_frames": len(train.frames),
-        "n_train_speakers": len(train.speakers),
-        "speakers": sorted(train.speakers | validation.speakers),
-        "n_validation_frames": len(validation.frames),
-        "n_validation_speakers": len(validation.speakers),
+        **learned.facts,
+        "n_train_frames": int(given.train.counts.sum()),
+        "n_train_speakers": len(given.train.speakers),
+        "speakers": sorted(given.train.speakers | given.validation.speakers),
+        "n_validation_frames": len(given.validation.frames),
+        "n_validation_speakers": len(given.validation.speakers),
         "device": device,
     }
     write_json(layout.training_time("train_fin", feature), {"seconds_train": round(seconds, 3)})
-    save_fin(layout.fin(feature), fin, config, history)
+    save_fin(layout.fin(feature), fin, config, learned.history)
+    layout.checkpoint("train_fin", feature).unlink(missing_ok=True)
     say(f"{feature}: validation R2 {config['r2_validation']:.5f}, {config['params_own']} own parameters")
 
 
-def build(feature: str, seed: int) -> tuple[Fin, dict]:
-    """The FIN of `feature` before its training, and what it inherits: name -> how that was initialised."""
-    weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
-    if feature in ("rms", "zcr"):
-        return {"rms": RmsFin, "zcr": ZcrFin}[feature](weights), {}
-    if feature in ("chroma", "mel"):
-        front_end, config = load_fin(layout.fin("front_end"))
-        return {"chroma": ChromaFin, "mel": MelFin}[feature](front_end, weights), {"front_end": config["init"]}
-    mel, config = load_fin(layout.fin("mel"))
-    return MfccFin(mel, weights), {"mel": config["init"], **config["inherits"]}
+def lessons(params: Params, feature: str) -> Lessons:
+    """Training clips in every variant, and frames of the validation speakers' originals."""
+    data = params.train_fin.data
+    training = clip_ids(params, data.corpora, "train")
+    labelled = params.label.definition != "frame"  # what looks beyond the frame cannot be computed from it
+    train = gather(data.corpora, training, params.variants, feature, labelled=labelled)
+    validation = draw(params, feature, data.corpora, role="validation", size=data.validation_frames)
+    return Lessons(feature, train, data.disturbance, validation)
 
 
-def targets(feature: str, definition: str) -> tuple[str, Target]:
-    """Whose labels training reads, and how a gain g on the frame changes them.
+def scaled(feature: str, label: Tensor, gain: Tensor) -> Tensor:
+    """librosa's default labels (batch, dim) after a gain (batch, 1) on the clip.
 
-    RMS scales by g, mel by g^2; chroma and zero crossings stay. MFCC of a scaled frame are those of the scaled mel powers, so
-    that librosa's floor of 1e-10 is respected; under ``librosa_default`` its clip-wide floor moves along with the clip, and only
-    the zeroth coefficient shifts.
+    RMS scales by g, mel by g^2; chroma and zero crossings stay; of MFCC only the zeroth coefficient shifts, since the floor below
+    the clip's loudest band moves along.
     """
-    if feature == "rms":
-        return feature, lambda label, gain: label * gain
-    if feature == "mel":
-        return feature, lambda label, gain: label * gain.square()
-    if feature == "mfcc":
-        return ("mel", _mfcc_of_mel) if definition == "frame" else ("mfcc", _shifted_mfcc)
-    return feature, lambda label, gain: label
-
-
-def _mfcc_of_mel(label: Tensor, gain: Tensor) -> Tensor:
-    dct = torch.from_numpy(dct_matrix()).to(label)  # (20, 128)
-    return 10 * (label * gain.square()).clamp_min(AMIN).log10() @ dct.T
-
-
-def _shifted_mfcc(label: Tensor, gain: Tensor) -> Tensor:
-    shift = 20 * gain.log10() * N_MELS**0.5
+    if feature in ("rms", "mel"):
+        return label * gain ** (1 if feature == "rms" else 2)
+    if feature != "mfcc":
+        return label
+    shift = torch.where(gain > 0, 20 * gain.clamp_min(1e-9).log10() * N_MELS**0.5, 0)
     return torch.cat([label[:, :1] + shift, label[:, 1:]], dim=1)
 
 
-def batch(train: FrameSet, target: Target, gain_db: float, size: int, random: torch.Generator, device: str) -> tuple[Tensor, Tensor]:
-    """Frames (size, 2048) at random, each under its own gain of U(-gain_db, gain_db) dB, and their targets (size, dim)."""
-    chosen = torch.randint(len(train.frames), (size,), generator=random).numpy()
-    gain = (10 ** (gain_db * (2 * torch.rand(size, 1, generator=random) - 1) / 20)).to(device)
-    label = torch.from_numpy(train.labels[chosen]).to(device)
-    return as_float(torch.from_numpy(train.frames[chosen]), device) * gain, target(label, gain)
+@dataclass(frozen=True)
+class Learned:
+    """What a training gives besides the weights: facts for config.json and rows for history.csv."""
+
+    facts: dict
+    history: History
 
 
-def fit(
-    fin: Fin, train: FrameSet, validation: FrameSet, section: FinParams, target: Target, gain_db: float, random: torch.Generator
-) -> tuple[list[dict[str, float]], int]:
+def prepare(fin: Fin, given: Lessons, seed: int, *, closed_form: bool = False) -> torch.Generator:
+    """Set a FIN's constants, and with `closed_form` its weights; returns what the training's draws come from."""
+    random = torch.Generator().manual_seed(seed_for(seed, given.feature, "batches"))
+    fin.set_scales(*given.batch(SCALE_FRAMES, random, next(fin.parameters()).device))
+    if closed_form:
+        fin.closed_form()
+    return random
+
+
+def learn(fin: Fin, given: Lessons, section: FinParams, seed: int, path: Path) -> Learned:
+    """Train a FIN in place; a checkpoint at `path` is gone on from."""
+    random = prepare(fin, given, seed)
+    at_initialisation = scores(fin, given.validation)
+    history, best_step = fit(fin, given, section, random, Checkpoint(path))
+    facts = {
+        "r2_init_uniform": at_initialisation["uniform"],
+        "r2_init_weighted": at_initialisation["weighted"],
+        "r2_validation": selection(fin, given.validation),
+        "steps": history[-1]["step"],
+        "best_step": best_step,
+        "early_stopping": f"after {section.patience} checks without a better validation R2; the weights kept are the best check's",
+    }
+    return Learned(facts, history)
+
+
+def fit(fin: Fin, given: Lessons, section: FinParams, random: torch.Generator, checkpoint: Checkpoint) -> tuple[History, int]:
     """Train in place; `fin` ends with the weights of its best validation. Returns history.csv's rows and the best step."""
     device = next(fin.parameters()).device
     own = [parameter for parameter in fin.parameters() if parameter.requires_grad]
     optimiser, schedule = adam(own, section.learning_rate, section.steps, DECADES)
-    history, best, best_step, losses = [], (-np.inf, None), 0, []
-    for step in track(range(1, section.steps + 1), f"train {fin.feature}"):
+    best = [weight.detach().clone() for weight in own]
+    history: History = checkpoint.resume(fin, section, given.disturbance, own, best, optimiser, schedule, random)
+    losses: list[Tensor] = []
+    for step in track(range(history[-1]["step"] + 1 if history else 1, section.steps + 1), f"train {fin.feature}"):
+        if _ended(history, section.patience):
+            break
         optimiser.zero_grad()
-        frames, labels = batch(train, target, gain_db, section.batch_size, random, device)
+        frames, labels = given.batch(section.batch_size, random, device)
         loss = fin.loss(fin(frames), labels)
         loss.backward()
         optimiser.step()
         schedule.step()
         losses.append(loss.detach())
         if step % max(1, section.steps // CHECKS) == 0 or step == section.steps:
-            history.append({"step": step, "loss": torch.stack(losses).mean().item(), "r2_validation": selection(fin, validation)})
+            found = selection(fin, given.validation)
+            if found > max((row["r2_validation"] for row in history), default=-np.inf):
+                _copy(own, best)
+            history.append({"step": step, "loss": torch.stack(losses).mean().item(), "r2_validation": found})
             losses = []
-            if history[-1]["r2_validation"] > best[0]:
-                best, best_step = (history[-1]["r2_validation"], [weight.detach().clone() for weight in own]), step
-    _restore(own, best[1], fin.feature)
-    return history, best_step
+            checkpoint.save(own, best, optimiser, random, history)
+    best_row = max(history, key=lambda row: (row["r2_validation"] if np.isfinite(row["r2_validation"]) else -np.inf, -row["step"]))
+    if not np.isfinite(best_row["r2_validation"]):
+        raise FinserError(f"training of {fin.feature} diverged: no validation gave a number", do="lower its learning_rate under train_fin")
+    _copy(best, own)
+    return history, best_row["step"]
+
+
+def _ended(history: History, patience: int) -> bool:
+    """Whether the last `patience` checks are all no better than the best before them."""
+    values = [row["r2_validation"] for row in history]
+    return len(values) > patience and not max(values[-patience:]) > max(values[:-patience])
 
 
 @torch.no_grad()
-def _restore(own: list[Tensor], best: list[Tensor] | None, feature: str) -> None:
-    if best is None:
-        raise FinserError(f"training of {feature} diverged: no validation gave a number", do=f"lower train_fin.{feature}.learning_rate")
-    for weight, kept in zip(own, best, strict=True):
-        weight.copy_(kept)
+def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+    for ours, theirs in zip(source, target, strict=True):
+        theirs.copy_(ours)
 
 
 def scores(fin: Fin, frames: FrameSet) -> dict[str, float]:
     """R2 on a set in the feature's own unit (uniform, weighted) and, for mel, in dB (db_uniform, db_weighted)."""
-    predicted = predict(fin, frames.frames)
-    found = {"uniform": r2_uniform(frames.labels, predicted), "weighted": r2_weighted(frames.labels, predicted)}
-    if fin.feature == "mel":
-        found["db_uniform"] = r2_uniform(decibels(frames.labels), decibels(predicted))
-        found["db_weighted"] = r2_weighted(decibels(frames.labels), decibels(predicted))
+    return scores_of(fin.feature, frames.labels, predict(fin, frames.frames))
+
+
+def scores_of(feature: str, labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """As :func:`scores`, of labels and predictions (n, dim)."""
+    found = {"uniform": r2_uniform(labels, predicted), "weighted": r2_weighted(labels, predicted)}
+    if feature == "mel":
+        found["db_uniform"] = r2_uniform(decibels(labels), decibels(predicted))
+        found["db_weighted"] = r2_weighted(decibels(labels), decibels(predicted))
     return found
 
 

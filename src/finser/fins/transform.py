@@ -27,6 +27,12 @@ def mirrored() -> Tensor:
     return _k().reshape(-1) > N_FFT // 2
 
 
+def of_powers(bank: Tensor) -> Tensor:
+    """A filter bank over bins (bands, 1025) as one over the outputs (1088, bands): bins that occur twice count half each."""
+    times = torch.bincount(bins(), minlength=bank.shape[1])  # (1025,)
+    return (bank / times)[:, bins()].T
+
+
 def _k() -> Tensor:
     return torch.arange(ROWS)[:, None] + N1 * torch.arange(N2)  # (17, 64)
 

@@ -99,11 +99,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Fin:
-    """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train."""
+    """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train.
+
+    `frames` has columns kind (value or worst), clip_id, frame, coefficient, true, predicted.
+    """
 
     feature: str
     figures: Mapping[str, Any]
     history: Curve
+    frames: pa.Table
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Results:
     corpora: tuple[Corpus, ...]
     splits: tuple[Split, ...]
     fins: tuple[Fin, ...]
+    compared: tuple[Mapping[str, Any], ...]
     runs: tuple[Run, ...]
     log: Log
     front_end_seconds: float
@@ -172,6 +177,12 @@ def collect(params: Params) -> Results:
         corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
         splits=tuple(read_split(params, protocol) for protocol in params.protocols),
         fins=tuple(read_fin(feature) for feature in FEATURES),
+        compared=tuple(
+            read_comparison(feature, way, seed)
+            for feature in params.compare_fin.features
+            for way in params.compare_fin.ways
+            for seed in params.compare_fin.seeds
+        ),
         runs=tuple(read_run(model, protocol, fold) for protocol in params.protocols for model in params.models for fold in params.folds),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
         log=read_log(layout.COMMANDS_LOG, params.preset),
@@ -232,7 +243,16 @@ def read_fin(feature: str) -> Fin:
     figures = read_json(path)
     _need(figures, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()), path)
     figures |= read_json(layout.training_time("train_fin", feature))
-    return Fin(feature, figures, read_history(layout.fin_history(feature)))
+    frames = _table(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted"])
+    return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
+
+
+def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
+    """Figures of a FIN that nothing is built on."""
+    path = layout.fin_comparison(feature, way, seed)
+    figures = read_json(path)
+    _need(figures, ("params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS), path)
+    return figures
 
 
 def read_run(model: str, protocol: str, fold: int) -> Run:

@@ -61,6 +61,7 @@ def networks(results: Results) -> list[str]:
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure]]:
     yield "fins", fin_curves(results.fins)
+    yield "fins_scatter", fin_scatter(results.fins)
     for protocol in results.params.protocols:
         for model in results.params.models:
             title = f"{MODEL_TITLES[model]}, {PROTOCOL_TITLES[protocol]}"
@@ -82,6 +83,23 @@ def fin_curves(fins: Sequence[Fin]) -> Figure:
         panel.set_ylim(-0.1, nines([BEST])[0])
         panel.locator_params(axis="x", nbins=3)
     np.atleast_1d(panels)[0].set_ylabel("R2, validation frames")
+    return figure
+
+
+def fin_scatter(fins: Sequence[Fin]) -> Figure:
+    """What FINs give over what librosa gives, for values of test speakers' frames; the frames with the largest errors in black."""
+    figure = Figure(figsize=(10, 2.5), layout="constrained")
+    panels = figure.subplots(1, len(fins))
+    for panel, fin, colour in zip(np.atleast_1d(panels), fins, COLOURS, strict=False):
+        kinds = np.array(fin.frames["kind"].to_pylist())
+        true, predicted = (fin.frames[name].to_numpy() for name in ("true", "predicted"))
+        for kind, style in (("value", {"color": colour, "s": 4, "alpha": 0.4}), ("worst", {"color": COLOURS[-1], "s": 7, "marker": "x"})):
+            panel.scatter(true[kinds == kind], predicted[kinds == kind], linewidths=0.7, label=kind, **style)
+        panel.axline((float(true.mean()), float(true.mean())), slope=1, color="#888888", linewidth=0.6)
+        panel.set_title(FEATURE_TITLES[fin.feature] + (", dB" if fin.feature == "mel" else ""))
+        panel.set_xlabel("librosa")
+        panel.locator_params(nbins=4)
+    np.atleast_1d(panels)[0].set_ylabel("FIN")
     return figure
 
 

@@ -16,6 +16,12 @@ EXCLUSIONS_SHOWN = 20
 # R2 of the published FINs on test frames and on ESD, unseen in training: real recordings, split at random by file
 PUBLISHED = {"rms": (0.98, 0.97), "zcr": (0.93, 0.92), "chroma": (0.93, 0.92), "mfcc": (0.92, 0.54), "mel": (0.97, 0.97)}
 FEATURE_TITLES = {"rms": "RMS", "zcr": "ZCR", "chroma": "chroma", "mfcc": "MFCC", "mel": "mel"}
+WAYS = {
+    "closed_form": "from the formula",
+    "staged": "random, front end taught first",
+    "end_to_end": "random, all at once",
+    "reference": "published net, random",
+}
 MODEL_TITLES = {"svm": "SVM (floor)", "mlp": "MLP", "fin_ensemble": "FIN ensemble"}
 PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)"}
 PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
@@ -171,6 +177,68 @@ def _fin_training_row(fin: Fin) -> list[str]:
     ]
 
 
+def fin_conditions(results: Results) -> str:
+    """R2 of every FIN under conditions that it was not trained for one by one; of mel in dB, too."""
+    names = list(results.fins[0].figures["conditions"])
+    rows = []
+    for fin in results.fins:
+        given = [fin.figures["conditions"][name] for name in names]
+        for title, unit in [(_fin_title(fin), "")] + ([("mel, dB", "db_")] if fin.feature == "mel" else []):
+            kinds = ("weighted",) if title == "mel, power" else ("uniform", "weighted")
+            rows += [[title, kind, *(r2(scores[unit + kind]) for scores in given)] for kind in kinds]
+    return table(["FIN", "R2", *(name.replace("_", " ") for name in names)], rows, left=2)
+
+
+def fin_ways(results: Results) -> str:
+    """What is learned: R2 on test speakers at the beginning and after training, by way of beginning; means and ranges over seeds."""
+    header = ["FIN", "begins", "seeds", "parameters", "at initialisation", "trained", "unseen", "published"]
+    rows = []
+    for fin in results.fins:
+        kind = _published_kind(fin)
+        published = _pointed(PUBLISHED[fin.feature][0], 2)
+        deployed = [fin.figures[f"r2_{where}_{kind}"] for where in ("init", "test", "unseen")]
+        title = FEATURE_TITLES[fin.feature]
+        rows.append([title, f"as used: {fin.figures['init']}", "1", count(fin.figures["params"]), *map(r2, deployed), published])
+        for way in results.params.compare_fin.ways:
+            found = [one for one in results.compared if (one["feature"], one["way"]) == (fin.feature, way)]
+            if found:
+                spans = [_span([one[f"r2_{where}_{kind}"] for one in found]) for where in ("init", "test", "unseen")]
+                rows.append([title, WAYS[way], str(len(found)), count(found[0]["params"]), *spans, published if way == "reference" else ""])
+    return table(header, rows, left=2)
+
+
+def _span(values: list[float | None]) -> str:
+    """One value, or the least and the largest of several."""
+    ends = list(dict.fromkeys(r2(value) for value in (min(values), max(values)))) if None not in values else [DASH]
+    return " to ".join(ends)
+
+
+def fin_speed(results: Results) -> str:
+    """Microseconds per frame of every FIN, and of librosa's call, where they were taken."""
+    timed = [fin for fin in results.fins if "seconds_per_frame" in fin.figures]
+    rows = [
+        [
+            FEATURE_TITLES[fin.feature],
+            *(f"{1e6 * fin.figures[f'seconds_per_frame{of}']:.1f}" for of in ("", "_librosa")),
+            fin.figures["device"],
+        ]
+        for fin in timed
+    ]
+    return table(["FIN", "us per frame", "librosa, us per frame (CPU)", "device of the FIN"], rows) if timed else ""
+
+
+def worst_frames(results: Results) -> str:
+    """Of every FIN the frame with the largest error, and where in it that is."""
+    rows = []
+    for fin in results.fins:
+        worst = [row for row in fin.frames.to_pylist() if row["kind"] == "worst"]
+        first = [row for row in worst if (row["clip_id"], row["frame"]) == (worst[0]["clip_id"], worst[0]["frame"])]
+        off = max(first, key=lambda row: abs(row["true"] - row["predicted"]))
+        values = [f"{off[name]:.4g}" for name in ("true", "predicted")]
+        rows.append([FEATURE_TITLES[fin.feature], code(off["clip_id"]), str(off["frame"]), str(off["coefficient"]), *values])
+    return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN"], rows, left=2)
+
+
 def emotion(results: Results, protocol: str) -> str:
     """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
     uar_interval, wa_interval, f1_interval = (
@@ -316,6 +384,7 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "train_front_end": [()],
         "train_fin": features,
         "evaluate_fin": features,
+        "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared],
         "initialise": [(model,) for model in params.models],
         "train_classifier": runs,
         "evaluate_classifier": runs,

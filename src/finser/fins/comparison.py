@@ -1,0 +1,105 @@
+"""FINs that nothing is built on: other beginnings, other topologies, other seeds, by the same code on the same frames.
+
+Ways
+----
+closed_form
+    The structured net set to librosa's formula, then trained. At its beginning it has learned nothing, and is as good as it gets.
+staged
+    The structured net from random weights, as ``train_fin`` does it, with a seed of its own: its front end is first taught the STFT
+    of noise, then its head the feature (MFCC: first the mel FIN).
+end_to_end
+    The structured net from random weights, front end and head at once, taught nothing but the feature.
+reference
+    The published net.
+"""
+
+import time
+
+import torch
+
+from finser import layout
+from finser.files import write_json
+from finser.fins.base import Fin, count, start_torch
+from finser.fins.building import structured
+from finser.fins.checkpoint import Checkpoint
+from finser.fins.data import draw
+from finser.fins.evaluation import conditions
+from finser.fins.front_end import teach as teach_front_end
+from finser.fins.mfcc import MfccFin
+from finser.fins.reference import ReferenceFin
+from finser.fins.training import fit, lessons, prepare, scores
+from finser.fins.transform import FrontEnd
+from finser.params import Fin as FinParams
+from finser.params import Params
+from finser.progress import say
+from finser.seeds import seed_for
+
+
+def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
+    """Step: train and evaluate a FIN of `feature` beginning in some `way` -> results/fins/compared/FEATURE/WAY/SEED.json."""
+    device = start_torch()
+    started = time.perf_counter()
+    fin = begin(params, feature, way, seed).to(device)
+    given = lessons(params, feature)
+    random = prepare(fin, given, seed, closed_form=way == "closed_form")
+    corpora, size, unseen = params.train_fin.data.corpora, params.evaluate_fin.frames, params.unseen_corpora
+    test = draw(params, feature, corpora, role="test", size=size)
+    at_first = scores(fin, test)
+    path = layout.checkpoint("compare_fin", feature, way, str(seed))
+    history, best_step = fit(fin, given, section(params, feature, way), random, Checkpoint(path))
+    seconds = time.perf_counter() - started
+    other = scores(fin, draw(params, feature, unseen, size=size)) if unseen else dict.fromkeys(at_first)
+    result = {
+        "feature": feature,
+        "way": way,
+        "topology": "reference" if way == "reference" else "structured",
+        "seed": seed,
+        "definition": params.label.definition,
+        **count(fin),
+        **{f"r2_init_{name}": value for name, value in at_first.items()},
+        **{f"r2_test_{name}": value for name, value in scores(fin, test).items()},
+        **{f"r2_unseen_{name}": value for name, value in other.items()},
+        "conditions": conditions(params, fin),
+        "steps": history[-1]["step"],
+        "best_step": best_step,
+        "seconds_train": seconds,
+        "device": device,
+    }
+    write_json(layout.fin_comparison(feature, way, seed), result)
+    path.unlink(missing_ok=True)
+    say(f"{feature} {way} seed {seed}: weighted R2 {result['r2_init_weighted']:.5f} -> {result['r2_test_weighted']:.5f}")
+
+
+def section(params: Params, feature: str, way: str) -> FinParams:
+    """How a FIN that begins in this way is trained."""
+    return getattr(params.train_fin, feature) if way == "staged" else getattr(params.compare_fin, way)
+
+
+def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
+    """A FIN before its own training."""
+    weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
+    if way == "reference":
+        return ReferenceFin(feature, weights)
+    if feature in ("rms", "zcr"):
+        return structured(feature, weights)
+    front_end = FrontEnd(torch.Generator().manual_seed(seed_for(seed, "front_end", "init")))
+    if way == "closed_form":
+        return _of_formula(feature, front_end.closed_form(), weights)
+    if way == "end_to_end":
+        return structured(feature, weights, front_end).requires_grad_(True)
+    if params.train_front_end.init == "closed_form":
+        front_end.closed_form()
+    else:
+        teach_front_end(front_end, params.train_front_end, seed)
+    if feature != "mfcc":
+        return structured(feature, weights, front_end)
+    mel = structured("mel", torch.Generator().manual_seed(seed_for(seed, "mel", "init")), front_end)
+    given = lessons(params, "mel")
+    fit(mel, given, params.compare_fin.mel, prepare(mel, given, seed), Checkpoint(None))
+    return MfccFin(mel, weights)
+
+
+def _of_formula(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:
+    if feature != "mfcc":
+        return structured(feature, weights, front_end)
+    return MfccFin(structured("mel", weights, front_end).closed_form(), weights)

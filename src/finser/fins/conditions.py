@@ -1,0 +1,74 @@
+"""Conditions that a FIN may meet and was not measured under: other levels, noise, recordings of a narrower band."""
+
+from collections.abc import Callable
+
+import numpy as np
+import soxr
+import torch
+
+from finser.audio import to_int16
+from finser.fins.base import CHUNK, Fin
+from finser.fins.data import choose, clip_ids, rows
+from finser.fins.teacher import teach
+from finser.frames import frames, to_float
+from finser.params import Params
+from finser.seeds import generator
+from finser.shards import SR
+
+SIZE = 3_000  # frames per condition
+
+
+def _gain(db: float) -> Callable:
+    return lambda y, draws: y * np.float32(10 ** (db / 20))
+
+
+def _noise(snr_db: float) -> Callable:
+    def change(y: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        deviation = np.sqrt((y.astype(float) ** 2).mean() / 10 ** (snr_db / 10))
+        return rounded(y + deviation * draws.standard_normal(len(y)))
+
+    return change
+
+
+def _origin(sr: int) -> Callable:
+    def change(y: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        there = soxr.resample(y.astype(float), SR, sr, quality="HQ")
+        back = soxr.resample(there, sr, SR, quality="HQ")
+        return rounded(np.pad(back, (0, max(0, len(y) - len(back))))[: len(y)])
+
+    return change
+
+
+CONDITIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "gain_-20_dB": _gain(-20),
+    "gain_+20_dB": _gain(20),
+    "noise_20_dB": _noise(20),
+    "noise_10_dB": _noise(10),
+    "noise_0_dB": _noise(0),
+    "origin_16_kHz": _origin(16_000),
+    "origin_8_kHz": _origin(8_000),
+}
+
+
+def rounded(y: np.ndarray) -> np.ndarray:
+    """Samples of full scale 1 as a recording would hold them: in int16's steps, scaled down where they exceed full scale."""
+    return to_float(to_int16(y)[0])
+
+
+def under(condition: str, params: Params, fin: Fin) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and predictions (n, dim) for frames of the test speakers' clips, each clip changed as the condition says.
+
+    Levels are changed in float, so that +20 dB goes beyond full scale; noise is white, its SNR that of the whole clip; origins are
+    resampled to that rate and back.
+    """
+    device, corpora = next(fin.parameters()).device, params.train_fin.data.corpora
+    wanted = clip_ids(params, corpora, "test")
+    labels, predicted = [], []
+    for i, (audio, label) in enumerate(rows(corpora, fin.feature, wanted, ("original",))):
+        chosen = choose(params.seed, audio, len(label), SIZE * (i + 1) // len(wanted) - SIZE * i // len(wanted))
+        changed = CONDITIONS[condition](to_float(audio.audio), generator(params.seed, condition, audio.clip_id))
+        part = torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device)
+        labels.append(teach(fin.feature, part).cpu().numpy())
+        with torch.no_grad():
+            predicted += [fin(piece).cpu().numpy() for piece in part.split(CHUNK)]
+    return np.concatenate(labels), np.concatenate(predicted)

@@ -1,0 +1,70 @@
+"""Training clips in one memory map, of which frames are taken as they are wanted: 2,048 samples overlap by 1,536, so that frames
+stored one by one would take four times the room.
+"""
+
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from finser import layout
+from finser.fins.data import rows
+from finser.frames import HOP_LENGTH, N_FFT, n_frames, padded
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Clips, and the labels of their frames where they are needed.
+
+    Attributes
+    ----------
+    pcm : np.ndarray
+        int16, memory-mapped: all clips one after another, each with its zeros before and after.
+    begins : np.ndarray
+        int64, shape (n_clips,): where each clip begins in `pcm`.
+    counts : np.ndarray
+        int64, shape (n_clips,): how many frames each has.
+    speakers : frozenset of str
+        Whose clips these are.
+    labels : np.ndarray, optional
+        float32, memory-mapped, shape (sum of counts, dim).
+    """
+
+    pcm: np.ndarray
+    begins: np.ndarray
+    counts: np.ndarray
+    speakers: frozenset[str]
+    labels: np.ndarray | None = None
+
+    def draw(self, size: int, random: torch.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+        """`size` frames, int16 (size, 2048), and their labels (size, dim): of a clip at random each, one of its frames at random."""
+        clip = torch.randint(len(self.begins), (size,), generator=random).numpy()
+        frame = (torch.rand(size, generator=random, dtype=torch.float64).numpy() * self.counts[clip]).astype(np.int64)
+        every = np.lib.stride_tricks.sliding_window_view(self.pcm, N_FFT)
+        frames = every[self.begins[clip] + HOP_LENGTH * frame]  # (size, 2048), the only copy
+        if self.labels is None:
+            return frames, None
+        first = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        return frames, self.labels[first[clip] + frame]
+
+
+def gather(corpora: Iterable[str], clip_ids: Collection[str], variants: Collection[str], feature: str, *, labelled: bool) -> Recordings:
+    """Copy the wanted rows of data/shards into a file that nobody else sees and that vanishes with this process, and map it."""
+    layout.DATA.mkdir(exist_ok=True)
+    begins, counts, speakers, end = [], [], set(), 0
+    with tempfile.TemporaryFile(dir=layout.DATA) as pcm, tempfile.TemporaryFile(dir=layout.DATA) as labels:
+        for audio, label in rows(tuple(corpora), feature, clip_ids, tuple(variants)):
+            clip = padded(audio.audio)
+            pcm.write(clip.tobytes())
+            if labelled:
+                labels.write(label.tobytes())
+            begins.append(end)
+            counts.append(n_frames(len(audio.audio)))
+            speakers.add(audio.speaker)
+            end += len(clip)
+        mapped = np.memmap(pcm, np.int16, "r")
+        dim = label.shape[1]
+        kept = np.memmap(labels, np.float32, "r").reshape(-1, dim) if labelled else None
+    return Recordings(mapped, np.array(begins), np.array(counts), frozenset(speakers), kept)

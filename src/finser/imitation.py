@@ -1,0 +1,79 @@
+"""`finser imitate`: what the trained FINs give for any recording, beside what librosa gives."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.audio import resample_clip
+from finser.cepstrum import decibels
+from finser.errors import FinserError
+from finser.files import whole_file
+from finser.frames import HOP_LENGTH, frames
+from finser.labels import features
+from finser.params import Params
+from finser.regression import r2_uniform, r2_weighted
+from finser.shards import DIMENSIONS, SR
+
+
+def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
+    """Write ``folder/NAME.parquet`` for every recording, and yield a line with R2 per feature for each.
+
+    Columns: ``seconds`` (the middle of the frame), and for every feature ``FEATURE_librosa`` and ``FEATURE_fin``, float32 (one
+    value, or a list of as many as it has), by the label definition of params.yaml.
+
+    Raises
+    ------
+    FinserError
+        A recording cannot be read, two have one name, or a FIN is not trained yet.
+    """
+    from finser.fins.base import predict, start_torch  # torch takes seconds to import
+    from finser.fins.store import load_fin
+
+    _refuse_twice(files)
+    start_torch()
+    fins = {feature: load_fin(layout.fin(feature))[0] for feature in DIMENSIONS}
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        pcm, _ = resample_clip(path, SR, params.resample.quality)
+        given = features(pcm, params.label.definition)
+        imitated = {feature: predict(fin, np.array(frames(pcm))) for feature, fin in fins.items()}
+        target = folder / f"{path.stem}.parquet"
+        with whole_file(target) as partial:
+            pq.write_table(_table(given, imitated), partial)
+        yield f"{target}: {len(pcm) / SR:.2f} s, R2 {', '.join(_scores(given, imitated))}"
+
+
+def _refuse_twice(files: list[Path]) -> None:
+    names = [path.stem for path in files]
+    twice = [path for path in files if names.count(path.stem) > 1]
+    if twice:
+        raise FinserError("two recordings of one name", where=", ".join(map(str, twice[:2])), do="imitate them one by one")
+
+
+def _table(given: dict[str, np.ndarray], imitated: dict[str, np.ndarray]) -> pa.Table:
+    n = len(given["rms"])
+    columns = {"seconds": pa.array(np.arange(n) * HOP_LENGTH / SR, pa.float32())}
+    for feature in DIMENSIONS:
+        columns |= {f"{feature}_librosa": _column(given[feature]), f"{feature}_fin": _column(imitated[feature])}
+    return pa.table(columns)
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    flat = pa.array(values.astype(np.float32).reshape(-1))
+    return flat if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def _scores(given: dict[str, np.ndarray], imitated: dict[str, np.ndarray]) -> Iterator[str]:
+    """``rms .99999`` (uniform), for mel weighted and in dB; a dash for a recording of one frame."""
+    for feature in DIMENSIONS:
+        true, found = given[feature], imitated[feature]
+        if len(true) < 2:
+            yield f"{feature} -"
+        elif feature == "mel":
+            yield f"mel {r2_weighted(true, found):.5f} (dB {r2_uniform(decibels(true), decibels(found)):.5f})"
+        else:
+            yield f"{feature} {r2_uniform(true, found):.5f}"

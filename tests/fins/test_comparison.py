@@ -1,0 +1,68 @@
+"""FINs that begin in other ways."""
+
+import json
+
+import pytest
+import torch
+
+from finser import layout
+from finser.fins.comparison import begin, compare_fin
+from finser.fins.conditions import CONDITIONS
+from finser.fins.reference import PLANS, ReferenceFin
+
+FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
+
+
+@pytest.fixture(scope="module")
+def small(make_params):
+    """Few steps."""
+    values = make_params().model_dump(mode="json")
+    for section in ("closed_form", "end_to_end", "reference"):
+        values["compare_fin"][section] |= {"steps": 20, "batch_size": 8}
+    values["compare_fin"]["ways"] = ["closed_form", "staged", "end_to_end", "reference"]
+    for feature in FEATURES:
+        values["train_fin"][feature] |= {"steps": 20, "learning_rate": 0.001}
+    return make_params(**{name: values[name] for name in ("compare_fin", "train_fin")})
+
+
+def compared(params, feature: str, way: str, seed: int = 0) -> dict:
+    compare_fin(params, feature, way, seed)
+    return json.loads(layout.fin_comparison(feature, way, seed).read_text())
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_the_formula_is_perfect_before_any_training(project, small, feature):
+    result = compared(small, feature, "closed_form")
+    assert result["r2_init_uniform"] > 0.999_99 or feature == "mel" and result["r2_init_db_uniform"] > 0.999_99
+    assert set(result["conditions"]) == set(CONDITIONS)
+
+
+@pytest.mark.parametrize(("feature", "way"), [("rms", "staged"), ("mfcc", "staged"), ("chroma", "end_to_end"), ("mel", "end_to_end")])
+def test_random_beginnings_have_something_to_learn(project, small, feature, way):
+    first, other = (compared(small, feature, way, seed) for seed in (0, 1))
+    assert first["r2_init_uniform"] < 0.99 and first["r2_init_uniform"] != other["r2_init_uniform"]
+    assert not layout.checkpoint("compare_fin", feature, way, "0").exists()
+
+
+def test_end_to_end_learns_all_weights(small):
+    fin = begin(small, "mfcc", "end_to_end", 0)
+    assert sum(p.numel() for p in fin.parameters() if p.requires_grad) == 142_400 + 2_953 + 2_580
+
+
+@pytest.mark.parametrize(("feature", "n"), [("rms", 66_241), ("zcr", 263_057), ("chroma", 894_412), ("mfcc", 822_420), ("mel", 983_680)])
+def test_reference_nets_have_the_published_size(feature, n):
+    fin = ReferenceFin(feature, torch.Generator().manual_seed(0))
+    assert sum(parameter.numel() for parameter in fin.parameters()) == n
+    assert fin(torch.randn(2, 2048)).shape == (2, {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}[feature])
+    assert set(PLANS) == set(FEATURES)
+
+
+def test_reference_convolution_is_conv1d():
+    fin, frames = ReferenceFin("zcr", torch.Generator().manual_seed(0)), torch.randn(3, 2048)
+    expected = torch.nn.functional.conv1d(frames[:, None], fin.kernels.T[:, None], fin.kernels_bias, stride=4).relu()
+    assert torch.allclose(fin._convolved(frames), expected.flatten(1), atol=1e-5)
+
+
+def test_reference_is_trained_by_the_same_code(project, small):
+    result = compared(small, "rms", "reference")
+    assert result["topology"] == "reference" and result["params"] == 66_241 and result["steps"] <= 20

@@ -1,0 +1,40 @@
+"""`finser imitate`: FINs beside librosa, on any recording."""
+
+import librosa
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from finser.errors import FinserError
+from finser.fins.training import train_fin
+from finser.imitation import imitate
+from finser.shards import DIMENSIONS
+
+
+@pytest.fixture(scope="module")
+def trained(project):
+    for feature in ("rms", "zcr", "chroma", "mel", "mfcc"):
+        train_fin(project, feature)
+    return project
+
+
+def test_both_stand_beside_each_other(trained, tmp_path, make_tone):
+    y = make_tone(3, 0, "original") / 32_768
+    soundfile.write(tmp_path / "a.wav", np.stack([y, y], axis=1), 22_050, subtype="PCM_16")
+    soundfile.write(tmp_path / "one.flac", y[:100], 22_050, subtype="PCM_16")
+    lines = list(imitate(trained, [tmp_path / "a.wav", tmp_path / "one.flac"], tmp_path / "out"))
+    assert lines[0].startswith(f"{tmp_path}/out/a.parquet: {len(y) / 22_050:.2f} s, R2 rms ") and "mel" in lines[0]
+    assert "rms -" in lines[1]
+    table = pq.read_table(tmp_path / "out/a.parquet")
+    assert table.column_names == ["seconds", *(f"{name}_{of}" for name in DIMENSIONS for of in ("librosa", "fin"))]
+    assert table["seconds"][2].as_py() == pytest.approx(1024 / 22_050)
+    expected = librosa.feature.melspectrogram(y=y.astype(np.float32), sr=22_050).T
+    assert np.allclose(np.stack(table["mel_librosa"].to_numpy()), expected, rtol=1e-4, atol=1e-6)
+    rms, imitated = (table[f"rms_{of}"].to_numpy() for of in ("librosa", "fin"))
+    assert np.corrcoef(rms, imitated)[0, 1] > 0.99
+
+
+def test_two_of_one_name_are_refused(trained, tmp_path):
+    with pytest.raises(FinserError, match="two recordings of one name"):
+        list(imitate(trained, [tmp_path / "a/x.wav", tmp_path / "b/x.wav"], tmp_path))
