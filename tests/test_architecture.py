@@ -44,6 +44,7 @@ STEPS = {
     "train_fin": "fins.training",
     "evaluate_fin": "fins.evaluation",
     "compare_fin": "fins.comparison",
+    "reference_fin": "fins.comparison",
     "initialise": "classifiers.initial",
     "train_classifier": "classifiers.training",
     "evaluate_classifier": "classifiers.evaluation",
@@ -150,6 +151,7 @@ def test_layout_and_dvc_agree():
     )
     compared = outs("compare_fin", feature="mel", way="staged", seed="3")
     assert compared == [str(layout.fin_comparison("mel", "staged", 3))]
+    assert outs("reference_fin", feature="zcr", seed="1") == [str(layout.fin_comparison("zcr", "reference", 1))]
     assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
     place = ("svm", "speaker", 1)

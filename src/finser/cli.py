@@ -31,8 +31,8 @@ PEOPLE = "For people"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
 Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
-Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged, end_to_end or reference")]
-Seed = Annotated[int, typer.Argument(help="one of compare_fin.seeds", min=0)]
+Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
+Seed = Annotated[int, typer.Argument(help="one of the seeds in params.yaml", min=0)]
 Model = Annotated[str, typer.Argument(help="a classifier: svm, mlp or fin_ensemble")]
 Protocol = Annotated[str, typer.Argument(help="speaker or random")]
 Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
@@ -63,7 +63,7 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "corpus": params.corpora,
         "feature": get_args(parameters.Feature),
         "way": get_args(parameters.Way),
-        "seed": params.compare_fin.seeds,
+        "seed": {*params.compare_fin.seeds, *params.reference_fin.seeds},
         "model": get_args(parameters.Model),
         "protocol": get_args(parameters.Protocol),
         "fold": range(1, params.split.folds + 1),
@@ -142,6 +142,12 @@ def evaluate_fin(feature: Feature) -> None:
 def compare_fin(feature: Feature, way: Way, seed: Seed) -> None:
     """Train and evaluate a FIN that begins in another way, and that nothing is built on."""
     _run("compare_fin", "finser.fins.comparison", feature=feature, way=way, seed=seed)
+
+
+@app.command("reference_fin", rich_help_panel=STAGES)
+def reference_fin(feature: Feature, seed: Seed) -> None:
+    """Train and evaluate the published net of a feature."""
+    _run("reference_fin", "finser.fins.comparison", feature=feature, seed=seed)
 
 
 @app.command("initialise", rich_help_panel=STAGES)

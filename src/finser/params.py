@@ -16,7 +16,7 @@ from finser.errors import FinserError, nearest
 
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
-Way = Literal["closed_form", "staged", "end_to_end", "reference"]
+Way = Literal["closed_form", "staged", "end_to_end"]
 Model = Literal["svm", "mlp", "fin_ensemble"]
 Protocol = Literal["speaker", "random"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
@@ -263,19 +263,30 @@ class EvaluateFin(Section):
 
 
 class CompareFin(Section):
-    """FINs that nothing is built on: other beginnings, topologies and seeds, to see what is learned (docs/fins.md)."""
+    """FINs that nothing is built on: other beginnings and seeds, to see what is learned (docs/fins.md)."""
 
     features: tuple[Feature, ...] = Field(("rms", "zcr", "chroma", "mfcc", "mel"), min_length=1, description="which FINs")
     ways: tuple[Way, ...] = Field(
         ("closed_form",),
         min_length=1,
-        description="closed_form: from the formula; staged: as train_fin; end_to_end; reference: published nets",
+        description="closed_form: from the formula; staged: as train_fin; end_to_end: all at once, taught nothing but the feature",
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one FIN each")
     mel: Fin = Field(Fin(steps=1500, batch_size=128, learning_rate=0.005), description="of the mel FIN below a staged MFCC")
     closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
     end_to_end: Fin = Fin(steps=6000, batch_size=64, learning_rate=0.005)
-    reference: Fin = Fin(steps=6000, batch_size=256, learning_rate=0.001)
+
+
+class ReferenceFin(Fin):
+    """The published nets, trained by the same code on the same frames (docs/fins.md)."""
+
+    features: tuple[Feature, ...] = Field(
+        ("rms", "zcr"), min_length=1, description="which; chroma, mfcc and mel want a GPU: seconds per step"
+    )
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one net each")
+    steps: Count = Field(2000, description="at most; the rate falls over these")
+    batch_size: Count = 128
+    learning_rate: LearningRate = Field(0.001, description="of Adam; falls by 3 decades over the last four fifths of the steps")
 
 
 class Begin(Section):
@@ -392,6 +403,7 @@ class Params(Section):
     train_fin: TrainFin = TrainFin()
     evaluate_fin: EvaluateFin = EvaluateFin()
     compare_fin: CompareFin = CompareFin()
+    reference_fin: ReferenceFin = ReferenceFin()
     initialise: Initialise = Initialise()
     train_classifier: TrainClassifier = TrainClassifier()
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
@@ -415,8 +427,10 @@ class Params(Section):
                 raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
         if "speaker" not in self.protocols:
             raise ValueError("protocols must name 'speaker': the FINs learn from its training speakers")
-        for name in ("corpora", "models", "protocols", "folds"):
-            values = getattr(self, name)
+        listed = {name: getattr(self, name) for name in ("corpora", "models", "protocols", "folds")}
+        listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
+        listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
+        for name, values in listed.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
         return self

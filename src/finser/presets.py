@@ -15,6 +15,7 @@ from finser.params import (
     Initialise,
     Local,
     Params,
+    ReferenceFin,
     Synthetic,
     TrainClassifier,
     TrainFin,
@@ -53,6 +54,7 @@ def tiny() -> Params:
         train_fin=TrainFin(data=FinData(corpora=corpora, validation_frames=400), **short),
         evaluate_fin=EvaluateFin(frames=500, conditions=False, speed=False),
         compare_fin=CompareFin(features=("rms",)),
+        reference_fin=ReferenceFin(features=("rms",), steps=20, batch_size=32),
         initialise=Initialise(models=begins(models)),
         train_classifier=TrainClassifier(
             data=ClassifierData(corpora=corpora),

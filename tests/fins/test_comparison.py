@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from finser import layout
-from finser.fins.comparison import begin, compare_fin
+from finser.fins.comparison import begin, compare_fin, reference_fin
 from finser.fins.conditions import CONDITIONS
 from finser.fins.reference import PLANS, ReferenceFin
 
@@ -17,12 +17,13 @@ FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
 def small(make_params):
     """Few steps."""
     values = make_params().model_dump(mode="json")
-    for section in ("closed_form", "end_to_end", "reference"):
+    for section in ("closed_form", "end_to_end"):
         values["compare_fin"][section] |= {"steps": 20, "batch_size": 8}
-    values["compare_fin"]["ways"] = ["closed_form", "staged", "end_to_end", "reference"]
+    values["compare_fin"]["ways"] = ["closed_form", "staged", "end_to_end"]
+    values["reference_fin"] |= {"steps": 20, "batch_size": 8}
     for feature in FEATURES:
         values["train_fin"][feature] |= {"steps": 20, "learning_rate": 0.001}
-    return make_params(**{name: values[name] for name in ("compare_fin", "train_fin")})
+    return make_params(**{name: values[name] for name in ("compare_fin", "reference_fin", "train_fin")})
 
 
 def compared(params, feature: str, way: str, seed: int = 0) -> dict:
@@ -64,5 +65,6 @@ def test_reference_convolution_is_conv1d():
 
 
 def test_reference_is_trained_by_the_same_code(project, small):
-    result = compared(small, "rms", "reference")
+    reference_fin(small, "rms", 0)
+    result = json.loads(layout.fin_comparison("rms", "reference", 0).read_text())
     assert result["topology"] == "reference" and result["params"] == 66_241 and result["steps"] <= 20

@@ -108,7 +108,8 @@ class Run:
             for k in range(2)
         ]
         write_parquet(layout.fin_frames(feature), rows)
-        write_json(layout.fin_comparison(feature, "closed_form", 0), {**figures, "feature": feature, "way": "closed_form", "seed": 0})
+        for way in ("closed_form", "reference"):
+            write_json(layout.fin_comparison(feature, way, 0), {**figures, "feature": feature, "way": way, "seed": 0})
         steps = np.arange(100, 3001, 100)
         curve = 1 - np.exp(-steps / 300) - (1 - R2[feature])
         write_csv(layout.fin_history(feature), "step,loss_train,r2_validation", zip(steps, 1 - curve, curve, strict=True))

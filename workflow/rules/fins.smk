@@ -87,3 +87,24 @@ rule compare_fin:
         "Train a FIN for {wildcards.feature} that begins {wildcards.way}, seed {wildcards.seed}"
     shell:
         dvc.repro("compare_fin")
+
+
+rule reference_fin:
+    input:
+        dvc.inputs("reference_fin"),
+    output:
+        dvc.outs("reference_fin"),
+    log:
+        "logs/reference_fin/{feature}-{seed}.log",
+    benchmark:
+        "logs/benchmarks/reference_fin/{feature}-{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Train the published net for {wildcards.feature}, seed {wildcards.seed}"
+    shell:
+        dvc.repro("reference_fin")

@@ -1,4 +1,4 @@
-"""FINs that nothing is built on: other beginnings, other topologies, other seeds, by the same code on the same frames.
+"""FINs that nothing is built on: other beginnings, the published nets, other seeds, by the same code on the same frames.
 
 Ways
 ----
@@ -37,6 +37,15 @@ from finser.seeds import seed_for
 
 def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
     """Step: train and evaluate a FIN of `feature` beginning in some `way` -> results/fins/compared/FEATURE/WAY/SEED.json."""
+    _compare(params, feature, way, seed)
+
+
+def reference_fin(params: Params, feature: str, seed: int) -> None:
+    """Step: train and evaluate the published net of `feature` -> results/fins/compared/FEATURE/reference/SEED.json."""
+    _compare(params, feature, "reference", seed)
+
+
+def _compare(params: Params, feature: str, way: str, seed: int) -> None:
     device = start_torch()
     started = time.perf_counter()
     fin = begin(params, feature, way, seed).to(device)
@@ -72,6 +81,8 @@ def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
 
 def section(params: Params, feature: str, way: str) -> FinParams:
     """How a FIN that begins in this way is trained."""
+    if way == "reference":
+        return params.reference_fin
     return getattr(params.train_fin, feature) if way == "staged" else getattr(params.compare_fin, way)
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +180,10 @@ def collect(params: Params) -> Results:
         fins=tuple(read_fin(feature) for feature in FEATURES),
         compared=tuple(
             read_comparison(feature, way, seed)
-            for feature in params.compare_fin.features
-            for way in params.compare_fin.ways
-            for seed in params.compare_fin.seeds
+            for feature, way, seed in (
+                *product(params.compare_fin.features, params.compare_fin.ways, params.compare_fin.seeds),
+                *product(params.reference_fin.features, ["reference"], params.reference_fin.seeds),
+            )
         ),
         runs=tuple(read_run(model, protocol, fold) for protocol in params.protocols for model in params.models for fold in params.folds),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],

@@ -199,7 +199,7 @@ def fin_ways(results: Results) -> str:
         deployed = [fin.figures[f"r2_{where}_{kind}"] for where in ("init", "test", "unseen")]
         title = FEATURE_TITLES[fin.feature]
         rows.append([title, f"as used: {fin.figures['init']}", "1", count(fin.figures["params"]), *map(r2, deployed), published])
-        for way in results.params.compare_fin.ways:
+        for way in WAYS:
             found = [one for one in results.compared if (one["feature"], one["way"]) == (fin.feature, way)]
             if found:
                 spans = [_span([one[f"r2_{where}_{kind}"] for one in found]) for where in ("init", "test", "unseen")]
@@ -384,7 +384,8 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "train_front_end": [()],
         "train_fin": features,
         "evaluate_fin": features,
-        "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared],
+        "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared if one["way"] != "reference"],
+        "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
         "initialise": [(model,) for model in params.models],
         "train_classifier": runs,
         "evaluate_classifier": runs,
