@@ -262,6 +262,17 @@ class EvaluateFin(Section):
     speed: bool = Field(True, description="whether time per frame is taken, beside librosa's")
 
 
+class EndToEnd(Fin):
+    """Training of all of a FIN's weights at once, from random, on nothing but its feature."""
+
+    steps: Count = Field(6000, description="at most; the rate falls over these")
+    batch_size: Count = 128
+    learning_rate: LearningRate = Field(0.04, description="of Adam; falls by 3 decades over the last four fifths of the steps")
+    excitation: Probability = Field(
+        0.5, description="share of the frames that are synthetic, tones and bands of noise, with librosa's feature of them"
+    )
+
+
 class CompareFin(Section):
     """FINs that nothing is built on: other beginnings and seeds, to see what is learned (docs/fins.md)."""
 
@@ -274,7 +285,7 @@ class CompareFin(Section):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one FIN each")
     mel: Fin = Field(Fin(steps=1500, batch_size=128, learning_rate=0.005), description="of the mel FIN below a staged MFCC")
     closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
-    end_to_end: Fin = Fin(steps=6000, batch_size=64, learning_rate=0.005)
+    end_to_end: EndToEnd = EndToEnd()
 
 
 class ReferenceFin(Fin):
@@ -438,11 +449,12 @@ class Params(Section):
     @model_validator(mode="after")
     def _labels_of_disturbed_frames(self) -> "Params":
         disturbance = self.train_fin.data.disturbance
-        for name in ("noise", "origin_16k", "origin_8k"):
-            if self.label.definition != "frame" and getattr(disturbance, name):
+        shares = {f"train_fin.data.disturbance.{name}": getattr(disturbance, name) for name in ("noise", "origin_16k", "origin_8k")}
+        for name, share in {**shares, "compare_fin.end_to_end.excitation": self.compare_fin.end_to_end.excitation}.items():
+            if self.label.definition != "frame" and share:
                 raise ValueError(
-                    f"train_fin.data.disturbance.{name} must be 0 under label.definition {self.label.definition}: "
-                    "what looks beyond the frame cannot be computed from a changed frame"
+                    f"{name} must be 0 under label.definition {self.label.definition}: "
+                    "what looks beyond the frame cannot be computed from a frame that is changed or made up"
                 )
         return self
 

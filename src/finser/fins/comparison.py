@@ -8,12 +8,14 @@ staged
     The structured net from random weights, as ``train_fin`` does it, with a seed of its own: its front end is first taught the STFT
     of noise, then its head the feature (MFCC: first the mel FIN).
 end_to_end
-    The structured net from random weights, front end and head at once, taught nothing but the feature.
+    The structured net from random weights, front end and head at once, taught nothing but the feature, on recordings and on
+    synthetic frames.
 reference
     The published net.
 """
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -25,6 +27,7 @@ from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
 from finser.fins.evaluation import conditions
 from finser.fins.front_end import teach as teach_front_end
+from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
 from finser.fins.reference import ReferenceFin
 from finser.fins.training import fit, lessons, prepare, scores
@@ -49,7 +52,8 @@ def _compare(params: Params, feature: str, way: str, seed: int) -> None:
     device = start_torch()
     started = time.perf_counter()
     fin = begin(params, feature, way, seed).to(device)
-    given = lessons(params, feature)
+    excitation = params.compare_fin.end_to_end.excitation if way == "end_to_end" else 0.0
+    given = replace(lessons(params, feature), excitation=excitation)
     random = prepare(fin, given, seed, closed_form=way == "closed_form")
     corpora, size, unseen = params.train_fin.data.corpora, params.evaluate_fin.frames, params.unseen_corpora
     test = draw(params, feature, corpora, role="test", size=size)
@@ -97,7 +101,7 @@ def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
     if way == "closed_form":
         return _of_formula(feature, front_end.closed_form(), weights)
     if way == "end_to_end":
-        return structured(feature, weights, front_end).requires_grad_(True)
+        return _all_at_once(feature, front_end, weights)
     if params.train_front_end.init == "closed_form":
         front_end.closed_form()
     else:
@@ -108,6 +112,13 @@ def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
     given = lessons(params, "mel")
     fit(mel, given, params.compare_fin.mel, prepare(mel, given, seed), Checkpoint(None))
     return MfccFin(mel, weights)
+
+
+def _all_at_once(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:
+    fin = structured(feature, weights, front_end).requires_grad_(True)
+    if isinstance(fin, MelFin):
+        fin.log_weight = 0.0  # a tone leaves most bands empty: their logarithms would drown what it teaches
+    return fin
 
 
 def _of_formula(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:

@@ -20,9 +20,16 @@ SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10; keeps roots and 
 
 
 class MelFin(Fin):
-    """(batch, 2048) -> (batch, 128), power. Gain g on the frame is gain g^2 on the output."""
+    """(batch, 2048) -> (batch, 128), power. Gain g on the frame is gain g^2 on the output.
+
+    Attributes
+    ----------
+    log_weight : float
+        How much errors of the logarithms count beside those of the amplitudes.
+    """
 
     feature = "mel"
+    log_weight = 3.0
 
     def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -38,6 +45,12 @@ class MelFin(Fin):
         return self.front_end(unit) @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
 
     @torch.no_grad()
+    def set_scales(self, frames: Tensor, target: Tensor) -> None:
+        """Scale the weights so that every band's mean over training frames (n, 2048) is that of their labels (n, 128)."""
+        factor = target.mean(dim=0) / self(frames).mean(dim=0).clamp_min(SMALLEST)
+        self.weight.mul_(factor.sqrt()[self.wired % N_MELS])
+
+    @torch.no_grad()
     def closed_form(self) -> "MelFin":
         """``librosa.filters.mel(sr=22050, n_fft=2048)`` on the front end's powers."""
         from librosa.filters import mel  # librosa's numba takes half a second to import
@@ -47,11 +60,11 @@ class MelFin(Fin):
         return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Relative error of the amplitudes, plus three times the smooth-L1 error of the logarithms above librosa's floor."""
+        """Relative error of the amplitudes, plus the weighted smooth-L1 error of the logarithms above librosa's floor."""
         amplitude = (output.clamp_min(SMALLEST).sqrt() - target.clamp_min(SMALLEST).sqrt()).square()
         level = target.mean(dim=1, keepdim=True).clamp_min(SMALLEST)
         logarithms = [power.clamp_min(AMIN).log10() for power in (output, target)]
-        return (amplitude / level).mean() + 3 * F.smooth_l1_loss(*logarithms, beta=0.1)
+        return (amplitude / level).mean() + self.log_weight * F.smooth_l1_loss(*logarithms, beta=0.1)
 
 
 def connections() -> Tensor:

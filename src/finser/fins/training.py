@@ -17,6 +17,7 @@ from finser.fins.building import build
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import FrameSet, clip_ids, draw
 from finser.fins.disturbance import disturb
+from finser.fins.excitation import excite
 from finser.fins.optimise import adam
 from finser.fins.recordings import Recordings, gather
 from finser.fins.store import save_fin
@@ -48,15 +49,27 @@ class Lessons:
         What happens to their frames.
     validation : FrameSet
         Frames of other speakers, undisturbed.
+    excitation : float
+        Share of a batch that is synthetic (:mod:`finser.fins.excitation`) instead.
     """
 
     feature: str
     train: Recordings
     disturbance: Disturbance
     validation: FrameSet
+    excitation: float = 0.0
 
     def batch(self, size: int, random: torch.Generator, device: str | torch.device) -> tuple[Tensor, Tensor]:
-        """Disturbed frames (size, 2048) and their targets (size, dim)."""
+        """Frames (size, 2048) and their targets (size, dim)."""
+        excited = round(self.excitation * size)
+        frames, labels = self._recorded(size - excited, random, device)
+        if not excited:
+            return frames, labels
+        synthetic = excite(excited, random).to(device)
+        return torch.cat([frames, synthetic]), torch.cat([labels, teach(self.feature, synthetic)])
+
+    def _recorded(self, size: int, random: torch.Generator, device: str | torch.device) -> tuple[Tensor, Tensor]:
+        """Disturbed frames of recordings."""
         drawn, labels = self.train.draw(size, random)
         clean = as_float(torch.from_numpy(drawn), device)
         frames = disturb(clean, self.disturbance, random)
