@@ -196,7 +196,7 @@ class Split(Section):
 
 
 class TrainFrontEnd(Section):
-    """The learnable two-stage transform that chroma, mel and MFCC share, taught the STFT of noise frames."""
+    """The learnable three-stage transform that chroma, mel and MFCC share, taught the STFT of noise frames."""
 
     init: Literal["random", "closed_form"] = Field(
         "random", description="closed_form starts at the DFT: it has learned nothing, and says so"
@@ -251,7 +251,7 @@ class TrainFin(Section):
     zcr: Fin = Fin(steps=4000, batch_size=8, learning_rate=0.02)
     chroma: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
     mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
-    mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
+    mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.2)
 
 
 class EvaluateFin(Section):

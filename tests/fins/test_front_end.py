@@ -40,7 +40,7 @@ def test_the_teacher_is_the_windowed_fourier_transform():
 
 
 def test_parameters():
-    assert count(FrontEnd())["params"] == N_PARAMETERS["front_end"] == 142_400
+    assert count(FrontEnd())["params"] == N_PARAMETERS["front_end"] == 37_952
 
 
 def test_teaching_lowers_the_error_by_decades():
@@ -67,7 +67,7 @@ def test_step(tmp_path, monkeypatch, init):
         weights.append((layout.fin("front_end") / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     config = json.loads((layout.fin("front_end") / "config.json").read_text())
-    assert config["init"] == init and config["trained"] == (init == "random") and config["params"] == 142_400
+    assert config["init"] == init and config["trained"] == (init == "random") and config["params"] == 37_952
     front_end, _ = load_fin(layout.fin("front_end"))
     assert error_db(front_end) == pytest.approx(config["db"], abs=0.01)
     assert (layout.fin("front_end") / "history.csv").read_text().startswith("step,db\n")

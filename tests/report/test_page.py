@@ -237,7 +237,7 @@ def test_every_figure_is_linked_and_has_content(synthetic):
     linked = set(re.findall(r"\(figures/(\w+\.png)\)", synthetic.text))
     written = {path.name for path in (synthetic.folder / "results/figures").iterdir()}
     assert linked == written
-    assert len(written) == 2 + 6 + 2
+    assert len(written) == 3 + 6 + 2
     for name in written:
         path = synthetic.folder / "results/figures" / name
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -247,7 +247,7 @@ def test_every_figure_is_linked_and_has_content(synthetic):
 
 def test_html_needs_nothing_else(synthetic):
     sources = re.findall(r'(?:src|href)="([^"]{0,40})', synthetic.html)
-    assert len(sources) == 10
+    assert len(sources) == 11
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "@import" not in synthetic.html
     assert "url(" not in synthetic.html
@@ -277,7 +277,7 @@ def test_twice_the_same_bytes(here):
     before = content()
     report(here.params)
     assert content() == before
-    assert len(before) == 2 + 2 + 2 + 1
+    assert len(before) == 2 + 3 + 2 + 1
 
 
 def test_strays_of_an_earlier_preset_are_ignored(here):

@@ -44,7 +44,7 @@ def train_front_end(params: Params) -> None:
         say(f"front end: {db:.1f} dB, short of {section.target_db:g} dB; more train_front_end.adam_steps would help")
     config = {
         "feature": "front_end",
-        "topology": "two-stage transform, 32 x 64",
+        "topology": "three-stage transform, 32 x 8 x 8",
         "init": section.init,
         "trained": section.init == "random",
         "seed": params.seed,

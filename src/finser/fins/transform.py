@@ -1,9 +1,10 @@
-"""The learnable two-stage transform that chroma, mel and MFCC share.
+"""The learnable three-stage transform that chroma, mel and MFCC share.
 
-A frame of 2,048 samples times a free window is read as a matrix (32, 64). Its columns go through one complex 17 x 32 matrix, and
-each of the 17 rows that come out through its own complex 64 x 64 matrix; the squared moduli are 17 * 64 = 1,088 powers. The
-discrete Fourier transform is one point in this space (Cooley & Tukey 1965; a Monarch matrix: Dao et al. 2022): output (k1, k2) is
-then bin k1 + 32 k2, or its mirror image 2048 - k. All 1,025 bins occur, 63 of them twice.
+A frame of 2,048 samples times a free window is read as an array (32, 8, 8). Its first axis goes through one complex 17 x 32 matrix;
+each of the 17 rows (8, 8) that come out through complex 8 x 8 matrices along one axis, then along the other, each line through a
+matrix of its own. The squared moduli are 17 * 64 = 1,088 powers. The discrete Fourier transform is one point in this space (Cooley &
+Tukey 1965; a butterfly matrix: Dao et al. 2019): output (k1, k2) is then bin k1 + 32 k2, or its mirror image 2048 - k. All 1,025
+bins occur, 63 of them twice.
 """
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from finser.frames import N_FFT
 
 ROWS = 17  # k1 = 0 .. 16: with their mirror images, all bins
-N1, N2 = 32, 64  # 2,048 = 32 * 64
+SIDE = 8
+N1, N2 = 32, SIDE * SIDE  # 2,048 = 32 * 8 * 8
 N_POWERS = ROWS * N2
 
 
@@ -38,12 +40,12 @@ def _k() -> Tensor:
 
 
 class FrontEnd(nn.Module):
-    """Frames (batch, 2048) -> powers (batch, 1088), by 142,400 free weights.
+    """Frames (batch, 2048) -> powers (batch, 1088), by 37,952 free weights.
 
     Parameters
     ----------
     generator : torch.Generator, optional
-        Of the random start: both matrices from N(0, 0.7^2), the window from N(0.5, 0.1^2).
+        Of the random start: the matrices from N(0, 0.7^2), N(0, 0.5^2) and N(0, 0.5^2), the window from N(0.5, 0.1^2).
     """
 
     feature = "front_end"
@@ -52,16 +54,17 @@ class FrontEnd(nn.Module):
         super().__init__()
         self.window = nn.Parameter(0.5 + 0.1 * torch.randn(N_FFT, generator=generator))
         self.first = nn.Parameter(0.7 * torch.randn(2, ROWS, N1, generator=generator))  # real, imaginary
-        self.second = nn.Parameter(0.7 * torch.randn(2, ROWS, N2, N2, generator=generator))
+        # of sample n = 64 n1 + 8 a + b and bin k = k1 + 32 (c + 8 d)
+        self.second = nn.Parameter(0.5 * torch.randn(2, ROWS, SIDE, SIDE, SIDE, generator=generator))  # k1, b: a -> c
+        self.third = nn.Parameter(0.5 * torch.randn(2, ROWS, SIDE, SIDE, SIDE, generator=generator))  # k1, c: b -> d
 
     def spectrum(self, frames: Tensor) -> Tensor:
         """Complex outputs before the square, as (17, batch, 128): 64 real parts, then 64 imaginary parts."""
         columns = (frames * self.window).reshape(-1, N1, N2)
-        rows = self.first.reshape(2 * ROWS, N1) @ columns  # (batch, 34, 64)
-        rows = rows.reshape(-1, 2, ROWS, N2).permute(2, 0, 1, 3).reshape(ROWS, -1, 2 * N2)  # (17, batch, 128)
-        real, imaginary = self.second  # (17, 64, 64) each
-        complex_product = torch.cat([torch.cat([real, imaginary], 2), torch.cat([-imaginary, real], 2)], 1)  # (17, 128, 128)
-        return rows @ complex_product
+        rows = (self.first.reshape(2 * ROWS, N1) @ columns).reshape(-1, 2, ROWS, SIDE, SIDE)  # (batch, 2, k1, a, b)
+        lines = rows.permute(2, 4, 0, 1, 3).flatten(3) @ _complex(self.second)  # (k1, b, batch, 2 c)
+        lines = lines.unflatten(3, (2, SIDE)).permute(0, 4, 2, 3, 1).flatten(3) @ _complex(self.third)  # (k1, c, batch, 2 d)
+        return lines.unflatten(3, (2, SIDE)).permute(0, 2, 3, 4, 1).reshape(ROWS, -1, 2 * N2)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Powers, shape (batch, 1088)."""
@@ -71,11 +74,20 @@ class FrontEnd(nn.Module):
     @torch.no_grad()
     def closed_form(self) -> "FrontEnd":
         """Set the weights to the Fourier transform of a Hann-windowed frame, exactly, and return the module."""
-        k1, n1, n2 = torch.arange(ROWS), torch.arange(N1), torch.arange(N2)
+        k1, n1, one = torch.arange(ROWS), torch.arange(N1), torch.arange(SIDE)
         self.window.copy_(torch.hann_window(N_FFT, dtype=torch.float64))
         self.first.copy_(_phasors(k1[:, None] * n1 * N2))
-        self.second.copy_(_phasors(k1[:, None, None] * n2[:, None] + N1 * n2[:, None] * n2))  # n2 (in), k2 (out)
+        a, c = one[:, None], one
+        self.second.copy_(_phasors((k1[:, None, None] + N1 * c) * a * SIDE)[:, :, None])  # the same for every b
+        b, d = one[:, None], one
+        self.third.copy_(_phasors((k1[:, None, None, None] + N1 * one[:, None, None] + N1 * SIDE * d) * b))  # k1, c, b, d
         return self
+
+
+def _complex(matrix: Tensor) -> Tensor:
+    """Complex matrices, real and imaginary parts (2, ..., in, out), as real ones (..., 2 in, 2 out)."""
+    real, imaginary = matrix
+    return torch.cat([torch.cat([real, imaginary], -1), torch.cat([-imaginary, real], -1)], -2)
 
 
 def _phasors(turns: Tensor) -> Tensor:

@@ -61,6 +61,7 @@ def networks(results: Results) -> list[str]:
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure]]:
     yield "fins", fin_curves(results.fins)
+    yield "fins_each", fin_each(results.fins)
     yield "fins_scatter", fin_scatter(results.fins)
     for protocol in results.params.protocols:
         for model in results.params.models:
@@ -83,6 +84,23 @@ def fin_curves(fins: Sequence[Fin]) -> Figure:
         panel.set_ylim(-0.1, nines([BEST])[0])
         panel.locator_params(axis="x", nbins=3)
     np.atleast_1d(panels)[0].set_ylabel("R2, validation frames")
+    return figure
+
+
+def fin_each(fins: Sequence[Fin]) -> Figure:
+    """R2 on test speakers' frames of every coefficient, one panel per FIN that has several; equal heights mean equal 1 - R2."""
+    several = [fin for fin in fins if len(fin.figures["r2_test_each"]) > 1]
+    figure = Figure(figsize=(10, 2.5), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(several), sharey=True))
+    for panel, fin in zip(panels, several, strict=True):
+        each = nines(fin.figures["r2_test_each"])
+        panel.plot(range(len(each)), each, color=COLOURS[fins.index(fin)], linewidth=1.2, marker="." if len(each) < 50 else None)
+        panel.set_title(FEATURE_TITLES[fin.feature] + (", dB" if fin.feature == "mel" else ""))
+        panel.set_xlabel("coefficient")
+        panel.set_yticks(nines(NINES), [f"{tick:g}" if tick else "0 or less" for tick in NINES])
+        panel.set_ylim(-0.1, nines([BEST])[0] + 0.1)
+        panel.locator_params(axis="x", integer=True)
+    panels[0].set_ylabel("R2, test speakers")
     return figure
 
 
