@@ -5,8 +5,9 @@ import pytest
 import soundfile
 import soxr
 
-from finser.audio import decode, resample_clip, to_int16
+from finser.audio import decode, resample_clip
 from finser.errors import FinserError
+from finser.frames import to_int16
 
 
 def tone(sr: int, frequency: float, seconds: float = 1.0, amplitude: float = 0.5) -> np.ndarray:

@@ -9,13 +9,12 @@ import soxr
 from finser import layout
 from finser.corpora.index import read_clips
 from finser.errors import FinserError
+from finser.frames import to_int16
 from finser.params import Params
 from finser.progress import track
 from finser.seeds import seed_for
 from finser.shards import AudioRow, write_audio
 from finser.workers import map_in_order
-
-FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float; the smallest is -1
 
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
@@ -40,25 +39,6 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     if not len(samples):
         raise FinserError("holds no sample", where=path)
     return (samples if samples.ndim == 1 else samples.mean(axis=1)), sr
-
-
-def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round to int16; what exceeds full scale is first scaled down as a whole, never clipped.
-
-    Resampling a recording that touches full scale overshoots it by up to a few dB (the sinc's ringing), so clipping would
-    add distortion that the recording did not have.
-
-    Returns
-    -------
-    pcm : np.ndarray
-        int16, the shape of `y`.
-    gain : float
-        The factor applied, 1.0 in all other cases.
-    """
-    high, low = float(np.max(y, initial=0.0)), float(np.min(y, initial=0.0))
-    gain = min(1.0, FULL_SCALE / max(high, FULL_SCALE), 1 / max(-low, 1.0))
-    scaled = np.multiply(y, gain * 32_768)
-    return np.rint(scaled, out=scaled).astype(np.int16), gain
 
 
 def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:

@@ -1,4 +1,4 @@
-"""Padding and framing, defined once.
+"""Samples as numbers, padding and framing, defined once.
 
 Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and what
 lies outside the clip is zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults
@@ -9,6 +9,26 @@ import numpy as np
 
 N_FFT = 2048  # samples per frame
 HOP_LENGTH = 512  # samples from one frame to the next
+FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float; the smallest is -1
+
+
+def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Round to int16; what exceeds full scale is first scaled down as a whole, never clipped.
+
+    Resampling a recording that touches full scale overshoots it by up to a few dB (the sinc's ringing), so clipping would
+    add distortion that the recording did not have.
+
+    Returns
+    -------
+    pcm : np.ndarray
+        int16, the shape of `y`.
+    gain : float
+        The factor applied, 1.0 in all other cases.
+    """
+    high, low = float(np.max(y, initial=0.0)), float(np.min(y, initial=0.0))
+    gain = min(1.0, FULL_SCALE / max(high, FULL_SCALE), 1 / max(-low, 1.0))
+    scaled = np.multiply(y, gain * 32_768)
+    return np.rint(scaled, out=scaled).astype(np.int16), gain
 
 
 def to_float(audio: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from finser import layout
-from finser.audio import to_int16
+from finser.frames import to_int16
 from finser.params import Augment
 from finser.seeds import generator
 from finser.shards import AudioRow, write_audio

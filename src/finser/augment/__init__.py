@@ -11,10 +11,9 @@ from itertools import chain
 import numpy as np
 
 from finser import layout
-from finser.audio import to_int16
 from finser.augment import changes, draws, others
 from finser.augment.sounds import Sounds
-from finser.frames import to_float
+from finser.frames import to_float, to_int16
 from finser.params import Augment, Params
 from finser.progress import track
 from finser.seeds import seed_for

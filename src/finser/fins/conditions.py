@@ -6,11 +6,10 @@ import numpy as np
 import soxr
 import torch
 
-from finser.audio import to_int16
 from finser.fins.base import CHUNK, Fin
 from finser.fins.data import choose, clip_ids, rows
 from finser.fins.teacher import teach
-from finser.frames import frames, to_float
+from finser.frames import frames, to_float, to_int16
 from finser.params import Params
 from finser.seeds import generator
 from finser.shards import SR
