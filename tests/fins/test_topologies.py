@@ -114,6 +114,14 @@ def test_gain(gain_db):
         assert torch.allclose(fin(sound * gain), fin(sound) * expected, rtol=1e-3, atol=1e-9 + 1e-5 * (feature == "chroma")), feature
 
 
+def test_random_mel_begins_at_the_mean_of_every_band():
+    fin = MelFin(FrontEnd(torch.Generator().manual_seed(1)), torch.Generator().manual_seed(2))
+    given, target = torch.randn(50, 2048), torch.rand(50, 128) + 0.1
+    fin.set_scales(given, target)
+    with torch.no_grad():
+        assert torch.allclose(fin(given).mean(0), target.mean(0), rtol=1e-4)
+
+
 def test_random_starts_follow_the_generator():
     for feature, make in MAKE.items():
         first, again, other = (make(torch.Generator().manual_seed(seed)).state_dict() for seed in (0, 0, 1))
