@@ -268,6 +268,9 @@ class EndToEnd(Fin):
     steps: Count = Field(6000, description="at most; the rate falls over these")
     batch_size: Count = 128
     learning_rate: LearningRate = Field(0.04, description="of Adam; falls by 3 decades over the last four fifths of the steps")
+    front_end: Literal["narrow", "wide"] = Field(
+        "wide", description="wide has 144,576 weights, which need less guidance; narrow is as used"
+    )
     excitation: Probability = Field(
         0.5, description="share of the frames that are synthetic, tones and bands of noise, with librosa's feature of them"
     )

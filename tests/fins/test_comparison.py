@@ -45,9 +45,11 @@ def test_random_beginnings_have_something_to_learn(project, small, feature, way)
     assert not layout.checkpoint("compare_fin", feature, way, "0").exists()
 
 
-def test_end_to_end_learns_all_weights(small):
-    fin = begin(small, "mfcc", "end_to_end", 0)
-    assert sum(p.numel() for p in fin.parameters() if p.requires_grad) == 37_952 + 2_953 + 2_580
+@pytest.mark.parametrize(("front_end", "n"), [("narrow", 37_952), ("wide", 144_576)])
+def test_end_to_end_learns_all_weights(make_params, small, front_end, n):
+    compare = small.compare_fin.model_copy(update={"end_to_end": small.compare_fin.end_to_end.model_copy(update={"front_end": front_end})})
+    fin = begin(small.model_copy(update={"compare_fin": compare}), "mfcc", "end_to_end", 0)
+    assert sum(p.numel() for p in fin.parameters() if p.requires_grad) == n + 2_953 + 2_580
 
 
 @pytest.mark.parametrize(("feature", "n"), [("rms", 66_241), ("zcr", 263_057), ("chroma", 894_412), ("mfcc", 822_420), ("mel", 983_680)])

@@ -9,7 +9,7 @@ from finser import layout, params, presets
 from finser.fins.base import count
 from finser.fins.front_end import error_db, stft, teach, train_front_end
 from finser.fins.store import N_PARAMETERS, load_fin
-from finser.fins.transform import FrontEnd, bins, mirrored
+from finser.fins.transform import NARROW, WIDE, FrontEnd, bins, mirrored
 
 
 def noise(n: int = 20) -> torch.Tensor:
@@ -21,13 +21,14 @@ def test_every_bin_occurs_and_63_occur_twice():
     assert len(times) == 1025 and times.min() == 1 and (times == 2).sum() == 63 and times.sum() == 1088
 
 
-def test_closed_form_is_librosas_power_spectrum():
+@pytest.mark.parametrize("sides", [NARROW, WIDE])
+def test_closed_form_is_librosas_power_spectrum(sides):
     frames = noise().numpy()
     expected = np.stack([np.abs(librosa.stft(frame, n_fft=2048, center=False)[:, 0]) ** 2 for frame in frames])[:, bins().numpy()]
-    powers = FrontEnd().closed_form()(torch.from_numpy(frames)).detach().numpy()
+    powers = FrontEnd(sides=sides).closed_form()(torch.from_numpy(frames)).detach().numpy()
     assert powers.shape == (20, 1088)
     assert np.abs(powers - expected).max() < 1e-5 * expected.max()
-    assert error_db(FrontEnd().closed_form()) < -120
+    assert error_db(FrontEnd(sides=sides).closed_form()) < -120
 
 
 def test_the_teacher_is_the_windowed_fourier_transform():

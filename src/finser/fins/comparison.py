@@ -31,7 +31,7 @@ from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
 from finser.fins.reference import ReferenceFin
 from finser.fins.training import fit, lessons, prepare, scores
-from finser.fins.transform import FrontEnd
+from finser.fins.transform import NARROW, WIDE, FrontEnd
 from finser.params import Fin as FinParams
 from finser.params import Params
 from finser.progress import say
@@ -97,11 +97,13 @@ def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
         return ReferenceFin(feature, weights)
     if feature in ("rms", "zcr"):
         return structured(feature, weights)
-    front_end = FrontEnd(torch.Generator().manual_seed(seed_for(seed, "front_end", "init")))
+    random = torch.Generator().manual_seed(seed_for(seed, "front_end", "init"))
+    if way == "end_to_end":
+        sides = WIDE if params.compare_fin.end_to_end.front_end == "wide" else NARROW
+        return _all_at_once(feature, FrontEnd(random, sides), weights)
+    front_end = FrontEnd(random)
     if way == "closed_form":
         return _of_formula(feature, front_end.closed_form(), weights)
-    if way == "end_to_end":
-        return _all_at_once(feature, front_end, weights)
     if params.train_front_end.init == "closed_form":
         front_end.closed_form()
     else:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from finser.frames import N_FFT
 
 ROWS = 17  # k1 = 0 .. 16: with their mirror images, all bins
-SIDE = 8
-N1, N2 = 32, SIDE * SIDE  # 2,048 = 32 * 8 * 8
+N1, N2 = 32, 64  # 2,048 = 32 * 64
+NARROW, WIDE = (8, 8), (64, 1)  # the ways to read 64 as a product
 N_POWERS = ROWS * N2
 
 
@@ -46,25 +46,29 @@ class FrontEnd(nn.Module):
     ----------
     generator : torch.Generator, optional
         Of the random start: the matrices from N(0, 0.7^2), N(0, 0.5^2) and N(0, 0.5^2), the window from N(0.5, 0.1^2).
+    sides : tuple of int
+        Sizes of the last two stages' matrices. :data:`WIDE`, with 144,576 weights, has one large matrix per row instead of eight
+        and eight small ones: it learns with less guidance.
     """
 
     feature = "front_end"
 
-    def __init__(self, generator: torch.Generator | None = None) -> None:
+    def __init__(self, generator: torch.Generator | None = None, sides: tuple[int, int] = NARROW) -> None:
         super().__init__()
+        self.sides = a, b = sides
         self.window = nn.Parameter(0.5 + 0.1 * torch.randn(N_FFT, generator=generator))
         self.first = nn.Parameter(0.7 * torch.randn(2, ROWS, N1, generator=generator))  # real, imaginary
-        # of sample n = 64 n1 + 8 a + b and bin k = k1 + 32 (c + 8 d)
-        self.second = nn.Parameter(0.5 * torch.randn(2, ROWS, SIDE, SIDE, SIDE, generator=generator))  # k1, b: a -> c
-        self.third = nn.Parameter(0.5 * torch.randn(2, ROWS, SIDE, SIDE, SIDE, generator=generator))  # k1, c: b -> d
+        # of sample n = 64 n1 + B a + b and bin k = k1 + 32 (c + A d), where A and B are the sides
+        self.second = nn.Parameter(0.5 * torch.randn(2, ROWS, b, a, a, generator=generator))  # k1, b: a -> c
+        self.third = nn.Parameter(0.5 * torch.randn(2, ROWS, a, b, b, generator=generator))  # k1, c: b -> d
 
     def spectrum(self, frames: Tensor) -> Tensor:
         """Complex outputs before the square, as (17, batch, 128): 64 real parts, then 64 imaginary parts."""
         columns = (frames * self.window).reshape(-1, N1, N2)
-        rows = (self.first.reshape(2 * ROWS, N1) @ columns).reshape(-1, 2, ROWS, SIDE, SIDE)  # (batch, 2, k1, a, b)
+        rows = (self.first.reshape(2 * ROWS, N1) @ columns).reshape(-1, 2, ROWS, *self.sides)  # (batch, 2, k1, a, b)
         lines = rows.permute(2, 4, 0, 1, 3).flatten(3) @ _complex(self.second)  # (k1, b, batch, 2 c)
-        lines = lines.unflatten(3, (2, SIDE)).permute(0, 4, 2, 3, 1).flatten(3) @ _complex(self.third)  # (k1, c, batch, 2 d)
-        return lines.unflatten(3, (2, SIDE)).permute(0, 2, 3, 4, 1).reshape(ROWS, -1, 2 * N2)
+        lines = lines.unflatten(3, (2, -1)).permute(0, 4, 2, 3, 1).flatten(3) @ _complex(self.third)  # (k1, c, batch, 2 d)
+        return lines.unflatten(3, (2, -1)).permute(0, 2, 3, 4, 1).reshape(ROWS, -1, 2 * N2)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Powers, shape (batch, 1088)."""
@@ -74,13 +78,14 @@ class FrontEnd(nn.Module):
     @torch.no_grad()
     def closed_form(self) -> "FrontEnd":
         """Set the weights to the Fourier transform of a Hann-windowed frame, exactly, and return the module."""
-        k1, n1, one = torch.arange(ROWS), torch.arange(N1), torch.arange(SIDE)
+        k1, n1 = torch.arange(ROWS), torch.arange(N1)
+        first, second = (torch.arange(side) for side in self.sides)  # a and c, b and d
         self.window.copy_(torch.hann_window(N_FFT, dtype=torch.float64))
         self.first.copy_(_phasors(k1[:, None] * n1 * N2))
-        a, c = one[:, None], one
-        self.second.copy_(_phasors((k1[:, None, None] + N1 * c) * a * SIDE)[:, :, None])  # the same for every b
-        b, d = one[:, None], one
-        self.third.copy_(_phasors((k1[:, None, None, None] + N1 * one[:, None, None] + N1 * SIDE * d) * b))  # k1, c, b, d
+        k = k1[:, None, None] + N1 * first  # (k1, 1, c)
+        self.second.copy_(_phasors(k * first[:, None] * len(second))[:, :, None])  # a -> c, the same for every b
+        k = k.transpose(1, 2)[..., None] + N1 * len(first) * second  # (k1, c, 1, d)
+        self.third.copy_(_phasors(k * second[:, None]))  # b -> d
         return self
 
 
