@@ -23,7 +23,7 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     """Write ``folder/NAME.parquet`` for every recording, and yield a line with R2 per feature for each.
 
     Columns: ``seconds`` (the middle of the frame), and for every feature ``FEATURE_librosa`` and ``FEATURE_fin``, float32 (one
-    value, or a list of as many as it has), by the label definition of params.yaml.
+    value, or a list of as many as it has), by the label definition that the FINs learned.
 
     Raises
     ------
@@ -31,27 +31,45 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
         A recording cannot be read, two have one name, or a FIN is not trained yet.
     """
     from finser.fins.base import predict, start_torch  # torch takes seconds to import
-    from finser.fins.store import load_fin
 
     _refuse_twice(files)
     start_torch()
-    fins = {feature: load_fin(layout.fin(feature))[0] for feature in DIMENSIONS}
+    fins, definition = _load()
     folder.mkdir(parents=True, exist_ok=True)
     for path in files:
         pcm, _ = resample_clip(path, SR, params.resample.quality)
-        given = features(pcm, params.label.definition)
-        imitated = {feature: predict(fin, np.array(frames(pcm))) for feature, fin in fins.items()}
+        given = features(pcm, definition)
+        imitated = {feature: predict(fin, frames(pcm)) for feature, fin in fins.items()}
         target = folder / f"{path.stem}.parquet"
         with whole_file(target) as partial:
             pq.write_table(_table(given, imitated), partial)
         yield f"{target}: {len(pcm) / SR:.2f} s, R2 {', '.join(_scores(given, imitated))}"
 
 
+def _load() -> tuple[dict, str]:
+    """The trained FINs, and the definition that their labels had."""
+    from finser.fins.store import load_fin
+
+    loaded = {feature: load_fin(layout.fin(feature)) for feature in DIMENSIONS}
+    definitions = {config["definition"] for _, config in loaded.values()}
+    if len(definitions) > 1:
+        found = " and ".join(sorted(definitions))
+        raise FinserError(
+            "FINs of different label definitions", where=layout.fin(""), found=found, do="run dvc repro: it trains anew what is stale"
+        )
+    return {feature: fin for feature, (fin, _) in loaded.items()}, definitions.pop()
+
+
 def _refuse_twice(files: list[Path]) -> None:
     names = [path.stem for path in files]
-    twice = [path for path in files if names.count(path.stem) > 1]
-    if twice:
-        raise FinserError("two recordings of one name", where=", ".join(map(str, twice[:2])), do="imitate them one by one")
+    for path in files:
+        if names.count(path.stem) > 1:
+            alike = [str(other) for other in files if other.stem == path.stem]
+            raise FinserError(
+                "recordings of one name would overwrite each other",
+                where=", ".join(alike),
+                do="imitate them one by one, each with its own --out",
+            )
 
 
 def _table(given: dict[str, np.ndarray], imitated: dict[str, np.ndarray]) -> pa.Table:

@@ -24,6 +24,7 @@ Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
 Probability = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
@@ -262,6 +263,12 @@ class EvaluateFin(Section):
     speed: bool = Field(True, description="whether time per frame is taken, beside librosa's")
 
 
+class Staged(Section):
+    """The mel FIN below a staged MFCC; its section is not train_fin.mel, whose changes would make all comparisons stale."""
+
+    mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
+
+
 class EndToEnd(Fin):
     """Training of all of a FIN's weights at once, from random, on nothing but its feature."""
 
@@ -285,9 +292,9 @@ class CompareFin(Section):
         min_length=1,
         description="closed_form: from the formula; staged: as train_fin; end_to_end: all at once, taught nothing but the feature",
     )
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one FIN each")
-    mel: Fin = Field(Fin(steps=1500, batch_size=128, learning_rate=0.005), description="of the mel FIN below a staged MFCC")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="of initial weights and draws, one FIN each")
     closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
+    staged: Staged = Staged()
     end_to_end: EndToEnd = EndToEnd()
 
 
@@ -297,7 +304,7 @@ class ReferenceFin(Fin):
     features: tuple[Feature, ...] = Field(
         ("rms", "zcr"), min_length=1, description="which; chroma, mfcc and mel want a GPU: seconds per step"
     )
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of initial weights and draws, one net each")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="of initial weights and draws, one net each")
     steps: Count = Field(2000, description="at most; the rate falls over these")
     batch_size: Count = 128
     learning_rate: LearningRate = Field(0.001, description="of Adam; falls by 3 decades over the last four fifths of the steps")
@@ -453,7 +460,9 @@ class Params(Section):
     def _labels_of_disturbed_frames(self) -> "Params":
         disturbance = self.train_fin.data.disturbance
         shares = {f"train_fin.data.disturbance.{name}": getattr(disturbance, name) for name in ("noise", "origin_16k", "origin_8k")}
-        for name, share in {**shares, "compare_fin.end_to_end.excitation": self.compare_fin.end_to_end.excitation}.items():
+        if "end_to_end" in self.compare_fin.ways:
+            shares["compare_fin.end_to_end.excitation"] = self.compare_fin.end_to_end.excitation
+        for name, share in shares.items():
             if self.label.definition != "frame" and share:
                 raise ValueError(
                     f"{name} must be 0 under label.definition {self.label.definition}: "

@@ -35,13 +35,14 @@ def write(folder: Path) -> None:
     write_text(folder / "params.md", markdown(schema))
 
 
-def _section_page(name: str, section: dict, definitions: dict) -> list[str]:
-    page = [f"## {name}\n\n{section['description']}\n"]
+def _section_page(name: str, section: dict, definitions: dict, defaults: dict | None = None) -> list[str]:
+    """A section's own keys, then the sections within it."""
+    page = [f"{'##' if '.' not in name else '###'} {name}\n\n{section['description']}\n"]
     if any(not _section(field, definitions) for field in section["properties"].values()):
-        page.append(_table(section, definitions))
+        page.append(_table(section, definitions, defaults))
     for key, field in section["properties"].items():
         if inner := _section(field, definitions):
-            page += [f"### {name}.{key}\n\n{inner['description']}\n", _table(inner, definitions, field.get("default"))]
+            page += _section_page(f"{name}.{key}", inner, definitions, field.get("default"))
     return page
 
 

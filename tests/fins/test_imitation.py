@@ -36,5 +36,5 @@ def test_both_stand_beside_each_other(trained, tmp_path, make_tone):
 
 
 def test_two_of_one_name_are_refused(trained, tmp_path):
-    with pytest.raises(FinserError, match="two recordings of one name"):
+    with pytest.raises(FinserError, match="recordings of one name"):
         list(imitate(trained, [tmp_path / "a/x.wav", tmp_path / "b/x.wav"], tmp_path))

@@ -10,8 +10,8 @@ from finser.fins.disturbance import disturb, low_pass
 from finser.fins.teacher import teach
 from finser.params import Disturbance
 from finser.seeds import generator
+from finser.shards import DIMENSIONS, SR
 
-SR = 22_050
 CLEAN = {"noise": 0.0, "origin_16k": 0.0, "origin_8k": 0.0, "gain_db": 0.0}
 
 
@@ -45,16 +45,17 @@ def test_the_teacher_is_librosa(gain):
 
 def test_gain_alone_scales():
     frames = torch.from_numpy(speech_like())
-    out = disturb(frames, Disturbance(**{**CLEAN, "gain_db": 20.0}), torch.Generator().manual_seed(0))
-    gain = out[1:].square().mean(1).sqrt() / frames[1:].square().mean(1).sqrt()
-    assert torch.allclose(out[1:], frames[1:] * gain[:, None], atol=1e-6)
+    out, gain = disturb(frames, Disturbance(**{**CLEAN, "gain_db": 20.0}), torch.Generator().manual_seed(0))
+    levels = out[1:].square().mean(1).sqrt() / frames[1:].square().mean(1).sqrt()
+    assert torch.allclose(levels, gain[1:, 0], rtol=1e-5)
+    assert torch.allclose(out, frames * gain, atol=1e-6)
     assert gain.min() < 0.3 and gain.max() > 3 and (20 * gain.log10()).abs().max() <= 20.001
     assert not out[0].any()
 
 
 def test_noise_has_its_snr_and_its_share():
     frames = torch.from_numpy(speech_like(400))
-    out = disturb(frames, Disturbance(**{**CLEAN, "noise": 0.5, "noise_snr_db": (10.0, 10.0)}), torch.Generator().manual_seed(0))
+    out, _ = disturb(frames, Disturbance(**{**CLEAN, "noise": 0.5, "noise_snr_db": (10.0, 10.0)}), torch.Generator().manual_seed(0))
     noise = (out - frames)[1:]
     snr = 10 * (frames[1:].square().mean(1) / noise.square().mean(1).clamp_min(1e-12)).log10()
     noisy = noise.abs().amax(1) > 1e-4
@@ -65,7 +66,7 @@ def test_noise_has_its_snr_and_its_share():
 @pytest.mark.parametrize(("key", "hertz"), [("origin_16k", 8_000), ("origin_8k", 4_000)])
 def test_origins_leave_nothing_above(key, hertz):
     frames = torch.from_numpy(speech_like())[1:]
-    out = disturb(frames, Disturbance(**{**CLEAN, key: 1.0}), torch.Generator().manual_seed(0))
+    out, _ = disturb(frames, Disturbance(**{**CLEAN, key: 1.0}), torch.Generator().manual_seed(0))
     spectrum = torch.fft.rfft(out).abs().square()
     cut = int(hertz * 2048 / SR) + 1
     assert spectrum[:, cut:].mean() < 1e-4 * spectrum[:, :cut].mean()
@@ -75,11 +76,12 @@ def test_origins_leave_nothing_above(key, hertz):
 
 def test_no_frame_is_no_error():
     assert low_pass(torch.empty(0, 2048), 4_000).shape == (0, 2048)
+    assert all(teach(feature, torch.empty(0, 2048)).shape == (0, n) for feature, n in DIMENSIONS.items())
 
 
 def test_draws_repeat():
     frames = torch.from_numpy(speech_like())
-    first, again, other = (disturb(frames, Disturbance(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (disturb(frames, Disturbance(), torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 

@@ -128,7 +128,7 @@ def test_training_learns_and_says_what_it_did(trained, feature):
     assert config["inherits"].get("front_end") == (None if feature in ("rms", "zcr") else "closed_form")
     history = list(csv.DictReader((layout.fin(feature) / "history.csv").open()))
     best = max(history, key=lambda row: float(row["r2_validation"]))
-    assert len(history) <= 10 and int(best["step"]) == config["best_step"]
+    assert len(history) <= 11 and history[0]["step"] == "0" and int(best["step"]) == config["best_step"]
     assert float(best["r2_validation"]) == config["r2_validation"]  # the weights kept are the best ones
     assert fin.feature == feature and config["n_train_speakers"] == 4
 
@@ -191,8 +191,8 @@ def test_divergence_is_one_line(trained):
     assert load_fin(layout.fin("rms"))[1]["r2_validation"] > 0.5  # the model before is untouched
 
 
-@pytest.mark.parametrize("feature", ["rms", "zcr"])
-def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(trained, feature, monkeypatch, capsys):
+@pytest.mark.parametrize(("feature", "other"), [("rms", {"seed": 1}), ("zcr", {"augment": Augment(variants=("noise",))})])
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(trained, feature, other, monkeypatch, capsys):
     right = (layout.fin(feature) / "model.safetensors").read_bytes()
     save, saved = Checkpoint.save, []
 
@@ -207,7 +207,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(trained, feature
         with pytest.raises(KeyboardInterrupt):
             train_fin(trained, feature)
     assert saved[0].exists()
-    train_fin(trained.model_copy(update={"seed": 1}), feature)  # not its checkpoint
+    train_fin(trained.model_copy(update=other), feature)  # not its checkpoint: other draws, other clips
     assert "going on" not in capsys.readouterr().err
     with monkeypatch.context() as context:
         context.setattr(Checkpoint, "save", killed)
@@ -226,4 +226,4 @@ def test_patience_ends_a_training(trained):
     section = trained.train_fin.rms.model_copy(update={"learning_rate": 1e-12, "patience": 2, "steps": 400})
     history, best_step = fit(fin, given, section, prepare(fin, given, 0), Checkpoint(None))
     values = [row["r2_validation"] for row in history]
-    assert len(history) < 10 and max(values[-2:]) <= max(values[:-2]) and history[values.index(max(values))]["step"] == best_step
+    assert len(history) < 11 and max(values[-2:]) <= max(values[:-2]) and history[values.index(max(values))]["step"] == best_step

@@ -103,7 +103,15 @@ class Run:
         figures |= {"seconds_per_frame": 2e-5, "seconds_per_frame_librosa": 1e-5}
         write_json(layout.fin_result(feature), figures)
         rows = [
-            {"kind": kind, "clip_id": f"ravdess/{frame}", "frame": frame, "coefficient": k, "true": float(k), "predicted": k + 0.01 * frame}
+            {
+                "kind": kind,
+                "clip_id": f"ravdess/{frame}",
+                "frame": frame,
+                "coefficient": k,
+                "true": float(k),
+                "predicted": k + 0.01 * frame,
+                "deviations": 0.1 * frame + k,
+            }
             for kind, frames in (("worst", (9, 8)), ("value", range(5)))
             for frame in frames
             for k in range(2)

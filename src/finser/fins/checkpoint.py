@@ -12,7 +12,6 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from finser.files import whole_file
-from finser.params import Section
 from finser.progress import say
 
 STATE = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps per weight
@@ -34,8 +33,7 @@ class Checkpoint:
     def resume(
         self,
         fin: nn.Module,
-        section: Section,
-        disturbance: Section,
+        about: str,
         own: list[Tensor],
         best: list[Tensor],
         optimiser: Adam,
@@ -44,11 +42,12 @@ class Checkpoint:
     ) -> list[dict[str, float]]:
         """Put everything back as it was at the last :meth:`save`, and return the history; [] if there was none of this training.
 
-        A checkpoint of other settings, other code or another beginning is not of this training, and is left to be overwritten.
+        A checkpoint of other settings or data (`about`), other code or another beginning is not of this training, and is left to be
+        overwritten.
         """
         if self.path is None:
             return []
-        self.key = _key(fin, section, disturbance, random)
+        self.key = _key(fin, about, random)
         found = self._read()
         if not found:
             return []
@@ -88,9 +87,9 @@ class Checkpoint:
             return None
 
 
-def _key(fin: nn.Module, section: Section, disturbance: Section, random: torch.Generator) -> str:
-    """What a training is determined by: settings, the state it begins from, torch, and the code of this package."""
-    digest = hashlib.sha256(f"{torch.__version__} {section} {disturbance}".encode())
+def _key(fin: nn.Module, about: str, random: torch.Generator) -> str:
+    """What a training is determined by: settings and data, the state it begins from, torch, and the code of this package."""
+    digest = hashlib.sha256(f"{torch.__version__} {about}".encode())
     for name, tensor in [*sorted(fin.state_dict().items()), ("random", random.get_state())]:
         digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().contiguous().numpy().tobytes())
     for source in sorted(Path(__file__).parent.glob("*.py")):

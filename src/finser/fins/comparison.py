@@ -1,21 +1,24 @@
-"""FINs that nothing is built on: other beginnings, the published nets, other seeds, by the same code on the same frames.
+"""FINs that nothing is built on: other beginnings, the published nets, other seeds, by the same code on frames of the same clips.
 
 Ways
 ----
 closed_form
-    The structured net set to librosa's formula, then trained. At its beginning it has learned nothing, and is as good as it gets.
+    The structured net set to librosa's formula, then its own weights trained. At its beginning it has learned nothing, and is as
+    good as it gets.
 staged
     The structured net from random weights, as ``train_fin`` does it, with a seed of its own: its front end is first taught the STFT
     of noise, then its head the feature (MFCC: first the mel FIN).
 end_to_end
     The structured net from random weights, front end and head at once, taught nothing but the feature, on recordings and on
-    synthetic frames.
+    synthetic frames; its front end may be wider, and mel's loss has no logarithms (docs/fins.md). RMS and ZCR have no front end:
+    for them it differs from staged in the frames and the settings.
 reference
     The published net.
 """
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -40,15 +43,15 @@ from finser.seeds import seed_for
 
 def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
     """Step: train and evaluate a FIN of `feature` beginning in some `way` -> results/fins/compared/FEATURE/WAY/SEED.json."""
-    _compare(params, feature, way, seed)
+    _compare(params, feature, way, seed, layout.checkpoint("compare_fin", feature, way, str(seed)))
 
 
 def reference_fin(params: Params, feature: str, seed: int) -> None:
     """Step: train and evaluate the published net of `feature` -> results/fins/compared/FEATURE/reference/SEED.json."""
-    _compare(params, feature, "reference", seed)
+    _compare(params, feature, "reference", seed, layout.checkpoint("reference_fin", feature, str(seed)))
 
 
-def _compare(params: Params, feature: str, way: str, seed: int) -> None:
+def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path) -> None:
     device = start_torch()
     started = time.perf_counter()
     fin = begin(params, feature, way, seed).to(device)
@@ -58,8 +61,7 @@ def _compare(params: Params, feature: str, way: str, seed: int) -> None:
     corpora, size, unseen = params.train_fin.data.corpora, params.evaluate_fin.frames, params.unseen_corpora
     test = draw(params, feature, corpora, role="test", size=size)
     at_first = scores(fin, test)
-    path = layout.checkpoint("compare_fin", feature, way, str(seed))
-    history, best_step = fit(fin, given, section(params, feature, way), random, Checkpoint(path))
+    history, best_step = fit(fin, given, section(params, feature, way), random, Checkpoint(checkpoint))
     seconds = time.perf_counter() - started
     other = scores(fin, draw(params, feature, unseen, size=size)) if unseen else dict.fromkeys(at_first)
     result = {
@@ -79,7 +81,7 @@ def _compare(params: Params, feature: str, way: str, seed: int) -> None:
         "device": device,
     }
     write_json(layout.fin_comparison(feature, way, seed), result)
-    path.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     say(f"{feature} {way} seed {seed}: weighted R2 {result['r2_init_weighted']:.5f} -> {result['r2_test_weighted']:.5f}")
 
 
@@ -104,15 +106,12 @@ def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
     front_end = FrontEnd(random)
     if way == "closed_form":
         return _of_formula(feature, front_end.closed_form(), weights)
-    if params.train_front_end.init == "closed_form":
-        front_end.closed_form()
-    else:
-        teach_front_end(front_end, params.train_front_end, seed)
+    teach_front_end(front_end, params.train_front_end, seed)
     if feature != "mfcc":
         return structured(feature, weights, front_end)
     mel = structured("mel", torch.Generator().manual_seed(seed_for(seed, "mel", "init")), front_end)
     given = lessons(params, "mel")
-    fit(mel, given, params.compare_fin.mel, prepare(mel, given, seed), Checkpoint(None))
+    fit(mel, given, params.compare_fin.staged.mel, prepare(mel, given, seed), Checkpoint(None))
     return MfccFin(mel, weights)
 
 

@@ -65,6 +65,8 @@ def under(condition: str, params: Params, fin: Fin) -> tuple[np.ndarray, np.ndar
     labels, predicted = [], []
     for i, (audio, label) in enumerate(rows(corpora, fin.feature, wanted, ("original",))):
         chosen = choose(params.seed, audio, len(label), SIZE * (i + 1) // len(wanted) - SIZE * i // len(wanted))
+        if not len(chosen):  # more clips than frames wanted
+            continue
         changed = CONDITIONS[condition](to_float(audio.audio), generator(params.seed, condition, audio.clip_id))
         part = torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device)
         labels.append(teach(fin.feature, part).cpu().numpy())

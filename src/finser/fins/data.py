@@ -11,7 +11,7 @@ from finser import layout
 from finser.frames import N_FFT, frames
 from finser.params import Params
 from finser.seeds import generator
-from finser.shards import DIMENSIONS, AudioRow, read_aligned
+from finser.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
 from finser.splits import read_parts, read_split
 
 ORIGINAL = ("original",)
@@ -89,13 +89,20 @@ def draw(
 
 
 def rows(
-    corpora: tuple[str, ...], feature: str, wanted: Collection[str], variants: Collection[str]
+    corpora: tuple[str, ...], feature: str | None, wanted: Collection[str], variants: Collection[str]
 ) -> Iterator[tuple[AudioRow, np.ndarray]]:
-    """The wanted clips' rows of data/shards, in order, each with the labels (n_frames, dim) of its frames."""
+    """The wanted clips' rows of data/shards, in order, each with the labels (n_frames, dim) of its frames; (0,) without a feature."""
     for corpus in corpora:
-        for audio, label in read_aligned(layout.shards(corpus), layout.labels(corpus), (feature,)):
+        for audio, label in _rows(corpus, feature):
             if audio.clip_id in wanted and audio.variant in variants:
-                yield audio, label.features[feature]
+                yield audio, label
+
+
+def _rows(corpus: str, feature: str | None) -> Iterator[tuple[AudioRow, np.ndarray]]:
+    if feature is None:
+        return ((audio, np.empty(0, np.float32)) for audio in read_audio(layout.shards(corpus)))
+    aligned = read_aligned(layout.shards(corpus), layout.labels(corpus), (feature,))
+    return ((audio, label.features[feature]) for audio, label in aligned)
 
 
 def choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from finser.shards import SR
 STEPS = 32768  # of int16 in full scale 1
 
 
-def disturb(frames: Tensor, how: Disturbance, random: torch.Generator) -> Tensor:
-    """Frames (batch, 2048) of full scale 1, each disturbed as a draw of `random` (on the CPU) decides.
+def disturb(frames: Tensor, how: Disturbance, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Frames (batch, 2048) of full scale 1, each disturbed as a draw of `random` (on the CPU) decides, and their gains (batch, 1).
 
     White noise of an SNR of ``U(*noise_snr_db)`` dB is added to a share `noise` of them; of shares `origin_16k` and `origin_8k`
     nothing above 8 and 4 kHz is left, as in recordings made at these rates. Then all are rounded to int16's steps, as recordings
@@ -29,8 +29,8 @@ def disturb(frames: Tensor, how: Disturbance, random: torch.Generator) -> Tensor
     wide, narrow = chance[1] < how.origin_16k, chance[1] >= 1 - how.origin_8k
     for hertz, chosen in ((8_000, wide.to(device)), (4_000, narrow.to(device))):
         frames[chosen] = low_pass(frames[chosen], hertz)
-    gain = 10 ** (how.gain_db * (2 * chance[2] - 1) / 20)
-    return (frames * STEPS).round() / STEPS * gain.to(device)[:, None]
+    gain = 10 ** (how.gain_db * (2 * chance[2:].T.to(device) - 1) / 20)  # (batch, 1)
+    return (frames * STEPS).round() / STEPS * gain, gain
 
 
 def _noise(frames: Tensor, snr_db: tuple[float, float], random: torch.Generator) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from finser import layout
 from finser.cepstrum import decibels
@@ -24,7 +25,7 @@ from finser.seeds import generator
 from finser.shards import DIMENSIONS, SR
 
 SHOWN = 2_000  # values in the scatter picture
-WORST = 8  # frames listed
+WORST = 8  # frames kept
 
 
 def evaluate_fin(params: Params, feature: str) -> None:
@@ -83,7 +84,7 @@ def each(feature: str, labels: np.ndarray, predicted: np.ndarray) -> list[float]
 
 
 def speed(fin: Fin, test: FrameSet) -> dict[str, float]:
-    """Microseconds per frame of the FIN on its device, and of librosa's call for a clip of as many frames, the best of three each."""
+    """Seconds per frame of the FIN on its device, and of librosa's call for a clip of as many frames, the best of three each."""
     frames = test.frames[:1_000]
     times = []
     for _ in range(3):
@@ -106,23 +107,25 @@ def _seconds_of_librosa(feature: str, n: int) -> float:
         "mel": lambda y: librosa.feature.melspectrogram(y=y, sr=SR),
     }
     y, times = (0.1 * generator("librosa's time").standard_normal(HOP_LENGTH * (n - 1))).astype(np.float32), []
-    for _ in range(4):  # the first compiles
-        started = time.perf_counter()
-        calls[feature](y)
-        times.append(time.perf_counter() - started)
+    with threadpool_limits(1):
+        for _ in range(4):  # the first compiles
+            started = time.perf_counter()
+            calls[feature](y)
+            times.append(time.perf_counter() - started)
     return min(times)
 
 
 def write_frames(path: Path, feature: str, test: FrameSet, predicted: np.ndarray) -> None:
     """What the pictures show: the frames with the largest errors, and values drawn evenly from all.
 
-    Columns ``kind`` (value or worst), ``clip_id``, ``frame`` (its number in the clip), ``coefficient``, ``true``, ``predicted``.
+    Columns ``kind`` (value or worst), ``clip_id``, ``frame`` (its number in the clip), ``coefficient``, ``true``, ``predicted``,
+    ``deviations``: the error in standard deviations of the coefficient, which is also what makes a frame worse than another.
     """
     labels = test.labels
     if feature == "mel":
         labels, predicted = decibels(labels), decibels(predicted)
-    deviation = labels.std(axis=0).clip(1e-9)
-    worst = np.argsort(-(np.abs(predicted - labels) / deviation).max(axis=1), kind="stable")[:WORST]
+    deviations = np.abs(predicted - labels) / labels.std(axis=0).clip(1e-9)
+    worst = np.argsort(-deviations.max(axis=1), kind="stable")[:WORST]
     values = np.unique(np.linspace(0, labels.size - 1, min(SHOWN, labels.size)).astype(int))
     picked = [("worst", row, k) for row in worst for k in range(labels.shape[1])]
     picked += [("value", *divmod(int(value), labels.shape[1])) for value in values]
@@ -136,6 +139,7 @@ def write_frames(path: Path, feature: str, test: FrameSet, predicted: np.ndarray
             "coefficient": pa.array(ks, pa.int16()),
             "true": pa.array(labels[rows, ks], pa.float32()),
             "predicted": pa.array(predicted[rows, ks], pa.float32()),
+            "deviations": pa.array(deviations[rows, ks], pa.float32()),
         }
     )
     with whole_file(path) as partial:

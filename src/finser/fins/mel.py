@@ -56,7 +56,7 @@ class MelFin(Fin):
         from librosa.filters import mel  # librosa's numba takes half a second to import
 
         bank = torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS))  # (128, 1025)
-        self.weight.copy_(of_powers(bank).reshape(-1)[self.wired].sqrt())
+        self.weight.copy_(of_powers(bank).to(self.weight).reshape(-1)[self.wired].sqrt())
         return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 stored one by one would take four times the room.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ import torch
 from finser import layout
 from finser.fins.data import rows
 from finser.frames import HOP_LENGTH, N_FFT, n_frames, padded
+from finser.shards import DIMENSIONS
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Recordings:
         int64, shape (n_clips,): how many frames each has.
     speakers : frozenset of str
         Whose clips these are.
+    digest : str
+        Of all that a training could take from here.
     labels : np.ndarray, optional
         float32, memory-mapped, shape (sum of counts, dim).
     """
@@ -36,6 +41,7 @@ class Recordings:
     begins: np.ndarray
     counts: np.ndarray
     speakers: frozenset[str]
+    digest: str
     labels: np.ndarray | None = None
 
     def draw(self, size: int, random: torch.Generator) -> tuple[np.ndarray, np.ndarray | None]:
@@ -46,25 +52,29 @@ class Recordings:
         frames = every[self.begins[clip] + HOP_LENGTH * frame]  # (size, 2048), the only copy
         if self.labels is None:
             return frames, None
-        first = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
-        return frames, self.labels[first[clip] + frame]
+        return frames, self.labels[self.first[clip] + frame]
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Where the labels of each clip begin."""
+        return np.concatenate([[0], np.cumsum(self.counts)[:-1]])
 
 
 def gather(corpora: Iterable[str], clip_ids: Collection[str], variants: Collection[str], feature: str, *, labelled: bool) -> Recordings:
     """Copy the wanted rows of data/shards into a file that nobody else sees and that vanishes with this process, and map it."""
     layout.DATA.mkdir(exist_ok=True)
-    begins, counts, speakers, end = [], [], set(), 0
+    begins, counts, speakers, end, digest = [], [], set(), 0, hashlib.blake2b()
+    given = rows(tuple(corpora), feature if labelled else None, clip_ids, tuple(variants))
     with tempfile.TemporaryFile(dir=layout.DATA) as pcm, tempfile.TemporaryFile(dir=layout.DATA) as labels:
-        for audio, label in rows(tuple(corpora), feature, clip_ids, tuple(variants)):
+        for audio, label in given:
             clip = padded(audio.audio)
-            pcm.write(clip.tobytes())
-            if labelled:
-                labels.write(label.tobytes())
+            for file, values in ((pcm, clip), (labels, label)):
+                file.write(values.tobytes())
+                digest.update(values.tobytes())
             begins.append(end)
             counts.append(n_frames(len(audio.audio)))
             speakers.add(audio.speaker)
             end += len(clip)
         mapped = np.memmap(pcm, np.int16, "r")
-        dim = label.shape[1]
-        kept = np.memmap(labels, np.float32, "r").reshape(-1, dim) if labelled else None
-    return Recordings(mapped, np.array(begins), np.array(counts), frozenset(speakers), kept)
+        kept = np.memmap(labels, np.float32, "r").reshape(-1, DIMENSIONS[feature]) if labelled else None
+    return Recordings(mapped, np.array(begins), np.array(counts), frozenset(speakers), digest.hexdigest(), kept)

@@ -18,6 +18,8 @@ def teach(feature: str, frames: Tensor) -> Tensor:
 
     The transform is in float64, as librosa's is; tests hold the result against librosa.
     """
+    if not len(frames):  # MKL transforms something or fails
+        return frames.new_zeros(0, DIMENSIONS[feature])
     if feature == "rms":
         return frames.double().square().mean(dim=1, keepdim=True).sqrt().float()
     if feature == "zcr":

@@ -1,5 +1,6 @@
 """Training of one FIN: a plain loop over frames drawn on the fly."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,13 @@ class Lessons:
     validation: FrameSet
     excitation: float = 0.0
 
+    def digest(self) -> str:
+        """Of everything that a training can take from here."""
+        found = hashlib.blake2b(f"{self.feature} {self.disturbance} {self.excitation} {self.train.digest}".encode())
+        for values in (self.validation.frames, self.validation.labels):
+            found.update(values.tobytes())
+        return found.hexdigest()
+
     def batch(self, size: int, random: torch.Generator, device: str | torch.device) -> tuple[Tensor, Tensor]:
         """Frames (size, 2048) and their targets (size, dim)."""
         excited = round(self.excitation * size)
@@ -72,10 +80,9 @@ class Lessons:
         """Disturbed frames of recordings."""
         drawn, labels = self.train.draw(size, random)
         clean = as_float(torch.from_numpy(drawn), device)
-        frames = disturb(clean, self.disturbance, random)
+        frames, gain = disturb(clean, self.disturbance, random)
         if labels is None:
             return frames, teach(self.feature, frames)
-        gain = frames.abs().amax(1, keepdim=True) / clean.abs().amax(1, keepdim=True).clamp_min(1e-9)
         return frames, scaled(self.feature, torch.from_numpy(labels).to(device), gain)
 
 
@@ -130,8 +137,7 @@ def scaled(feature: str, label: Tensor, gain: Tensor) -> Tensor:
         return label * gain ** (1 if feature == "rms" else 2)
     if feature != "mfcc":
         return label
-    shift = torch.where(gain > 0, 20 * gain.clamp_min(1e-9).log10() * N_MELS**0.5, 0)
-    return torch.cat([label[:, :1] + shift, label[:, 1:]], dim=1)
+    return torch.cat([label[:, :1] + 20 * gain.log10() * N_MELS**0.5, label[:, 1:]], dim=1)
 
 
 @dataclass(frozen=True)
@@ -173,9 +179,10 @@ def fit(fin: Fin, given: Lessons, section: FinParams, random: torch.Generator, c
     own = [parameter for parameter in fin.parameters() if parameter.requires_grad]
     optimiser, schedule = adam(own, section.learning_rate, section.steps, DECADES)
     best = [weight.detach().clone() for weight in own]
-    history: History = checkpoint.resume(fin, section, given.disturbance, own, best, optimiser, schedule, random)
+    history: History = checkpoint.resume(fin, f"{section} {given.digest()} {device}", own, best, optimiser, schedule, random)
+    history = history or [{"step": 0, "loss": np.nan, "r2_validation": selection(fin, given.validation)}]  # training may make it worse
     losses: list[Tensor] = []
-    for step in track(range(history[-1]["step"] + 1 if history else 1, section.steps + 1), f"train {fin.feature}"):
+    for step in track(range(history[-1]["step"] + 1, section.steps + 1), f"train {fin.feature}"):
         if _ended(history, section.patience):
             break
         optimiser.zero_grad()
@@ -187,22 +194,27 @@ def fit(fin: Fin, given: Lessons, section: FinParams, random: torch.Generator, c
         losses.append(loss.detach())
         if step % max(1, section.steps // CHECKS) == 0 or step == section.steps:
             found = selection(fin, given.validation)
-            if found > max((row["r2_validation"] for row in history), default=-np.inf):
+            if found > max(map(_value, history)):  # never so if it is not a number
                 _copy(own, best)
             history.append({"step": step, "loss": torch.stack(losses).mean().item(), "r2_validation": found})
             losses = []
             checkpoint.save(own, best, optimiser, random, history)
-    best_row = max(history, key=lambda row: (row["r2_validation"] if np.isfinite(row["r2_validation"]) else -np.inf, -row["step"]))
-    if not np.isfinite(best_row["r2_validation"]):
-        raise FinserError(f"training of {fin.feature} diverged: no validation gave a number", do="lower its learning_rate under train_fin")
+    best_row = max(history, key=lambda row: (_value(row), -row["step"]))
+    if max(map(_value, history[1:])) == -np.inf:
+        raise FinserError(f"training of {fin.feature} diverged: no validation gave a number", do="lower its learning_rate in params.yaml")
     _copy(best, own)
     return history, best_row["step"]
 
 
 def _ended(history: History, patience: int) -> bool:
     """Whether the last `patience` checks are all no better than the best before them."""
-    values = [row["r2_validation"] for row in history]
+    values = list(map(_value, history))
     return len(values) > patience and not max(values[-patience:]) > max(values[:-patience])
+
+
+def _value(row: dict[str, float]) -> float:
+    """R2 of a check; one that gave no number is worse than any other."""
+    return row["r2_validation"] if np.isfinite(row["r2_validation"]) else -np.inf
 
 
 @torch.no_grad()

@@ -10,7 +10,8 @@ from finser.frames import N_FFT
 UNITS = 8
 MIXED = 4
 IN_CACHE = 8  # frames at a time: each becomes 8 times as large, and from 2 MB on memory comes afresh from the system, which costs more
-STEEP = 6.0  # log10 of a slope at which softsign is the sign, to 2e-6
+STEEP = 8.0  # log10 of a slope at which softsign is the sign, to 1e-6
+THRESHOLD = 0.02  # in steps of int16; below the smallest sample, also at -20 dB
 STEP = 1 / 32768  # of int16: the offsets' unit
 
 
@@ -40,10 +41,10 @@ class ZcrFin(Fin):
 
     @torch.no_grad()
     def closed_form(self) -> "ZcrFin":
-        """One unit gives the sign (of zero, too: it lies half a step above the threshold), one pair the difference of neighbours."""
+        """One unit gives the sign (zero lies above the threshold, every negative sample below), one pair the neighbours' difference."""
         for weight in self.parameters():
             weight.zero_()
-        self.offset.fill_(0.5)
+        self.offset.fill_(THRESHOLD)
         self.log_slope.fill_(STEEP)
         self.pairs[:, 0, 0] = torch.tensor([-1.0, 1.0])
         self.mix[0] = (N_FFT - 1) / N_FFT / 4  # a change is 2, its square 4; librosa divides by all 2,048 samples

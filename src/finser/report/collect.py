@@ -27,7 +27,7 @@ FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
-FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device")
+FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "conditions", "r2_test_each")
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
 SIZES = ("n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins")
@@ -102,7 +102,7 @@ class Curve:
 class Fin:
     """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train.
 
-    `frames` has columns kind (value or worst), clip_id, frame, coefficient, true, predicted.
+    `frames` has columns kind (value or worst), clip_id, frame, coefficient, true, predicted, deviations.
     """
 
     feature: str
@@ -245,7 +245,7 @@ def read_fin(feature: str) -> Fin:
     figures = read_json(path)
     _need(figures, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()), path)
     figures |= read_json(layout.training_time("train_fin", feature))
-    frames = _table(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted"])
+    frames = _table(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted", "deviations"])
     return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
 
 
@@ -253,7 +253,7 @@ def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
     """Figures of a FIN that nothing is built on."""
     path = layout.fin_comparison(feature, way, seed)
     figures = read_json(path)
-    _need(figures, ("params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS), path)
+    _need(figures, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS), path)
     return figures
 
 

@@ -13,6 +13,7 @@ from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Run, Spli
 DASH = "–"
 FLOOR = "svm"
 EXCLUSIONS_SHOWN = 20
+WORST_SHOWN = 3  # frames of a FIN
 # R2 of the published FINs on test frames and on ESD, unseen in training: real recordings, split at random by file
 PUBLISHED = {"rms": (0.98, 0.97), "zcr": (0.93, 0.92), "chroma": (0.93, 0.92), "mfcc": (0.92, 0.54), "mel": (0.97, 0.97)}
 FEATURE_TITLES = {"rms": "RMS", "zcr": "ZCR", "chroma": "chroma", "mfcc": "MFCC", "mel": "mel"}
@@ -190,7 +191,7 @@ def fin_conditions(results: Results) -> str:
 
 
 def fin_ways(results: Results) -> str:
-    """What is learned: R2 on test speakers at the beginning and after training, by way of beginning; means and ranges over seeds."""
+    """R2 on test speakers at the beginning and after training, by way of beginning; over seeds the least and the largest."""
     header = ["FIN", "begins", "seeds", "parameters", "at initialisation", "trained", "unseen", "published"]
     rows = []
     for fin in results.fins:
@@ -228,15 +229,15 @@ def fin_speed(results: Results) -> str:
 
 
 def worst_frames(results: Results) -> str:
-    """Of every FIN the frame with the largest error, and where in it that is."""
+    """Of every FIN the frames with the largest errors, and the coefficient that makes them so."""
     rows = []
     for fin in results.fins:
         worst = [row for row in fin.frames.to_pylist() if row["kind"] == "worst"]
-        first = [row for row in worst if (row["clip_id"], row["frame"]) == (worst[0]["clip_id"], worst[0]["frame"])]
-        off = max(first, key=lambda row: abs(row["true"] - row["predicted"]))
-        values = [f"{off[name]:.4g}" for name in ("true", "predicted")]
-        rows.append([FEATURE_TITLES[fin.feature], code(off["clip_id"]), str(off["frame"]), str(off["coefficient"]), *values])
-    return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN"], rows, left=2)
+        for clip, frame in list(dict.fromkeys((row["clip_id"], row["frame"]) for row in worst))[:WORST_SHOWN]:
+            off = max((row for row in worst if (row["clip_id"], row["frame"]) == (clip, frame)), key=lambda row: row["deviations"])
+            values = [f"{off[name]:.4g}" for name in ("true", "predicted", "deviations")]
+            rows.append([FEATURE_TITLES[fin.feature], code(clip), str(frame), str(off["coefficient"]), *values])
+    return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN gives", "off by, deviations"], rows, left=2)
 
 
 def emotion(results: Results, protocol: str) -> str:
