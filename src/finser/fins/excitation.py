@@ -1,7 +1,7 @@
 """Synthetic frames that tell frequencies apart: tones and bands of noise.
 
 Speech lights most of the spectrum at once. A net that begins at random and hears nothing else cannot tell which of its outputs
-should stand for which frequency; one that hears tones, too, can (docs/fins.md has the measurements).
+should stand for which frequency; one that hears tones, too, can: docs/fins.md has the measurements.
 """
 
 import torch
