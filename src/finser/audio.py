@@ -30,14 +30,18 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     FinserError
-        libsndfile cannot read the file, or it holds no sample.
+        libsndfile cannot read the file, or it holds no sample, or one that is NaN or infinite.
     """
     try:
         samples, sr = soundfile.read(path, dtype="float32")  # (n,) or (n, channels)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file, then run fetch and index again") from None
+        raise FinserError(
+            f"not readable as audio ({error})", where=path, do="restore the file; a corpus's: then run fetch and index again"
+        ) from None
     if not len(samples):
         raise FinserError("holds no sample", where=path)
+    if not np.isfinite(samples).all():
+        raise FinserError("holds samples that are not numbers", where=path, do="restore or repair the file")
     return (samples if samples.ndim == 1 else samples.mean(axis=1)), sr
 
 

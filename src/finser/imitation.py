@@ -35,15 +35,21 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     _refuse_twice(files)
     start_torch()
     fins, definition = _load()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise FinserError("is in the way of a folder", where=folder, do="name another with --out") from None
     for path in files:
-        pcm, _ = resample_clip(path, SR, params.resample.quality)
+        if not path.is_file():
+            raise FinserError("no such file", where=path)
+        pcm, gain = resample_clip(path, SR, params.resample.quality)
         given = features(pcm, definition)
         imitated = {feature: predict(fin, frames(pcm)) for feature, fin in fins.items()}
         target = folder / f"{path.stem}.parquet"
         with whole_file(target) as partial:
             pq.write_table(_table(given, imitated), partial)
-        yield f"{target}: {len(pcm) / SR:.2f} s, R2 {', '.join(_scores(given, imitated))}"
+        scaled = f", scaled by {gain:.4f} to fit int16" if gain < 1 else ""
+        yield f"{target}: {len(pcm) / SR:.2f} s{scaled}, R2 {', '.join(_scores(given, imitated))}"
 
 
 def _load() -> tuple[dict, str]:

@@ -232,7 +232,7 @@ class FinData(Section):
     )
     fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
     disturbance: Disturbance = Disturbance()
-    validation_frames: Count = Field(4_000, description="frames that training is judged by, spread evenly over the validation clips")
+    validation_frames: Count = Field(4_000, ge=2, description="frames that training is judged by, spread evenly over the validation clips")
 
 
 class Fin(Section):
@@ -258,7 +258,7 @@ class TrainFin(Section):
 class EvaluateFin(Section):
     """R2 in the feature's own unit, on test speakers and on corpora never trained on."""
 
-    frames: Count = Field(20_000, description="frames per set, spread evenly over its clips")
+    frames: Count = Field(20_000, ge=2, description="frames per set, spread evenly over its clips")
     conditions: bool = Field(True, description="whether test speakers are also heard at other levels, in noise and from narrower bands")
     speed: bool = Field(True, description="whether time per frame is taken, beside librosa's")
 
@@ -462,12 +462,12 @@ class Params(Section):
         shares = {f"train_fin.data.disturbance.{name}": getattr(disturbance, name) for name in ("noise", "origin_16k", "origin_8k")}
         if "end_to_end" in self.compare_fin.ways:
             shares["compare_fin.end_to_end.excitation"] = self.compare_fin.end_to_end.excitation
-        for name, share in shares.items():
-            if self.label.definition != "frame" and share:
-                raise ValueError(
-                    f"{name} must be 0 under label.definition {self.label.definition}: "
-                    "what looks beyond the frame cannot be computed from a frame that is changed or made up"
-                )
+        wrong = ", ".join(name for name, share in shares.items() if share)
+        if self.label.definition != "frame" and wrong:
+            raise ValueError(
+                f"under label.definition {self.label.definition} there must be 0 for {wrong}: "
+                "what looks beyond the frame cannot be computed from a frame that is changed or made up"
+            )
         return self
 
     @model_validator(mode="after")

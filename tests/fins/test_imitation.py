@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from finser.errors import FinserError
+from finser.fins import store
 from finser.fins.training import train_fin
 from finser.imitation import imitate
 from finser.shards import DIMENSIONS
@@ -38,3 +39,31 @@ def test_both_stand_beside_each_other(trained, tmp_path, make_tone):
 def test_two_of_one_name_are_refused(trained, tmp_path):
     with pytest.raises(FinserError, match="recordings of one name"):
         list(imitate(trained, [tmp_path / "a/x.wav", tmp_path / "b/x.wav"], tmp_path))
+
+
+@pytest.mark.parametrize("samples", [[0.1, float("nan"), 0.2], [0.1, float("inf")]])
+def test_samples_that_are_no_numbers_are_refused(trained, tmp_path, samples):
+    soundfile.write(tmp_path / "x.wav", np.array(samples), 22_050, subtype="FLOAT")
+    with pytest.raises(FinserError, match="not numbers"):
+        list(imitate(trained, [tmp_path / "x.wav"], tmp_path / "out"))
+
+
+def test_mistakes_are_one_line(trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FinserError, match="no such file"):
+        list(imitate(trained, [tmp_path / "none.wav"], tmp_path / "out"))
+    with pytest.raises(FinserError, match="in the way of a folder"):
+        list(imitate(trained, [tmp_path / "none.wav"], tmp_path / "file"))
+
+
+def test_what_is_scaled_down_is_said(trained, tmp_path):
+    soundfile.write(tmp_path / "loud.wav", 2 * np.sin(0.05 * np.arange(22_050)), 22_050, subtype="FLOAT")
+    assert "scaled by 0.5000 to fit int16" in next(imitate(trained, [tmp_path / "loud.wav"], tmp_path / "out"))
+
+
+def test_fins_of_two_definitions_are_refused(trained, tmp_path, monkeypatch):
+    read = store.load_fin
+    other = {"rms": "librosa_default"}
+    monkeypatch.setattr(store, "load_fin", lambda folder: (read(folder)[0], {"definition": other.get(folder.name, "frame")}))
+    with pytest.raises(FinserError, match="different label definitions"):
+        list(imitate(trained, [], tmp_path / "out"))

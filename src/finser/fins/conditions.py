@@ -39,6 +39,7 @@ def _origin(sr: int) -> Callable:
 
 
 CONDITIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "unchanged": _gain(0),
     "gain_-20_dB": _gain(-20),
     "gain_+20_dB": _gain(20),
     "noise_20_dB": _noise(20),

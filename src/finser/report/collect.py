@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout
@@ -109,6 +110,15 @@ class Fin:
     figures: Mapping[str, Any]
     history: Curve
     frames: pa.Table
+
+    def worst(self) -> list[dict[str, Any]]:
+        """Of each frame with one of the largest errors the value that makes it so, the worst frame first."""
+        found: dict[tuple[str, int], dict] = {}
+        for row in self.frames.filter(pc.equal(self.frames["kind"], "worst")).to_pylist():
+            frame = (row["clip_id"], row["frame"])
+            if frame not in found or row["deviations"] > found[frame]["deviations"]:
+                found[frame] = row
+        return list(found.values())
 
 
 @dataclass(frozen=True)

@@ -105,15 +105,17 @@ def fin_each(fins: Sequence[Fin]) -> Figure:
 
 
 def fin_scatter(fins: Sequence[Fin]) -> Figure:
-    """What FINs give over what librosa gives, for values of test speakers' frames; the frames with the largest errors in black."""
+    """What FINs give over what librosa gives, for values of test speakers' frames; the worst value of each of the worst frames in black."""
     figure = Figure(figsize=(10, 2.5), layout="constrained")
     panels = figure.subplots(1, len(fins))
     for panel, fin, colour in zip(np.atleast_1d(panels), fins, COLOURS, strict=False):
-        kinds = np.array(fin.frames["kind"].to_pylist())
-        true, predicted = (fin.frames[name].to_numpy() for name in ("true", "predicted"))
-        for kind, style in (("value", {"color": colour, "s": 4, "alpha": 0.4}), ("worst", {"color": COLOURS[-1], "s": 7, "marker": "x"})):
-            panel.scatter(true[kinds == kind], predicted[kinds == kind], linewidths=0.7, label=kind, **style)
-        panel.axline((float(true.mean()), float(true.mean())), slope=1, color="#888888", linewidth=0.6)
+        values = [row for row in fin.frames.to_pylist() if row["kind"] == "value"]
+        for rows, style in (
+            (values, {"color": colour, "s": 4, "alpha": 0.4}),
+            (fin.worst(), {"color": COLOURS[-1], "s": 16, "marker": "x"}),
+        ):
+            panel.scatter([row["true"] for row in rows], [row["predicted"] for row in rows], linewidths=0.9, **style)
+        panel.axline((values[0]["true"], values[0]["true"]), slope=1, color="#888888", linewidth=0.6)
         panel.set_title(FEATURE_TITLES[fin.feature] + (", dB" if fin.feature == "mel" else ""))
         panel.set_xlabel("librosa")
         panel.locator_params(nbins=4)

@@ -232,11 +232,9 @@ def worst_frames(results: Results) -> str:
     """Of every FIN the frames with the largest errors, and the coefficient that makes them so."""
     rows = []
     for fin in results.fins:
-        worst = [row for row in fin.frames.to_pylist() if row["kind"] == "worst"]
-        for clip, frame in list(dict.fromkeys((row["clip_id"], row["frame"]) for row in worst))[:WORST_SHOWN]:
-            off = max((row for row in worst if (row["clip_id"], row["frame"]) == (clip, frame)), key=lambda row: row["deviations"])
-            values = [f"{off[name]:.4g}" for name in ("true", "predicted", "deviations")]
-            rows.append([FEATURE_TITLES[fin.feature], code(clip), str(frame), str(off["coefficient"]), *values])
+        for row in fin.worst()[:WORST_SHOWN]:
+            values = [f"{row[name]:.4g}" for name in ("true", "predicted", "deviations")]
+            rows.append([FEATURE_TITLES[fin.feature], code(row["clip_id"]), str(row["frame"]), str(row["coefficient"]), *values])
     return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN gives", "off by, deviations"], rows, left=2)
 
 
