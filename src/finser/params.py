@@ -249,7 +249,7 @@ class TrainFin(Section):
 
     data: FinData = FinData()
     rms: Fin = Fin(steps=1000, batch_size=64, learning_rate=0.02)
-    zcr: Fin = Fin(steps=4000, batch_size=8, learning_rate=0.02)
+    zcr: Fin = Fin(steps=4000, batch_size=16, learning_rate=0.02)
     chroma: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
     mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
     mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.2)
