@@ -33,7 +33,7 @@ Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, c
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
 Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
 Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
-Model = Annotated[str, typer.Argument(help="a classifier: svm, mlp or fin_ensemble")]
+Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
 Protocol = Annotated[str, typer.Argument(help="speaker or random")]
 Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 
@@ -63,7 +63,7 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "corpus": params.corpora,
         "feature": get_args(parameters.Feature),
         "way": get_args(parameters.Way),
-        "model": get_args(parameters.Model),
+        "model": params.models,
         "protocol": get_args(parameters.Protocol),
         "fold": range(1, params.split.folds + 1),
     }
@@ -156,14 +156,14 @@ def initialise(model: Model) -> None:
 
 
 @app.command("train_classifier", rich_help_panel=STAGES)
-def train_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
-    """Train an emotion classifier on one fold."""
-    _run("train_classifier", "finser.classifiers.training", model=model, protocol=protocol, fold=fold)
+def train_classifier(model: Model, protocol: Protocol, fold: Fold, seed: Seed) -> None:
+    """Train an emotion classifier on one fold, with one seed."""
+    _run("train_classifier", "finser.classifiers.training", model=model, protocol=protocol, fold=fold, seed=seed)
 
 
 @app.command("evaluate_classifier", rich_help_panel=STAGES)
 def evaluate_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
-    """WA, UAR and macro-F1 of a classifier on the test part of its fold."""
+    """Figures of merit of a classifier, over all its seeds, on the test part of its fold."""
     _run("evaluate_classifier", "finser.classifiers.evaluation", model=model, protocol=protocol, fold=fold)
 
 

@@ -78,19 +78,29 @@ def initial(model: str) -> Path:
     return MODELS / "initial" / model
 
 
-def classifier(model: str, protocol: str, fold: int) -> Path:
-    """A trained classifier."""
+def classifiers(model: str, protocol: str, fold: int) -> Path:
+    """Folder of the trained classifiers of all seeds."""
     return MODELS / "classifiers" / model / protocol / str(fold)
 
 
+def classifier(model: str, protocol: str, fold: int, seed: int) -> Path:
+    """A trained classifier."""
+    return classifiers(model, protocol, fold) / str(seed)
+
+
 def classifier_result(model: str, protocol: str, fold: int) -> Path:
-    """Folder of metrics.json, predictions.parquet and history.csv."""
+    """Folder of metrics.json, predictions.parquet, validation.parquet and history.csv."""
     return RESULTS / "classifiers" / model / protocol / str(fold)
 
 
 def training_time(stage: str, *item: str | int) -> Path:
     """Seconds that a training took: apart from its model, whose bytes must not depend on the clock."""
     return (RESULTS / "timing" / stage / "/".join(map(str, item or ("all",)))).with_suffix(".json")
+
+
+def evaluation_time(model: str, protocol: str, fold: int) -> Path:
+    """Milliseconds that a classifier takes per clip."""
+    return RESULTS / "timing" / "evaluate_classifier" / model / protocol / f"{fold}.json"
 
 
 def report() -> Path:

@@ -5,9 +5,9 @@ key; nothing defaults silently in params.yaml itself, because `finser preset` wr
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,7 +17,7 @@ from finser.errors import FinserError, nearest
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Way = Literal["closed_form", "staged", "end_to_end"]
-Model = Literal["svm", "mlp", "fin_ensemble"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Protocol = Literal["speaker", "random"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
@@ -36,6 +36,8 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
+Speed = Annotated[float, Field(ge=0.5, le=2)]
+Pooling = Literal["attention", "statistics"]
 Decibels = Annotated[float, Field(ge=-60, le=60)]
 DecibelRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_ascending)]
 Seconds = Annotated[float, Field(ge=0.01, le=10)]
@@ -82,6 +84,7 @@ class Download(Section):
 
 
 Source = Annotated[Synthetic | Local | Download, Field(discriminator="source")]
+SOURCES: dict[str, type[Section]] = {"synthetic": Synthetic, "local": Local, "download": Download}
 
 
 class Index(Section):
@@ -316,81 +319,187 @@ class Begin(Section):
     begin: str = Field(description="what DVC watches: trained weights, or the model's own module")
 
 
-def begins(models: tuple[Model, ...]) -> dict[Model, Begin]:
-    """What each of `models` begins from: ``initialise.models`` of params.yaml."""
-    paths = {"svm": "src/finser/classifiers/svm.py", "mlp": "src/finser/classifiers/mlp.py", "fin_ensemble": "models/fins"}
-    return {model: Begin(begin=paths[model]) for model in models}
-
-
 class Initialise(Section):
-    """What the classifiers begin from."""
+    """What the classifiers begin from, where that is no random weights."""
 
-    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of the initial weights, the same for every fold")
-    models: dict[Model, Begin] = Field(
-        begins(("svm", "mlp", "fin_ensemble")), description="the same as models; dvc.yaml reads here what each begins from"
+    models: dict[Name, Begin] = Field(description="the same as models; dvc.yaml reads here what each begins from")
+
+
+class Classifier(Section):
+    """What every classifier has."""
+
+    model: str
+    corpora: tuple[CorpusName, ...] | None = Field(
+        None, min_length=1, description="of `pooled`, those that it learns from and is tested on; all if left out"
     )
-
-
-class ClassifierData(Section):
-    """The clips that classifiers learn from."""
-
-    corpora: tuple[CorpusName, ...] = Field(("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora pooled")
-
-
-class Svm(Section):
-    """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
-
     variants: tuple[Variant, ...] = Field(
         ("original",), min_length=1, description="rows trained on; validation and test are always originals"
     )
+    speakers: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of each corpus's training speakers that it learns from")
+
+
+class Svm(Classifier):
+    """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
+
+    model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
 
 
-class Mlp(Section):
+class Network(Classifier):
+    """What every network has: how long, how fast and against what it learns."""
+
+    epochs: Count = Field(40, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
+    patience: int = Field(0, ge=0, strict=True, description="epochs without a better validation UAR after which it ends early; 0 never")
+    keep: Literal["last", "best"] = Field("last", description="the last epoch's weights, or those of the best validation UAR")
+    batch_size: Count = 32
+    learning_rate: LearningRate = Field(0.002, description="the peak of the rate, of AdamW")
+    weight_decay: float = Field(0.02, ge=0)
+    dropout: float = Field(0.4, ge=0, lt=1)
+    balance: Literal["none", "weights", "sampling"] = Field(
+        "none", description="against unequal classes: weights in the loss, or drawing clips so that classes come equally often"
+    )
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    mixup: Probability = Field(0.0, description="share of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+
+
+class Mlp(Network):
     """A dense network on statistics of 20 MFCC."""
 
+    model: Literal["mlp"] = "mlp"
     variants: tuple[Variant, ...] = Field(
         DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"
     )
     hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
-    dropout: float = Field(0.3, ge=0, lt=1)
     epochs: Count = 60
     batch_size: Count = 64
-    learning_rate: LearningRate = 0.001
+    learning_rate: LearningRate = Field(0.001, description="the peak of the rate, of AdamW")
     weight_decay: float = Field(0.01, ge=0)
+    dropout: float = Field(0.3, ge=0, lt=1)
 
 
-class FinEnsemble(Section):
-    """A temporal network on the outputs of the five FINs."""
+class LogMel(Section):
+    """Log-mel spectrograms, from the label rows."""
 
+    bands: Literal[32, 64, 128] = Field(64, description="mel bands: librosa's 128, averaged in groups")
+    trim_db: float = Field(30.0, ge=0, le=100, description="ends so much softer than the loudest frame are cut off; 0 keeps them")
+    center: Literal["clip", "cmn"] = Field("clip", description="the clip's mean is subtracted: one number, or one per band (cmn)")
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
+
+
+class SpectrogramAugment(Section):
+    """What is drawn for every training clip, every time anew."""
+
+    speed_share: Probability = Field(0.6, description="share of the clips played faster or slower, pitch and formants with it")
+    speed: tuple[Speed, Speed] = Field((0.85, 1.17), description="factor, log-uniform between the two")
+    noise_share: Probability = Field(0.3, description="share of the clips with white noise")
+    noise_db: tuple[float, float] = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
+    band_masks: int = Field(2, ge=0, description="SpecAugment: stretches of bands that are masked")
+    band_width: int = Field(8, ge=0, description="bands, at most")
+    time_masks: int = Field(2, ge=0, description="SpecAugment: stretches of time that are masked")
+    time_width: int = Field(16, ge=0, description="frames, at most")
+
+
+class SpectrogramNetwork(Network):
+    """A network on log-mel spectrograms."""
+
+    mixup: Probability = Field(0.5, description="share of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+    init: Literal["scratch", "imitation"] = Field("scratch", description="random weights, or a trunk that `pretrain` taught")
+    trunk: Name | None = Field(None, description="with init `imitation`: which of pretrain.trunks")
+    log_mel: LogMel = LogMel()
+    augment: SpectrogramAugment = SpectrogramAugment()
+
+
+class ShallowCnn(SpectrogramNetwork):
+    """Two convolutions and a dense layer on log-mel spectrograms."""
+
+    model: Literal["shallow_cnn"] = "shallow_cnn"
+    width: Count = Field(32, description="channels of the first convolution; the second has twice as many")
+
+
+class SmallCnn(SpectrogramNetwork):
+    """Four convolutions on log-mel spectrograms, optionally a recurrent layer, pooling over time."""
+
+    model: Literal["small_cnn"] = "small_cnn"
+    width: int = Field(24, ge=3, multiple_of=3, description="channels of the first convolution; the others have 2, 8/3 and 4 times as many")
+    recurrent: int = Field(0, ge=0, strict=True, description="units per direction of a GRU over time; 0 for none")
+    pooling: Pooling = Field("attention", description="mean and deviation over time, of all frames alike or under learned weights")
+
+
+class Resnet18(SpectrogramNetwork):
+    """ResNet-18 with one input channel on log-mel spectrograms."""
+
+    model: Literal["resnet18"] = "resnet18"
+    width: Count = Field(64, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+
+
+class FinEnsemble(Network):
+    """A temporal network on the outputs of the five FINs, or on librosa's features."""
+
+    model: Literal["fin_ensemble"] = "fin_ensemble"
     variants: tuple[Variant, ...] = Field(
         DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"
     )
-    arm: Literal["frozen", "tuned"] = Field("frozen", description="whether the FINs themselves learn, too")
-    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arm `tuned`")
+    arm: Literal["librosa", "frozen", "tuned", "uninitialised"] = Field(
+        "frozen", description="librosa's features, FINs that stay as they are, FINs that learn on, nets of their shape that begin at random"
+    )
+    fins: tuple[Feature, ...] = Field(
+        ("rms", "zcr", "chroma", "mfcc", "mel"),
+        description="features that come from FINs, the others are librosa's; [] in the arm `librosa`",
+    )
+    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned` and `uninitialised`")
     channels: Count = Field(96, description="width of the convolutions over time")
-    dropout: float = Field(0.4, ge=0, lt=1)
+    pooling: Pooling = Field("attention", description="mean and deviation over time, of all frames alike or under learned weights")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
-    epochs: Count = 10
-    batch_size: Count = 32
-    learning_rate: LearningRate = 0.002
-    weight_decay: float = Field(0.02, ge=0)
+    band_masks: int = Field(0, ge=0, description="SpecAugment: stretches of features that are masked")
+    time_masks: int = Field(0, ge=0, description="SpecAugment: stretches of up to 16 frames that are masked")
+    epochs: Count = Field(10, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
 
 
-class TrainClassifier(Section):
-    """Emotion classifiers."""
+AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | FinEnsemble, Field(discriminator="model")]
+KINDS: dict[str, type[Classifier]] = {
+    "svm": Svm,
+    "mlp": Mlp,
+    "shallow_cnn": ShallowCnn,
+    "small_cnn": SmallCnn,
+    "resnet18": Resnet18,
+    "fin_ensemble": FinEnsemble,
+}
 
-    data: ClassifierData = ClassifierData()
-    svm: Svm = Svm()
-    mlp: Mlp = Mlp()
-    fin_ensemble: FinEnsemble = FinEnsemble()
+
+def every_model() -> dict[str, Classifier]:
+    """A section of every kind, named as its model, with its defaults."""
+    return {name: kind() for name, kind in KINDS.items()}
+
+
+def begins(sections: Mapping[str, Classifier], models: Iterable[str]) -> dict[str, Begin]:
+    """What each of `models` begins from: ``initialise.models`` of params.yaml."""
+    return {name: Begin(begin=_begin(sections[name])) for name in models if name in sections}
+
+
+def _begin(options: Classifier) -> str:
+    if getattr(options, "init", "scratch") == "imitation":
+        return f"models/pretrained/{options.trunk}"
+    if getattr(options, "arm", None) in ("frozen", "tuned"):
+        return "models/fins"
+    return f"src/finser/classifiers/{options.model}.py"
+
+
+class NoiseCurve(Section):
+    """Test clips in noise: UAR over the signal-to-noise ratio."""
+
+    kinds: tuple[Literal["white", "babble"], ...] = Field(
+        ("white", "babble"), description="white noise, or training voices; [] for none"
+    )
+    snr_db: tuple[Decibels, ...] = Field((20.0, 10.0, 5.0, 0.0), min_length=1, description="power of the clip over that of the noise in dB")
+    clips: Count = Field(300, description="test clips, evenly spread; the first seed's classifier hears them")
 
 
 class EvaluateClassifier(Section):
-    """WA, UAR and macro-F1 with intervals."""
+    """WA, UAR and macro-F1 with intervals, calibration, and what noise does."""
 
     bootstrap: int = Field(1000, ge=100, description="resamplings of the test speakers")
     confidence: Share = Field(0.95, description="of the percentile intervals")
+    noise: NoiseCurve = NoiseCurve()
 
 
 class Report(Section):
@@ -406,14 +515,22 @@ class Params(Section):
     corpora: tuple[CorpusName, ...] = Field(
         ("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora that are fetched and prepared"
     )
-    models: tuple[Model, ...] = Field(
-        ("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor; initialise.models names the same"
+    pooled: tuple[CorpusName, ...] = Field(
+        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora that classifiers learn from together, and are tested on"
+    )
+    models: tuple[Name, ...] = Field(
+        tuple(KINDS),
+        min_length=1,
+        description="classifiers, sections of train_classifier; svm is the floor; initialise.models names the same",
     )
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
     )
     folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
-    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of every draw")
+    seeds: tuple[Seed, ...] = Field(
+        (0,), min_length=1, description="of initial weights and training draws: one training of each classifier each"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of every other draw")
     fetch: dict[CorpusName, Source] = Field(description="where each corpus comes from")
     index: Index = Index()
     resample: Resample = Resample()
@@ -425,8 +542,8 @@ class Params(Section):
     evaluate_fin: EvaluateFin = EvaluateFin()
     compare_fin: CompareFin = CompareFin()
     reference_fin: ReferenceFin = ReferenceFin()
-    initialise: Initialise = Initialise()
-    train_classifier: TrainClassifier = TrainClassifier()
+    initialise: Initialise = Initialise(models=begins(every_model(), KINDS))
+    train_classifier: dict[Name, AnyClassifier] = Field(every_model(), description="Emotion classifiers: one section per name in models")
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
     report: Report = Report()
 
@@ -435,7 +552,7 @@ class Params(Section):
         for where, named in (
             ("fetch", self.fetch),
             ("train_fin.data.corpora", self.train_fin.data.corpora),
-            ("train_classifier.data.corpora", self.train_classifier.data.corpora),
+            ("pooled", self.pooled),
         ):
             for corpus in named:
                 if corpus not in self.corpora:
@@ -448,7 +565,7 @@ class Params(Section):
                 raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
         if "speaker" not in self.protocols:
             raise ValueError("protocols must name 'speaker': the FINs learn from its training speakers")
-        listed = {name: getattr(self, name) for name in ("corpora", "models", "protocols", "folds")}
+        listed = {name: getattr(self, name) for name in ("corpora", "pooled", "models", "protocols", "folds", "seeds")}
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
         for name, values in listed.items():
@@ -472,7 +589,10 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _models_begin(self) -> "Params":
-        expected = begins(self.models)
+        for name in self.models:
+            if name not in self.train_classifier:
+                raise ValueError(f"models names '{name}', which is no section of train_classifier; {nearest(name, self.train_classifier)}")
+        expected = begins(self.train_classifier, self.models)
         for model in sorted({*expected, *self.initialise.models}):
             if model not in self.models:
                 raise ValueError(f"initialise.models names '{model}', which models does not: delete it there, or add it to models")
@@ -481,12 +601,19 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _variants_are_made(self) -> "Params":
-        for model in TrainClassifier.model_fields:
-            for variant in getattr(getattr(self.train_classifier, model), "variants", ()):
+    def _classifiers_can_be_trained(self) -> "Params":
+        for name, options in self.train_classifier.items():
+            where = f"train_classifier.{name}"
+            for variant in options.variants:
                 if variant not in self.variants:
-                    advice = nearest(variant, self.variants)
-                    raise ValueError(f"train_classifier.{model}.variants names '{variant}', which augment.variants does not; {advice}")
+                    raise ValueError(
+                        f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, self.variants)}"
+                    )
+            for corpus in options.corpora or ():
+                if corpus not in self.pooled:
+                    raise ValueError(f"{where}.corpora names '{corpus}', which is not in pooled")
+            if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
+                raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
         return self
 
     @property
@@ -562,13 +689,17 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _explain(problem: dict, values: Any, where: object) -> FinserError:
     """The first of pydantic's complaints as one line."""
-    tags = {"synthetic", "local", "download"}  # pydantic names the chosen kind of source as if it were a key
-    path = [part for part in problem["loc"] if part not in tags and part != "[key]"]
+    path = [part for part in _without_tag(problem["loc"]) if part != "[key]"]
     key = ".".join(map(str, path)) or "top level"
     if problem["type"] == "extra_forbidden":
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
     if problem["type"] == "missing":
         return FinserError(f"key '{key}' is missing", where=where, do="add it: docs/params.md has its default")
+    if problem["type"].startswith("union_tag"):
+        tag = problem["ctx"]["discriminator"].strip("'")
+        known = KINDS if tag == "model" else SOURCES
+        found = problem["input"].get(tag) if isinstance(problem["input"], dict) else problem["input"]
+        return FinserError(f"{key}: no such {tag}", where=where, expected=f"{tag}: one of {', '.join(known)}", found=repr(found))
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
         return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))
@@ -576,22 +707,24 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
     return FinserError(f"{key}: {problem['msg']}", where=where, found=None if found is None else repr(found))
 
 
+def _without_tag(location: tuple) -> list:
+    """Pydantic names the chosen kind of a source or a classifier as if it were a key below its name."""
+    return [part for place, part in enumerate(location) if not (place == 2 and location[0] in ("fetch", "train_classifier"))]
+
+
 def _keys_beside(path: list, values: Any) -> list[str]:
     """The keys that the schema knows where the last part of `path` stands."""
     model: Any = Params
-    for part in path[:-1]:
-        annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
-        if part == "fetch":
-            return _source_keys(path, values)
-        model = annotation if annotation is not None else model
+    for place, part in enumerate(path[:-1]):
+        if place == 1 and path[0] in ("fetch", "train_classifier"):
+            kinds, tag = (SOURCES, "source") if path[0] == "fetch" else (KINDS, "model")
+            model = kinds[values[path[0]][part][tag]]
+        elif place == 0 and part in ("fetch", "train_classifier") and len(path) == 2:
+            return list(get_args(CorpusName)) if part == "fetch" else list(KINDS)
+        elif part in getattr(model, "model_fields", {}):
+            annotation = model.model_fields[part].annotation
+            model = annotation if annotation is not None else model
     return list(getattr(model, "model_fields", {}))
-
-
-def _source_keys(path: list, values: Any) -> list[str]:
-    if len(path) == 2:
-        return list(CorpusName.__args__)
-    kind = values["fetch"][path[1]].get("source", "synthetic")
-    return list({"synthetic": Synthetic, "local": Local, "download": Download}[kind].model_fields)
 
 
 def json_schema() -> dict:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finser.errors import FinserError, nearest
 from finser.params import (
-    ClassifierData,
+    Classifier,
     CompareFin,
     Download,
     EvaluateClassifier,
@@ -14,10 +14,14 @@ from finser.params import (
     FinEnsemble,
     Initialise,
     Local,
+    Mlp,
     Params,
     ReferenceFin,
+    Resnet18,
+    ShallowCnn,
+    SmallCnn,
+    Svm,
     Synthetic,
-    TrainClassifier,
     TrainFin,
     TrainFrontEnd,
     begins,
@@ -35,18 +39,25 @@ def demo() -> Params:
             "savee": Synthetic(speakers=4, clips_per_emotion=8),
             "esd": Synthetic(speakers=4, clips_per_emotion=20),
         },
-        train_classifier=TrainClassifier(fin_ensemble=FinEnsemble(channels=64)),
+        **_classifiers(
+            svm=Svm(),
+            mlp=Mlp(),
+            shallow_cnn=ShallowCnn(epochs=8),
+            small_cnn=SmallCnn(epochs=8),
+            resnet18=Resnet18(epochs=6, width=16),
+            fin_ensemble=FinEnsemble(channels=64),
+        ),
     )
 
 
 def tiny() -> Params:
     """The same stages on 40 clips of one corpus, with two classifiers: for tests of the whole. Its figures mean nothing."""
-    corpora, models = ("ravdess",), ("svm", "fin_ensemble")
+    corpora = ("ravdess",)
     short = {feature: Fin(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
     return Params(
         preset="tiny",
         corpora=corpora,
-        models=models,
+        pooled=corpora,
         protocols=("speaker",),
         folds=(1,),
         fetch={"ravdess": Synthetic(speakers=5, clips_per_emotion=1)},
@@ -55,11 +66,7 @@ def tiny() -> Params:
         evaluate_fin=EvaluateFin(frames=500, conditions=False, speed=False),
         compare_fin=CompareFin(features=("rms",)),
         reference_fin=ReferenceFin(features=("rms",), steps=20, batch_size=32),
-        initialise=Initialise(models=begins(models)),
-        train_classifier=TrainClassifier(
-            data=ClassifierData(corpora=corpora),
-            fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",)),
-        ),
+        **_classifiers(svm=Svm(), fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",))),
         evaluate_classifier=EvaluateClassifier(bootstrap=100),
     )
 
@@ -120,8 +127,13 @@ def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
     return {
         "corpora": corpora,
         "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
-        "train_classifier": TrainClassifier(data=ClassifierData(corpora=corpora)),
+        "pooled": corpora,
     }
+
+
+def _classifiers(**sections: Classifier) -> dict:
+    """Models, what they begin from and how they are trained."""
+    return {"models": tuple(sections), "train_classifier": sections, "initialise": Initialise(models=begins(sections, sections))}
 
 
 def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> Params:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.errors import FinserError
+from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
 LEAKY = {"speaker": False, "random": True}  # does the protocol share speakers between the parts
@@ -89,6 +90,21 @@ def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa
         [role for role, rows in parts.items() if not rows.num_rows], f"{layout.split(protocol)} fold {fold}, {', '.join(corpora)}"
     )
     return parts
+
+
+def fewer_speakers(train: pa.Table, share: float, seed: int, fold: int) -> pa.Table:
+    """The rows of `share` of each corpus's speakers, at least one: the first of an order that is drawn per corpus.
+
+    A smaller share is part of a larger one, so that a learning curve adds speakers and exchanges none.
+    """
+    if share == 1:
+        return train
+    kept: list[str] = []
+    for corpus in sorted(set(train["corpus"].to_pylist())):
+        speakers = train.filter(pc.equal(train["corpus"], corpus))["speaker"].unique().to_pylist()
+        order = generator(seed, "share", fold, corpus).permutation(sorted(speakers)).tolist()
+        kept += order[: max(1, round(share * len(order)))]
+    return train.filter(pc.is_in(train["speaker"], pa.array(kept)))
 
 
 def folds_source(protocol: str) -> dict[str, str]:

@@ -30,9 +30,9 @@ rule train_classifier:
         model=directory(dvc.outs("train_classifier")[0]),
         time=dvc.outs("train_classifier")[1],
     log:
-        "logs/train_classifier/{model}-{protocol}-{fold}.log",
+        "logs/train_classifier/{model}-{protocol}-{fold}-{seed}.log",
     benchmark:
-        "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}.tsv"
+        "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}-{seed}.tsv"
     priority: 1
     conda:
         "../../environment.yml"
@@ -41,7 +41,7 @@ rule train_classifier:
         mem_mb=16000,
         runtime=480,
     message:
-        "Train {wildcards.model} on fold {wildcards.fold} of {wildcards.protocol}"
+        "Train {wildcards.model} on fold {wildcards.fold} of {wildcards.protocol}, seed {wildcards.seed}"
     shell:
         dvc.repro("train_classifier")
 

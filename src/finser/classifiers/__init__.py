@@ -1,7 +1,7 @@
-"""Emotion classifiers: an SVM as the floor, a dense network on statistics, a temporal network on the outputs of FINs.
+"""Emotion classifiers: an SVM as the floor, networks on statistics, on log-mel spectrograms, on filter banks, on the outputs of FINs.
 
-One module per model. Each has `SOURCE` (what it is given), `initial(params, folder)` (writes what training begins from) and
-`load(folder)`, which returns a :class:`Classifier`; stages and prediction know nothing else of a model.
+One module per model. Each has `source(options)` (what it is given) and `begin(options)` (an untrained :class:`Classifier`); stages and
+prediction know nothing else of a model.
 """
 
 from importlib import import_module
@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from finser import seeds
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json
-
-MODULES = {name: f"finser.classifiers.{name}" for name in ("svm", "mlp", "fin_ensemble")}
+from finser.params import KINDS
+from finser.params import Classifier as Options
 
 
 class Classifier(Protocol):
@@ -29,32 +30,53 @@ class Classifier(Protocol):
 
     n_params: int
 
-    def fit(self, train: Any, validation: Any, options: Any, names: tuple) -> list[dict]:
+    def receive(self, folder: Path) -> None:
+        """Begin from what `initialise` put into `folder`, if there is anything."""
+
+    def fit(self, train: Any, validation: Any, names: tuple, checkpoint: Path | None = None) -> list[dict]:
         """Learn from `train` (and look at `validation`), every draw a function of `names`; returns one record per epoch."""
 
-    def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
+    def probabilities(self, inputs: list[Any]) -> np.ndarray:
         """Float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""
 
     def save(self, folder: Path) -> None:
         """Write model.safetensors, all that was learned, into `folder`."""
 
+    def restore(self, folder: Path) -> None:
+        """Be what was saved in `folder`."""
 
-def module_of(model: str) -> ModuleType:
+
+def module_of(options: Options) -> ModuleType:
     """The module of a model, imported only now, because it may need torch."""
-    if model not in MODULES:
-        raise FinserError(f"unknown model '{model}'", do=nearest(model, MODULES))
-    return import_module(MODULES[model])
+    return import_module(f"finser.classifiers.{options.model}")
+
+
+def begin(options: Options, names: tuple) -> Classifier:
+    """An untrained classifier, whose random weights are a function of `names`, whatever was drawn before."""
+    module = module_of(options)
+    if options.model == "svm":  # has no weights to draw, and needs no torch
+        return module.begin(options)
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed_for(*names, "initial"))
+        return module.begin(options)
 
 
 def load(folder: Path) -> tuple[Classifier, dict]:
-    """A classifier, initial or trained, and its config.json.
+    """A trained classifier and its config.json.
 
     Raises
     ------
     FinserError
-        No such folder, files that are not readable, or a model of other classes.
+        No such folder, files that are not readable, or a model of other classes or of an unknown kind.
     """
     config = read_json(folder / "config.json")
     if tuple(config.get("classes", ())) != EMOTIONS:
         raise FinserError("a model of other classes", where=folder, expected=", ".join(EMOTIONS), found=config.get("classes"))
-    return module_of(config["model"]).load(folder), config
+    kind = config.get("options", {}).get("model")
+    if kind not in KINDS:
+        raise FinserError(f"unknown model '{kind}'", where=folder, do=nearest(str(kind), KINDS))
+    classifier = begin(KINDS[kind].model_validate(config["options"]), ())
+    classifier.restore(folder)
+    return classifier, config

@@ -1,89 +1,172 @@
-"""Evaluation of one classifier on the test part of its fold."""
+"""Evaluation of one classifier, all its seeds, on the test part of its fold."""
 
-import shutil
+import csv
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finser import layout, metrics, seeds
-from finser.classifiers import load, module_of
-from finser.classifiers.inputs import Examples, read_examples
-from finser.classifiers.training import clips_digest
+from finser import calibration, layout, metrics, seeds
+from finser.classifiers import Classifier, load, module_of
+from finser.classifiers.inputs import Examples, Row, Source, check_apart, read_examples
+from finser.classifiers.noise import inputs_in_noise
+from finser.classifiers.training import HISTORY, clips_digest, parts_of, train_digest
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
 from finser.params import EvaluateClassifier, Params
 from finser.progress import say
-from finser.splits import LEAKY, read_parts
+from finser.splits import LEAKY
 
 AGAIN = "train it again: dvc repro"
+ORIGINALS = ("original",)
+VOICES = 40  # training clips that babble is made of
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of a split as a classifier sees it.
+
+    Attributes
+    ----------
+    examples : Examples
+        Of the part.
+    probabilities : np.ndarray
+        Float64, shape (seeds, n, 8).
+    """
+
+    examples: Examples
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Class numbers, shape (seeds, n)."""
+        return self.probabilities.argmax(2)
 
 
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
-    """Write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, history.csv. Test clips are originals."""
-    source = layout.classifier(model, protocol, fold)
-    parts = read_parts(protocol, fold, params.train_classifier.data.corpora)
-    classifier, config = load(source)
-    check_trained_apart(config, parts, protocol, fold, source)
-    test = read_examples(module_of(model).SOURCE, {"test": parts["test"]}, {"test": ("original",)})["test"]
-    probabilities = classifier.probabilities(test.inputs)
-    rng = seeds.generator(params.seed, "bootstrap", model, protocol, fold)
+    """Write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
+
+    Validation and test clips are originals. Figures are means over the seeds; temperatures are fitted on validation.
+    """
+    options = params.train_classifier[model]
+    parts = parts_of(params, options, protocol, fold)
+    folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
+    loaded = {seed: load(folder) for seed, folder in folders.items()}
+    for seed, folder in folders.items():
+        check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
+    classifiers = [classifier for classifier, _ in loaded.values()]
+    source = module_of(options).source(options)
+    asked = {part: parts[part] for part in ("validation", "test")}
+    examples = read_examples(source, asked, dict.fromkeys(asked, ORIGINALS))
+    check_apart(examples.values(), leaky=LEAKY[protocol])
+    started = time.perf_counter()
+    validation, test = (_judge(classifiers, examples[part]) for part in asked)
+    clip_ms = 1000 * (time.perf_counter() - started) / len(classifiers) / sum(map(len, examples.values()))
+    config = next(iter(loaded.values()))[1]
     figures = {
-        **figures_of_merit(test, probabilities.argmax(1), params.evaluate_classifier, rng),
+        **figures_of_merit(test, params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", model, protocol, fold)),
+        **calibration_of(validation, test),
+        "noise": noise_curve(params, classifiers, source, parts),
         **{name: config[name] for name in ("n_train", "n_validation")},
-        "n_test": len(test),
-        "n_test_speakers": len(set(test.speakers)),
-        "n_test_speakers_heard_by_fins": len(set(test.speakers) & _heard_by_fins(layout.classifier(model, protocol, fold))),
-        **{name: config[name] for name in ("params", "seed", "epochs", "device")},
+        "n_train_speakers": len(config["train_speakers"]),
+        "n_test": len(test.examples),
+        "n_test_speakers": len(set(test.examples.speakers)),
+        "n_test_speakers_heard_by_fins": len(set(test.examples.speakers) & _heard_by_fins(next(iter(folders.values())))),
+        **{name: config[name] for name in ("params", "seed", "device")},
+        "epochs": [config["epochs"] for _, config in loaded.values()],
+        "seeds": list(params.seeds),
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],
     }
+    write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": round(clip_ms, 3)})
     with whole_folder(layout.classifier_result(model, protocol, fold)) as partial:
         write_json(partial / "metrics.json", figures)
-        pq.write_table(predictions_table(test, probabilities), partial / "predictions.parquet", compression="zstd")
-        shutil.copyfile(source / "history.csv", partial / "history.csv")
-    say(f"{model}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(test)} clips")
+        for name, judged in (("predictions", test), ("validation", validation)):
+            pq.write_table(predictions_table(judged, params.seeds), partial / f"{name}.parquet", compression="zstd")
+        _write_history(partial / "history.csv", folders)
+    say(f"{model}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(test.examples)} clips")
 
 
-def figures_of_merit(
-    test: Examples, predicted: np.ndarray, options: EvaluateClassifier, rng: np.random.Generator
-) -> dict[str, float | None]:
-    """UAR, WA and macro-F1 with the bounds of their intervals; bounds are None with a single test speaker.
+def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
+    return Judged(examples, np.stack([classifier.probabilities(examples.inputs) for classifier in classifiers]))
 
-    Parameters
-    ----------
-    predicted : np.ndarray
-        Class numbers, shape (n,).
-    """
-    confusion = metrics.confusion_matrix(test.targets, predicted, len(EMOTIONS))
+
+def figures_of_merit(test: Judged, options: EvaluateClassifier, rng: np.random.Generator) -> dict:
+    """UAR, WA and macro-F1, means over the seeds, with the bounds of their intervals; bounds are None with a single test speaker."""
+    targets = test.examples.targets
+    confusions = np.stack([metrics.confusion_matrix(targets, predicted, len(EMOTIONS)) for predicted in test.predicted])  # (seeds, 8, 8)
+    result: dict = {name: float(figure(confusions).mean()) for name, figure in metrics.FIGURES.items()}
+    result["uar_seeds"] = metrics.uar(confusions).tolist()
+    result["wa_seeds"] = metrics.wa(confusions).tolist()
     intervals = metrics.bootstrap(
-        test.targets,
-        predicted,
-        np.array(test.speakers),
+        targets,
+        test.predicted,
+        np.array(test.examples.speakers),
         len(EMOTIONS),
         resamplings=options.bootstrap,
         confidence=options.confidence,
         rng=rng,
     )
-    result: dict[str, float | None] = {name: float(figure(confusion)) for name, figure in metrics.FIGURES.items()}
     for name, interval in intervals.items():
         result[f"{name}_ci_low"], result[f"{name}_ci_high"] = interval or (None, None)
     return result
 
 
-def predictions_table(test: Examples, probabilities: np.ndarray) -> pa.Table:
-    """One row per clip, sorted by clip_id: clip_id, speaker, emotion, predicted, p_EMOTION for each class."""
-    columns = {
-        "clip_id": test.clip_ids,
-        "speaker": test.speakers,
-        "emotion": [EMOTIONS[target] for target in test.targets],
-        "predicted": [EMOTIONS[best] for best in probabilities.argmax(1)],
-        **{f"p_{emotion}": probabilities[:, number] for number, emotion in enumerate(EMOTIONS)},
-    }
-    return pa.table(columns).sort_by("clip_id")
+def calibration_of(validation: Judged, test: Judged) -> dict:
+    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds."""
+    rows = []
+    for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
+        t = calibration.temperature(_log(fitted), validation.examples.targets)
+        scaled, targets = calibration.rescale(given, t), test.examples.targets
+        ece, nll = calibration.expected_calibration_error, calibration.nll
+        rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
+    names = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
+    return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+
+
+def noise_curve(params: Params, classifiers: list[Classifier], source: Source, parts: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
+    """UAR of the first seed's classifier on some of the test clips, clean and in noise: kind -> SNR in dB -> UAR; {} if none is asked for.
+
+    Babble is made of training clips: a test speaker's voice is in none of it.
+    """
+    asked = params.evaluate_classifier.noise
+    if not asked.kinds:
+        return {}
+    some = {"test": _evenly(parts["test"], asked.clips), "train": _evenly(parts["train"], VOICES)}
+    heard = read_examples(Source(_samples, audio=True), some, dict.fromkeys(some, ORIGINALS))
+    clean = read_examples(source, {"test": some["test"]}, {"test": ORIGINALS})["test"]
+
+    def score(inputs: list) -> float:
+        """UAR on inputs in the order of the test clips."""
+        predicted = classifiers[0].probabilities(inputs).argmax(1)
+        return float(metrics.uar(metrics.confusion_matrix(heard["test"].targets, predicted, len(EMOTIONS))))
+
+    result = {"clean": {"inf": score(clean.inputs)}}
+    for kind in asked.kinds:
+        curve = {f"{snr:g}": inputs_in_noise(source, heard["test"], heard["train"].inputs, kind, snr, params.seed) for snr in asked.snr_db}
+        result[kind] = {snr: score(list(inputs)) for snr, inputs in curve.items()}
+    return result
+
+
+def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
+    """One row per clip and seed, sorted by seed and clip_id: clip_id, speaker, emotion, predicted, p_EMOTION for each class, seed."""
+    examples, tables = judged.examples, []
+    for seed, probabilities in zip(seeds_, judged.probabilities, strict=True):
+        columns = {
+            "clip_id": examples.clip_ids,
+            "speaker": examples.speakers,
+            "emotion": [EMOTIONS[target] for target in examples.targets],
+            "predicted": [EMOTIONS[best] for best in probabilities.argmax(1)],
+            **{f"p_{emotion}": probabilities[:, number] for number, emotion in enumerate(EMOTIONS)},
+            "seed": pa.array([seed] * len(examples), pa.int64()),
+        }
+        tables.append(pa.table(columns).sort_by("clip_id"))
+    return pa.concat_tables(tables)
 
 
 def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:
@@ -92,7 +175,8 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
     Raises
     ------
     FinserError
-        It was trained under another protocol, fold or split than `parts`, or (protocol `speaker`) on a test speaker.
+        It was trained under another protocol, fold or split than `parts`, its normalisation is from other clips than those that
+        train, or (unless the protocol is leaky by design) it was trained on a test speaker.
     """
     found = (config.get("protocol"), config.get("fold"))
     if found != (protocol, fold):
@@ -103,6 +187,32 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
         raise FinserError(f"was trained on test speakers: {', '.join(heard[:3])} ({len(heard)} in all)", where=where, do=AGAIN)
     if config["clips_digest"] != clips_digest(parts):
         raise FinserError("was trained on other clips than this split's", where=where, do=AGAIN)
+    if config["statistics_digest"] != train_digest(parts):
+        raise FinserError("was normalised by other clips than those that train", where=where, do=AGAIN)
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(probabilities)
+
+
+def _samples(row: Row) -> np.ndarray:
+    return row.audio
+
+
+def _evenly(rows: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, evenly spread."""
+    return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
+
+
+def _write_history(path: Path, folders: dict[int, Path]) -> None:
+    """All seeds' training curves in one table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*HISTORY, "seed"), lineterminator="\n")
+        writer.writeheader()
+        for seed, folder in folders.items():
+            with (folder / "history.csv").open(newline="", encoding="utf-8") as history:
+                writer.writerows({**row, "seed": seed} for row in csv.DictReader(history))
 
 
 def _heard_by_fins(folder: Path) -> set[str]:

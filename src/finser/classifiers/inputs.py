@@ -3,10 +3,9 @@
 Training parts may use augmented variants; validation and test use originals only.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.frames import HOP_LENGTH
 from finser.progress import track
-from finser.shards import SR, LabelRow, read_audio, read_labels
+from finser.shards import SR, read_aligned, read_audio, read_labels
 
 DELTA_WIDTH = 9  # frames
 FLOOR = 1e-10  # below which an RMS is as good as zero
@@ -25,22 +24,50 @@ N_MFCC_STATISTICS = 200
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a model's inputs lie, and how a row becomes one input.
+class Row:
+    """One variant of a clip, with what a source asks for.
 
     Attributes
     ----------
-    folder : callable
-        Corpus -> folder of shards or labels.
-    read : callable
-        Folder -> rows with ``clip_id`` and ``variant``.
-    convert : callable
-        Row -> array.
+    audio : np.ndarray, optional
+        int16, shape (n_samples,).
+    features : dict
+        librosa's features, each float32, shape (n_frames, dim).
     """
 
-    folder: Callable[[str], Path]
-    read: Callable[[Path], Iterator[Any]]
-    convert: Callable[[Any], np.ndarray]
+    clip_id: str
+    variant: str
+    audio: np.ndarray | None
+    features: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model needs of a clip, and how it becomes one input.
+
+    Attributes
+    ----------
+    convert : callable
+        Row -> array, or whatever the model's collate takes.
+    features : tuple of str
+        Label columns that are read.
+    audio : bool
+        Whether the samples are read.
+    """
+
+    convert: Callable[[Row], Any]
+    features: tuple[str, ...] = ()
+    audio: bool = False
+
+    def rows(self, corpus: str) -> Iterator[Row]:
+        """All rows of a corpus, in the order of the shards."""
+        shards, labels = layout.shards(corpus), layout.labels(corpus)
+        if self.audio and self.features:
+            pairs = read_aligned(shards, labels, self.features)
+            return (Row(audio.clip_id, audio.variant, audio.audio, label.features) for audio, label in pairs)
+        if self.audio:
+            return (Row(row.clip_id, row.variant, row.audio, {}) for row in read_audio(shards))
+        return (Row(row.clip_id, row.variant, None, row.features) for row in read_labels(labels, self.features))
 
 
 @dataclass(frozen=True)
@@ -49,21 +76,57 @@ class Examples:
 
     Attributes
     ----------
-    clip_ids, speakers : list of str
+    part : str
+        ``train``, ``validation`` or ``test``.
+    clip_ids, speakers, variants : list of str
         One per input; a clip stands once per variant.
     targets : np.ndarray
         Class numbers in the order of ``EMOTIONS``, int64, shape (n,).
-    inputs : list of np.ndarray
+    inputs : list
         What the model's `Source` makes of each row.
     """
 
+    part: str
     clip_ids: list[str]
     speakers: list[str]
+    variants: list[str]
     targets: np.ndarray
-    inputs: list[np.ndarray]
+    inputs: list[Any]
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of which clips these are."""
+        return hashlib.sha256("\n".join(sorted(set(self.clip_ids))).encode()).hexdigest()
+
+
+def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
+    """Refuse parts that leak into one another.
+
+    Raises
+    ------
+    FinserError
+        A clip stands in two parts, in whatever variant; a speaker does, unless the protocol is `leaky` by design; or an
+        augmented copy stands where only originals may.
+    """
+    homes: dict[tuple[str, str], str] = {}
+    for examples in parts:
+        named = [("clip", clip) for clip in examples.clip_ids]
+        named += [] if leaky else [("speaker", speaker) for speaker in examples.speakers]
+        for kind, name in named:
+            if homes.setdefault((kind, name), examples.part) != examples.part:
+                raise FinserError(f"{kind} {name} stands in {homes[kind, name]} and in {examples.part}", do="split again: finser split")
+        augmented = sorted(set(examples.variants) - {"original"})
+        if augmented and examples.part != "train":
+            raise FinserError(f"augmented copies ({', '.join(augmented)}) in {examples.part}", expected="originals only")
+
+
+def check_training_part(examples: Examples) -> None:
+    """Refuse to learn, or to take statistics for normalisation, from anything but the training part."""
+    if examples.part != "train":
+        raise FinserError("statistics and weights come from the training part only", expected="train", found=examples.part)
 
 
 def deltas(mfcc: np.ndarray) -> np.ndarray:
@@ -80,7 +143,7 @@ def deltas(mfcc: np.ndarray) -> np.ndarray:
     return savgol_filter(mfcc, DELTA_WIDTH, polyorder=1, deriv=1, axis=0, mode=mode)
 
 
-def summary_statistics(row: LabelRow) -> np.ndarray:
+def summary_statistics(row: Row) -> np.ndarray:
     """211 numbers per clip, what the SVM is given.
 
     Mean, standard deviation, 10th, 50th and 90th percentile over the frames of 20 MFCC, their deltas, the zero-crossing rate
@@ -97,7 +160,7 @@ def summary_statistics(row: LabelRow) -> np.ndarray:
     return np.append(_over_time(frames), len(frames) * HOP_LENGTH / SR).astype(np.float32)
 
 
-def mfcc_statistics(row: LabelRow) -> np.ndarray:
+def mfcc_statistics(row: Row) -> np.ndarray:
     """200 numbers per clip, what the dense network is given: the five statistics of 20 MFCC and their deltas.
 
     Returns
@@ -109,14 +172,8 @@ def mfcc_statistics(row: LabelRow) -> np.ndarray:
     return _over_time(np.hstack([mfcc, deltas(mfcc)])).astype(np.float32)
 
 
-def samples(row: Any) -> np.ndarray:
-    """The clip itself: int16, shape (n_samples,)."""
-    return row.audio
-
-
-SUMMARY = Source(layout.labels, partial(read_labels, features=("rms", "zcr", "mfcc")), summary_statistics)
-MFCC = Source(layout.labels, partial(read_labels, features=("mfcc",)), mfcc_statistics)
-AUDIO = Source(layout.shards, read_audio, samples)
+SUMMARY = Source(summary_statistics, ("rms", "zcr", "mfcc"))
+MFCC = Source(mfcc_statistics, ("mfcc",))
 
 
 def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
@@ -138,23 +195,23 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
     """
     wanted = {(row["clip_id"], variant): (part, row) for part in parts for row in parts[part].to_pylist() for variant in variants[part]}
     corpora = sorted({row["corpus"] for _, row in wanted.values()})
-    found: dict[str, list[tuple[dict, np.ndarray]]] = {part: [] for part in parts}
+    found: dict[str, list[tuple[dict, str, Any]]] = {part: [] for part in parts}
     for corpus in corpora:
-        for row in track(source.read(source.folder(corpus)), f"reading {corpus}"):
+        for row in track(source.rows(corpus), f"reading {corpus}"):
             part, entry = wanted.pop((row.clip_id, row.variant), (None, None))
             if entry is not None:
-                found[part].append((entry, source.convert(row)))
+                found[part].append((entry, row.variant, source.convert(row)))
     if wanted:
         clip, variant = min(wanted)
-        where = source.folder(wanted[clip, variant][1]["corpus"])
+        where = layout.shards(wanted[clip, variant][1]["corpus"])
         raise FinserError(f"lacks {len(wanted)} rows of the split, e.g. {clip} ({variant})", where=where, do="run: dvc repro")
-    return {part: _examples(rows) for part, rows in found.items()}
+    return {part: _examples(part, rows) for part, rows in found.items()}
 
 
-def _examples(rows: list[tuple[dict, np.ndarray]]) -> Examples:
-    entries = [entry for entry, _ in rows]
-    targets = np.array([EMOTIONS.index(entry["emotion"]) for entry in entries], np.int64)
-    return Examples([entry["clip_id"] for entry in entries], [entry["speaker"] for entry in entries], targets, [array for _, array in rows])
+def _examples(part: str, rows: list[tuple[dict, str, Any]]) -> Examples:
+    targets = np.array([EMOTIONS.index(entry["emotion"]) for entry, _, _ in rows], np.int64)
+    named = {name: [entry[column] for entry, _, _ in rows] for name, column in (("clip_ids", "clip_id"), ("speakers", "speaker"))}
+    return Examples(part, **named, variants=[variant for _, variant, _ in rows], targets=targets, inputs=[array for _, _, array in rows])
 
 
 def _over_time(frames: np.ndarray) -> np.ndarray:

@@ -1,16 +1,28 @@
-"""What the torch models share: mini-batches, the training loop's settings, prediction."""
+"""What the networks share: mini-batches, how long and how fast they learn, prediction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
 from finser import seeds
+from finser.emotions import EMOTIONS
+from finser.params import Network
 from finser.workers import cores
 
-Collate = Callable[[list[np.ndarray], np.random.Generator | None], tuple[torch.Tensor, ...]]
+
+class Collate(Protocol):
+    """Makes the tensors of a batch."""
+
+    def __call__(self, inputs: list[Any], rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+        """Crops and augmentation are drawn from the generator; without one nothing is drawn, and inputs stay whole."""
+
+    def length(self, example: Any) -> int:
+        """What a whole input is padded to: inputs of one length share a batch, so that none is changed by another's."""
 
 
 @dataclass
@@ -19,71 +31,86 @@ class Batches:
 
     Attributes
     ----------
-    inputs : list of np.ndarray
+    inputs : list
         One per example.
     targets : np.ndarray
         int64, shape (n,).
-    collate : callable
-        Makes the tensors of a batch, drawing crops from the generator; without one, nothing is drawn.
+    collate : Collate
+        Makes the tensors of a batch.
     names : tuple, optional
-        Of what the draws are for: epoch e shuffles and crops by ``generator(*names, e)``. Without names the order is kept.
+        Of what the draws are for: epoch e shuffles and crops by ``generator(*names, e)``. Without names nothing is drawn, and a batch
+        holds inputs of one length.
+    balanced : bool
+        Examples are drawn with replacement, so that every class in `targets` comes equally often, instead of each once.
     """
 
-    inputs: list[np.ndarray]
+    inputs: list[Any]
     targets: np.ndarray
     collate: Collate
     size: int
     names: tuple | None = None
+    balanced: bool = False
     epoch: int = 0
 
     def __len__(self) -> int:
-        return -(-len(self.inputs) // self.size)
+        return -(-len(self.inputs) // self.size) if self.names is not None else len(alike(self.inputs, self.collate, self.size))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        rng = None
-        order = np.arange(len(self.inputs))
+        rng, groups = None, []
         if self.names is not None:
             self.epoch += 1
             rng = seeds.generator(*self.names, self.epoch)
-            order = rng.permutation(order)
-        for first in range(0, len(order), self.size):
-            chosen = order[first : first + self.size]
+            order = self._drawn(rng) if self.balanced else rng.permutation(len(self.inputs))
+            groups = [order[first : first + self.size] for first in range(0, len(order), self.size)]
+        for chosen in groups or alike(self.inputs, self.collate, self.size):
             yield (*self.collate([self.inputs[i] for i in chosen], rng), torch.from_numpy(self.targets[chosen]))
 
+    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
+        weight = 1 / np.bincount(self.targets)[self.targets]
+        return rng.choice(len(self.targets), len(self.targets), p=weight / weight.sum())
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a network learns; the fields as in params.yaml.
 
-    Attributes
-    ----------
-    groups : list of dict
-        Parameter groups ``{"params": ..., "lr": ...}``, each with the peak of its learning rate.
-    """
+def alike(inputs: list[Any], collate: Collate, size: int) -> list[np.ndarray]:
+    """Numbers of inputs of one length, at most `size` together, the shortest first."""
+    lengths = np.array([collate.length(example) for example in inputs])
+    groups = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+    return [group[first : first + size] for group in groups for first in range(0, len(group), size)]
 
-    groups: list[dict]
-    epochs: int
-    weight_decay: float
+
+def class_weights(targets: np.ndarray, balance: str) -> torch.Tensor:
+    """Weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples."""
+    weights = np.ones(len(EMOTIONS))
+    if balance == "weights":
+        counts = np.bincount(targets, minlength=len(EMOTIONS))
+        weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(weights).float()
 
 
 def device() -> str:
     """``cuda`` where there is a GPU, else ``cpu`` with the threads of this job."""
     torch.set_num_threads(cores())
+    torch.set_flush_denormal(True)  # convolutions on denormals take many times as long
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def learn(net: nn.Module, train: Batches, validation: Batches, schedule: Schedule, names: tuple) -> list[dict]:
-    """Train `net` in place; the weights of the last epoch stay.
+def learn(
+    net: nn.Module, train: Batches, validation: Batches, options: Network, groups: list[dict], checkpoint: Path | None = None
+) -> list[dict]:
+    """Train `net` in place.
 
-    The rate decays to zero over `epochs`, so that the last epoch is a good one, and the best epoch on a validation part of two
-    or three speakers would be a matter of luck.
+    The rate decays to zero over the epochs, so that the last epoch is a good one, and the best epoch on a validation part of two
+    or three speakers would be a matter of luck: ``options.keep`` is `last` by default.
 
     Parameters
     ----------
     net : nn.Module
         Logits, shape (batch, 8), of the inputs of a batch.
-    names : tuple
-        What dropout's draws are for.
+    train : Batches
+        Its names are those of every other draw, too.
+    groups : list of dict
+        Parameter groups ``{"params": ..., "lr": ...}``, each with the peak of its learning rate.
+    checkpoint : Path, optional
+        Where the state of the training is kept, and taken up again.
 
     Returns
     -------
@@ -93,29 +120,24 @@ def learn(net: nn.Module, train: Batches, validation: Batches, schedule: Schedul
     from finser.classifiers.loop import fit  # lightning takes seconds to import
 
     device()
-    torch.manual_seed(seeds.seed_for(*names, "dropout"))
-    history = fit(net, train, validation, schedule)
+    history = fit(net, train, validation, options, groups, checkpoint)
     net.eval().cpu()
     return history
 
 
 @torch.no_grad()
-def predict(net: nn.Module, inputs: list[np.ndarray], collate: Collate, size: int = 64) -> np.ndarray:
-    """Probabilities, float64, shape (n, classes); clips of like length share a batch."""
+def predict(net: nn.Module, inputs: list[Any], collate: Collate, size: int = 64) -> np.ndarray:
+    """Probabilities, float64, shape (n, 8)."""
     where = device()
     net = net.eval().to(where)
-    order = np.argsort([len(array) for array in inputs], kind="stable")
-    result: np.ndarray | None = None
-    for first in range(0, len(order), size):
-        chosen = order[first : first + size]
+    result = np.empty((len(inputs), len(EMOTIONS)))
+    for chosen in alike(inputs, collate, size):
         batch = (tensor.to(where) for tensor in collate([inputs[i] for i in chosen], None))
-        logits = net(*batch).double()  # (batch, classes)
-        result = np.zeros((len(inputs), logits.shape[1])) if result is None else result
-        result[chosen] = logits.softmax(1).cpu().numpy()
+        result[chosen] = net(*batch).double().softmax(1).cpu().numpy()
     net.cpu()
     return result
 
 
-def n_trainable(parameters: Iterator[nn.Parameter]) -> int:
+def n_trainable(parameters: Iterable[nn.Parameter]) -> int:
     """How many numbers; shared weights count once."""
     return sum(parameter.numel() for parameter in {id(p): p for p in parameters}.values())

@@ -8,27 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from finser.classifiers.inputs import SUMMARY, Examples
+from finser.classifiers.inputs import SUMMARY, Examples, Source, check_training_part
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.metrics import confusion_matrix, uar, wa
-from finser.params import Params, Svm
+from finser.params import Svm
 
-SOURCE = SUMMARY
 CHUNK = 1024  # clips predicted at a time
 
 
-def initial(params: Params, folder: Path) -> dict:
-    """Nothing to write: the optimum of an SVM does not depend on a start."""
-    return {"weights": "none: an SVM has no initial weights"}
+def source(options: Svm) -> Source:
+    """Summary statistics."""
+    return SUMMARY
 
 
-def load(folder: Path) -> "SvmClassifier":
-    """An SVM from model.safetensors, or an unfitted one where there is none."""
-    from safetensors.numpy import load_file
-
-    path = folder / "model.safetensors"
-    return SvmClassifier(load_file(path) if path.is_file() else {})
+def begin(options: Svm) -> "SvmClassifier":
+    """An SVM that is not fitted yet: its optimum does not depend on a start."""
+    return SvmClassifier(options)
 
 
 @dataclass
@@ -37,12 +33,15 @@ class SvmClassifier:
 
     Attributes
     ----------
+    options : Svm
+        Its section of params.yaml.
     arrays : dict
         ``mean`` and ``scale`` (dim,) of the training inputs; ``support`` (n_support, dim) z-scored support vectors;
         ``dual`` (n_classes - 1, n_support), ``intercept`` (pairs,), ``n_support`` (n_classes,), ``classes`` (n_classes,)
         class numbers seen in training, ``gamma`` (1,). All float64 or int64; empty before :meth:`fit`.
     """
 
+    options: Svm
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -50,15 +49,16 @@ class SvmClassifier:
         """Dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size
 
-    def fit(self, train: Examples, validation: Examples, options: Svm, names: tuple) -> list[dict]:
+    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> list[dict]:
         """``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)`` of scikit-learn; nothing is drawn."""
+        check_training_part(train)
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
 
         if len(set(train.targets.tolist())) < 2:
             raise FinserError("an SVM needs two emotions or more to train on", found=EMOTIONS[train.targets[0]])
         scaler = StandardScaler().fit(np.stack(train.inputs).astype(np.float64))
-        svc = SVC(C=options.c, kernel="rbf", gamma="scale", break_ties=True)
+        svc = SVC(C=self.options.c, kernel="rbf", gamma="scale", break_ties=True)
         svc.fit(scaler.transform(np.stack(train.inputs).astype(np.float64)), train.targets)
         sign = -1.0 if len(svc.classes_) == 2 else 1.0  # scikit-learn turns the sign of a two-class machine
         self.arrays = {
@@ -104,6 +104,15 @@ class SvmClassifier:
         from safetensors.numpy import save_file
 
         save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, folder / "model.safetensors")
+
+    def receive(self, folder: Path) -> None:
+        """Nothing: an SVM begins from no weights."""
+
+    def restore(self, folder: Path) -> None:
+        """Be the SVM that was saved in `folder`."""
+        from safetensors.numpy import load_file
+
+        self.arrays = load_file(folder / "model.safetensors")
 
     def _decision(self, scaled: np.ndarray) -> np.ndarray:
         kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)

@@ -1,4 +1,4 @@
-"""Training of one classifier on one fold of one protocol."""
+"""Training of one classifier on one fold of one protocol, with one seed."""
 
 import csv
 import hashlib
@@ -10,48 +10,64 @@ from pathlib import Path
 import pyarrow as pa
 
 from finser import layout
-from finser.classifiers import Classifier, load, module_of
-from finser.classifiers.inputs import Examples, read_examples
+from finser.classifiers import Classifier, begin, module_of
+from finser.classifiers.inputs import Examples, check_apart, read_examples
 from finser.emotions import EMOTIONS
-from finser.files import whole_folder, write_json
+from finser.files import read_json, whole_folder, write_json
+from finser.params import Classifier as Options
 from finser.params import Params
 from finser.progress import say
-from finser.splits import read_parts
+from finser.splits import LEAKY, fewer_speakers, read_parts
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
-LIBRARIES = ("torch", "numpy", "scikit-learn", "lightning", "finser")
+LIBRARIES = ("torch", "numpy", "scikit-learn", "lightning", "transformers", "finser")
 
 
-def train_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
-    """Write models/classifiers/MODEL/PROTOCOL/FOLD/: weights, config.json, history.csv.
+def train_classifier(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
+    """Write models/classifiers/MODEL/PROTOCOL/FOLD/SEED/: weights, config.json, history.csv.
 
-    Trained on the train part of the corpora in ``train_classifier.data.corpora``, in the variants that the model's section
-    names; validated on originals.
+    Trained on the train part of its corpora, in the variants that the model's section names; validated on originals.
     """
-    options, corpora = getattr(params.train_classifier, model), params.train_classifier.data.corpora
-    parts = read_parts(protocol, fold, corpora)
-    variants = {"train": options.variants, "validation": ("original",)}
-    examples = read_examples(module_of(model).SOURCE, {part: parts[part] for part in variants}, variants)
-    classifier, config = load(layout.initial(model))
-    say(f"{model}, {protocol}, fold {fold}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
+    options = params.train_classifier[model]
+    parts = parts_of(params, options, protocol, fold)
+    examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
+    check_apart(examples.values(), leaky=LEAKY[protocol])
+    classifier = begin(options, (seed, model, protocol, fold))
+    classifier.receive(_given(model, protocol, fold))
+    where = f"{model}, {protocol}, fold {fold}, seed {seed}"
+    say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
+    checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
     started = time.perf_counter()
-    history = classifier.fit(examples["train"], examples["validation"], options, (params.seed, model, protocol, fold))
+    history = classifier.fit(examples["train"], examples["validation"], (seed, model, protocol, fold), checkpoint)
     seconds = time.perf_counter() - started
-    config |= {
+    config = {
         **_trained_on(parts, examples),
+        "begin": read_json(layout.initial(model) / "config.json")["weights"],
         "protocol": protocol,
         "fold": fold,
-        "corpora": list(corpora),
-        "seed": params.seed,
+        "seed": seed,
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(history),
-        "device": _device(model),
+        "device": _device(options),
         "versions": {library: version(library) for library in LIBRARIES},
     }
-    write_json(layout.training_time("train_classifier", model, protocol, fold), {"seconds_train": round(seconds, 3)})
-    _write(layout.classifier(model, protocol, fold), classifier, config, history)
-    say(f"{model}, {protocol}, fold {fold}: {seconds:.1f} s, validation UAR {history[-1]['validation_uar']:.3f}")
+    times = {"seconds_train": round(seconds, 3), "seconds_per_epoch": round(seconds / len(history), 3)}
+    write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
+    _write(layout.classifier(model, protocol, fold, seed), classifier, config, history)
+    checkpoint.unlink(missing_ok=True)
+    say(f"{where}: {seconds:.1f} s, validation UAR {history[-1]['validation_uar']:.3f}")
+
+
+def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:
+    """Rows of the split by role: of the corpora that the classifier learns from, and of its share of the training speakers."""
+    parts = read_parts(protocol, fold, options.corpora or params.pooled)
+    return {**parts, "train": fewer_speakers(parts["train"], options.speakers, params.seed, fold)}
+
+
+def variants(options: Options) -> dict[str, tuple[str, ...]]:
+    """Which rows of a clip each part may hold: augmented ones train only."""
+    return {"train": options.variants, "validation": ("original",)}
 
 
 def clips_digest(parts: dict[str, pa.Table]) -> str:
@@ -60,20 +76,34 @@ def clips_digest(parts: dict[str, pa.Table]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def train_digest(parts: dict[str, pa.Table]) -> str:
+    """SHA-256 of which clips train, as :attr:`Examples.digest` has it."""
+    return hashlib.sha256("\n".join(sorted(set(parts["train"]["clip_id"].to_pylist()))).encode()).hexdigest()
+
+
+def _given(model: str, protocol: str, fold: int) -> Path:
+    """What `initialise` prepared: for this fold, where it is another one for each."""
+    of_fold = layout.initial(model) / protocol / str(fold)
+    return of_fold if of_fold.exists() else layout.initial(model)
+
+
 def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> dict:
     train = examples["train"]
     return {
+        "classes": list(EMOTIONS),
+        "corpora": sorted(set(parts["train"]["corpus"].to_pylist())),
         "n_train": len(train),
         "n_validation": len(examples["validation"]),
         "clips_per_emotion": {emotion: int((train.targets == number).sum()) for number, emotion in enumerate(EMOTIONS)},
         "train_speakers": sorted(set(train.speakers)),
         "validation_speakers": sorted(set(examples["validation"].speakers)),
         "clips_digest": clips_digest(parts),
+        "statistics_digest": train.digest,
     }
 
 
-def _device(model: str) -> str:
-    if model == "svm":
+def _device(options: Options) -> str:
+    if options.model == "svm":
         return "cpu"
     from finser.classifiers.learning import device
 

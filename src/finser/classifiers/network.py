@@ -1,0 +1,118 @@
+"""What the networks share behind the interface of all classifiers; a model's module adds its net, its inputs and its collate."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from finser.classifiers import learning
+from finser.classifiers.inputs import Examples, check_training_part
+from finser.classifiers.spectrograms import Collate, statistics
+from finser.errors import FinserError
+from finser.params import Network, SpectrogramNetwork
+
+WEIGHTS = "model.safetensors"
+
+
+class NetworkClassifier:
+    """A network as a classifier.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Logits (batch, 8) of what `collate` makes; with buffers ``mean`` and ``scale``, which are saved with it.
+    options : Network
+        Its section of params.yaml.
+    """
+
+    def __init__(self, net: nn.Module, options: Network) -> None:
+        self.net, self.options = net, options
+
+    @property
+    def n_params(self) -> int:
+        """Weights and biases that learn."""
+        return learning.n_trainable(self.net.parameters())
+
+    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> list[dict]:
+        """Train all layers; see :func:`finser.classifiers.learning.learn`."""
+        check_training_part(train)
+        self.normalise_on(train.inputs)
+        options = self.options
+        return learning.learn(
+            self.net,
+            learning.Batches(
+                train.inputs, train.targets, self.collate(training=True), options.batch_size, names, options.balance == "sampling"
+            ),
+            learning.Batches(validation.inputs, validation.targets, self.collate(training=False), options.batch_size),
+            options,
+            [{"params": list(self.net.parameters()), "lr": options.learning_rate}],
+            checkpoint,
+        )
+
+    def probabilities(self, inputs: list[Any]) -> np.ndarray:
+        """Softmax of the logits, shape (n, 8)."""
+        return learning.predict(self.net, inputs, self.collate(training=False))
+
+    def save(self, folder: Path) -> None:
+        """Weights, biases and normalisation as model.safetensors."""
+        save_file({name: tensor.contiguous() for name, tensor in self.net.state_dict().items()}, folder / WEIGHTS)
+
+    def receive(self, folder: Path) -> None:
+        """Begin from the weights in `folder`, if there are any: those of a trunk, while the rest stays as drawn."""
+        if (folder / WEIGHTS).exists():
+            put_weights(self.net, folder / WEIGHTS, only_trunk=True)
+
+    def restore(self, folder: Path) -> None:
+        """Be the network that was saved in `folder`."""
+        put_weights(self.net, folder / WEIGHTS)
+
+    def normalise_on(self, inputs: list[Any]) -> None:
+        """Take means and deviations from the training part."""
+        raise NotImplementedError
+
+    def collate(self, *, training: bool) -> learning.Collate:
+        """What makes batches of inputs; in training it may draw."""
+        raise NotImplementedError
+
+
+class SpectrogramClassifier(NetworkClassifier):
+    """A network on log-mel spectrograms."""
+
+    options: SpectrogramNetwork
+
+    def normalise_on(self, inputs: list[np.ndarray]) -> None:
+        """Mean and deviation of every band over the frames of the training clips."""
+        mean, scale = statistics(inputs)
+        self.net.mean.copy_(torch.from_numpy(mean))
+        self.net.scale.copy_(torch.from_numpy(scale))
+
+    def collate(self, *, training: bool) -> Collate:
+        """Crops and augmentation in training, whole clips else."""
+        mean, scale, options = self.net.mean.numpy(), self.net.scale.numpy(), self.options
+        plain = Collate(mean, scale, options.log_mel.center)
+        return Collate(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
+
+
+def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None:
+    """Load weights; with `only_trunk` those that are there, and the rest stays as drawn.
+
+    Raises
+    ------
+    FinserError
+        The file is missing or damaged, or is of another topology.
+    """
+    try:
+        weights = load_file(path)
+        missing, unknown = net.load_state_dict(weights, strict=False)
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do="run: dvc repro") from None
+    except SafetensorError as error:
+        raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+    except RuntimeError as error:
+        raise FinserError(f"weights of another topology ({' '.join(str(error).split())})", where=path, do="run: dvc repro") from None
+    if unknown or (missing and not only_trunk):
+        raise FinserError(f"weights of another topology: {(unknown or missing)[0]}", where=path, do="run: dvc repro")

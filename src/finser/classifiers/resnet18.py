@@ -1,0 +1,50 @@
+"""ResNet-18 (He et al. 2016) with one input channel on log-mel spectrograms, by transformers."""
+
+import torch
+from torch import Tensor, nn
+
+from finser.classifiers.inputs import Source
+from finser.classifiers.network import SpectrogramClassifier
+from finser.classifiers.pooling import frame_mask
+from finser.classifiers.spectrograms import source as spectrograms
+from finser.emotions import EMOTIONS
+from finser.params import Resnet18 as Options
+
+STAGES = (1, 2, 4, 8)  # channels, in widths
+TIME_STEP = 32  # frames per step of the network's output
+
+
+class Resnet18(nn.Module):
+    """``transformers.ResNetModel`` of basic blocks, the mean over bands and frames, dropout, Linear: 11,174,344 weights with `width` 64."""
+
+    def __init__(self, bands: int = 64, width: int = 64, dropout: float = 0.4) -> None:
+        from transformers import ResNetConfig, ResNetModel  # takes seconds
+
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("scale", torch.ones(bands))
+        widths = [width * times for times in STAGES]
+        config = ResNetConfig(num_channels=1, embedding_size=width, hidden_sizes=widths, depths=[2] * 4, layer_type="basic")
+        self.resnet = ResNetModel(config)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(widths[-1], len(EMOTIONS))
+
+    def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
+        """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
+        steps = self.trunk(x)  # (batch, t / 32, 8 width)
+        mask = frame_mask((n_frames + TIME_STEP - 1) // TIME_STEP, steps.shape[1]).unsqueeze(2)
+        return self.out(self.dropout((steps * mask).sum(1) / mask.sum(1)))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """(batch, t, bands) -> (batch, t / 32, 8 width): the mean over bands."""
+        return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
+
+
+def source(options: Options) -> Source:
+    """Log-mel spectrograms."""
+    return spectrograms(options.log_mel)
+
+
+def begin(options: Options) -> SpectrogramClassifier:
+    """A network of random weights, drawn from torch's generator."""
+    return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.dropout), options)
