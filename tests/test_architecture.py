@@ -27,6 +27,8 @@ ORDER = [
     "splits",
     "protocols",
     "metrics",
+    "calibration",
+    "fusion",
     "regression",
     "fins",
     "classifiers",

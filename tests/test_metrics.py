@@ -6,7 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from finser.metrics import FIGURES, bootstrap, confusion_matrix, f1_macro, recalls, uar, wa
+from finser.metrics import (
+    FIGURES,
+    Difference,
+    bootstrap,
+    confusion_matrix,
+    f1_macro,
+    f1s,
+    mean_over_seeds,
+    paired_bootstrap,
+    precisions,
+    recalls,
+    uar,
+    wa,
+)
 
 PAIRS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=60)
 
@@ -23,9 +36,10 @@ def test_figures_equal_scikit_learn(pairs):
     assert uar(confusion) == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
     assert wa(confusion) == pytest.approx(sk.accuracy_score(truth, predicted))
     assert f1_macro(confusion) == pytest.approx(sk.f1_score(truth, predicted, labels=present, average="macro", zero_division=0))
-    expected = sk.recall_score(truth, predicted, labels=present, average=None, zero_division=0)
-    assert recalls(confusion)[present] == pytest.approx(expected)
-    assert np.isnan(recalls(confusion)[np.setdiff1d(range(8), present)]).all()
+    for per_class, oracle in ((recalls, sk.recall_score), (precisions, sk.precision_score), (f1s, sk.f1_score)):
+        expected = oracle(truth, predicted, labels=present, average=None, zero_division=0)
+        assert per_class(confusion)[present] == pytest.approx(expected)
+        assert np.isnan(per_class(confusion)[np.setdiff1d(range(8), present)]).all()
 
 
 def test_leading_axes_are_independent():
@@ -33,6 +47,14 @@ def test_leading_axes_are_independent():
     many = rng.integers(0, 9, (3, 4, 5, 5))
     for figure in FIGURES.values():
         assert figure(many)[2, 1] == figure(many[2, 1])
+    for per_class in (recalls, precisions, f1s):
+        assert np.array_equal(per_class(many)[2, 1], per_class(many[2, 1]))
+
+
+def test_precision_of_what_is_never_predicted_and_of_what_never_was():
+    confusion = confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 0]), 4)  # 1 is never predicted, 2 only predicted, 3 neither
+    assert precisions(confusion) == pytest.approx([0.5, 0, np.nan, np.nan], nan_ok=True)
+    assert f1s(confusion) == pytest.approx([0.5, 0, np.nan, np.nan], nan_ok=True)
 
 
 @pytest.mark.parametrize("truth, predicted", [([0, 1], [0]), ([0, 8], [0, 1]), ([0, 1], [0, -1])])
@@ -94,3 +116,155 @@ def test_a_class_that_one_speaker_alone_speaks_does_not_break_the_bootstrap():
     truth, speakers = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
     intervals = bootstrap(truth, truth, speakers, 8, resamplings=100, confidence=0.95, rng=np.random.default_rng(0))
     assert intervals == dict.fromkeys(FIGURES, (1.0, 1.0))
+
+
+def sample(seed: int, seeds: int, n_speakers: int = 6, n: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three classes; truth (n,), predictions (seeds, n) that are right in a share of the clips, and speakers (n,), not sorted."""
+    rng = np.random.default_rng(seed)
+    truth, speakers = rng.integers(0, 3, n), rng.permutation(np.arange(n) % n_speakers)
+    return truth, np.where(rng.random((seeds, n)) < 0.4, truth, rng.integers(0, 3, (seeds, n))), speakers
+
+
+def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Mean over rows of scikit-learn's figures."""
+    rows = [
+        (
+            sk.balanced_accuracy_score(truth, row),
+            sk.accuracy_score(truth, row),
+            sk.f1_score(truth, row, labels=np.unique(truth), average="macro", zero_division=0),
+        )
+        for row in predicted
+    ]
+    return dict(zip(("uar", "wa", "f1_macro"), np.mean(rows, axis=0), strict=True))
+
+
+def resampled_clips(speakers: np.ndarray, resamplings: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Clips of each resampling, one by one, from the draws of the bootstrap."""
+    n = len(np.unique(speakers))
+    times = rng.multinomial(n, np.full(n, 1 / n), size=resamplings)
+    return [np.concatenate([np.tile(np.flatnonzero(speakers == s), counts[s]) for s in range(n)]) for counts in times]
+
+
+OPTIONS = {"resamplings": 60, "confidence": 0.8}
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+@pytest.mark.filterwarnings("ignore:A single label")
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(2, 8))
+def test_bootstrap_of_seeds_equals_one_resampling_and_seed_at_a_time(seed, seeds, n_speakers):
+    truth, predicted, speakers = sample(seed, seeds, n_speakers, n=30)
+    intervals = bootstrap(truth, predicted, speakers, 3, rng=np.random.default_rng(1), **OPTIONS)
+    drawn = [scores(truth[clips], predicted[:, clips]) for clips in resampled_clips(speakers, 60, np.random.default_rng(1))]
+    for name, interval in intervals.items():
+        assert interval == pytest.approx(tuple(np.quantile([figures[name] for figures in drawn], [0.1, 0.9])))
+
+
+def test_one_seed_gives_the_same_numbers_with_and_without_its_axis():
+    truth, predicted, speakers = sample(0, seeds=1)
+    with_axis, without = (bootstrap(truth, p, speakers, 3, rng=np.random.default_rng(1), **OPTIONS) for p in (predicted, predicted[0]))
+    assert with_axis == without
+
+
+def test_mean_over_seeds_is_the_mean_of_figures_not_the_figure_of_the_sum():
+    truth, predicted, _ = sample(1, seeds=3)
+    confusions = np.stack([confusion_matrix(truth, row, 3) for row in predicted])
+    assert mean_over_seeds(confusions) == pytest.approx(scores(truth, predicted))
+    assert mean_over_seeds(confusions)["f1_macro"] != pytest.approx(f1_macro(confusions.sum(0)))
+
+
+@pytest.mark.parametrize("shape", [(59,), (2, 59), (0, 60), (2, 2, 60)])
+def test_bootstrap_refuses_predictions_of_other_clips(shape):
+    truth, _, speakers = sample(0, seeds=1)
+    with pytest.raises(ValueError, match="one length"):
+        bootstrap(truth, np.zeros(shape, int), speakers, 3, rng=np.random.default_rng(0), **OPTIONS)
+    with pytest.raises(ValueError, match="one length"):
+        paired_bootstrap(truth, truth, np.zeros(shape, int), speakers, 3, rng=np.random.default_rng(0), **OPTIONS)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+@pytest.mark.filterwarnings("ignore:A single label")
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 3))
+def test_paired_bootstrap_equals_one_resampling_at_a_time(seed, seeds_a, seeds_b):
+    truth, predicted, speakers = sample(seed, seeds_a + seeds_b, n=30)
+    a, b = predicted[:seeds_a], predicted[seeds_a:]
+    found = paired_bootstrap(truth, a, b, speakers, 3, rng=np.random.default_rng(1), **OPTIONS)
+    whole_a, whole_b = scores(truth, a), scores(truth, b)
+    clips = resampled_clips(speakers, 60, np.random.default_rng(1))
+    pairs = [(scores(truth[rows], a[:, rows]), scores(truth[rows], b[:, rows])) for rows in clips]
+    for name, value in found.items():
+        drawn = np.array([of_a[name] - of_b[name] for of_a, of_b in pairs]).round(9)
+        shares = [((drawn <= 0).sum() + 1) / 61, ((drawn >= 0).sum() + 1) / 61]
+        assert value.difference == pytest.approx(whole_a[name] - whole_b[name])
+        assert (value.low, value.high) == pytest.approx(tuple(np.quantile(drawn, [0.1, 0.9])), abs=1e-8)
+        assert value.p == pytest.approx(min(1, 2 * min(shares)))
+
+
+def test_paired_bootstrap_changes_sign_with_the_order_of_the_models():
+    truth, (a, b), speakers = sample(2, seeds=2)
+    there, back = (paired_bootstrap(truth, *pair, speakers, 3, rng=np.random.default_rng(0), **OPTIONS) for pair in ((a, b), (b, a)))
+    for name in FIGURES:
+        assert there[name].difference == -back[name].difference
+        assert (there[name].low, there[name].high, there[name].p) == pytest.approx((-back[name].high, -back[name].low, back[name].p))
+
+
+def test_a_model_does_not_differ_from_itself_however_often_or_in_whatever_order_its_seeds_are_given():
+    truth, predicted, speakers = sample(3, seeds=7)
+    for other in (predicted, predicted[::-1], np.repeat(predicted, 3, axis=0)):
+        found = paired_bootstrap(truth, predicted, other, speakers, 3, rng=np.random.default_rng(0), **OPTIONS)
+        for value in found.values():
+            assert (value.difference, value.low, value.high) == pytest.approx((0, 0, 0), abs=1e-12)
+            assert value.p == 1
+
+
+def test_what_is_better_for_every_speaker_has_the_least_p():
+    truth, speakers = np.tile([0, 1, 2], 10), np.repeat(np.arange(10), 3)
+    found = paired_bootstrap(truth, truth, np.roll(truth, 1), speakers, 3, rng=np.random.default_rng(0), resamplings=99, confidence=0.9)
+    assert found == dict.fromkeys(FIGURES, Difference(1.0, 1.0, 1.0, 0.02))
+
+
+def test_one_speaker_gives_a_difference_and_nothing_about_others():
+    truth, (a, b), _ = sample(4, seeds=2)
+    found = paired_bootstrap(truth, a, b, np.zeros(60), 3, rng=np.random.default_rng(0), **OPTIONS)
+    assert found["wa"] == Difference(pytest.approx(np.mean(a == truth) - np.mean(b == truth)), None, None, None)
+
+
+def two_models(seed: int, better: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As :func:`simulate`, for two models that find the same speakers hard; `b` is right as often as `a`, or more by `better`."""
+    rng = np.random.default_rng(seed)
+    speakers, truth = np.repeat(np.arange(30), 40), np.tile(np.arange(40) % 2, 30)
+    chance = np.repeat(0.85 * rng.beta(3, 2, 30), 40)
+    a, b = (np.where(rng.random(1200) < chance + more, truth, 1 - truth) for more in (0.0, better))
+    return truth, a, b, speakers
+
+
+def test_p_is_below_a_tenth_in_about_a_tenth_of_the_cases_without_a_difference():
+    found = [
+        paired_bootstrap(*two_models(trial), 2, resamplings=300, confidence=0.9, rng=np.random.default_rng(1000 + trial))["wa"]
+        for trial in range(200)
+    ]
+    assert 8 <= sum(value.p < 0.1 for value in found) <= 36  # 20 expected, somewhat more with 30 speakers; sd 4.2
+    assert all((value.p < 0.09) <= (not value.low <= 0 <= value.high) <= (value.p < 0.11) for value in found)
+
+
+def test_pairing_sees_what_two_intervals_do_not():
+    truth, a, b, speakers = two_models(0, better=0.08)
+    options = {"resamplings": 500, "confidence": 0.95}
+    of_a, of_b = (bootstrap(truth, p, speakers, 2, rng=np.random.default_rng(0), **options)["wa"] for p in (a, b))
+    paired = paired_bootstrap(truth, a, b, speakers, 2, rng=np.random.default_rng(0), **options)["wa"]
+    assert of_b[0] < of_a[1]  # the intervals overlap
+    assert paired.high < 0 and paired.p < 0.01
+    assert paired.high - paired.low < 0.7 * np.hypot(np.ptp(of_a), np.ptp(of_b))
+
+
+def test_folds_are_put_together_by_concatenation():
+    """Speakers of two folds in one call: all are resampled, whichever fold they are of and whatever the order of the clips."""
+    truth, (a, b), speakers = sample(5, seeds=2)
+    fold = speakers % 2
+    order = np.argsort(fold, kind="stable")
+    whole, folds = (
+        paired_bootstrap(truth[rows], a[rows], b[rows], speakers[rows], 3, rng=np.random.default_rng(0), **OPTIONS)
+        for rows in (slice(None), order)
+    )
+    assert whole == folds

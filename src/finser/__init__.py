@@ -3,7 +3,7 @@
 Data flows one way, and a module imports only what stands to its left::
 
     corpora -> shards -> audio -> augment -> frames -> labels -> splits -> protocols
-        -> metrics -> regression -> fins -> classifiers -> report
+        -> metrics -> calibration -> fusion -> regression -> fins -> classifiers -> report
 
 `errors`, `files`, `seeds`, `progress`, `workers`, `layout`, `emotions` and `params` are the helpers that everything may import.
 """

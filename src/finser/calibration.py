@@ -1,0 +1,212 @@
+"""Whether probabilities mean what they say: proper scores, reliability, and temperature scaling.
+
+Probabilities are of shape (n, n_classes), each row >= 0 with sum 1; truth is class numbers of shape (n,). An exact zero is
+allowed: a classifier gives it to a class that it never heard. :func:`rescale` leaves it zero; only :func:`nll` needs a
+floor, :data:`FLOOR`, so that a zero on the truth costs much and not infinitely much.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
+
+FLOOR = float(np.finfo(np.float64).eps)  # 2.2e-16, the floor of scikit-learn's log_loss: 36 nats
+COLDEST, HOTTEST = 1 / 20, 20.0  # temperatures looked at
+SUM_TOLERANCE = 1e-4  # rows of a float32 softmax sum to 1 within 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """A reliability diagram, one entry per bin of confidence.
+
+    Parameters
+    ----------
+    count : np.ndarray
+        Number of clips, int64, shape (bins,).
+    confidence : np.ndarray
+        Mean confidence of the bin's clips, 0 to 1, shape (bins,); NaN in an empty bin.
+    accuracy : np.ndarray
+        Share of the bin's clips that are right, 0 to 1, shape (bins,); NaN in an empty bin.
+    """
+
+    count: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+
+def nll(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Mean negative log-likelihood of the truth in nats, 0 to 36: scikit-learn's ``log_loss``.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes); a probability of the truth below :data:`FLOOR` counts as :data:`FLOOR`.
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    """
+    return float(-np.log(np.maximum(of_truth(probabilities, truth), FLOOR)).mean())
+
+
+def brier(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Brier score, 0 to 2: mean over clips of the squared distance from the one-hot truth, summed over classes (Brier 1950).
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    """
+    own = of_truth(probabilities, truth)
+    squares = np.square(np.asarray(probabilities, np.float64)).sum(1)
+    return float((squares + 1 - 2 * own).mean())  # the truth's term is (p - 1)^2 = p^2 + 1 - 2p
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> Reliability:
+    """Mean confidence and accuracy of the clips of each bin of confidence (Guo et al. 2017, section 2).
+
+    Confidence is the largest probability of a clip, and its class, the first one of equals, is the prediction.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    bins : int
+        Number of bins of equal width, 1 or more: (0, 1 / bins], (1 / bins, 2 / bins] and so on to 1.
+
+    Returns
+    -------
+    Reliability
+        Arrays of shape (bins,).
+    """
+    if bins < 1:
+        raise ValueError(f"there must be 1 bin or more, not {bins}")
+    probabilities = as_probabilities(probabilities)
+    right = probabilities.argmax(1) == _class_numbers(truth, probabilities.shape)
+    confidence = probabilities.max(1)
+    upper = np.arange(1, bins + 1) / bins
+    which = np.minimum(np.searchsorted(upper, confidence), bins - 1)  # a float32 softmax may give 1 + 1e-7
+    count = np.bincount(which, minlength=bins)
+    sums = [np.bincount(which, weights=values, minlength=bins) for values in (confidence, right)]
+    return Reliability(count, *(np.divide(total, count, out=np.full(bins, np.nan), where=count > 0) for total in sums))
+
+
+def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
+    """ECE, 0 to 1: mean over clips of the distance between accuracy and confidence of their bin (Guo et al. 2017, equation 3).
+
+    The distance of a bin with few clips is mostly chance and never negative, so the ECE of few clips is too large even for
+    a perfectly calibrated model (Roelofs et al. 2022). Compare models on the same clips and bins only; :func:`nll` and
+    :func:`brier` need no bins.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    bins : int
+        Number of bins of equal width, 1 or more.
+    """
+    found = reliability(probabilities, truth, bins)
+    filled = found.count > 0
+    return float(np.average(np.abs(found.accuracy - found.confidence)[filled], weights=found.count[filled]))
+
+
+def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """T > 0 that minimises the NLL of softmax(log_probabilities / T): temperature scaling (Guo et al. 2017, section 4.2).
+
+    Take it from validation clips, never from those that are reported. T above 1 says that the model is too sure. The NLL
+    has one minimum, being convex in 1 / T. A T at a bound, 1/20 or 20, says that the clips do not set it: on clips that
+    are all right the best T is 0. If no T is better than 1, as where every row is uniform, T is 1.
+
+    Parameters
+    ----------
+    log_probabilities : np.ndarray
+        Shape (n, n_classes), up to a constant per row, so logits do as well; -inf for a class that the model does not know.
+    truth : np.ndarray
+        Class numbers, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        A value is NaN or +inf, or the truth of a clip has -inf: no temperature mends that. Take the logarithm of
+        ``np.maximum(probabilities, FLOOR)`` if a zero there is only a rounded small number.
+    """
+    logs = np.asarray(log_probabilities, np.float64)
+    if logs.ndim != 2 or not logs.size or np.isnan(logs).any() or np.isposinf(logs).any():
+        raise ValueError(f"log-probabilities must be of shape (n, n_classes) and finite or -inf; these are of shape {logs.shape}")
+    own = logs[np.arange(len(logs)), _class_numbers(truth, logs.shape)]
+    if not np.isfinite(own).all():
+        raise ValueError(f"the log-probability of the truth is -inf in {np.isinf(own).sum()} of {len(own)} clips")
+    gaps = logs - own[:, None]  # (n, c), 0 at the truth
+
+    def loss(log_temperature: float) -> float:
+        return float(logsumexp(gaps * np.exp(-log_temperature), axis=1).mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+
+
+def rescale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(log(probabilities) / temperature): the order of the classes stays, and an exact zero stays zero.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    temperature : float
+        Above 0; above 1 flattens, below 1 sharpens.
+
+    Returns
+    -------
+    np.ndarray
+        float64, shape (n, n_classes), rows sum to 1.
+    """
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"a temperature must be above 0 and finite, not {temperature}")
+    with np.errstate(divide="ignore"):  # log 0 = -inf is what is meant
+        logs = np.log(as_probabilities(probabilities))
+    return softmax(logs / temperature, axis=1)
+
+
+def as_probabilities(values: np.ndarray) -> np.ndarray:
+    """The values as float64, shape (n, n_classes), n >= 1.
+
+    Raises
+    ------
+    ValueError
+        Another shape, a negative or missing value, or a row whose sum is not 1.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"probabilities must be of shape (n, n_classes) with a clip at least, not {values.shape}")
+    wrong = ~((values >= 0).all(1) & (np.abs(values.sum(1) - 1) <= SUM_TOLERANCE))
+    if wrong.any():
+        raise ValueError(
+            f"rows of probabilities must be >= 0 and sum to 1; {wrong.sum()} of {len(values)} do not, e.g. row {wrong.argmax()}"
+        )
+    return values
+
+
+def of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Probability of each clip's true class, shape (n,).
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    """
+    probabilities = as_probabilities(probabilities)
+    return probabilities[np.arange(len(probabilities)), _class_numbers(truth, probabilities.shape)]
+
+
+def _class_numbers(truth: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    truth, (n, n_classes) = np.asarray(truth, np.int64), shape
+    if truth.shape != (n,) or not ((truth >= 0) & (truth < n_classes)).all():
+        raise ValueError(f"truth must be {n} class numbers in 0 .. {n_classes - 1}; it is of shape {truth.shape}")
+    return truth
