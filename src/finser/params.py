@@ -18,7 +18,7 @@ CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Way = Literal["closed_form", "staged", "end_to_end"]
 Model = Literal["svm", "mlp", "fin_ensemble"]
-Protocol = Literal["speaker", "random"]
+Protocol = Literal["speaker", "random", "cross_corpus"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -190,8 +190,12 @@ class Label(Section):
 class Split(Section):
     """Who is in train, validation and test."""
 
-    folds: int = Field(5, ge=2, le=10, description="test parts per protocol; published folds where a corpus has them")
-    speaker_validation: Share = Field(0.2, description="speaker: share of a corpus's other speakers that validate (at least one of two)")
+    folds: int = Field(
+        5, ge=2, le=10, description="test parts per protocol (cross_corpus: one per corpus); published folds where a corpus has them"
+    )
+    speaker_validation: Share = Field(
+        0.2, description="speaker, cross_corpus: share of a corpus's speakers outside test that validate (at least one of two)"
+    )
     random_validation: Share = Field(0.15, description="random: share of the files that validate, within corpus x emotion")
     random_test: Share = Field(0.15, description="random: share of the files that test, within corpus x emotion")
 
@@ -410,7 +414,9 @@ class Params(Section):
         ("svm", "mlp", "fin_ensemble"), min_length=1, description="classifiers; svm is the floor; initialise.models names the same"
     )
     protocols: tuple[Protocol, ...] = Field(
-        ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
+        ("speaker", "random"),
+        min_length=1,
+        description="speaker keeps speakers apart; random leaks, as much of the literature does; cross_corpus tests on a corpus left out",
     )
     folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
     seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of every draw")
@@ -451,9 +457,22 @@ class Params(Section):
         listed = {name: getattr(self, name) for name in ("corpora", "models", "protocols", "folds")}
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
+        listed |= {f"{name}.data.corpora": getattr(self, name).data.corpora for name in ("train_fin", "train_classifier")}
         for name, values in listed.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_fold_leaves_a_corpus_out(self) -> "Params":
+        if "cross_corpus" not in self.protocols:
+            return self
+        where, count = "train_classifier.data.corpora", len(self.train_classifier.data.corpora)
+        if count < 2:
+            raise ValueError(f"protocols names cross_corpus, which needs two or more corpora in {where}; there is one")
+        for fold in self.folds:
+            if fold > count:
+                raise ValueError(f"folds names {fold}, and cross_corpus has {count}: one per corpus of {where}")
         return self
 
     @model_validator(mode="after")
@@ -488,6 +507,10 @@ class Params(Section):
                     advice = nearest(variant, self.variants)
                     raise ValueError(f"train_classifier.{model}.variants names '{variant}', which augment.variants does not; {advice}")
         return self
+
+    def n_folds(self, protocol: Protocol) -> int:
+        """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers learn from."""
+        return len(self.train_classifier.data.corpora) if protocol == "cross_corpus" else self.split.folds
 
     @property
     def variants(self) -> tuple[Variant, ...]:

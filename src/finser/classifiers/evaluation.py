@@ -92,7 +92,7 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
     Raises
     ------
     FinserError
-        It was trained under another protocol, fold or split than `parts`, or (protocol `speaker`) on a test speaker.
+        It was trained under another protocol, fold or split than `parts`, or (but under `random`) on a test speaker.
     """
     found = (config.get("protocol"), config.get("fold"))
     if found != (protocol, fold):

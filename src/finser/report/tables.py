@@ -24,7 +24,7 @@ WAYS = {
     "reference": "published net, random",
 }
 MODEL_TITLES = {"svm": "SVM (floor)", "mlp": "MLP", "fin_ensemble": "FIN ensemble"}
-PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)"}
+PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)", "cross_corpus": "one corpus out"}
 PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
 
 
@@ -126,6 +126,19 @@ def fold_sources(results: Results, split: Split) -> str:
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
     rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
+
+
+def left_out(results: Results, split: Split) -> str:
+    """Per fold of `cross_corpus`: the corpus that tests, the emotions that take part, and how many clips of others do not."""
+    corpora = [c for c in results.corpora if c.name in split.sources]
+    kept = sum(c.kept for c in corpora)
+    rows = []
+    for fold in results.params.folds:
+        tested = ", ".join(c.title for c in corpora if split.test_speakers.get((c.name, fold)))
+        emotions = split.test_emotions[fold]
+        without = kept - sum(split.parts[fold, role][0] for role in ROLES)
+        rows.append([fold, tested, ", ".join(emotions), len(emotions), rate(1 / len(emotions)), count(without)])
+    return table(["fold", "tested", "emotions", "number", "chance UAR", "clips of other emotions, left out"], rows, left=3)
 
 
 def fins(results: Results) -> str:
