@@ -29,6 +29,7 @@ def root(tmp_path):
     [
         (["index", "ravdes"], "unknown corpus 'ravdes'; expected one of ravdess; did you mean 'ravdess'?"),
         (["train_classifier", "svm", "speaker", "9"], "unknown fold '9'"),
+        (["train_classifier", "svm", "cross_corpus", "2"], "unknown fold '2'; expected one of 1"),
         (["train_classifier", "svm", "speaker", "x"], "Invalid value"),
         (["train_fin", "melt"], "unknown feature 'melt'; expected one of rms, zcr, chroma, mfcc, mel; did you mean 'mel'?"),
         (["nonsense"], "No such command"),

@@ -30,13 +30,13 @@ ROLES = ("train", "train", "validation", "test")
 
 
 def make_corpus(corpus: str) -> None:
-    """Four speakers of three clips in three variants, with labels."""
+    """Four speakers of three clips, each of another emotion, in three variants, with labels."""
     rng = np.random.default_rng(len(corpus))
     rows = []
     for clip in range(12):
         for variant in VARIANTS:
             pcm = rng.integers(-32768, 32768, 1 + 700 * clip, np.int16)
-            rows.append(AudioRow(f"{corpus}/a/{clip:02d}", corpus, f"{corpus}/{clip % 4}", EMOTIONS[clip % 8], variant, clip, {}, pcm))
+            rows.append(AudioRow(f"{corpus}/a/{clip:02d}", corpus, f"{corpus}/{clip % 4}", EMOTIONS[clip // 4], variant, clip, {}, pcm))
     write_audio(layout.shards(corpus), rows)
     write_labels(layout.labels(corpus), (LabelRow(row.clip_id, row.variant, label_of(row, rng)) for row in rows))
     write_json(layout.raw(corpus) / "SOURCE.json", {"corpus": corpus, **SOURCES[corpus]})
@@ -46,11 +46,13 @@ def label_of(row: AudioRow, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {name: rng.normal(size=(n_frames(len(row.audio)), dim)).astype(np.float32) for name, dim in DIMENSIONS.items()}
 
 
-def make_split(protocol: str) -> None:
+def make_split(protocol: str, roles: dict[str, tuple[str, ...]] | None = None) -> None:
+    """Roles per corpus and speaker; a corpus that is not in `roles` has no rows."""
+    roles = roles or dict.fromkeys(SOURCES, ROLES)
     rows = [
         {"fold": 1, "clip_id": row.clip_id, "corpus": row.corpus, "speaker": row.speaker, "emotion": row.emotion}
-        | {"role": ROLES[int(row.speaker[-1])]}
-        for corpus in SOURCES
+        | {"role": roles[corpus][int(row.speaker[-1])]}
+        for corpus in roles
         for row in read_audio(layout.shards(corpus))
         if row.variant == "original"
     ]
@@ -130,6 +132,21 @@ def test_splits_follow_the_protocol(load, protocol):
     assert "not a training split" not in card
 
 
+def test_one_corpus_out_is_exported_as_it_was_dealt(load):
+    make_split("cross_corpus", {"savee": ("train", "train", "validation", "validation"), "ravdess": ("test",) * 4})
+    counts = export(Selection(("savee", "ravdess"), ("original", "noise"), protocol="cross_corpus", fold=1), Path("out"))
+    assert counts == {"train": 12, "validation": 6, "test": 12}
+    loaded = load()
+    assert {name: set(rows["corpus"]) for name, rows in loaded.items()} == {
+        "train": {"savee"},
+        "validation": {"savee"},
+        "test": {"ravdess"},
+    }
+    assert set(loaded["test"]["emotion"]) == set(loaded["train"]["emotion"])
+    card = Path("out/README.md").read_text()
+    assert "One corpus out: test is one corpus" in card and "LEAKY" not in card
+
+
 @pytest.mark.parametrize("with_labels", [False, True])
 def test_features_are_those_that_datasets_writes(with_labels):
     datasets = pytest.importorskip("datasets")
@@ -187,6 +204,10 @@ def spoil_labels():
     write_labels(layout.labels("savee"), (LabelRow(row.clip_id, "noise", row.features) for row in rows))
 
 
+def spoil_split():
+    make_split("speaker", {"savee": ROLES})
+
+
 def spoil_shard():
     write_audio(layout.shards("savee"), list(read_audio(layout.shards("savee")))[:20])
 
@@ -201,6 +222,8 @@ def spoil_shard():
         (Selection(("savee",), protocol="speaker"), None, "--protocol and --fold go together"),
         (Selection(("savee",), protocol="spaeker", fold=1), None, "unknown protocol 'spaeker'; did you mean 'speaker'"),
         (Selection(("savee",), protocol="speaker", fold=2), None, "no fold 2"),
+        (Selection(("savee",), protocol="cross_corpus", fold=1), None, "data/splits/cross_corpus.parquet: no such split"),
+        (Selection(("savee", "ravdess"), protocol="speaker", fold=1), spoil_split, "speaker.parquet fold 1: has no clip of ravdess"),
         (Selection(("tess",)), None, "data/raw/tess/SOURCE.json: no such file"),
         (Selection(("savee",), with_labels=True), spoil_labels, "labels belong to another row"),
         (Selection(("savee",), VARIANTS, protocol="speaker", fold=1), spoil_shard, "do not have the rows of train; expected 18; found"),

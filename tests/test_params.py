@@ -75,6 +75,9 @@ def test_every_key_of_the_schema_is_written(values):
         ("folds", [9], "fold 9 does not exist: split.folds is 5"),
         ("folds", [1, 1], "folds names something twice"),
         ("protocols", ["random"], "must name 'speaker'"),
+        ("protocols", ["speaker", "cros_corpus"], "protocols.1: unknown name; found 'cros_corpus'; did you mean 'cross_corpus'?"),
+        ("pooled", ["tess", "tess"], "pooled names something twice: tess, tess"),
+        ("train_fin.data.corpora", ["tess", "tess"], "train_fin.data.corpora names something twice: tess, tess"),
         ("train_fin.rms.steps", 0, "train_fin.rms.steps"),
         ("train_fin.rms.learning_rate", "fast", "found 'fast'"),
         ("fetch.tess.source", "dow", "fetch.tess"),
@@ -97,6 +100,18 @@ def test_no_unknown_key_is_accepted(section, key):
         return
     with pytest.raises(FinserError, match="unknown key"):
         params.validate(put(values, f"{section}.{key}", 1))
+
+
+def test_cross_corpus_has_a_fold_per_corpus(values):
+    values |= {"protocols": ["speaker", "cross_corpus"], "folds": [1, 4]}
+    made = params.validate(values)
+    assert (made.n_folds("cross_corpus"), made.n_folds("speaker"), made.n_folds("random")) == (4, 5, 5)
+    with pytest.raises(FinserError, match=r"folds names 5, and cross_corpus has 4: one per corpus of pooled"):
+        params.validate({**values, "folds": [1, 5]})
+    params.validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
+    put(values, "pooled", ["tess"])
+    with pytest.raises(FinserError, match="protocols names cross_corpus, which needs two or more corpora in pooled"):
+        params.validate({**values, "folds": [1]})
 
 
 def test_missing_source_is_said(values):

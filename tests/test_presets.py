@@ -90,7 +90,7 @@ def test_paper_is_the_published_experiment():
     made = presets.make("paper")
     assert made.train_fin.data.corpora == ("ravdess", "crema_d", "tess", "savee")
     assert made.unseen_corpora == ("esd",)
-    assert made.train_classifier.data.corpora == made.train_fin.data.corpora
+    assert made.pooled == made.train_fin.data.corpora
 
 
 def test_paper_takes_from_a_folder_what_lies_there(tmp_path):

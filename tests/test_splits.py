@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from finser import layout, seeds
@@ -14,7 +14,7 @@ from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.params import Params, Split, Synthetic
-from finser.protocols import Published, deal, random_split, speaker_split, split, spread, test_groups, validation_group
+from finser.protocols import Published, cross_corpus_split, deal, random_split, speaker_split, split, spread, test_groups, validation_group
 from finser.splits import ROLES, check, folds_source, read_parts, read_split
 
 RAVDESS = [(2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)]
@@ -45,8 +45,7 @@ def project(monkeypatch: pytest.MonkeyPatch, folder: Path, corpora: dict[str, li
         corpora=tuple(corpora),
         fetch={corpus: Synthetic() for corpus in corpora},
         train_fin={"data": {"corpora": (first,)}},
-        train_classifier={"data": {"corpora": (first,)}},
-        **sections,
+        **{"train_classifier": {"data": {"corpora": (first,)}}, **sections},
     )
 
 
@@ -129,6 +128,105 @@ def test_random_folds_and_seeds_are_other_draws():
 def test_random_shares_that_leave_nothing_to_train_are_refused():
     with pytest.raises(FinserError, match="nothing is left for training"):
         random_split(table_of([]), Split(random_test=0.6, random_validation=0.4), 0)
+
+
+@st.composite
+def neighbours(draw: st.DrawFn) -> tuple[list[str], list[dict]]:
+    """Two to four corpora in some order, and their clips: one to nine speakers, and of each corpus some emotions only."""
+    corpora = draw(st.permutations(["ravdess", "crema_d", "tess", "savee"]))[: draw(st.integers(2, 4))]
+    rows = []
+    for corpus in corpora:
+        emotions = draw(st.lists(st.sampled_from(EMOTIONS), min_size=2, max_size=6, unique=True))
+        for row in clip_rows(corpus, [f"{n:02d}" for n in range(draw(st.integers(1, 9)))], draw(st.integers(1, 7))):
+            rows.append({**row, "emotion": emotions[int(row["clip_id"][-3:]) % len(emotions)]})
+    return corpora, rows
+
+
+def cross_split(rows: list[dict], corpora: list[str], options: Split, seed: int) -> list[dict[str, str]]:
+    """The folds; examples in which two corpora have less than two emotions in common are none."""
+    try:
+        return cross_corpus_split(table_of(rows), corpora, options, seed)
+    except FinserError as error:
+        assert "shares too few emotions" in str(error)
+        assume(False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(neighbours(), st.floats(0.01, 0.99), st.integers(0, 5), st.randoms())
+def test_every_fold_of_cross_corpus_leaves_one_corpus_out(collection, share, seed, random):
+    corpora, rows = collection
+    folds = cross_split(rows, corpora, Split(speaker_validation=share), seed)
+    assert len(folds) == len(corpora)
+    for fold, left_out in zip(folds, corpora, strict=True):
+        roles = {(row["corpus"], row["speaker"], fold[row["clip_id"]]) for row in rows if row["clip_id"] in fold}
+        assert {corpus for corpus, _, role in roles if role == "test"} == {left_out}
+        assert {role for corpus, _, role in roles if corpus == left_out} == {"test"}
+        assert len({speaker for _, speaker, _ in roles}) == len(roles)
+        emotions = {role: {row["emotion"] for row in rows if fold.get(row["clip_id"]) == role} for role in ROLES}
+        assert emotions["test"] == emotions["train"] >= emotions["validation"]
+        whole = {row["clip_id"] for row in rows if row["emotion"] in emotions["test"]}
+        assert set(fold) == whole
+        for corpus in set(corpora) - {left_out}:
+            trained = {row["speaker"] for row in rows if row["corpus"] == corpus}
+            assert len({speaker for speaker in trained if (corpus, speaker, "validation") in roles}) <= max(1, share * len(trained) + 0.5)
+    random.shuffle(rows)
+    assert cross_corpus_split(table_of(rows), corpora, Split(speaker_validation=share), seed) == folds
+
+
+@settings(max_examples=100, deadline=None)
+@given(neighbours(), st.integers(0, 5))
+def test_of_emotions_that_all_training_speakers_have_the_shared_ones_remain(collection, seed):
+    corpora, rows = collection
+    each = 7  # clips per speaker: every speaker has all emotions of the corpus
+    of = {corpus: sorted({row["emotion"] for row in rows if row["corpus"] == corpus}) for corpus in corpora}
+    speakers = sorted({(row["corpus"], row["speaker"]) for row in rows})
+    rows = [
+        {**row, "emotion": of[corpus][clip % len(of[corpus])]}
+        for corpus, speaker in speakers
+        for clip, row in enumerate(clip_rows(corpus, [speaker.split("/")[1]], each))
+    ]
+    for fold, left_out in zip(cross_split(rows, corpora, Split(), seed), corpora, strict=True):
+        others = set().union(*(of[corpus] for corpus in corpora if corpus != left_out))
+        assert set(fold) == {row["clip_id"] for row in rows if row["emotion"] in others & set(of[left_out])}
+
+
+@settings(max_examples=100, deadline=None)
+@given(neighbours(), st.integers(0, 5), st.integers(1, 5))
+def test_a_corpus_at_the_end_moves_no_draw_of_cross_corpus(collection, seed, n_speakers):
+    corpora, rows = collection
+    more = rows + clip_rows("esd", [f"{n:04d}" for n in range(n_speakers)])
+    fewer, longer = cross_split(rows, corpora, Split(), seed), cross_split(more, [*corpora, "esd"], Split(), seed)
+    assert len(longer) == len(fewer) + 1
+    for before, after in zip(fewer, longer, strict=False):
+        assert before.items() <= after.items()  # emotions may come to be shared, but none is lost
+
+
+def test_folds_and_seeds_of_cross_corpus_are_other_draws():
+    corpora = ["ravdess", "crema_d", "tess"]
+    table = table_of([row for corpus in corpora for row in clip_rows(corpus, [f"{n:02d}" for n in range(30)])])
+    folds = cross_corpus_split(table, corpora, Split(), 0)
+    validation = [{clip for clip, role in fold.items() if role == "validation" and clip.startswith("tess")} for fold in folds]
+    assert len(validation[0]) == len(validation[1]) == 8 * 6 and validation[0] != validation[1] and not validation[2]
+    assert cross_corpus_split(table, corpora, Split(), 1)[0] != folds[0]
+
+
+def test_an_emotion_that_only_a_validation_speaker_has_takes_no_part():
+    corpora = ["ravdess", "tess"]
+    rows = clip_rows("ravdess", ["01"]) + clip_rows("tess", ["OAF", "YAF"], 4)
+    first = cross_corpus_split(table_of(rows), corpora, Split(), 0)[0]
+    role = {row["speaker"]: first[row["clip_id"]] for row in rows if row["clip_id"] in first}
+    assert sorted(role.values()) == ["test", "train", "validation"]
+    for fifth in clip_rows("tess", ["OAF", "YAF"], 5)[4::5]:  # RAVDESS has its emotion, TESS had not
+        again = cross_corpus_split(table_of([*rows, fifth]), corpora, Split(), 0)[0]
+        assert (again == first) == (role[fifth["speaker"]] == "validation")
+
+
+def test_corpora_that_share_too_little_are_refused():
+    rows = clip_rows("ravdess", ["01", "02"], emotion="happy") + clip_rows("tess", ["OAF", "YAF"])
+    with pytest.raises(FinserError, match="ravdess, left out of fold 1, shares too few emotions.*two or more; found happy"):
+        cross_corpus_split(table_of(rows), ["ravdess", "tess"], Split(), 0)
+    with pytest.raises(FinserError, match="leaves one corpus out; expected two or more corpora; found tess"):
+        cross_corpus_split(table_of(rows[16:]), ["tess"], Split(), 0)
 
 
 def test_ravdess_has_exactly_its_published_folds():
@@ -229,6 +327,65 @@ def test_the_step_writes_what_readers_need(tmp_path, monkeypatch):
     assert folds_source("speaker") == {"ravdess": "published", "savee": "published"}
     parts = read_parts("speaker", 1, ["savee"])
     assert set(parts) == set(ROLES) and set(parts["test"]["corpus"].to_pylist()) == {"savee"}
+
+
+@pytest.fixture
+def left_out(tmp_path, monkeypatch) -> tuple[Params, pa.Table]:
+    """A sound cross-corpus split on disk of TESS, RAVDESS and SAVEE, in this order; ESD is prepared, too, and not learned from."""
+    corpora = {"ravdess": [f"{n:02d}" for n in range(1, 7)], "esd": ["0001", "0011"], "tess": ["OAF", "YAF"], "savee": ["DC", "JE", "JK"]}
+    rows = {corpus: clip_rows(corpus, speakers) for corpus, speakers in corpora.items()}
+    rows = {corpus: [row for row in clips if corpus == "ravdess" or row["emotion"] != "calm"] for corpus, clips in rows.items()}
+    learned = {"data": {"corpora": ("tess", "ravdess", "savee")}}
+    params = project(monkeypatch, tmp_path, rows, train_classifier=learned, protocols=("speaker", "cross_corpus"), split={"folds": 2})
+    split(params, "cross_corpus")
+    return params, pq.read_table(layout.split("cross_corpus"))
+
+
+def test_the_step_writes_a_fold_per_corpus_that_classifiers_learn_from(left_out):
+    params, table = left_out
+    assert folds_source("cross_corpus") == dict.fromkeys(("tess", "ravdess", "savee"), "one corpus out")
+    assert table.schema.metadata[b"leaky"] == b"false" and table["fold"].unique().to_pylist() == [1, 2, 3]
+    assert table.equals(table.sort_by([("fold", "ascending"), ("clip_id", "ascending")]))
+    for fold, corpus in enumerate(("tess", "ravdess", "savee"), start=1):
+        parts = read_parts("cross_corpus", fold, ["tess", "ravdess", "savee"])
+        assert parts["test"]["corpus"].unique().to_pylist() == [corpus]
+        clips = {"tess": 2 * 7, "ravdess": 6 * 7, "savee": 3 * 7}  # without calm, which RAVDESS alone has
+        assert {part: rows.num_rows for part, rows in parts.items()}["test"] == clips[corpus]
+        assert sum(rows.num_rows for rows in parts.values()) == sum(clips.values())
+        assert "calm" not in table["emotion"].to_pylist()
+    before = layout.split("cross_corpus").read_bytes()
+    split(params, "cross_corpus")
+    assert layout.split("cross_corpus").read_bytes() == before
+
+
+def test_leaks_planted_in_cross_corpus_are_refused(left_out):
+    rows = left_out[1].to_pylist()
+    tests = next(number for number, row in enumerate(rows) if row["role"] == "test")
+    with pytest.raises(FinserError, match="speaker tess/OAF stands in two parts of fold 1"):
+        check(plant(left_out[1], {"role": "train"}, tests), "cross_corpus")
+    moved = [{**row, "role": "train"} if (row["fold"], row["speaker"]) == (1, "tess/OAF") else row for row in rows]
+    moved = pa.Table.from_pylist(moved, left_out[1].schema)
+    check(moved, "speaker")  # no speaker is in two parts
+    with pytest.raises(FinserError, match="corpus tess stands in two parts of fold 1"):
+        check(moved, "cross_corpus")
+    pq.write_table(moved, layout.split("cross_corpus"))
+    with pytest.raises(FinserError, match="corpus tess"):
+        read_split("cross_corpus", 1)
+    read_split("cross_corpus", 2)
+    with pytest.raises(FinserError, match="fold 1 tests on 'calm', which nobody in training has"):
+        check(plant(left_out[1], {"emotion": "calm"}, tests), "cross_corpus")
+
+
+def test_some_of_the_corpora_may_be_read_if_all_emotions_that_test_are_trained(left_out):
+    assert read_parts("cross_corpus", 1, ["tess", "savee"])["train"]["corpus"].unique().to_pylist() == ["savee"]
+    with pytest.raises(FinserError, match="no clips for test; fold k tests on the k-th corpus"):
+        read_parts("cross_corpus", 1, ["ravdess", "savee"])
+    rows = [row for row in left_out[1].to_pylist() if (row["corpus"], row["emotion"]) != ("savee", "happy")]
+    table = pa.Table.from_pylist(rows, left_out[1].schema)
+    pq.write_table(table, layout.split("cross_corpus"))
+    read_parts("cross_corpus", 1, ["tess", "ravdess", "savee"])
+    with pytest.raises(FinserError, match="fold 1, tess, savee: fold 1 tests on 'happy', which nobody in training has; name a corpus"):
+        read_parts("cross_corpus", 1, ["tess", "savee"])
 
 
 @pytest.mark.parametrize("speakers, missing", [(["OAF"], "validation and test"), (["OAF", "YAF"], "validation")])

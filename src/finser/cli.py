@@ -34,7 +34,7 @@ Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
 Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
 Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
 Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
-Protocol = Annotated[str, typer.Argument(help="speaker or random")]
+Protocol = Annotated[str, typer.Argument(help="speaker, random or cross_corpus")]
 Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 
 
@@ -65,7 +65,7 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "way": get_args(parameters.Way),
         "model": params.models,
         "protocol": get_args(parameters.Protocol),
-        "fold": range(1, params.split.folds + 1),
+        "fold": range(1, params.n_folds(item.get("protocol", "speaker")) + 1),
     }
     for axis, value in item.items():
         if axis in known and value not in known[axis]:
@@ -115,7 +115,7 @@ def label(corpus: Corpus) -> None:
 
 @app.command("split", rich_help_panel=STAGES)
 def split(protocol: Protocol) -> None:
-    """Deal the clips of all corpora into train, validation and test, for every fold."""
+    """Deal the clips into train, validation and test, for every fold; cross_corpus: only of the corpora that classifiers learn from."""
     _run("split", "finser.protocols", protocol=protocol)
 
 
@@ -239,7 +239,7 @@ def export(
     format_: Annotated[Literal["hf"], typer.Option("--format", help="hf: a folder that Hugging Face `datasets` loads")] = "hf",
     variants: Annotated[list[str] | None, typer.Option("--variants", help="original, or any of augment.variants; may be repeated")] = None,
     with_labels: Annotated[bool, typer.Option("--with-labels", help="add librosa's features")] = False,
-    protocol: Annotated[str | None, typer.Option("--protocol", help="speaker or random: its parts become the splits")] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="speaker, random or cross_corpus: its parts become the splits")] = None,
     fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
 ) -> None:
     """Write shards as a data set for other programs, with a card that tells their licences."""

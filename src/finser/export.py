@@ -94,6 +94,11 @@ def wanted_rows(chosen: Selection) -> dict[str, dict[str, tuple[str, ...]] | Non
     if chosen.protocol is None:
         return {"train": None}
     parts = read_parts(chosen.protocol, chosen.fold, chosen.corpora)
+    there = {corpus for rows in parts.values() for corpus in rows["corpus"].unique().to_pylist()}
+    for corpus in chosen.corpora:
+        if corpus not in there:
+            where = f"{layout.split(chosen.protocol)} fold {chosen.fold}"
+            raise FinserError(f"has no clip of {corpus}", where=where, do="leave that corpus out, or add it in params.yaml and split again")
     variants = {"train": chosen.variants}
     return {split: dict.fromkeys(rows["clip_id"].to_pylist(), variants.get(split, ORIGINAL)) for split, rows in parts.items()}
 

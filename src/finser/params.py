@@ -18,7 +18,7 @@ CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Way = Literal["closed_form", "staged", "end_to_end"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Protocol = Literal["speaker", "random"]
+Protocol = Literal["speaker", "random", "cross_corpus"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -193,8 +193,12 @@ class Label(Section):
 class Split(Section):
     """Who is in train, validation and test."""
 
-    folds: int = Field(5, ge=2, le=10, description="test parts per protocol; published folds where a corpus has them")
-    speaker_validation: Share = Field(0.2, description="speaker: share of a corpus's other speakers that validate (at least one of two)")
+    folds: int = Field(
+        5, ge=2, le=10, description="test parts per protocol (cross_corpus: one per corpus); published folds where a corpus has them"
+    )
+    speaker_validation: Share = Field(
+        0.2, description="speaker, cross_corpus: share of a corpus's speakers outside test that validate (at least one of two)"
+    )
     random_validation: Share = Field(0.15, description="random: share of the files that validate, within corpus x emotion")
     random_test: Share = Field(0.15, description="random: share of the files that test, within corpus x emotion")
 
@@ -487,9 +491,7 @@ def _begin(options: Classifier) -> str:
 class NoiseCurve(Section):
     """Test clips in noise: UAR over the signal-to-noise ratio."""
 
-    kinds: tuple[Literal["white", "babble"], ...] = Field(
-        ("white", "babble"), description="white noise, or training voices; [] for none"
-    )
+    kinds: tuple[Literal["white", "babble"], ...] = Field(("white", "babble"), description="white noise, or training voices; [] for none")
     snr_db: tuple[Decibels, ...] = Field((20.0, 10.0, 5.0, 0.0), min_length=1, description="power of the clip over that of the noise in dB")
     clips: Count = Field(300, description="test clips, evenly spread; the first seed's classifier hears them")
 
@@ -524,7 +526,9 @@ class Params(Section):
         description="classifiers, sections of train_classifier; svm is the floor; initialise.models names the same",
     )
     protocols: tuple[Protocol, ...] = Field(
-        ("speaker", "random"), min_length=1, description="speaker keeps speakers apart; random leaks, as much of the literature does"
+        ("speaker", "random"),
+        min_length=1,
+        description="speaker keeps speakers apart; random leaks, as much of the literature does; cross_corpus tests on a corpus left out",
     )
     folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="test parts run, out of split.folds")
     seeds: tuple[Seed, ...] = Field(
@@ -568,9 +572,22 @@ class Params(Section):
         listed = {name: getattr(self, name) for name in ("corpora", "pooled", "models", "protocols", "folds", "seeds")}
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
+        listed["train_fin.data.corpora"] = self.train_fin.data.corpora
         for name, values in listed.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_fold_leaves_a_corpus_out(self) -> "Params":
+        if "cross_corpus" not in self.protocols:
+            return self
+        where, count = "pooled", len(self.pooled)
+        if count < 2:
+            raise ValueError(f"protocols names cross_corpus, which needs two or more corpora in {where}; there is one")
+        for fold in self.folds:
+            if fold > count:
+                raise ValueError(f"folds names {fold}, and cross_corpus has {count}: one per corpus of {where}")
         return self
 
     @model_validator(mode="after")
@@ -615,6 +632,10 @@ class Params(Section):
             if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
                 raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
         return self
+
+    def n_folds(self, protocol: Protocol) -> int:
+        """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers learn from."""
+        return len(self.pooled) if protocol == "cross_corpus" else self.split.folds
 
     @property
     def variants(self) -> tuple[Variant, ...]:

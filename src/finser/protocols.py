@@ -1,8 +1,9 @@
 """How the parts of a split are dealt.
 
-Two protocols. `speaker`: no speaker on two sides of a fold; published test groups where the corpus has them. `random`: by
+Three protocols. `speaker`: no speaker on two sides of a fold; published test groups where the corpus has them. `random`: by
 file, stratified in corpus x emotion, as in much of the literature; speakers are shared, so it is named leaky wherever it
-shows. docs/protocols.md explains both. Every draw is a function of (seed, protocol, fold, corpus) only.
+shows. `cross_corpus`: one corpus tests, the others train, on the emotions they share. docs/protocols.md explains all three.
+Every draw is a function of (seed, protocol, fold, corpus) only.
 """
 
 import json
@@ -45,18 +46,24 @@ class Published:
 
 
 def split(params: Params, protocol: str) -> None:
-    """Write data/splits/PROTOCOL.parquet: one row per fold x usable clip, sorted by fold and clip_id."""
-    clips = pa.concat_tables([_usable(corpus) for corpus in params.corpora])
+    """Write data/splits/PROTOCOL.parquet: one row per fold x usable clip, sorted by fold and clip_id.
+
+    Under `cross_corpus` a clip that has no part in a fold has no row in it.
+    """
+    corpora = params.pooled if protocol == "cross_corpus" else params.corpora
+    clips = pa.concat_tables([_usable(corpus) for corpus in corpora])
     if protocol == "speaker":
-        published = {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in params.corpora}
+        published = {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
         rows, sources = speaker_split(clips, published, params.split, params.seed)
+    elif protocol == "cross_corpus":
+        rows, sources = cross_corpus_split(clips, corpora, params.split, params.seed), dict.fromkeys(corpora, "one corpus out")
     else:
-        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.corpora, "dealt")
+        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(corpora, "dealt")
     table = _table(clips, rows, protocol, sources)
     check(table, protocol)
     with whole_file(layout.split(protocol)) as partial:
         pq.write_table(table, partial, compression="zstd")
-    for fold in range(1, params.split.folds + 1):
+    for fold in range(1, len(rows) + 1):
         say(f"split {protocol}, fold {fold}: {_counts(table, fold)}")
 
 
@@ -120,6 +127,51 @@ def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, s
         for names, members in strata.items():
             order = seeds.generator(seed, "random", fold, *names).permutation(sorted(members))
             folds[-1] |= dict(zip(order.tolist(), _random_roles(len(order), options), strict=True))
+    return folds
+
+
+def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, seed: int) -> list[dict[str, str]]:
+    """Roles by corpus: fold k tests on the k-th corpus and trains on the others, of whose speakers a share validates.
+
+    Only emotions that both the left-out corpus and the training part have take part in a fold, so that nothing is tested that
+    could not be learned, and nothing is learned that is not tested.
+
+    Parameters
+    ----------
+    clips : pa.Table
+        Usable clips: columns clip_id, corpus, speaker, sex, language, emotion.
+    corpora : sequence of str
+        Those of `clips`, in the order of the folds.
+    options : Split
+        Section `split` of params.yaml; `folds` has no effect.
+    seed : int
+        Of every draw.
+
+    Returns
+    -------
+    list of dict
+        Per fold, role by clip_id; clips of other emotions are not in it.
+
+    Raises
+    ------
+    FinserError
+        There are fewer than two corpora, or a corpus shares fewer than two emotions with the others.
+    """
+    if len(corpora) < 2:
+        where = "params.yaml pooled"
+        raise FinserError("cross_corpus leaves one corpus out", where=where, expected="two or more corpora", found=", ".join(corpora))
+    strata, folds = _speakers(clips), []
+    rows = list(zip(*(clips[name].to_pylist() for name in ("clip_id", "speaker", "emotion")), strict=True))
+    for fold, left_out in enumerate(corpora, start=1):
+        roles = dict.fromkeys(strata[left_out], "test")
+        for corpus in corpora:
+            if corpus != left_out:
+                rng = seeds.generator(seed, "cross_corpus", fold, corpus)
+                validation = validation_group(strata[corpus], (), options.speaker_validation, rng)
+                roles |= dict.fromkeys(strata[corpus], "train") | dict.fromkeys(validation, "validation")
+        tested, taught = ({emotion for _, speaker, emotion in rows if roles[speaker] == role} for role in ("test", "train"))
+        _refuse_few(tested & taught, fold, left_out)
+        folds.append({clip: roles[speaker] for clip, speaker, emotion in rows if emotion in tested & taught})
     return folds
 
 
@@ -204,6 +256,17 @@ def _speakers(clips: pa.Table) -> dict[str, dict[str, tuple[str, ...]]]:
     return strata
 
 
+def _refuse_few(shared: set[str], fold: int, left_out: str) -> None:
+    if len(shared) < 2:
+        raise FinserError(
+            f"{left_out}, left out of fold {fold}, shares too few emotions with the others",
+            where=layout.split("cross_corpus"),
+            expected="two or more",
+            found=", ".join(shared) or "none",
+            do="change pooled in params.yaml",
+        )
+
+
 def _random_roles(n: int, options: Split) -> list[str]:
     if n < 3:
         return ["train"] * n
@@ -226,7 +289,8 @@ def _table(clips: pa.Table, rows: list[dict[str, str]], protocol: str, sources: 
     folds = []
     for fold, roles in enumerate(rows, start=1):
         table = clips.add_column(0, "fold", pa.array([fold] * len(ids), pa.int32()))
-        folds.append(table.append_column("role", pa.array([roles[clip] for clip in ids], pa.string())))
+        table = table.append_column("role", pa.array([roles.get(clip) for clip in ids], pa.string()))
+        folds.append(table.filter(pc.is_valid(table["role"])))
     metadata = {"protocol": protocol, "leaky": json.dumps(LEAKY[protocol]), "folds_source": json.dumps(sources)}
     return pa.concat_tables(folds).cast(SCHEMA).combine_chunks().replace_schema_metadata(metadata)
 

@@ -13,7 +13,8 @@ from finser.errors import FinserError
 from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
-LEAKY = {"speaker": False, "random": True}  # does the protocol share speakers between the parts
+LEAKY = {"speaker": False, "random": True, "cross_corpus": False}  # does the protocol share speakers between the parts
+AGAIN = "delete the file and run: finser split"
 SCHEMA = pa.schema(
     [
         ("fold", pa.int32()),
@@ -32,7 +33,8 @@ def check(table: pa.Table, protocol: str) -> None:
     Raises
     ------
     FinserError
-        In one fold a clip stands twice, a speaker (protocol `speaker`) has two roles, or a part is empty; or a role is unknown.
+        In one fold a clip stands twice, a speaker has two roles (all protocols but `random`), or a part is empty; under
+        `cross_corpus` a corpus tests and has another role, or an emotion is tested that nobody in training has; or a role is unknown.
     """
     where = layout.split(protocol)
     unknown = set(table["role"].unique().to_pylist()) - set(ROLES)
@@ -41,10 +43,15 @@ def check(table: pa.Table, protocol: str) -> None:
     _refuse_twice(table.select(["fold", "clip_id"]), "clip_id", where)
     if not LEAKY[protocol]:
         _refuse_twice(table.group_by(["fold", "speaker", "role"]).aggregate([]).select(["fold", "speaker"]), "speaker", where)
+    if protocol == "cross_corpus":
+        sides = table.select(["fold", "corpus"]).append_column("tests", pc.equal(table["role"], "test"))
+        _refuse_twice(sides.group_by(["fold", "corpus", "tests"]).aggregate([]).select(["fold", "corpus"]), "corpus", where)
     parts = table.group_by(["fold", "role"]).aggregate([]).to_pydict()
     there = set(zip(parts["fold"], parts["role"], strict=True))
     for fold in sorted(set(parts["fold"])):
-        _refuse_empty([role for role in ROLES if (fold, role) not in there], f"{where} fold {fold}")
+        _refuse_empty([role for role in ROLES if (fold, role) not in there], f"{where} fold {fold}", protocol)
+    if protocol == "cross_corpus":
+        _refuse_untaught(table, where, AGAIN)
     if not there:
         raise FinserError("no clips", where=where, do="index some corpora first")
 
@@ -69,7 +76,8 @@ def read_split(protocol: str, fold: int) -> pa.Table:
         raise FinserError("another protocol", where=path, expected=protocol, found=found)
     table = table.filter(pc.equal(table["fold"], fold))
     if not table.num_rows:
-        raise FinserError(f"no fold {fold}", where=path, do="see folds and split.folds in params.yaml")
+        do = "see folds in params.yaml, and split.folds or (cross_corpus) pooled"
+        raise FinserError(f"no fold {fold}", where=path, do=do)
     check(table, protocol)
     return table
 
@@ -80,15 +88,17 @@ def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa
     Raises
     ------
     FinserError
-        As :func:`read_split`, or a part is empty once the other corpora are left out.
+        As :func:`read_split`; or once the other corpora are left out a part is empty, or (`cross_corpus`) an emotion is tested that
+        nobody in training has.
     """
     corpora = list(corpora)
     table = read_split(protocol, fold)
     table = table.filter(pc.is_in(table["corpus"], pa.array(corpora)))
     parts = {role: table.filter(pc.equal(table["role"], role)) for role in ROLES}
-    _refuse_empty(
-        [role for role, rows in parts.items() if not rows.num_rows], f"{layout.split(protocol)} fold {fold}, {', '.join(corpora)}"
-    )
+    where = f"{layout.split(protocol)} fold {fold}, {', '.join(corpora)}"
+    _refuse_empty([role for role, rows in parts.items() if not rows.num_rows], where, protocol)
+    if protocol == "cross_corpus":
+        _refuse_untaught(table, where, "name a corpus that has it, too: the split was made for all of pooled")
     return parts
 
 
@@ -112,18 +122,24 @@ def folds_source(protocol: str) -> dict[str, str]:
     return json.loads(pq.read_schema(layout.split(protocol)).metadata[b"folds_source"])
 
 
+def _refuse_untaught(table: pa.Table, where: Path | str, do: str) -> None:
+    groups = table.group_by(["fold", "role", "emotion"]).aggregate([]).to_pylist()
+    tested, taught = ({(group["fold"], group["emotion"]) for group in groups if group["role"] == role} for role in ("test", "train"))
+    for fold, emotion in sorted(tested - taught):
+        raise FinserError(f"fold {fold} tests on '{emotion}', which nobody in training has", where=where, do=do)
+
+
 def _refuse_twice(pairs: pa.Table, name: str, where: Path) -> None:
     counts = pairs.group_by(["fold", name]).aggregate([([], "count_all")])
     twice = counts.filter(pc.greater(counts["count_all"], 1)).sort_by([("fold", "ascending"), (name, "ascending")])
     if twice.num_rows:
         what = f"{name} {twice[name][0]} stands in two parts of fold {twice['fold'][0]} ({twice.num_rows} such in all)"
-        raise FinserError(what, where=where, do="delete the file and run: finser split")
+        raise FinserError(what, where=where, do=AGAIN)
 
 
-def _refuse_empty(roles: list[str], where: str) -> None:
+def _refuse_empty(roles: list[str], where: str, protocol: str) -> None:
     if roles:
-        raise FinserError(
-            f"no clips for {' and '.join(roles)}",
-            where=where,
-            do="a corpus gives to all three parts if it has three or more speakers: add speakers or corpora in params.yaml",
-        )
+        do = "a corpus gives to all three parts if it has three or more speakers: add speakers or corpora in params.yaml"
+        if protocol == "cross_corpus":
+            do = "fold k tests on the k-th corpus, and another validates if it has two or more speakers: name the one and such others"
+        raise FinserError(f"no clips for {' and '.join(roles)}", where=where, do=do)

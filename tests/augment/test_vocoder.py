@@ -3,7 +3,7 @@
 import librosa
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from finser.augment.vocoder import stretch
@@ -28,10 +28,19 @@ def like_a_recording(seed: int, size: int) -> np.ndarray:
 @given(st.integers(0, 2**31), st.integers(1, 60_000), st.floats(0.5, 2))
 @settings(max_examples=15, deadline=None)
 def test_it_is_librosas(seed, size, rate):
+    assume(round(size / rate) >= 1)
     y = like_a_recording(seed, size)
     expected, found = librosa.effects.time_stretch(y.astype(float), rate=rate), stretch(y, rate)
     assert found.shape == expected.shape and found.dtype == np.float32
     assert agree(expected, found)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=2048 is too large")
+def test_one_sample_remains_where_librosa_leaves_none():
+    """On purpose unlike librosa: a variant of a clip is never empty (`to_flac` takes no empty one)."""
+    y = like_a_recording(0, 1)
+    assert librosa.effects.time_stretch(y.astype(float), rate=2.0).shape == (0,)
+    assert stretch(y, 2.0).shape == (1,)
 
 
 def test_silence_within_a_clip_is_librosas_too():

@@ -1,8 +1,10 @@
 """The three stages, end to end, on the miniature project."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
@@ -11,12 +13,13 @@ from finser import layout
 from finser.classifiers.evaluation import evaluate_classifier
 from finser.classifiers.initial import initialise
 from finser.classifiers.training import train_classifier
+from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, write_json
-from finser.params import Params
+from finser.params import Params, Synthetic
 from finser.protocols import split
-from finser.shards import DIMENSIONS
+from finser.shards import DIMENSIONS, read_labels, write_labels
 from finser.splits import read_parts
 
 MODELS = ("svm", "mlp", "fin_ensemble")
@@ -171,6 +174,33 @@ def test_a_model_that_heard_a_test_speaker_is_not_evaluated(project, params):
     write_json(path, {**config, "train_speakers": [*config["train_speakers"], tested]})
     with pytest.raises(FinserError, match=f"trained on test speakers: {tested}"):
         evaluate_classifier(params, "svm", "speaker", 1)
+
+
+def second_corpus() -> None:
+    """The same clips and labels again as TESS, whose speakers are others, and who are never calm."""
+    renamed = [replace(row, clip_id=row.clip_id.replace("ravdess", "tess")) for row in read_labels(layout.labels("ravdess"))]
+    write_labels(layout.labels("tess"), [row for row in renamed if "calm" not in row.clip_id])
+    rows = pq.read_table(layout.clips("ravdess")).to_pylist()
+    rows = [{k: v.replace("ravdess", "tess") if isinstance(v, str) else v for k, v in row.items()} for row in rows]
+    rows = [row for row in rows if row["emotion"] != "calm"]
+    pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("tess"))
+
+
+def test_one_corpus_out_is_trained_and_tested_on_the_shared_emotions(project, params):
+    second_corpus()
+    both = {"corpora": ("ravdess", "tess"), "fetch": {"ravdess": Synthetic(), "tess": Synthetic()}}
+    learned = {**params.model_dump()["train_classifier"], "data": {"corpora": ("ravdess", "tess")}}
+    params = Params.model_validate({**params.model_dump(), **both, "train_classifier": learned, "protocols": ("speaker", "cross_corpus")})
+    split(params, "cross_corpus")
+    for fold, left_out, other in ((1, "ravdess", "tess"), (2, "tess", "ravdess")):
+        figures = run(params, "svm", "cross_corpus", fold)
+        config = read_json(layout.classifier("svm", "cross_corpus", fold) / "config.json")
+        assert {speaker.split("/")[0] for speaker in config["train_speakers"] + config["validation_speakers"]} == {other}
+        assert [emotion for emotion, count in config["clips_per_emotion"].items() if not count] == ["calm"]
+        predicted = pq.read_table(layout.classifier_result("svm", "cross_corpus", fold) / "predictions.parquet").to_pydict()
+        assert {speaker.split("/")[0] for speaker in predicted["speaker"]} == {left_out}
+        assert set(predicted["emotion"]) == set(EMOTIONS) - {"calm"} and "calm" not in predicted["predicted"]
+        assert figures["uar"] > 0.8 and figures["leaky"] is False and figures["n_test_speakers"] == 10
 
 
 def test_a_planted_leak_stops_training(project, params):

@@ -74,6 +74,11 @@ def real(real_run) -> Page:
     return made(*real_run)
 
 
+@pytest.fixture(scope="module")
+def cross(cross_run) -> Page:
+    return made(*cross_run)
+
+
 @pytest.fixture
 def here(real, tmp_path, monkeypatch) -> Page:
     """A copy of the smaller run, to be damaged; it is the current folder."""
@@ -213,6 +218,31 @@ def test_random_is_named_leaky_in_every_table_of_it(synthetic):
     about = [caption for caption, rows in synthetic.tables if "random" in f"{caption}{rows}" and not any(o in caption for o in other)]
     assert len(about) == 6
     assert all("LEAKY" in caption for caption in about)
+
+
+def test_one_corpus_out_says_what_was_tested_on_which_emotions(cross, real):
+    rows = cross.table("Protocol one corpus out: which corpus each fold tests on")
+    clips = [clip for corpus in ("ravdess", "tess") for clip in pq.read_table(cross.folder / layout.clips(corpus)).to_pylist()]
+    calm = sum(clip["emotion"] == "calm" and clip["status"] == "ok" for clip in clips)
+    assert [row["tested"] for row in rows] == ["RAVDESS", "TESS"]
+    for row in rows:
+        assert row["emotions"].split(", ") == [emotion for emotion in EMOTIONS if emotion != "calm"]
+        assert (row["number"], row["chance UAR"], number(row["clips of other emotions, left out"])) == ("7", ".143", calm)
+    assert "on folds 1, 2 of 5 (2 under one corpus out), under the protocols speaker, random (LEAKY) and one corpus out." in cross.text
+    assert "fold k tests on the k-th of RAVDESS, TESS and trains" in cross.text
+    assert "one corpus out" not in real.text.split("## Parameters")[0]
+
+
+def test_figures_of_one_corpus_out(cross):
+    row = cross.table("Protocol one corpus out: UAR per corpus")[1]
+    for fold, title in ((1, "RAVDESS"), (2, "TESS")):
+        assert number(row[title]) == pytest.approx(cross.metrics("mlp", "cross_corpus", fold)["uar"], abs=5.1e-4)
+    recall = cross.table("Protocol one corpus out: recall per emotion")[1]
+    assert recall["calm"] == "–" and number(recall["happy"]) > 0
+    brief = cross.table("Emotion in brief")[1]
+    uars = [cross.metrics("mlp", "cross_corpus", fold)["uar"] for fold in (1, 2)]
+    assert number(brief["UAR, one corpus out"].split()[0]) == pytest.approx(np.mean(uars), abs=5.1e-4)
+    assert {row["stage"]: row["commands"] for row in cross.table("Time per stage")}["`split`"] == "3"
 
 
 def test_speakers_that_the_fins_heard_are_named(synthetic, real):

@@ -82,6 +82,8 @@ class Split:
         (fold, role) to (clips, speakers).
     test_speakers : Mapping
         (corpus, fold) to the number of test speakers.
+    test_emotions : Mapping
+        Fold to the emotions of its test part, in the order of ``EMOTIONS``.
     """
 
     protocol: str
@@ -89,6 +91,7 @@ class Split:
     sources: Mapping[str, str]
     parts: Mapping[tuple[int, str], tuple[int, int]]
     test_speakers: Mapping[tuple[str, int], int]
+    test_emotions: Mapping[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -231,8 +234,8 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
 
 def read_split(params: Params, protocol: str) -> Split:
     """Count the parts of the folds in `params`, over the corpora that the classifiers learn from."""
-    path, corpora = layout.split(protocol), params.train_classifier.data.corpora
-    table = _table(path, ["fold", "corpus", "speaker", "role"])
+    path, corpora = layout.split(protocol), params.pooled
+    table = _table(path, ["fold", "corpus", "speaker", "emotion", "role"])
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     for key in ("protocol", "leaky", "folds_source"):
         if key not in metadata:
@@ -240,12 +243,14 @@ def read_split(params: Params, protocol: str) -> Split:
     rows = [row for row in table.to_pylist() if row["corpus"] in corpora and row["fold"] in params.folds]
     sources = json.loads(metadata["folds_source"])
     tested = {(row["corpus"], row["fold"], row["speaker"]) for row in rows if row["role"] == "test"}
+    emotions = {(row["fold"], row["emotion"]) for row in rows if row["role"] == "test"}
     return Split(
         protocol=protocol,
         leaky=metadata["leaky"] == "true",
         sources={corpus: sources[corpus] for corpus in corpora},
         parts={(fold, role): _part(rows, fold, role) for fold in params.folds for role in ROLES},
         test_speakers=Counter((corpus, fold) for corpus, fold, _ in tested),
+        test_emotions={fold: tuple(emotion for emotion in EMOTIONS if (fold, emotion) in emotions) for fold in params.folds},
     )
 
 

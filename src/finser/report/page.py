@@ -85,7 +85,7 @@ def _context(results: Results) -> dict[str, Any]:
         "synthetic": synthetic,
         "all_synthetic": len(synthetic) == len(results.corpora),
         "of_all": synthetic_label(results, params.corpora),
-        "of_emotion": synthetic_label(results, params.train_classifier.data.corpora),
+        "of_emotion": synthetic_label(results, params.pooled),
         "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
         "kept": sum(corpus.kept for corpus in results.corpora),
         "seeds": sorted({record.figures["seed"] for record in records}),

@@ -24,7 +24,7 @@ WAYS = {
     "reference": "published net, random",
 }
 MODEL_TITLES = {"svm": "SVM (floor)", "mlp": "MLP", "fin_ensemble": "FIN ensemble"}
-PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)"}
+PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)", "cross_corpus": "one corpus out"}
 PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
 
 
@@ -126,6 +126,19 @@ def fold_sources(results: Results, split: Split) -> str:
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
     rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
+
+
+def left_out(results: Results, split: Split) -> str:
+    """Per fold of `cross_corpus`: the corpus that tests, the emotions that take part, and how many clips of others do not."""
+    corpora = [c for c in results.corpora if c.name in split.sources]
+    kept = sum(c.kept for c in corpora)
+    rows = []
+    for fold in results.params.folds:
+        tested = ", ".join(c.title for c in corpora if split.test_speakers.get((c.name, fold)))
+        emotions = split.test_emotions[fold]
+        without = kept - sum(split.parts[fold, role][0] for role in ROLES)
+        rows.append([fold, tested, ", ".join(emotions), len(emotions), rate(1 / len(emotions)), count(without)])
+    return table(["fold", "tested", "emotions", "number", "chance UAR", "clips of other emotions, left out"], rows, left=3)
 
 
 def fins(results: Results) -> str:
@@ -318,7 +331,7 @@ def per_class(results: Results, protocol: str) -> str:
 
 def per_corpus(results: Results, protocol: str) -> str:
     """UAR on the test clips of each corpus, all folds together, over the emotions that it has."""
-    names = {c.name: c.title for c in results.corpora if c.name in results.params.train_classifier.data.corpora}
+    names = {c.name: c.title for c in results.corpora if c.name in results.params.pooled}
     rows = []
     for model in results.params.models:
         runs = results.of(model, protocol)
@@ -403,7 +416,7 @@ def summed(runs: Iterable[Run]) -> np.ndarray:
 
 def _emotions_of(results: Results) -> list[str]:
     """Emotions that the classifiers' corpora have."""
-    names = results.params.train_classifier.data.corpora
+    names = results.params.pooled
     return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
 
 
