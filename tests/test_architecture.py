@@ -47,9 +47,11 @@ STEPS = {
     "evaluate_fin": "fins.evaluation",
     "compare_fin": "fins.comparison",
     "reference_fin": "fins.comparison",
+    "pretrain": "classifiers.pretraining",
     "initialise": "classifiers.initial",
     "train_classifier": "classifiers.training",
     "evaluate_classifier": "classifiers.evaluation",
+    "fuse_classifiers": "classifiers.fusing",
     "report": "report.page",
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finser import layout
 from finser.emotions import EMOTIONS
+from finser.errors import FinserError
 from finser.files import whole_folder
 from finser.params import Params
 from finser.progress import say
@@ -15,24 +16,26 @@ def initialise(params: Params, model: str) -> None:
     """Write config.json, and the weights that were trained before: FINs, a trunk, or published ones. Random ones are drawn in training."""
     begin, options = params.initialise.models[model].begin, params.train_classifier[model]
     with whole_folder(layout.initial(model)) as partial:
-        wanted = getattr(options, "fins", ())
-        given = _copy(Path(begin), partial, wanted) if begin.startswith("models/") else []
+        given = []
+        if begin.startswith("models/"):
+            fins = getattr(options, "fins", ())
+            given = _copy(Path(begin), partial / "fins", [Path(feature) for feature in fins]) if fins else _copy(Path(begin), partial)
         weights = f"{', '.join(given)} of {begin}; the rest random" if given else "random, if it has any"
         config = {"model": options.model, "classes": list(EMOTIONS), "weights": weights}
         (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     say(f"initial {model}: {weights}")
 
 
-def _copy(source: Path, target: Path, fins: tuple[str, ...]) -> list[str]:
-    """Copy the wanted FINs, or all weights below `source`, and return what was copied."""
-    if fins:
-        from finser.classifiers.fin_features import copy_fin
-
-        for feature in fins:
-            copy_fin(layout.fin(feature), target / "fins" / feature)
-        return list(fins)
-    paths = sorted(source.rglob("model.safetensors"))
-    for path in paths:
-        (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target / path.relative_to(source))
-    return [str(path.relative_to(source).parent) for path in paths]
+def _copy(source: Path, target: Path, folders: list[Path] | None = None) -> list[str]:
+    """Copy weights with their config from folders below `source`, from all by default; returns which."""
+    found = [path.parent.relative_to(source) for path in sorted(source.rglob("model.safetensors"))] if folders is None else folders
+    if not found:
+        raise FinserError("no weights", where=source, do="run the stage that makes them: dvc repro")
+    for folder in found:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            try:
+                shutil.copyfile(source / folder / name, target / folder / name)
+            except FileNotFoundError:
+                raise FinserError("no such file", where=source / folder / name, do="run the stage that makes it: dvc repro") from None
+    return [str(folder) for folder in found]
