@@ -464,6 +464,7 @@ class FinEnsemble(Network):
         description="features that come from FINs, the others are librosa's; [] in the arm `librosa`",
     )
     fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned` and `uninitialised`")
+    trim_db: float = Field(30.0, ge=0, le=100, description="ends so much softer than the loudest frame are cut off; 0 keeps them")
     channels: Count = Field(96, description="width of the convolutions over time")
     pooling: Pooling = Field("attention", description="mean and deviation over time, of all frames alike or under learned weights")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")

@@ -6,6 +6,7 @@ per clip; in the arms `tuned` and `uninitialised` gradients reach the nets below
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -78,14 +79,20 @@ class Ensemble(nn.Module):
 
 
 def source(options: FinEnsemble) -> Source:
-    """Samples for the FINs, labels for the features that are librosa's."""
-    return Source(as_clip, tuple(feature for feature in DIMENSIONS if feature not in options.fins), audio=bool(options.fins))
+    """Samples for the FINs, labels for the features that are librosa's, and for where the clip sounds."""
+    wanted = {feature for feature in DIMENSIONS if feature not in options.fins} | ({"rms"} if options.trim_db else set())
+    features = tuple(feature for feature in DIMENSIONS if feature in wanted)
+    return Source(partial(as_clip, options=options), features, audio=bool(options.fins))
 
 
-def as_clip(row: Row) -> Clip:
-    """Samples and librosa's features, as far as the source read them."""
-    given = of_librosa(row.features) if row.features else np.zeros((0, N_FEATURES), np.float32)
-    return (np.zeros(0, np.int16) if row.audio is None else row.audio), given
+def as_clip(row: Row, options: FinEnsemble) -> Clip:
+    """Samples and librosa's features, as far as they are asked for, from the first to the last frame that sounds."""
+    sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
+    given = {name: values[sounds] for name, values in row.features.items() if name not in options.fins}
+    audio = np.zeros(0, np.int16) if row.audio is None else row.audio
+    if options.trim_db and len(audio):  # so that as many frames are centred in what is left
+        audio = audio[HOP_LENGTH * (sounds.start or 0) :][: HOP_LENGTH * (len(row.features["rms"][sounds]) - 1) + 1]
+    return audio, (of_librosa(given) if given else np.zeros((0, N_FEATURES), np.float32))
 
 
 def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
