@@ -817,12 +817,12 @@ def _dump_section(section: Section, depth: int) -> list[str]:
         if isinstance(value, Section):
             doc = (type(value).__doc__ or "").strip().splitlines()[0]
             lines += ([""] if depth == 0 else []) + [f"{pad}{name}:  # {doc}", *_dump_section(value, depth + 1)]
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and value:
             lines += ([""] if depth == 0 else []) + [f"{pad}{name}:{comment}"]
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_dump_section(item, depth + 2)]
         else:
-            lines.append(f"{pad}{name}: {_scalar(value)}{comment}")
+            lines += ([""] if depth == 0 and isinstance(value, dict) else []) + [f"{pad}{name}: {_scalar(value)}{comment}"]
     return lines
 
 
