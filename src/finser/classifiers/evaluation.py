@@ -70,6 +70,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     figures = {
         **figures_of_merit(test, params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", model, protocol, fold)),
         **calibration_of(validation, test),
+        "validation_uar": validation_uar(validation),  # what choices may be made by
         "noise": noise_curve(params, classifiers, source, parts),
         **{name: config[name] for name in ("n_train", "n_validation")},
         "n_train_speakers": len(config["train_speakers"]),
@@ -115,6 +116,12 @@ def figures_of_merit(test: Judged, options: EvaluateClassifier, rng: np.random.G
     for name, interval in intervals.items():
         result[f"{name}_ci_low"], result[f"{name}_ci_high"] = interval or (None, None)
     return result
+
+
+def validation_uar(validation: Judged) -> float:
+    """Mean over the seeds of the UAR on validation clips."""
+    truth = validation.examples.targets
+    return float(np.mean([metrics.uar(metrics.confusion_matrix(truth, predicted, len(EMOTIONS))) for predicted in validation.predicted]))
 
 
 def calibration_of(validation: Judged, test: Judged) -> dict:

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import calibration, fusion, layout, seeds
-from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit, predictions_table
+from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit, predictions_table, validation_uar
 from finser.classifiers.inputs import Examples, check_apart
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -32,6 +32,7 @@ def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> N
     figures = {
         **figures_of_merit(judged["test"], params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", fusion, protocol, fold)),
         **calibration_of(judged["validation"], judged["test"]),
+        "validation_uar": validation_uar(judged["validation"]),
         "weights": dict(zip(members, weights.tolist(), strict=True)),
         "method": options.method,
         "n_validation": len(fitted.examples),
