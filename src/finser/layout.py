@@ -73,6 +73,11 @@ def fin_history(feature: str) -> Path:
     return RESULTS / "fins" / f"{feature}.csv"
 
 
+def weights(name: str) -> Path:
+    """Published weights in one format: model.safetensors, config.json."""
+    return MODELS / "weights" / name
+
+
 def initial(model: str) -> Path:
     """What a classifier's training begins from."""
     return MODELS / "initial" / model
