@@ -49,9 +49,11 @@ STEPS = {
     "compare_fin": "fins.comparison",
     "reference_fin": "fins.comparison",
     "fetch_weights": "weights.fetch",
+    "pretrain": "classifiers.pretraining",
     "initialise": "classifiers.initial",
     "train_classifier": "classifiers.training",
     "evaluate_classifier": "classifiers.evaluation",
+    "fuse_classifiers": "classifiers.fusing",
     "report": "report.page",
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

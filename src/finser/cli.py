@@ -35,6 +35,8 @@ Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or 
 Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
 WeightsName = Annotated[str, typer.Argument(help="published weights: a section of fetch_weights in params.yaml")]
 Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
+Trunk = Annotated[str, typer.Argument(help="one of pretrain.trunks in params.yaml")]
+FusionName = Annotated[str, typer.Argument(help="a late fusion: a section of fuse_classifiers in params.yaml")]
 Protocol = Annotated[str, typer.Argument(help="speaker, random or cross_corpus")]
 Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 
@@ -66,6 +68,8 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "way": get_args(parameters.Way),
         "weights": params.fetch_weights,
         "model": params.models,
+        "trunk": params.pretrain.trunks,
+        "fusion": params.fusions,
         "protocol": get_args(parameters.Protocol),
         "fold": range(1, params.n_folds(item.get("protocol", "speaker")) + 1),
     }
@@ -158,6 +162,12 @@ def fetch_weights(weights: WeightsName) -> None:
     _run("fetch_weights", "finser.weights.fetch", weights=weights)
 
 
+@app.command("pretrain", rich_help_panel=STAGES)
+def pretrain(trunk: Trunk, protocol: Protocol, fold: Fold) -> None:
+    """Teach a network's trunk to imitate librosa's features, without emotions."""
+    _run("pretrain", "finser.classifiers.pretraining", trunk=trunk, protocol=protocol, fold=fold)
+
+
 @app.command("initialise", rich_help_panel=STAGES)
 def initialise(model: Model) -> None:
     """Make what a classifier's training begins from: random weights, or the FINs."""
@@ -174,6 +184,12 @@ def train_classifier(model: Model, protocol: Protocol, fold: Fold, seed: Seed) -
 def evaluate_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
     """Figures of merit of a classifier, over all its seeds, on the test part of its fold."""
     _run("evaluate_classifier", "finser.classifiers.evaluation", model=model, protocol=protocol, fold=fold)
+
+
+@app.command("fuse_classifiers", rich_help_panel=STAGES)
+def fuse_classifiers(fusion: FusionName, protocol: Protocol, fold: Fold) -> None:
+    """Make one prediction of several classifiers', and its figures of merit."""
+    _run("fuse_classifiers", "finser.classifiers.fusing", fusion=fusion, protocol=protocol, fold=fold)
 
 
 @app.command("report", rich_help_panel=STAGES)

@@ -78,6 +78,11 @@ def weights(name: str) -> Path:
     return MODELS / "weights" / name
 
 
+def pretrained(trunk: str, protocol: str, fold: int) -> Path:
+    """A trunk that imitates librosa's features."""
+    return MODELS / "pretrained" / trunk / protocol / str(fold)
+
+
 def initial(model: str) -> Path:
     """What a classifier's training begins from."""
     return MODELS / "initial" / model
@@ -96,6 +101,11 @@ def classifier(model: str, protocol: str, fold: int, seed: int) -> Path:
 def classifier_result(model: str, protocol: str, fold: int) -> Path:
     """Folder of metrics.json, predictions.parquet, validation.parquet and history.csv."""
     return RESULTS / "classifiers" / model / protocol / str(fold)
+
+
+def fusion_result(fusion: str, protocol: str, fold: int) -> Path:
+    """Folder of metrics.json, predictions.parquet and validation.parquet of a late fusion."""
+    return RESULTS / "fusions" / fusion / protocol / str(fold)
 
 
 def training_time(stage: str, *item: str | int) -> Path:

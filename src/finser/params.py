@@ -347,6 +347,19 @@ class ReferenceFin(Fin):
     learning_rate: LearningRate = Field(0.001, description="of Adam; falls by 3 decades over the last four fifths of the steps")
 
 
+class Pretrain(Section):
+    """Trunks of networks taught to imitate librosa's features of training clips, without emotions (docs/classifiers.md)."""
+
+    trunks: tuple[Name, ...] = Field((), description="which sections of train_classifier; those with init `imitation` begin from them")
+    corpora: tuple[CorpusName, ...] | None = Field(None, min_length=1, description="of `pooled`, those that are heard; all if left out")
+    variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="rows trained on")
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped to so many of the network's frames")
+    epochs: Count = 8
+    batch_size: Count = 64
+    learning_rate: LearningRate = Field(0.003, description="the peak of the rate, of AdamW")
+    weight_decay: float = Field(0.01, ge=0)
+
+
 class Begin(Section):
     """What a classifier begins from."""
 
@@ -549,6 +562,15 @@ def _begin(options: Classifier) -> str:
     return f"src/finser/classifiers/{options.model}.py"
 
 
+class Fusion(Section):
+    """One late fusion of trained classifiers, all their seeds."""
+
+    members: tuple[Name, ...] = Field(min_length=1, description="of models; all must be trained and tested on the same corpora")
+    method: Literal["mean", "stacked"] = Field(
+        "mean", description="equal weights, or those that minimise the validation NLL; both after a temperature per member"
+    )
+
+
 class NoiseCurve(Section):
     """Test clips in noise: UAR over the signal-to-noise ratio."""
 
@@ -586,6 +608,7 @@ class Params(Section):
         min_length=1,
         description="classifiers, sections of train_classifier; svm is the floor; initialise.models names the same",
     )
+    fusions: tuple[Name, ...] = Field((), description="late fusions, sections of fuse_classifiers")
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"),
         min_length=1,
@@ -608,9 +631,11 @@ class Params(Section):
     compare_fin: CompareFin = CompareFin()
     reference_fin: ReferenceFin = ReferenceFin()
     fetch_weights: dict[Name, Weights] = Field({}, description="Published weights that a classifier may begin from (docs/classifiers.md)")
+    pretrain: Pretrain = Pretrain()
     initialise: Initialise = Initialise(models=begins(every_model(), KINDS))
     train_classifier: dict[Name, AnyClassifier] = Field(every_model(), description="Emotion classifiers: one section per name in models")
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
+    fuse_classifiers: dict[Name, Fusion] = Field({}, description="Late fusions: one section per name in fusions")
     report: Report = Report()
 
     @model_validator(mode="after")
@@ -631,7 +656,7 @@ class Params(Section):
                 raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
         if "speaker" not in self.protocols:
             raise ValueError("protocols must name 'speaker': the FINs learn from its training speakers")
-        listed = {name: getattr(self, name) for name in ("corpora", "pooled", "models", "protocols", "folds", "seeds")}
+        listed = {name: getattr(self, name) for name in ("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds")}
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
         listed["train_fin.data.corpora"] = self.train_fin.data.corpora
@@ -691,6 +716,8 @@ class Params(Section):
             for corpus in options.corpora or ():
                 if corpus not in self.pooled:
                     raise ValueError(f"{where}.corpora names '{corpus}', which is not in pooled")
+            if getattr(options, "init", "") == "imitation" and options.trunk not in self.pretrain.trunks:
+                raise ValueError(f"{where}.trunk names '{options.trunk}', which is not in pretrain.trunks")
             if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
                 raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
         return self
@@ -706,6 +733,23 @@ class Params(Section):
             if wanted is not None and self.fetch_weights[wanted].size != options.size:
                 size = self.fetch_weights[wanted].size
                 raise ValueError(f"{where}.size is '{options.size}', and fetch_weights.{wanted} has weights of '{size}'")
+        return self
+
+    @model_validator(mode="after")
+    def _trunks_and_fusions(self) -> "Params":
+        for trunk in self.pretrain.trunks:
+            if not hasattr(self.train_classifier.get(trunk), "init"):
+                raise ValueError(f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier")
+        for name in self.fusions:
+            if name not in self.fuse_classifiers or name in self.models:
+                raise ValueError(f"fusions names '{name}', which must be a section of fuse_classifiers, and no model")
+        for name, options in self.fuse_classifiers.items():
+            wrong = [member for member in options.members if member not in self.models]
+            if wrong:
+                raise ValueError(f"fuse_classifiers.{name}.members names '{wrong[0]}', which is not in models")
+            heard = {self.train_classifier[member].corpora or self.pooled for member in options.members}
+            if len(heard) > 1:
+                raise ValueError(f"fuse_classifiers.{name}.members are trained and tested on different corpora")
         return self
 
     def n_folds(self, protocol: Protocol) -> int:

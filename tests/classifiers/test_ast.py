@@ -11,14 +11,16 @@ from safetensors.torch import load_file
 
 from finser import layout
 from finser.classifiers import begin, load
-from finser.classifiers.ast import Ast, Collate, grid, source, statistics
+from finser.classifiers.ast import Ast, Collate, frame_numbers, grid, source, statistics
 from finser.classifiers.filter_banks import RATE, filter_banks
 from finser.classifiers.initial import initialise
 from finser.classifiers.inputs import Row
 from finser.classifiers.learning import n_trainable
 from finser.classifiers.published import adapted_positions
+from finser.classifiers.pretraining import pretrain
 from finser.classifiers.training import train_classifier
 from finser.errors import FinserError
+from finser.files import checksum, read_json
 from finser.params import Ast as Options
 from finser.params import Masks, Params, Synthetic, Weights, begins
 from finser.weights.fetch import fetch_weights
@@ -219,8 +221,6 @@ def published(tmp_path):
 
 
 def section(path, kind: str) -> Weights:
-    from finser.files import checksum
-
     return Weights(source="local", kind=kind, size="nano", path=path, sha256=checksum(path))
 
 
@@ -277,6 +277,26 @@ def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(pro
 def test_init_and_weights_go_together(params, published, wrong):
     with pytest.raises(Exception, match="train_classifier.ast.weights names"):
         with_ast(params, Options(size="nano", **wrong), given=published("ast")[1])
+
+
+def test_an_imitating_trunk_is_taught_and_begun_from(project, params):
+    models = {"ast": NANO.model_copy(update={"frames": 64, "init": "imitation", "trunk": "ast"})}
+    values = params.model_dump() | {"models": ("ast",), "train_classifier": models, "initialise": {"models": begins(models, models)}}
+    params = Params.model_validate({**values, "pretrain": {"trunks": ("ast",), "epochs": 3, "crop_frames": 48}})
+    for fold in (1, 2):
+        pretrain(params, "ast", "speaker", fold)
+    history = read_json(layout.pretrained("ast", "speaker", 1) / "config.json")["history"]
+    assert history[-1]["validation_r2"] > max(0.05, history[0]["validation_r2"])
+    initialise(params, "ast")
+    classifier = begin(models["ast"], ())
+    classifier.receive(layout.initial("ast") / "speaker" / "2")
+    for name, tensor in load_file(layout.pretrained("ast", "speaker", 2) / "model.safetensors").items():
+        assert name.startswith("encoder.") and torch.equal(classifier.net.state_dict()[name], tensor)
+
+
+def test_frame_numbers_are_times_in_librosas_frames():
+    """Frame 10 of the filter banks is centred at 0.1125 s, which is frame 4.845 of 512 samples at 22,050 Hz."""
+    assert frame_numbers(NANO)(None, 11)[10] == pytest.approx(0.1125 * 22_050 / 512)
 
 
 def test_it_learns_what_is_there_with_the_same_bytes_twice(project, params):

@@ -23,6 +23,29 @@ rule fetch_weights:
         dvc.repro("fetch_weights")
 
 
+rule pretrain:
+    input:
+        dvc.inputs("pretrain"),
+    output:
+        model=directory(dvc.outs("pretrain")[0]),
+        time=dvc.outs("pretrain")[1],
+    log:
+        "logs/pretrain/{trunk}-{protocol}-{fold}.log",
+    benchmark:
+        "logs/benchmarks/pretrain/{trunk}-{protocol}-{fold}.tsv"
+    priority: 1
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    message:
+        "Teach the trunk of {wildcards.trunk} to imitate features, fold {wildcards.fold} of {wildcards.protocol}"
+    shell:
+        dvc.repro("pretrain")
+
+
 rule initialise:
     input:
         dvc.inputs("initialise"),
@@ -87,3 +110,24 @@ rule evaluate_classifier:
         "Evaluate {wildcards.model} on fold {wildcards.fold} of {wildcards.protocol}"
     shell:
         dvc.repro("evaluate_classifier")
+
+
+rule fuse_classifiers:
+    input:
+        dvc.inputs("fuse_classifiers"),
+    output:
+        dvc.outs("fuse_classifiers"),
+    log:
+        "logs/fuse_classifiers/{fusion}-{protocol}-{fold}.log",
+    benchmark:
+        "logs/benchmarks/fuse_classifiers/{fusion}-{protocol}-{fold}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Fuse {wildcards.fusion} on fold {wildcards.fold} of {wildcards.protocol}"
+    shell:
+        dvc.repro("fuse_classifiers")

@@ -1,14 +1,15 @@
 """The Audio Spectrogram Transformer (Gong et al. 2021, "AST: Audio Spectrogram Transformer", Interspeech), by transformers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.classifiers.filter_banks import BANDS
+from finser.classifiers.filter_banks import BANDS, row_frames
 from finser.classifiers.filter_banks import source as filter_banks
-from finser.classifiers.inputs import Source
+from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import NetworkClassifier
 from finser.classifiers.spectrograms import mask
 from finser.emotions import EMOTIONS
@@ -29,7 +30,11 @@ class Ast(nn.Module):
     ----------
     grid : tuple of int
         Patches along frequency and along time.
+    TIME_STEP, n_steps : int
+        Frames from one step of the trunk's output to the next, and how many steps it has.
     """
+
+    TRUNK = ("encoder",)  # what of it pretraining teaches
 
     def __init__(self, options: Options) -> None:
         from transformers import ASTConfig, ASTModel  # takes seconds
@@ -39,6 +44,7 @@ class Ast(nn.Module):
         self.register_buffer("scale", torch.ones(1))
         size = size_of(options.size)
         self.grid = grid(options)
+        self.TIME_STEP, self.n_steps = options.time_stride, self.grid[1]
         self.encoder = ASTModel(
             ASTConfig(
                 hidden_size=size.width,
@@ -140,6 +146,11 @@ def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
 def source(_: Options) -> Source:
     """Filter banks."""
     return filter_banks()
+
+
+def frame_numbers(_: Options) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames its inputs are: the filter banks' frames lie between librosa's."""
+    return row_frames
 
 
 def begin(options: Options) -> AstClassifier:

@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 
 from finser.classifiers.inputs import Row, Source
-from finser.frames import to_float
+from finser.frames import HOP_LENGTH, to_float
 from finser.shards import SR
 
 RATE = 16_000  # Hz
@@ -51,6 +51,11 @@ def filter_banks(y: np.ndarray) -> np.ndarray:
     spectrum = np.fft.rfft(frames, N_FFT).astype(np.complex64)  # (n_frames, 257), rounded as the extractor's
     power = np.abs(spectrum).astype(np.float64) ** 2
     return np.log(np.maximum(power @ _triangles(), FLOOR)).astype(np.float32)
+
+
+def row_frames(_: Row, n_frames: int) -> np.ndarray:
+    """Where the centres of the first `n_frames` of a clip's filter banks lie among the row's frames, real numbers, shape (n_frames,)."""
+    return (np.arange(n_frames) * HOP + WINDOW / 2) / RATE * SR / HOP_LENGTH
 
 
 @cache

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finser import layout
 from finser.emotions import EMOTIONS
+from finser.errors import FinserError
 from finser.files import whole_folder
 from finser.params import Classifier as Options
 from finser.params import Params
@@ -16,28 +17,34 @@ def initialise(params: Params, model: str) -> None:
     """Write config.json, and the weights that were trained before: FINs, a trunk, or published ones. Random ones are drawn in training."""
     begin, options = params.initialise.models[model].begin, params.train_classifier[model]
     with whole_folder(layout.initial(model)) as partial:
-        given = _copy(Path(begin), partial, options) if begin.startswith("models/") else []
+        given = _given(Path(begin), partial, options) if begin.startswith("models/") else []
         weights = f"{', '.join(given)} of {begin}; the rest random" if given else "random, if it has any"
         config = {"model": options.model, "classes": list(EMOTIONS), "weights": weights}
         (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     say(f"initial {model}: {weights}")
 
 
-def _copy(source: Path, target: Path, options: Options) -> list[str]:
-    """Copy the wanted FINs, published weights, or all weights below `source`, and return what was copied."""
+def _given(source: Path, target: Path, options: Options) -> list[str]:
+    """Put the weights that a model begins from into `target`, and return which."""
     if getattr(options, "init", None) == "weights":
-        from finser.classifiers.published import write_adapted
+        from finser.classifiers.published import write_adapted  # needs torch
 
         write_adapted(source, options, target / "model.safetensors")
         return ["the encoder"]
-    if fins := getattr(options, "fins", ()):
-        from finser.classifiers.fin_features import copy_fin
+    fins = getattr(options, "fins", ())
+    return _copy(source, target / "fins", [Path(feature) for feature in fins]) if fins else _copy(source, target)
 
-        for feature in fins:
-            copy_fin(layout.fin(feature), target / "fins" / feature)
-        return list(fins)
-    paths = sorted(source.rglob("model.safetensors"))
-    for path in paths:
-        (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target / path.relative_to(source))
-    return [str(path.relative_to(source).parent) for path in paths]
+
+def _copy(source: Path, target: Path, folders: list[Path] | None = None) -> list[str]:
+    """Copy weights with their config from folders below `source`, from all by default; returns which."""
+    found = [path.parent.relative_to(source) for path in sorted(source.rglob("model.safetensors"))] if folders is None else folders
+    if not found:
+        raise FinserError("no weights", where=source, do="run the stage that makes them: dvc repro")
+    for folder in found:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            try:
+                shutil.copyfile(source / folder / name, target / folder / name)
+            except FileNotFoundError:
+                raise FinserError("no such file", where=source / folder / name, do="run the stage that makes it: dvc repro") from None
+    return [str(folder) for folder in found]

@@ -94,7 +94,7 @@ class Examples:
     inputs: list[Any]
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.clip_ids)
 
     @property
     def digest(self) -> str:

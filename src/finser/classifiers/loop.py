@@ -16,7 +16,7 @@ from finser.classifiers.checkpoint import Checkpoint, key_of, moments, put_momen
 from finser.classifiers.learning import Batches, class_weights
 from finser.emotions import EMOTIONS
 from finser.metrics import confusion_matrix, uar, wa
-from finser.params import Network
+from finser.params import Network, Pretrain
 from finser.progress import say
 
 WARM_UP = 0.15  # share of the steps in which the rate rises
@@ -113,6 +113,57 @@ class Task(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
 
+class Imitation(pl.LightningModule):
+    """Mean squared error of z-scored features, AdamW, a rate that rises and decays to zero."""
+
+    def __init__(self, net: nn.Module, train: Batches, settings: Pretrain) -> None:
+        super().__init__()
+        self.net, self.settings, self.names, self.steps = net, settings, train.names, settings.epochs * len(train)
+        self.history: list[dict] = []
+        self.losses: list[float] = []
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout's draws."""
+        torch.manual_seed(seeds.seed_for(*self.names, "dropout", len(self.history) + 1))
+
+    def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:
+        """Loss of one batch over the steps that count."""
+        inputs, wanted, counts, _ = batch
+        loss = functional.mse_loss(self.net(inputs)[counts], wanted[counts])
+        self.losses.append(float(loss.detach()))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, ...], _: int) -> None:
+        """Keep outputs and targets of one batch."""
+        inputs, wanted, counts, _ = batch
+        self.seen.append((self.net(inputs)[counts].cpu(), wanted[counts].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Explained variance: 1 - squared error over variance, all features together."""
+        found, wanted = (torch.cat(parts) for parts in zip(*self.seen, strict=True))  # (steps, 162) each
+        r2 = 1 - float((found - wanted).square().mean() / (wanted - wanted.mean(0)).square().mean())
+        record = {"epoch": len(self.history) + 1, "train_loss": sum(self.losses) / len(self.losses), "validation_r2": r2}
+        self.history.append(record)
+        self.losses, self.seen = [], []
+        say(f"epoch {record['epoch']}, train_loss {record['train_loss']:.4f}, validation_r2 {r2:.4f}")
+
+    def configure_optimizers(self) -> dict:
+        """AdamW under a one-cycle rate, stepped with every batch."""
+        optimizer = torch.optim.AdamW(self.net.parameters(), weight_decay=self.settings.weight_decay)
+        rate = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.settings.learning_rate, total_steps=self.steps, pct_start=WARM_UP, cycle_momentum=False
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+
+def imitate(net: nn.Module, train: Batches, validation: Batches, settings: Pretrain) -> list[dict]:
+    """Teach `net` in place and return a record per epoch; see :func:`finser.classifiers.pretraining.teach`."""
+    task = Imitation(net, train, settings)
+    _train(task, train, validation, settings.epochs)
+    return task.history
+
+
 def fit(
     net: nn.Module, train: Batches, validation: Batches, options: Network, groups: list[dict], checkpoint: Path | None = None
 ) -> list[dict]:
@@ -138,7 +189,7 @@ def _is_over(history: list[dict], options: Network) -> bool:
     return bool(history) and (len(history) >= options.epochs or bool(options.patience) and _since_best(history) >= options.patience)
 
 
-def _train(task: Task, train: Batches, validation: Batches, epochs: int) -> None:
+def _train(task: pl.LightningModule, train: Batches, validation: Batches, epochs: int) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # greetings and advice
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice on workers and loggers that does not apply

@@ -1,21 +1,27 @@
 """ResNet-18 (He et al. 2016) with one input channel on log-mel spectrograms, by transformers."""
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.classifiers.inputs import Source
+from finser.classifiers import spectrograms
+from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
 from finser.classifiers.pooling import frame_mask
-from finser.classifiers.spectrograms import source as spectrograms
 from finser.emotions import EMOTIONS
 from finser.params import Resnet18 as Options
 
 STAGES = (1, 2, 4, 8)  # channels, in widths
-TIME_STEP = 32  # frames per step of the network's output
 
 
 class Resnet18(nn.Module):
     """``transformers.ResNetModel`` of basic blocks, the mean over bands and frames, dropout, Linear: 11,174,344 weights with `width` 64."""
+
+    TRUNK = ("resnet",)  # what of it pretraining teaches
+    TIME_STEP = 32  # frames per step of its output
 
     def __init__(self, bands: int = 64, width: int = 64, dropout: float = 0.4) -> None:
         from transformers import ResNetConfig, ResNetModel  # takes seconds
@@ -32,7 +38,7 @@ class Resnet18(nn.Module):
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
         """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
         steps = self.trunk(x)  # (batch, t / 32, 8 width)
-        mask = frame_mask((n_frames + TIME_STEP - 1) // TIME_STEP, steps.shape[1]).unsqueeze(2)
+        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1]).unsqueeze(2)
         return self.out(self.dropout((steps * mask).sum(1) / mask.sum(1)))
 
     def trunk(self, x: Tensor) -> Tensor:
@@ -42,7 +48,12 @@ class Resnet18(nn.Module):
 
 def source(options: Options) -> Source:
     """Log-mel spectrograms."""
-    return spectrograms(options.log_mel)
+    return spectrograms.source(options.log_mel)
+
+
+def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames its inputs are."""
+    return partial(spectrograms.frame_numbers, options=options.log_mel)
 
 
 def begin(options: Options) -> SpectrogramClassifier:

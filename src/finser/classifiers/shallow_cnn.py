@@ -1,18 +1,21 @@
 """Two convolutions and a dense layer on log-mel spectrograms: the shallow network of the published comparison, with pooling."""
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.classifiers.inputs import Source
+from finser.classifiers import spectrograms
+from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
 from finser.classifiers.pooling import Pool, frame_mask
-from finser.classifiers.spectrograms import source as spectrograms
 from finser.emotions import EMOTIONS
 from finser.params import ShallowCnn as Options
 
 HIDDEN = 64
-TIME_STEP = 4  # frames per step of the network's output
 
 
 class ShallowCnn(nn.Module):
@@ -25,6 +28,9 @@ class ShallowCnn(nn.Module):
     width : int
         Channels of the first convolution; the second has twice as many.
     """
+
+    TRUNK = ("convolutions", "norms", "dense")  # what of it pretraining teaches
+    TIME_STEP = 4  # frames per step of its output
 
     def __init__(self, bands: int = 64, width: int = 32, dropout: float = 0.4) -> None:
         super().__init__()
@@ -40,7 +46,7 @@ class ShallowCnn(nn.Module):
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
         """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
         steps = self.trunk(x)
-        mask = frame_mask((n_frames + TIME_STEP - 1) // TIME_STEP, steps.shape[1])
+        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1])
         return self.out(self.dropout(self.pool(self.dropout(steps), mask)))
 
     def trunk(self, x: Tensor) -> Tensor:
@@ -53,7 +59,12 @@ class ShallowCnn(nn.Module):
 
 def source(options: Options) -> Source:
     """Log-mel spectrograms."""
-    return spectrograms(options.log_mel)
+    return spectrograms.source(options.log_mel)
+
+
+def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames its inputs are."""
+    return partial(spectrograms.frame_numbers, options=options.log_mel)
 
 
 def begin(options: Options) -> SpectrogramClassifier:

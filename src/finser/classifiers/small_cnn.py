@@ -1,18 +1,21 @@
 """A small convolutional network on log-mel spectrograms, with pooling over time; optionally a recurrent layer before it."""
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.classifiers.inputs import Source
+from finser.classifiers import spectrograms
+from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
 from finser.classifiers.pooling import Pool, frame_mask
-from finser.classifiers.spectrograms import source as spectrograms
 from finser.emotions import EMOTIONS
 from finser.params import SmallCnn as Options
 
 HIDDEN = 128
-TIME_STEP = 4  # frames per step of the network's output
 
 
 class SmallCnn(nn.Module):
@@ -27,6 +30,9 @@ class SmallCnn(nn.Module):
     recurrent : int
         Units per direction of a GRU over time, 0 for none.
     """
+
+    TRUNK = ("convolutions", "norms", "dense")  # what of it pretraining teaches
+    TIME_STEP = 4  # frames per step of its output
 
     def __init__(self, bands: int = 64, width: int = 24, recurrent: int = 0, pooling: str = "attention", dropout: float = 0.4) -> None:
         super().__init__()
@@ -48,7 +54,7 @@ class SmallCnn(nn.Module):
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
         """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
         steps = self.trunk(x)
-        mask = frame_mask((n_frames + TIME_STEP - 1) // TIME_STEP, steps.shape[1])
+        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1])
         if self.gru is not None:
             steps = self._recur(steps, mask)
         return self.out(self.dropout(self.pool(self.dropout(steps), mask)))
@@ -69,7 +75,12 @@ class SmallCnn(nn.Module):
 
 def source(options: Options) -> Source:
     """Log-mel spectrograms."""
-    return spectrograms(options.log_mel)
+    return spectrograms.source(options.log_mel)
+
+
+def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames its inputs are."""
+    return partial(spectrograms.frame_numbers, options=options.log_mel)
 
 
 def begin(options: Options) -> SpectrogramClassifier:

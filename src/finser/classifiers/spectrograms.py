@@ -40,6 +40,12 @@ def sounding(rms: np.ndarray, top_db: float) -> slice:
     return slice(max(loud[0] - MARGIN, 0), loud[-1] + 1 + MARGIN) if len(loud) else slice(None)
 
 
+def frame_numbers(row: Row, n_frames: int, options: LogMel) -> np.ndarray:
+    """Which of the row's frames the `n_frames` of its spectrogram are, shape (n_frames,)."""
+    kept = sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(0)
+    return np.arange(n_frames) + (kept.start or 0)
+
+
 @dataclass(frozen=True)
 class Collate:
     """Makes the tensors of a batch: (batch, t, bands) normalised, zeros where a clip has ended, and frame counts (batch,).

@@ -1,0 +1,166 @@
+"""Pretraining by imitation: a network's trunk learns librosa's features of training clips, and no emotion.
+
+The trunk sees a masked crop of a clip; a linear layer on its outputs must give the 162 features of the crop, averaged over the frames
+of each of its steps and z-scored. A way to pretrain where no weights can be had (docs/classifiers.md).
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from finser import layout
+from finser.classifiers import begin, learning, module_of, spectrograms
+from finser.classifiers.fin_features import N_FEATURES, of_librosa
+from finser.classifiers.inputs import Row, Source, check_apart, read_examples
+from finser.classifiers.network import WEIGHTS, NetworkClassifier
+from finser.classifiers.pooling import frame_mask
+from finser.errors import FinserError
+from finser.files import whole_folder, write_json
+from finser.params import Params, Pretrain, SpectrogramAugment
+from finser.progress import say
+from finser.shards import DIMENSIONS
+from finser.splits import LEAKY, read_parts
+
+Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
+
+
+class Imitator(nn.Module):
+    """A trunk with a linear layer on top.
+
+    Parameters
+    ----------
+    net : nn.Module
+        With `trunk`, from (batch, t, dim) to (batch, steps, width), and ``TIME_STEP``, the frames of a step.
+    """
+
+    def __init__(self, net: nn.Module, width: int) -> None:
+        super().__init__()
+        self.net, self.out = net, nn.Linear(width, N_FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features per step: (batch, t, dim) -> (batch, steps, 162)."""
+        return self.out(self.net.trunk(x))
+
+
+class CollatePairs:
+    """Crops of clips with the mean features of each step, and which steps count.
+
+    Parameters
+    ----------
+    plain : learning.Collate
+        The network's own, of whole clips.
+    mean, scale : np.ndarray
+        Of the features on the training part, shape (162,).
+    net : nn.Module
+        With ``TIME_STEP``, and ``n_steps`` if its trunk gives no more than so many.
+    """
+
+    def __init__(
+        self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: SpectrogramAugment
+    ) -> None:
+        self.plain, self.mean, self.scale, self.crop, self.masks = plain, mean, scale, crop, masks
+        self.step, self.most = net.TIME_STEP, getattr(net, "n_steps", sys.maxsize)
+
+    def length(self, pair: Pair) -> int:
+        """What a whole clip is padded to."""
+        return self.plain.length(pair[0])
+
+    def __call__(self, pairs: list[Pair], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (batch, t, dim), targets (batch, steps, 162), and bool (batch, steps): the steps that count."""
+        if rng is not None:
+            starts = [int(rng.integers(0, max(len(x) - self.crop, 0) + 1)) for x, _ in pairs]
+            pairs = [(x[s : s + self.crop], y[s : s + self.crop]) for (x, y), s in zip(pairs, starts, strict=True)]
+        inputs, counts = self.plain([x for x, _ in pairs], None)
+        if rng is not None:
+            for row, count in zip(inputs, counts, strict=True):
+                row[:count] = torch.from_numpy(spectrograms.mask(row[:count].numpy(), self.masks, rng))
+        steps = min(-(-inputs.shape[1] // self.step), self.most)
+        targets = np.zeros((len(pairs), steps, N_FEATURES), np.float32)
+        for row, (_, features) in zip(targets, pairs, strict=True):
+            means = step_means((features - self.mean) / self.scale, self.step)[:steps]
+            row[: len(means)] = means
+        return inputs, torch.from_numpy(targets), frame_mask((counts + self.step - 1) // self.step, steps)
+
+
+def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
+    """Write models/pretrained/TRUNK/PROTOCOL/FOLD/: model.safetensors (the trunk alone), config.json, history.csv.
+
+    Only the training part of the fold is heard, and no emotion is read.
+    """
+    options, settings = params.train_classifier[trunk], params.pretrain
+    parts = read_parts(protocol, fold, settings.corpora or params.pooled)
+    source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
+    asked = {part: parts[part] for part in ("train", "validation")}
+    examples = read_examples(source, asked, {"train": settings.variants, "validation": ("original",)})
+    check_apart(examples.values(), leaky=LEAKY[protocol])
+    names = (params.seed, "pretrain", trunk, protocol, fold)
+    classifier = begin(options, names)
+    started = time.perf_counter()
+    history = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names)
+    times = {"seconds_train": round(time.perf_counter() - started, 3)}
+    write_json(layout.training_time("pretrain", trunk, protocol, fold), times)
+    said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers)), "history": history}
+    _write(layout.pretrained(trunk, protocol, fold), classifier.net, said)
+    say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")
+
+
+def teach(classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple) -> list[dict]:
+    """Train the trunk in place; per epoch the explained variance of the z-scored features on validation clips."""
+    from finser.classifiers.loop import imitate  # lightning takes seconds to import
+
+    learning.device()
+    classifier.normalise_on([x for x, _ in train])
+    with torch.no_grad():
+        plain = classifier.collate(training=False)
+        width = classifier.net.trunk(plain([train[0][0]], None)[0]).shape[2]
+    mean, scale = spectrograms.statistics([y for _, y in train])
+    masks = SpectrogramAugment(speed_share=0, noise_share=0)
+    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=masks)
+    nothing = np.zeros(len(train), np.int64)
+    learned = learning.Batches(train, nothing, collate(crop=settings.crop_frames), settings.batch_size, names)
+    judged = learning.Batches(validation, nothing[: len(validation)], collate(crop=0), settings.batch_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        imitator = Imitator(classifier.net, width)
+    history = imitate(imitator, learned, judged, settings)
+    classifier.net.eval().cpu()
+    return history
+
+
+def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
+    """What `source` makes of a clip, beside librosa's features at the same times."""
+
+    def convert(row: Row) -> Pair:
+        """Input and features, (t, dim) and (t, 162)."""
+        given = source.convert(row)
+        return given, at_frames(of_librosa(row.features), frame_numbers(row, len(given)))
+
+    return Source(convert, tuple(DIMENSIONS), source.audio)
+
+
+def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Features at real-valued frame numbers, interpolated, float32, shape (len(positions), 162)."""
+    every = np.arange(len(features))
+    return np.stack([np.interp(positions, every, column) for column in features.T], axis=1).astype(np.float32)
+
+
+def step_means(features: np.ndarray, step: int) -> np.ndarray:
+    """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
+    return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
+
+
+def _write(folder: Path, net: nn.Module, said: dict) -> None:
+    weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items() if name.split(".")[0] in net.TRUNK}
+    if not weights:
+        raise FinserError("a network without a trunk", where=type(net).__name__)
+    with whole_folder(folder) as partial_:
+        save_file(weights, partial_ / WEIGHTS)
+        (partial_ / "config.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
