@@ -17,6 +17,7 @@ SOURCE = ROOT / "src" / "finser"
 HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "emotions", "params"}
 ORDER = [
     "corpora",
+    "weights",
     "shards",
     "frames",
     "audio",
@@ -47,6 +48,7 @@ STEPS = {
     "evaluate_fin": "fins.evaluation",
     "compare_fin": "fins.comparison",
     "reference_fin": "fins.comparison",
+    "fetch_weights": "weights.fetch",
     "pretrain": "classifiers.pretraining",
     "initialise": "classifiers.initial",
     "train_classifier": "classifiers.training",
@@ -156,6 +158,7 @@ def test_layout_and_dvc_agree():
     compared = outs("compare_fin", feature="mel", way="staged", seed="3")
     assert compared == [str(layout.fin_comparison("mel", "staged", 3))]
     assert outs("reference_fin", feature="zcr", seed="1") == [str(layout.fin_comparison("zcr", "reference", 1))]
+    assert outs("fetch_weights", key="imagenet") == [str(layout.weights("imagenet"))]
     assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
     place = ("svm", "speaker", 1)

@@ -33,6 +33,7 @@ Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, c
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
 Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
 Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
+WeightsName = Annotated[str, typer.Argument(help="published weights: a section of fetch_weights in params.yaml")]
 Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
 Trunk = Annotated[str, typer.Argument(help="one of pretrain.trunks in params.yaml")]
 FusionName = Annotated[str, typer.Argument(help="a late fusion: a section of fuse_classifiers in params.yaml")]
@@ -65,6 +66,7 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "corpus": params.corpora,
         "feature": get_args(parameters.Feature),
         "way": get_args(parameters.Way),
+        "weights": params.fetch_weights,
         "model": params.models,
         "trunk": params.pretrain.trunks,
         "fusion": params.fusions,
@@ -74,8 +76,9 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
     for axis, value in item.items():
         if axis in known and value not in known[axis]:
             named = [str(name) for name in known[axis]]
-            expected = f"one of {', '.join(named)}"
-            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=nearest(str(value), named))
+            expected = f"one of {', '.join(named)}" if named else "one that it names, and it names none"
+            do = nearest(str(value), named) if named else ""
+            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=do)
 
 
 def _log(entry: dict) -> None:
@@ -151,6 +154,12 @@ def compare_fin(feature: Feature, way: Way, seed: Seed) -> None:
 def reference_fin(feature: Feature, seed: Seed) -> None:
     """Train and evaluate the published net of a feature."""
     _run("reference_fin", "finser.fins.comparison", feature=feature, seed=seed)
+
+
+@app.command("fetch_weights", rich_help_panel=STAGES)
+def fetch_weights(weights: WeightsName) -> None:
+    """Bring published weights to models/weights/, verified, from where params.yaml says: download or local."""
+    _run("fetch_weights", "finser.weights.fetch", weights=weights)
 
 
 @app.command("pretrain", rich_help_panel=STAGES)

@@ -73,6 +73,11 @@ def fin_history(feature: str) -> Path:
     return RESULTS / "fins" / f"{feature}.csv"
 
 
+def weights(name: str) -> Path:
+    """Published weights in one format: model.safetensors, config.json."""
+    return MODELS / "weights" / name
+
+
 def pretrained(trunk: str, protocol: str, fold: int) -> Path:
     """A trunk that imitates librosa's features."""
     return MODELS / "pretrained" / trunk / protocol / str(fold)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -85,6 +86,35 @@ class Download(Section):
 
 Source = Annotated[Synthetic | Local | Download, Field(discriminator="source")]
 SOURCES: dict[str, type[Section]] = {"synthetic": Synthetic, "local": Local, "download": Download}
+
+
+AstSize = Literal["nano", "tiny", "small", "base", "large"]
+SUFFIX = ".safetensors"  # the only format of weights that is read: others can run code
+
+
+class Weights(Section):
+    """Published weights of a transformer: downloaded, or a file that is here; verified before anything reads them."""
+
+    source: Literal["download", "local"] = Field(description="download: from `address`; local: the file at `path`")
+    kind: Literal["deit", "ast"] = Field(description="deit: an image model (DeiT with a distillation token); ast: an AST")
+    size: AstSize = Field("base", description="what they are weights of: docs/classifiers.md has the sizes")
+    address: str | None = Field(None, pattern=r"^https?://", description="of a .safetensors file (download)")
+    revision: str | None = Field(None, min_length=1, description="the publisher's name of this version, e.g. a commit; recorded (download)")
+    path: Path | None = Field(None, description="a .safetensors file (local)")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file, as its publisher states it")
+    licence: str | None = Field(None, description="of the weights, as their publisher states it; recorded")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Weights":
+        given = {name for name in ("address", "revision", "path") if getattr(self, name) is not None}
+        wanted = {"address", "revision"} if self.source == "download" else {"path"}
+        if given != wanted:
+            needs, has = (" and ".join(sorted(names)) or "nothing" for names in (wanted, given))
+            raise ValueError(f"source {self.source} needs {needs}, and has {has}")
+        place = urlsplit(self.address).path if self.address else str(self.path)
+        if not place.endswith(SUFFIX):
+            raise ValueError(f"'{place}' is no {SUFFIX} file: nothing else is read, because other formats of weights can run code")
+        return self
 
 
 class Index(Section):
@@ -403,6 +433,15 @@ class LogMel(Section):
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
 
 
+class Masks(Section):
+    """SpecAugment: what is masked in every training clip, every time anew."""
+
+    band_masks: int = Field(1, ge=0, description="stretches of bands that are masked")
+    band_width: int = Field(24, ge=0, description="bands, at most")
+    time_masks: int = Field(1, ge=0, description="stretches of time that are masked")
+    time_width: int = Field(48, ge=0, description="frames, at most")
+
+
 class SpectrogramAugment(Section):
     """What is drawn for every training clip, every time anew."""
 
@@ -473,13 +512,33 @@ class FinEnsemble(Network):
     epochs: Count = Field(10, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
 
 
-AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | FinEnsemble, Field(discriminator="model")]
+class Ast(Network):
+    """The Audio Spectrogram Transformer on Kaldi's log-mel filter banks."""
+
+    model: Literal["ast"] = "ast"
+    size: AstSize = Field("tiny", description="width, layers and heads; tiny, small and base are DeiT's, base is the published one")
+    frequency_stride: int = Field(10, ge=1, le=16, strict=True, description="bands from one patch of 16 to the next; 16 is cheaper")
+    time_stride: int = Field(10, ge=1, le=16, strict=True, description="frames from one patch of 16 to the next; 16 is cheaper")
+    frames: int = Field(300, ge=16, le=1024, strict=True, description="frames of 10 ms that every clip is cropped or padded to")
+    init: Literal["scratch", "weights", "imitation"] = Field(
+        "scratch", description="random weights, published ones, or a trunk that `pretrain` taught"
+    )
+    weights: Name | None = Field(None, description="with init `weights`: which section of fetch_weights")
+    trunk: Name | None = Field(None, description="with init `imitation`: which of pretrain.trunks")
+    masks: Masks = Masks()
+    epochs: Count = Field(15, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
+    learning_rate: LearningRate = Field(0.0005, description="the peak of the rate, of AdamW; 0.00005 with published weights")
+    dropout: float = Field(0.1, ge=0, lt=1, description="before the last layer")
+
+
+AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
 KINDS: dict[str, type[Classifier]] = {
     "svm": Svm,
     "mlp": Mlp,
     "shallow_cnn": ShallowCnn,
     "small_cnn": SmallCnn,
     "resnet18": Resnet18,
+    "ast": Ast,
     "fin_ensemble": FinEnsemble,
 }
 
@@ -497,6 +556,8 @@ def begins(sections: Mapping[str, Classifier], models: Iterable[str]) -> dict[st
 def _begin(options: Classifier) -> str:
     if getattr(options, "init", "scratch") == "imitation":
         return f"models/pretrained/{options.trunk}"
+    if getattr(options, "init", "scratch") == "weights":
+        return f"models/weights/{options.weights}"
     if getattr(options, "arm", None) in ("frozen", "tuned"):
         return "models/fins"
     return f"src/finser/classifiers/{options.model}.py"
@@ -570,6 +631,7 @@ class Params(Section):
     evaluate_fin: EvaluateFin = EvaluateFin()
     compare_fin: CompareFin = CompareFin()
     reference_fin: ReferenceFin = ReferenceFin()
+    fetch_weights: dict[Name, Weights] = Field({}, description="Published weights that a classifier may begin from (docs/classifiers.md)")
     pretrain: Pretrain = Pretrain()
     initialise: Initialise = Initialise(models=begins(every_model(), KINDS))
     train_classifier: dict[Name, AnyClassifier] = Field(every_model(), description="Emotion classifiers: one section per name in models")
@@ -659,6 +721,19 @@ class Params(Section):
                 raise ValueError(f"{where}.trunk names '{options.trunk}', which is not in pretrain.trunks")
             if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
                 raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> "Params":
+        for name, options in self.train_classifier.items():
+            where, wanted = f"train_classifier.{name}", getattr(options, "weights", None)
+            if (getattr(options, "init", "scratch") == "weights") != (wanted is not None):
+                raise ValueError(f"{where}.weights names a section of fetch_weights if {where}.init is 'weights', and is left out if not")
+            if wanted is not None and wanted not in self.fetch_weights:
+                raise ValueError(f"{where}.weights names '{wanted}', which is no section of fetch_weights")
+            if wanted is not None and self.fetch_weights[wanted].size != options.size:
+                size = self.fetch_weights[wanted].size
+                raise ValueError(f"{where}.size is '{options.size}', and fetch_weights.{wanted} has weights of '{size}'")
         return self
 
     @model_validator(mode="after")
@@ -782,7 +857,9 @@ def _keys_beside(path: list, values: Any) -> list[str]:
     """The keys that the schema knows where the last part of `path` stands."""
     model: Any = Params
     for place, part in enumerate(path[:-1]):
-        if place == 1 and path[0] in ("fetch", "train_classifier"):
+        if place == 1 and path[0] == "fetch_weights":
+            model = Weights
+        elif place == 1 and path[0] in ("fetch", "train_classifier"):
             kinds, tag = (SOURCES, "source") if path[0] == "fetch" else (KINDS, "model")
             model = kinds[values[path[0]][part][tag]]
         elif place == 0 and part in ("fetch", "train_classifier") and len(path) == 2:
@@ -817,12 +894,12 @@ def _dump_section(section: Section, depth: int) -> list[str]:
         if isinstance(value, Section):
             doc = (type(value).__doc__ or "").strip().splitlines()[0]
             lines += ([""] if depth == 0 else []) + [f"{pad}{name}:  # {doc}", *_dump_section(value, depth + 1)]
-        elif isinstance(value, dict) and value:
-            lines += ([""] if depth == 0 else []) + [f"{pad}{name}:{comment}"]
+        elif isinstance(value, dict):
+            lines += ([""] if depth == 0 else []) + [f"{pad}{name}:{'' if value else ' {}'}{comment}"]
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_dump_section(item, depth + 2)]
         else:
-            lines += ([""] if depth == 0 and isinstance(value, dict) else []) + [f"{pad}{name}: {_scalar(value)}{comment}"]
+            lines.append(f"{pad}{name}: {_scalar(value)}{comment}")
     return lines
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from finser.errors import FinserError, nearest
 from finser.params import (
+    Ast,
     Classifier,
     CompareFin,
     Download,
@@ -45,6 +46,7 @@ def demo() -> Params:
             shallow_cnn=ShallowCnn(epochs=8),
             small_cnn=SmallCnn(epochs=8),
             resnet18=Resnet18(epochs=6, width=16),
+            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=4, learning_rate=0.001),
             fin_ensemble=FinEnsemble(channels=64),
         ),
     )

@@ -1,6 +1,28 @@
 # Emotion classifiers: one job per model, protocol and fold.
 
 
+rule fetch_weights:
+    input:
+        dvc.inputs("fetch_weights"),
+    output:
+        directory(dvc.outs("fetch_weights")),
+    log:
+        "logs/fetch_weights/{key}.log",
+    benchmark:
+        "logs/benchmarks/fetch_weights/{key}.tsv"
+    priority: 1
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "Fetch the published weights {wildcards.key}"
+    shell:
+        dvc.repro("fetch_weights")
+
+
 rule pretrain:
     input:
         dvc.inputs("pretrain"),

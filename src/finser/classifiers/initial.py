@@ -8,6 +8,7 @@ from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import whole_folder
+from finser.params import Classifier as Options
 from finser.params import Params
 from finser.progress import say
 
@@ -16,14 +17,22 @@ def initialise(params: Params, model: str) -> None:
     """Write config.json, and the weights that were trained before: FINs, a trunk, or published ones. Random ones are drawn in training."""
     begin, options = params.initialise.models[model].begin, params.train_classifier[model]
     with whole_folder(layout.initial(model)) as partial:
-        given = []
-        if begin.startswith("models/"):
-            fins = getattr(options, "fins", ())
-            given = _copy(Path(begin), partial / "fins", [Path(feature) for feature in fins]) if fins else _copy(Path(begin), partial)
+        given = _given(Path(begin), partial, options) if begin.startswith("models/") else []
         weights = f"{', '.join(given)} of {begin}; the rest random" if given else "random, if it has any"
         config = {"model": options.model, "classes": list(EMOTIONS), "weights": weights}
         (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     say(f"initial {model}: {weights}")
+
+
+def _given(source: Path, target: Path, options: Options) -> list[str]:
+    """Put the weights that a model begins from into `target`, and return which."""
+    if getattr(options, "init", None) == "weights":
+        from finser.classifiers.published import write_adapted  # needs torch
+
+        write_adapted(source, options, target / "model.safetensors")
+        return ["the encoder"]
+    fins = getattr(options, "fins", ())
+    return _copy(source, target / "fins", [Path(feature) for feature in fins]) if fins else _copy(source, target)
 
 
 def _copy(source: Path, target: Path, folders: list[Path] | None = None) -> list[str]:

@@ -5,6 +5,7 @@ of each of its steps and z-scored. A way to pretrain where no weights can be had
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -58,12 +59,15 @@ class CollatePairs:
         The network's own, of whole clips.
     mean, scale : np.ndarray
         Of the features on the training part, shape (162,).
+    net : nn.Module
+        With ``TIME_STEP``, and ``n_steps`` if its trunk gives no more than so many.
     """
 
     def __init__(
-        self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, step: int, crop: int, masks: SpectrogramAugment
+        self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: SpectrogramAugment
     ) -> None:
-        self.plain, self.mean, self.scale, self.step, self.crop, self.masks = plain, mean, scale, step, crop, masks
+        self.plain, self.mean, self.scale, self.crop, self.masks = plain, mean, scale, crop, masks
+        self.step, self.most = net.TIME_STEP, getattr(net, "n_steps", sys.maxsize)
 
     def length(self, pair: Pair) -> int:
         """What a whole clip is padded to."""
@@ -78,7 +82,7 @@ class CollatePairs:
         if rng is not None:
             for row, count in zip(inputs, counts, strict=True):
                 row[:count] = torch.from_numpy(spectrograms.mask(row[:count].numpy(), self.masks, rng))
-        steps = -(-inputs.shape[1] // self.step)
+        steps = min(-(-inputs.shape[1] // self.step), self.most)
         targets = np.zeros((len(pairs), steps, N_FEATURES), np.float32)
         for row, (_, features) in zip(targets, pairs, strict=True):
             means = step_means((features - self.mean) / self.scale, self.step)[:steps]
@@ -119,7 +123,7 @@ def teach(classifier: NetworkClassifier, train: list[Pair], validation: list[Pai
         width = classifier.net.trunk(plain([train[0][0]], None)[0]).shape[2]
     mean, scale = spectrograms.statistics([y for _, y in train])
     masks = SpectrogramAugment(speed_share=0, noise_share=0)
-    collate = partial(CollatePairs, plain, mean, scale, classifier.net.TIME_STEP, masks=masks)
+    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=masks)
     nothing = np.zeros(len(train), np.int64)
     learned = learning.Batches(train, nothing, collate(crop=settings.crop_frames), settings.batch_size, names)
     judged = learning.Batches(validation, nothing[: len(validation)], collate(crop=0), settings.batch_size)

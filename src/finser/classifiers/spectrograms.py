@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from finser.classifiers.inputs import Row, Source
-from finser.params import LogMel, SpectrogramAugment
+from finser.params import LogMel, Masks, SpectrogramAugment
 from finser.shards import DIMENSIONS, SR
 
 FLOOR_DB = -80.0  # below which nothing is told apart
@@ -144,7 +144,7 @@ def add_noise(clip: np.ndarray, below_db: float, rng: np.random.Generator) -> np
     return (10 * np.log10(power)).astype(np.float32)
 
 
-def mask(clip: np.ndarray, options: SpectrogramAugment, rng: np.random.Generator) -> np.ndarray:
+def mask(clip: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.Generator) -> np.ndarray:
     """SpecAugment (Park et al. 2019) of a normalised clip: stretches of bands and of time are zero, the mean."""
     clip = clip.copy()
     for count, widest, axis in ((options.band_masks, options.band_width, 1), (options.time_masks, options.time_width, 0)):
