@@ -17,6 +17,7 @@ from finser.classifiers.initial import initialise
 from finser.classifiers.training import train_classifier
 from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
+from finser.files import read_json
 from finser.fins.chroma import ChromaFin
 from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
@@ -25,7 +26,6 @@ from finser.fins.store import save_fin
 from finser.fins.transform import FrontEnd
 from finser.fins.zcr import ZcrFin
 from finser.labels import features
-from finser.files import read_json
 from finser.params import (
     DEFAULT_VARIANTS,
     KINDS,
