@@ -133,7 +133,7 @@ def test_stages_are_those_of_the_command_line_and_of_the_rules():
 def test_sections_of_params_are_named_as_stages():
     from finser.params import Params
 
-    top = {"preset", "corpora", "models", "protocols", "folds", "seed"}
+    top = {"preset", "corpora", "pooled", "models", "protocols", "folds", "seeds", "seed"}
     assert set(Params.model_fields) - top == set(STAGES)
 
 
@@ -161,12 +161,14 @@ def test_layout_and_dvc_agree():
     assert outs("fetch_weights", key="imagenet") == [str(layout.weights("imagenet"))]
     assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
-    place = ("svm", "speaker", 1)
-    assert outs("train_classifier", **item) == [str(layout.classifier(*place)), str(layout.training_time("train_classifier", *place))]
-    folder = layout.classifier_result("svm", "speaker", 1)
-    assert outs("evaluate_classifier", **item) == sorted(
-        str(folder / name) for name in ("history.csv", "metrics.json", "predictions.parquet")
-    )
+    place = ("svm", "speaker", 1, 4)
+    trained = outs("train_classifier", **item, seed="4")
+    assert trained == [str(layout.classifier(*place)), str(layout.training_time("train_classifier", *place))]
+    deps = [re.sub(r"\$\{item\.(\w+)\}", lambda match: item[match[1]], dep) for dep in STAGES["evaluate_classifier"]["deps"]]
+    assert str(layout.classifiers(*place[:3])) in deps and layout.classifier(*place).parent == layout.classifiers(*place[:3])
+    folder, names = layout.classifier_result(*place[:3]), ("history.csv", "metrics.json", "predictions.parquet", "validation.parquet")
+    made = [*(str(folder / name) for name in names), str(layout.evaluation_time(*place[:3]))]
+    assert outs("evaluate_classifier", **item) == sorted(made)
     assert outs("report") == sorted(str(layout.report().parent / name) for name in ("figures", "report.html", "report.md"))
 
 

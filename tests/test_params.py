@@ -11,6 +11,7 @@ from finser import params, presets, schema_docs
 from finser.errors import FinserError
 
 ROOT = Path(__file__).parents[1]
+FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
 
 
 @pytest.fixture
@@ -46,8 +47,12 @@ def test_every_key_of_the_schema_is_written(values):
         return {name for name, field in model.model_fields.items()}
 
     assert keys(params.Params) == set(values)
-    for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "train_classifier"):
+    optional = {"corpora", "trunk"}  # keys without a value may be missing
+    for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "evaluate_classifier"):
         assert keys(params.Params.model_fields[section].annotation) == set(values[section])
+    assert set(values["train_classifier"]) == set(params.KINDS)
+    for name, kind in params.KINDS.items():
+        assert keys(kind) - optional == set(values["train_classifier"][name])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,27 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_classifier.svm.variants", ["noise_snr"], "train_classifier.svm.variants names 'noise_snr'"),
         ("train_classifier.svm.variants", ["noise_snr"], "did you mean 'noise'?"),
         ("train_classifier.svm.variants", ["speed"], "did you mean 'speed_pitch'?"),
+        ("train_classifier.small_cnn.widht", 3, "unknown key 'train_classifier.small_cnn.widht'; did you mean 'width'?"),
+        ("train_classifier.small_cnn.log_mel.band", 3, "unknown key 'train_classifier.small_cnn.log_mel.band'; did you mean 'bands'?"),
+        ("train_classifier.small_cnn.model", "smal_cnn", "train_classifier.small_cnn: no such model; expected model: one of svm, mlp"),
+        ("train_classifier.small_cnn.width", 25, "train_classifier.small_cnn.width: Input should be a multiple of 3; found 25"),
+        ("train_classifier.small_cnn.log_mel.bands", 48, "train_classifier.small_cnn.log_mel.bands"),
+        ("train_classifier.mlp.balance", "weight", "did you mean 'weights'?"),
+        ("train_classifier.mlp.keep", "first", "train_classifier.mlp.keep: unknown name; found 'first'"),
+        ("train_classifier.mlp.patience", -1, "train_classifier.mlp.patience"),
+        ("train_classifier.mlp.speakers", 0, "train_classifier.mlp.speakers"),
+        ("train_classifier.mlp.corpora", ["esd"], "train_classifier.mlp.corpora names 'esd', which is not in pooled"),
+        ("train_classifier.mlp.corpora", [], "train_classifier.mlp.corpora"),
+        ("train_classifier.mine", {**FIN_ENSEMBLE, "arm": "librosa"}, "train_classifier.mine.fins must be [] in the arm `librosa`"),
+        ("train_classifier.fin_ensemble.fins", [], "train_classifier.fin_ensemble.fins must be [] in the arm `librosa`, and name"),
+        ("train_classifier.fin_ensemble.fins", ["mell"], "did you mean 'mel'?"),
+        ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
+        ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier; did you mean 'mlp'?"),
+        ("seeds", [0, 0], "seeds names something twice: 0, 0"),
+        ("seeds", [], "seeds"),
+        ("evaluate_classifier.noise.kinds", ["babel"], "did you mean 'babble'?"),
+        ("pooled", ["ravdess", "iemocap"], "pooled.1: unknown name"),
+        ("corpora", ["ravdess"], "names 'crema_d', which is not in corpora"),
         ("augment.variants", ["noise", "speed_pitch", "noise_file"], "noise_file.folder does not say where"),
         ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: Value error, the first limit, 20.0, is above the second, 5.0"),
         ("augment.gain.db", [0, 61], "augment.gain.db.1"),
@@ -130,11 +156,36 @@ def test_models_and_what_they_begin_from_agree(values):
     values["models"] = ["svm", "mlp"]
     with pytest.raises(FinserError, match="initialise.models names 'fin_ensemble', which models does not: delete it there"):
         params.validate(values)
-    del values["initialise"]["models"]["fin_ensemble"]
+    values["initialise"]["models"] = {name: {"begin": f"src/finser/classifiers/{name}.py"} for name in values["models"]}
     assert params.validate(values).models == ("svm", "mlp")
     del values["initialise"]["models"]["mlp"]
     with pytest.raises(FinserError, match=r"must say what 'mlp' begins from: `mlp: \{begin: src/finser/classifiers/mlp.py\}`"):
         params.validate(values)
+
+
+def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(values):
+    values["train_classifier"]["fin_tuned"] = {**values["train_classifier"]["fin_ensemble"], "arm": "tuned", "fins": ["mel"]}
+    values["models"].append("fin_tuned")
+    with pytest.raises(FinserError, match=r"`fin_tuned: \{begin: models/fins\}`"):
+        params.validate(values)
+    values["initialise"]["models"]["fin_tuned"] = {"begin": "models/fins"}
+    made = params.validate(values).train_classifier
+    assert (made["fin_tuned"].arm, made["fin_ensemble"].arm, type(made["fin_tuned"])) == ("tuned", "frozen", params.FinEnsemble)
+
+
+@pytest.mark.parametrize(
+    ("arm", "fins", "begin"),
+    [
+        ("librosa", (), "src/finser/classifiers/fin_ensemble.py"),
+        ("frozen", ("mel",), "models/fins"),
+        ("tuned", ("mel",), "models/fins"),
+        ("uninitialised", ("mel",), "src/finser/classifiers/fin_ensemble.py"),
+    ],
+)
+def test_what_begins_at_random_does_not_wait_for_fins(arm, fins, begin):
+    sections = {"mine": params.FinEnsemble(arm=arm, fins=fins)}
+    assert params.begins(sections, sections)["mine"].begin == begin
+    assert (ROOT / begin).exists() or begin == "models/fins"
 
 
 def test_missing_or_broken_file(tmp_path):

@@ -1,5 +1,6 @@
 """Splits: published groups as published, everything else dealt, and no way for anybody to leak."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.params import Params, Split, Synthetic
 from finser.protocols import Published, cross_corpus_split, deal, random_split, speaker_split, split, spread, test_groups, validation_group
-from finser.splits import ROLES, check, folds_source, read_parts, read_split
+from finser.splits import ROLES, check, fewer_speakers, folds_source, read_parts, read_split
 
 RAVDESS = [(2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)]
 CREMA_D_TEST = "1048 1069 1071 1074 1076 1077 1078 1079 1082 1083 1084 1086 1087 1088 1089 1090 1091"
@@ -45,7 +46,7 @@ def project(monkeypatch: pytest.MonkeyPatch, folder: Path, corpora: dict[str, li
         corpora=tuple(corpora),
         fetch={corpus: Synthetic() for corpus in corpora},
         train_fin={"data": {"corpora": (first,)}},
-        **{"train_classifier": {"data": {"corpora": (first,)}}, **sections},
+        **{"pooled": (first,), **sections},
     )
 
 
@@ -335,8 +336,8 @@ def left_out(tmp_path, monkeypatch) -> tuple[Params, pa.Table]:
     corpora = {"ravdess": [f"{n:02d}" for n in range(1, 7)], "esd": ["0001", "0011"], "tess": ["OAF", "YAF"], "savee": ["DC", "JE", "JK"]}
     rows = {corpus: clip_rows(corpus, speakers) for corpus, speakers in corpora.items()}
     rows = {corpus: [row for row in clips if corpus == "ravdess" or row["emotion"] != "calm"] for corpus, clips in rows.items()}
-    learned = {"data": {"corpora": ("tess", "ravdess", "savee")}}
-    params = project(monkeypatch, tmp_path, rows, train_classifier=learned, protocols=("speaker", "cross_corpus"), split={"folds": 2})
+    learned = {"pooled": ("tess", "ravdess", "savee"), "protocols": ("speaker", "cross_corpus")}
+    params = project(monkeypatch, tmp_path, rows, **learned, split={"folds": 2})
     split(params, "cross_corpus")
     return params, pq.read_table(layout.split("cross_corpus"))
 
@@ -437,6 +438,58 @@ def test_a_clip_in_two_parts_is_refused_under_every_protocol(written, protocol):
     twice = plant(written, {"clip_id": written["clip_id"][1].as_py()})
     with pytest.raises(FinserError, match="clip_id ravdess/01/001 stands in two parts of fold 1"):
         check(twice, protocol)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"speaker": "tess/01"}, "speaker tess/01 in a row of corpus ravdess"),
+        ({"clip_id": "tess/01/000"}, "clip_id tess/01/000 in a row of corpus ravdess"),
+        ({"corpus": "tess"}, "clip_id ravdess/01/000 in a row of corpus tess"),
+        ({"speaker": None}, "empty cells in speaker"),
+        ({"emotion": None, "role": None}, "empty cells in emotion, role"),
+        ({"fold": None}, "empty cells in fold"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_refused_by_the_check_and_by_every_reader(written, change, said):
+    for protocol in ("speaker", "random"):
+        with pytest.raises(FinserError, match=f"{said}; delete the file and run: finser split"):
+            check(plant(written, change), protocol)
+    pq.write_table(plant(written, change), layout.split("speaker"))
+    with pytest.raises(FinserError, match=said):
+        read_split("speaker", 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["ravdess", "tess", "savee"]), st.integers(1, 9), min_size=1),
+    st.lists(st.floats(0.01, 1), min_size=2, max_size=5),
+    st.integers(0, 3),
+    st.integers(1, 3),
+    st.randoms(),
+)
+def test_a_smaller_share_of_the_speakers_is_part_of_a_larger_one(corpora, shares, seed, fold, random):
+    rows = [row for corpus, count in corpora.items() for row in clip_rows(corpus, [f"{n:02d}" for n in range(count)], 2)]
+    kept = [fewer_speakers(table_of(rows), share, seed, fold) for share in sorted(shares)]
+    speakers = [set(table["speaker"].to_pylist()) for table in kept]
+    for share, found in zip(sorted(shares), speakers, strict=True):
+        for corpus, count in corpora.items():
+            assert sum(speaker.startswith(corpus) for speaker in found) == max(1, round(share * count))
+    assert all(fewer <= more for fewer, more in itertools.pairwise(speakers))
+    for table, found in zip(kept, speakers, strict=True):
+        assert sorted(table["clip_id"].to_pylist()) == sorted(row["clip_id"] for row in rows if row["speaker"] in found)
+    random.shuffle(rows)
+    again = fewer_speakers(table_of(rows), min(shares), seed, fold)
+    assert set(again["clip_id"].to_pylist()) == set(kept[0]["clip_id"].to_pylist())
+
+
+def test_seeds_and_folds_keep_other_speakers_and_a_corpus_moves_no_other():
+    rows = clip_rows("ravdess", [f"{n:02d}" for n in range(20)])
+    found = {frozenset(fewer_speakers(table_of(rows), 0.3, seed, fold)["speaker"].to_pylist()) for seed, fold in ((0, 1), (0, 2), (1, 1))}
+    assert len(found) == 3
+    more = fewer_speakers(table_of(clip_rows("crema_d", ["1001", "1002"]) + rows), 0.3, 0, 1)
+    assert {speaker for speaker in more["speaker"].to_pylist() if speaker.startswith("ravdess")} in found
+    assert fewer_speakers(table_of(rows), 1.0, 0, 1).num_rows == len(rows)
 
 
 def test_unknown_roles_and_empty_parts_are_refused(written):

@@ -72,6 +72,7 @@ def _check_item(params: Params, item: dict[str, object]) -> None:
         "fusion": params.fusions,
         "protocol": get_args(parameters.Protocol),
         "fold": range(1, params.n_folds(item.get("protocol", "speaker")) + 1),
+        **({"seed": params.seeds} if "model" in item else {}),  # evaluation reads all seeds of a folder; FINs are compared under any
     }
     for axis, value in item.items():
         if axis in known and value not in known[axis]:

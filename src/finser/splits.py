@@ -33,13 +33,16 @@ def check(table: pa.Table, protocol: str) -> None:
     Raises
     ------
     FinserError
-        In one fold a clip stands twice, a speaker has two roles (all protocols but `random`), or a part is empty; under
-        `cross_corpus` a corpus tests and has another role, or an emotion is tested that nobody in training has; or a role is unknown.
+        A cell is empty; a clip or a speaker is of another corpus than its row says; in one fold a clip stands twice, a speaker has
+        two roles (all protocols but `random`), or a part is empty; under `cross_corpus` a corpus tests and has another role, or an
+        emotion is tested that nobody in training has; or a role is unknown.
     """
     where = layout.split(protocol)
+    _refuse_empty_cells(table, where)
     unknown = set(table["role"].unique().to_pylist()) - set(ROLES)
     if unknown:
         raise FinserError(f"unknown roles {sorted(unknown)}", where=where, expected=", ".join(ROLES))
+    _refuse_contradictions(table, where)
     _refuse_twice(table.select(["fold", "clip_id"]), "clip_id", where)
     if not LEAKY[protocol]:
         _refuse_twice(table.group_by(["fold", "speaker", "role"]).aggregate([]).select(["fold", "speaker"]), "speaker", where)
@@ -74,6 +77,7 @@ def read_split(protocol: str, fold: int) -> pa.Table:
     found = (pq.read_schema(path).metadata or {}).get(b"protocol", b"?").decode()
     if found != protocol:
         raise FinserError("another protocol", where=path, expected=protocol, found=found)
+    _refuse_empty_cells(table, path)  # a row without a fold would be left out silently
     table = table.filter(pc.equal(table["fold"], fold))
     if not table.num_rows:
         do = "see folds in params.yaml, and split.folds or (cross_corpus) pooled"
@@ -127,6 +131,21 @@ def _refuse_untaught(table: pa.Table, where: Path | str, do: str) -> None:
     tested, taught = ({(group["fold"], group["emotion"]) for group in groups if group["role"] == role} for role in ("test", "train"))
     for fold, emotion in sorted(tested - taught):
         raise FinserError(f"fold {fold} tests on '{emotion}', which nobody in training has", where=where, do=do)
+
+
+def _refuse_empty_cells(table: pa.Table, where: Path) -> None:
+    empty = [name for name in SCHEMA.names if table[name].null_count]
+    if empty:
+        raise FinserError(f"empty cells in {', '.join(empty)}", where=where, do=AGAIN)
+
+
+def _refuse_contradictions(table: pa.Table, where: Path) -> None:
+    """A speaker who is written as another corpus's, or a clip that is, would not be known as the same in another part."""
+    for name in ("clip_id", "speaker"):
+        prefix = pc.list_element(pc.split_pattern(table[name], "/", max_splits=1), 0)
+        wrong = table.filter(pc.not_equal(prefix, table["corpus"]))
+        if wrong.num_rows:
+            raise FinserError(f"{name} {wrong[name][0]} in a row of corpus {wrong['corpus'][0]}", where=where, do=AGAIN)
 
 
 def _refuse_twice(pairs: pa.Table, name: str, where: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 import torch
 
 from finser import layout, seeds
+from finser.classifiers.evaluation import evaluate_classifier
+from finser.classifiers.initial import initialise
+from finser.classifiers.training import train_classifier
 from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
+from finser.files import read_json
 from finser.fins.chroma import ChromaFin
 from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
@@ -21,9 +26,24 @@ from finser.fins.store import save_fin
 from finser.fins.transform import FrontEnd
 from finser.fins.zcr import ZcrFin
 from finser.labels import features
-from finser.params import DEFAULT_VARIANTS, FinEnsemble, Mlp, Params, Synthetic
+from finser.params import (
+    DEFAULT_VARIANTS,
+    KINDS,
+    Classifier,
+    FinEnsemble,
+    Initialise,
+    LogMel,
+    Mlp,
+    Params,
+    Resnet18,
+    ShallowCnn,
+    SmallCnn,
+    Svm,
+    Synthetic,
+    begins,
+)
 from finser.protocols import split
-from finser.shards import SR, AudioRow, LabelRow, write_audio, write_labels
+from finser.shards import SR, AudioRow, LabelRow, read_audio, write_audio, write_labels
 from finser.splits import read_parts
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
@@ -73,16 +93,32 @@ def write_fins(speakers: list[str]) -> None:
         save_fin(layout.fin(fin.feature), fin, {"feature": fin.feature, "speakers": speakers}, [{"step": 0, "loss": 0.0}])
 
 
+FEW = {"epochs": 12, "variants": ("original", "noise")}
+SMALL = {"crop_frames": 32, "center": "cmn"}  # of log_mel; a tone's place is what tells the emotion, not its level
+
+
+def sections() -> dict[str, Classifier]:
+    """A section of every kind, small and short."""
+    mel = {"learning_rate": 0.005, "mixup": 0.2, "log_mel": LogMel(**SMALL)}
+    return {
+        "svm": Svm(),
+        "mlp": Mlp(epochs=12, learning_rate=0.01),
+        "shallow_cnn": ShallowCnn(**FEW, **mel, width=8),
+        "small_cnn": SmallCnn(**FEW, **mel, width=6),
+        "resnet18": Resnet18(**FEW, **mel, width=8),
+        "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24, learning_rate=0.005),
+    }
+
+
 @pytest.fixture(scope="session")
 def params() -> Params:
-    only = {"data": {"corpora": ("ravdess",)}}
-    nets = {"mlp": Mlp(epochs=12, learning_rate=0.01), "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24)}
     return Params(
         corpora=("ravdess",),
+        pooled=("ravdess",),
         fetch={"ravdess": Synthetic()},
-        train_fin=only,
-        train_classifier={**only, **nets},
-        evaluate_classifier={"bootstrap": 200},
+        train_fin={"data": {"corpora": ("ravdess",)}},
+        train_classifier=sections(),
+        evaluate_classifier={"bootstrap": 200, "noise": {"kinds": ()}},
     )
 
 
@@ -103,16 +139,71 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     return folder
 
 
-@pytest.fixture
-def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the miniature project, as the working folder."""
-    folder = tmp_path / "project"
+@pytest.fixture(scope="session")
+def trained(built: Path, tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """The miniature project with a classifier of every kind, trained and evaluated on fold 1 of `speaker` with two seeds."""
+    folder = tmp_path_factory.mktemp("trained") / "project"
     shutil.copytree(built, folder)
-    monkeypatch.chdir(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for model in KINDS:
+            run(params, model)
     return folder
 
 
 @pytest.fixture
+def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the miniature project, as the working folder."""
+    return _copy(built, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the miniature project with all that was trained, as the working folder."""
+    return _copy(trained, tmp_path, monkeypatch)
+
+
+def _copy(folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(folder, target / "project")
+    monkeypatch.chdir(target / "project")
+    return target / "project"
+
+
+def run(params: Params, model: str, protocol: str = "speaker", fold: int = 1) -> dict:
+    """All three stages of a model; returns its metrics."""
+    initialise(params, model)
+    for seed in params.seeds:
+        train_classifier(params, model, protocol, fold, seed)
+    evaluate_classifier(params, model, protocol, fold)
+    return read_json(layout.classifier_result(model, protocol, fold) / "metrics.json")
+
+
+@pytest.fixture(name="run", scope="session")
+def run_() -> Callable[..., dict]:
+    """:func:`run`, for tests."""
+    return run
+
+
+@pytest.fixture(scope="session")
+def altered(params: Params) -> Callable[..., Params]:
+    """Params in which a model's section has other options."""
+
+    def alter(model: str, **options: object) -> Params:
+        values = params.model_dump()
+        values["train_classifier"][model] |= options
+        kinds = {name: KINDS[section["model"]].model_validate(section) for name, section in values["train_classifier"].items()}
+        begin = Initialise(models=begins(kinds, params.models)).model_dump()
+        return Params.model_validate({**values, "initialise": begin})
+
+    return alter
+
+
+@pytest.fixture
 def relabel() -> Callable[[dict[str, str]], None]:
-    """Write the index again with other emotions."""
-    return write_clips
+    """Write the index and the shards again with other emotions, clip_id -> emotion."""
+
+    def write(emotions: dict[str, str]) -> None:
+        write_clips(emotions)
+        write_audio(layout.shards("ravdess"), [replace(row, emotion=emotions[row.clip_id]) for row in read_audio(layout.shards("ravdess"))])
+
+    return write

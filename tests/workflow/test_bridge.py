@@ -13,9 +13,9 @@ def users_of_mel(project) -> list[str]:
     """What must run when only the mel FIN's settings change."""
     protocols, folds = project.get("protocols"), project.get("folds")
     jobs = ["train_fin@mel", "train_fin@mfcc", "evaluate_fin@mel", "evaluate_fin@mfcc", "initialise@fin_ensemble", "report"]
-    for stage in ("train_classifier", "evaluate_classifier"):
-        jobs += [f"{stage}@fin_ensemble-{protocol}-{fold}" for protocol in protocols for fold in folds]
-    return sorted(jobs)
+    places = [f"fin_ensemble-{protocol}-{fold}" for protocol in protocols for fold in folds]
+    jobs += [f"train_classifier@{place}-{seed}" for place in places for seed in project.get("seeds")]
+    return sorted(jobs + [f"evaluate_classifier@{place}" for place in places])
 
 
 def test_clean_build_runs_every_stage_once_and_satisfies_both(built):
@@ -48,13 +48,22 @@ def test_classifier_setting_reaches_only_that_classifier(project):
     project.set("train_classifier.svm.c", 5.0)
     ran = project.ran_by(project.snakemake)
     assert ran and all("svm" in command or command == "report" for command in ran)
-    assert "train_classifier@svm-speaker-1" in ran
+    assert "train_classifier@svm-speaker-1-0" in ran
+
+
+def test_a_seed_added_trains_only_that_seed(project):
+    project.set("seeds", [0, 1])
+    ran = project.ran_by(project.snakemake)
+    jobs = [f"train_classifier@{model}-speaker-1-1" for model in project.get("models")]
+    assert ran == sorted([*jobs, *(f"evaluate_classifier@{model}-speaker-1" for model in project.get("models")), "report"])
+    project.assert_clean()
 
 
 def test_a_protocol_added_runs_only_what_is_new(project):
     project.set("protocols", ["speaker", "random"])
     ran = project.ran_by(project.snakemake)
-    jobs = [f"{stage}@{model}-random-1" for stage in ("train_classifier", "evaluate_classifier") for model in project.get("models")]
+    jobs = [f"evaluate_classifier@{model}-random-1" for model in project.get("models")]
+    jobs += [f"train_classifier@{model}-random-1-0" for model in project.get("models")]
     assert ran == sorted([*jobs, "split@random", "report"])
     assert "LEAKY: the same speakers are in several parts" in (project.root / "results/report.md").read_text()
     project.assert_clean()
@@ -133,7 +142,7 @@ def test_experiment_with_one_parameter(project):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
     ran = project.ran_by(lambda: project.dvc("exp", "run", "-q", "-S", "train_classifier.svm.c=3.0"))
-    assert "train_classifier@svm-speaker-1" in ran
+    assert "train_classifier@svm-speaker-1-0" in ran
     assert not [command for command in ran if "fin" in command]
     project.assert_clean()
 

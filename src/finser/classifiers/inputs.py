@@ -16,7 +16,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.frames import HOP_LENGTH
 from finser.progress import track
-from finser.shards import SR, read_aligned, read_audio, read_labels
+from finser.shards import SR, read_aligned, read_audio, read_labels, read_records
 
 DELTA_WIDTH = 9  # frames
 FLOOR = 1e-10  # below which an RMS is as good as zero
@@ -191,12 +191,13 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
     Raises
     ------
     FinserError
-        The shards or labels lack a clip of the split.
+        The shards or labels lack a clip of the split, or say that another speaker speaks it, or with another emotion.
     """
     wanted = {(row["clip_id"], variant): (part, row) for part in parts for row in parts[part].to_pylist() for variant in variants[part]}
     corpora = sorted({row["corpus"] for _, row in wanted.values()})
     found: dict[str, list[tuple[dict, str, Any]]] = {part: [] for part in parts}
     for corpus in corpora:
+        _check_against_shards({row["clip_id"]: row for _, row in wanted.values()}, corpus)
         for row in track(source.rows(corpus), f"reading {corpus}"):
             part, entry = wanted.pop((row.clip_id, row.variant), (None, None))
             if entry is not None:
@@ -206,6 +207,17 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
         where = layout.shards(wanted[clip, variant][1]["corpus"])
         raise FinserError(f"lacks {len(wanted)} rows of the split, e.g. {clip} ({variant})", where=where, do="run: dvc repro")
     return {part: _examples(part, rows) for part, rows in found.items()}
+
+
+def _check_against_shards(entries: dict[str, dict], corpus: str) -> None:
+    """A split is a file, and may have been edited: who speaks, and how, is what came with the sound."""
+    where = layout.shards(corpus)
+    for record in read_records(where, ("clip_id", "speaker", "emotion")):  # no audio is read
+        entry = entries.get(record["clip_id"], record)
+        for name in ("speaker", "emotion"):
+            if entry[name] != record[name]:
+                what = f"the split has another {name} for {record['clip_id']}"
+                raise FinserError(what, where=where, expected=record[name], found=entry[name], do="split again: finser split")
 
 
 def _examples(part: str, rows: list[tuple[dict, str, Any]]) -> Examples:

@@ -78,11 +78,15 @@ def alike(inputs: list[Any], collate: Collate, size: int) -> list[np.ndarray]:
 
 
 def class_weights(targets: np.ndarray, balance: str) -> torch.Tensor:
-    """Weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples."""
+    """Weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples.
+
+    A class that no example has then weighs nothing: label smoothing gives it a share of every example's target, and under the
+    largest weight of all that share would teach the network to predict what nobody says.
+    """
     weights = np.ones(len(EMOTIONS))
     if balance == "weights":
         counts = np.bincount(targets, minlength=len(EMOTIONS))
-        weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        weights = (counts > 0) * len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return torch.from_numpy(weights).float()
 
 

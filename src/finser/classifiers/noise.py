@@ -14,11 +14,11 @@ TALKERS = 4  # clips that babble together
 
 
 def babble(voices: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
-    """`TALKERS` of the int16 clips at equal power, each from a random sample on and round its end, float, shape (size,)."""
+    """`TALKERS` of the int16 clips at equal power, each from a random sample that is not 0 on and round its end, float, (size,)."""
     total = np.zeros(size)
     for index in rng.choice(len(voices), min(TALKERS, len(voices)), replace=False):
         voice = to_float(voices[index])
-        at = int(rng.integers(len(voice)))
+        at = int(rng.choice(np.flatnonzero(voice)))  # digital silence cannot be scaled to any power
         total += np.take(voice, np.arange(at, at + size), mode="wrap") / np.sqrt(np.mean(voice.astype(float) ** 2))
     return total
 

@@ -19,7 +19,7 @@ HIDDEN = 64
 
 
 class ShallowCnn(nn.Module):
-    """Two convolutions with pooling, a dense layer per step of time, mean and deviation over time, Linear: 94,536 weights by default.
+    """Two convolutions with pooling, a dense layer per step of time, mean and deviation over time, Linear: 53,288 weights by default.
 
     Parameters
     ----------

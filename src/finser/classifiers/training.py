@@ -17,7 +17,7 @@ from finser.files import read_json, whole_folder, write_json
 from finser.params import Classifier as Options
 from finser.params import Params
 from finser.progress import say
-from finser.splits import LEAKY, fewer_speakers, read_parts
+from finser.splits import LEAKY, ROLES, fewer_speakers, read_parts
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
 LIBRARIES = ("torch", "numpy", "scikit-learn", "lightning", "transformers", "finser")
@@ -71,8 +71,8 @@ def variants(options: Options) -> dict[str, tuple[str, ...]]:
 
 
 def clips_digest(parts: dict[str, pa.Table]) -> str:
-    """SHA-256 of which clips train and which validate: tells a model of another split from one of this."""
-    lines = sorted(f"{part} {clip}" for part in ("train", "validation") for clip in parts[part]["clip_id"].to_pylist())
+    """SHA-256 of which clips train, validate and test: tells a model of another split from one of this."""
+    lines = sorted(f"{part} {clip}" for part in ROLES for clip in parts[part]["clip_id"].to_pylist())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -1,0 +1,166 @@
+"""Every kind of network behind the interface of all classifiers: its size, what a prediction depends on, saving, whom it learns from."""
+
+import numpy as np
+import pytest
+import torch
+
+from finser import layout
+from finser.classifiers import begin, load, module_of
+from finser.classifiers.evaluation import ORIGINALS
+from finser.classifiers.inputs import Examples, read_examples
+from finser.classifiers.learning import n_trainable
+from finser.classifiers.network import put_weights
+from finser.classifiers.resnet18 import Resnet18
+from finser.classifiers.shallow_cnn import ShallowCnn
+from finser.classifiers.small_cnn import SmallCnn
+from finser.errors import FinserError
+from finser.params import KINDS, Params
+from finser.params import SmallCnn as SmallCnnOptions
+from finser.splits import read_parts
+
+SPECTROGRAM_NETS = {"shallow_cnn": ShallowCnn, "small_cnn": SmallCnn, "resnet18": Resnet18}
+
+
+def conv(a: int, b: int, size: int) -> int:
+    """Weights of a convolution without bias, and of the batch norm after it."""
+    return a * b * size**2 + 2 * b
+
+
+def dense(a: int, b: int) -> int:
+    return a * b + b
+
+
+def residual(a: int, b: int) -> int:
+    """A stage of ResNet-18: two blocks of two convolutions, with a projection where the width changes."""
+    return conv(a, b, 3) + 3 * conv(b, b, 3) + (conv(a, b, 1) if a != b else 0)
+
+
+CONVOLUTIONS = {
+    SmallCnn: conv(1, 24, 5) + conv(24, 48, 3) + conv(48, 64, 3) + conv(64, 96, 3),
+    ShallowCnn: conv(1, 32, 5) + conv(32, 64, 3),
+    Resnet18: conv(1, 64, 7) + residual(64, 64) + residual(64, 128) + residual(128, 256) + residual(256, 512),
+}
+REST = {
+    SmallCnn: dense(96 * 64 // 16, 128) + dense(128, 64) + dense(64, 1) + dense(2 * 128, 8),
+    ShallowCnn: dense(64 * 64 // 8, 64) + dense(2 * 64, 8),
+    Resnet18: dense(512, 8),
+}
+
+
+@pytest.mark.parametrize(("net", "size"), [(SmallCnn, 154_033), (ShallowCnn, 53_288), (Resnet18, 11_174_344)])
+def test_sizes_are_those_that_are_documented(net, size):
+    assert n_trainable(net().parameters()) == size == CONVOLUTIONS[net] + REST[net]
+    assert f"{size:,} weights" in net.__doc__
+
+
+@pytest.mark.parametrize("bands", [32, 64, 128])
+@pytest.mark.parametrize("name", SPECTROGRAM_NETS)
+def test_any_number_of_bands_and_frames_will_do(name, bands):
+    net = SPECTROGRAM_NETS[name](bands, 6).eval()
+    for length, counts in ((16, [1, 16]), (17, [17, 3]), (96, [50, 96])):
+        assert net(torch.randn(2, length, bands), torch.tensor(counts)).shape == (2, 8)
+
+
+@pytest.mark.parametrize("pooling", ["attention", "statistics"])
+@pytest.mark.parametrize("recurrent", [0, 5])
+def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
+    """What a convolution sees of the padding reaches two steps; beyond that nothing does."""
+    torch.manual_seed(0)
+    net = SmallCnn(64, 6, recurrent, pooling).eval()
+    clip = torch.randn(1, 64, 64)
+    short, long = (torch.nn.functional.pad(clip, (0, 0, 0, n)) for n in (32, 128))
+    assert torch.allclose(net(short, torch.tensor([64])), net(long, torch.tensor([64])), atol=1e-5)
+    long[:, 100:] = 50
+    assert torch.allclose(net(short, torch.tensor([64])), net(long, torch.tensor([64])), atol=1e-5)
+
+
+def examples_of(params: Params, model: str) -> dict[str, Examples]:
+    parts = read_parts("speaker", 1, ["ravdess"])
+    return read_examples(
+        module_of(params.train_classifier[model]).source(params.train_classifier[model]), parts, dict.fromkeys(parts, ORIGINALS)
+    )
+
+
+@pytest.mark.parametrize("model", KINDS)
+def test_a_clips_probabilities_do_not_depend_on_what_else_is_predicted(finished, params, model):
+    classifier, config = load(layout.classifier(model, "speaker", 1, 0))
+    inputs = examples_of(params, model)["test"].inputs
+    together = classifier.probabilities(inputs)
+    assert together.shape == (len(inputs), 8) and together.dtype == np.float64
+    assert together.sum(1) == pytest.approx(1) and config["params"] == classifier.n_params
+    alone = np.concatenate([classifier.probabilities([clip]) for clip in inputs[:6]])
+    assert together[:6] == pytest.approx(alone, abs=1e-5)
+    order = np.random.default_rng(0).permutation(len(inputs))
+    assert classifier.probabilities([inputs[number] for number in order]) == pytest.approx(together[order], abs=1e-5)
+
+
+@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, params, model, part):
+    examples = examples_of(params, model)
+    classifier = begin(params.train_classifier[model], (0,))
+    with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
+        classifier.fit(examples[part], examples["validation"], (0,))
+
+
+@pytest.mark.parametrize("model", [model for model in KINDS if model != "svm"])
+def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, model):
+    def weights(names: tuple) -> list[torch.Tensor]:
+        classifier = begin(params.train_classifier[model], names)
+        return list((classifier.head if model == "fin_ensemble" else classifier.net).parameters())
+
+    one = weights((0, "a"))
+    torch.manual_seed(9)
+    before = torch.random.get_rng_state()
+    same, other = weights((0, "a")), weights((1, "a"))
+    assert torch.equal(torch.random.get_rng_state(), before), "nor does beginning a model move other draws"
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_normalisation_is_of_the_training_clips(finished, params):
+    train = examples_of(params, "small_cnn")["train"]
+    variants = params.train_classifier["small_cnn"].variants
+    parts = {"train": read_parts("speaker", 1, ["ravdess"])["train"]}
+    options = params.train_classifier["small_cnn"]
+    frames = np.concatenate(read_examples(module_of(options).source(options), parts, {"train": variants})["train"].inputs).astype(
+        np.float64
+    )
+    net = load(layout.classifier("small_cnn", "speaker", 1, 0))[0].net
+    assert net.mean.numpy() == pytest.approx(frames.mean(0), abs=1e-3) and net.scale.numpy() == pytest.approx(frames.std(0), rel=1e-4)
+    assert len(frames) > sum(map(len, train.inputs)), "augmented variants train, too"
+
+
+def test_a_trunk_that_is_given_is_what_training_begins_from(tmp_path):
+    from safetensors.torch import save_file
+
+    options = SmallCnnOptions(width=6)
+    taught = begin(options, ("teacher",)).net
+    trunk = {name: tensor for name, tensor in taught.state_dict().items() if name.startswith(("convolutions", "norms"))}
+    save_file(trunk, tmp_path / "model.safetensors")
+    classifier = begin(options, (0,))
+    own = classifier.net.out.weight.clone()
+    classifier.receive(tmp_path)
+    for name, tensor in trunk.items():
+        assert torch.equal(classifier.net.state_dict()[name], tensor)
+    assert torch.equal(classifier.net.out.weight, own)
+    with pytest.raises(FinserError, match="weights of another topology: "):
+        put_weights(classifier.net, tmp_path / "model.safetensors")  # a whole network lacks nothing
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    net = SmallCnn(width=6)
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(FinserError, match=f"{path}: no such file"):
+        put_weights(net, path)
+    save_file(SmallCnn(width=9).state_dict(), path)
+    with pytest.raises(FinserError, match=f"{path}: weights of another topology"):
+        put_weights(net, path)
+    save_file({**net.state_dict(), "more": torch.zeros(1)}, path)
+    with pytest.raises(FinserError, match="weights of another topology: more"):
+        put_weights(net, path, only_trunk=True)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FinserError, match="not a readable model"):
+        put_weights(net, path)
