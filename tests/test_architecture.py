@@ -133,7 +133,7 @@ def test_stages_are_those_of_the_command_line_and_of_the_rules():
 def test_sections_of_params_are_named_as_stages():
     from finser.params import Params
 
-    top = {"preset", "corpora", "pooled", "models", "protocols", "folds", "seeds", "seed"}
+    top = {"preset", "corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed"}
     assert set(Params.model_fields) - top == set(STAGES)
 
 

@@ -47,7 +47,7 @@ def test_every_key_of_the_schema_is_written(values):
         return {name for name, field in model.model_fields.items()}
 
     assert keys(params.Params) == set(values)
-    optional = {"corpora", "trunk"}  # keys without a value may be missing
+    optional = {"corpora", "trunk", "weights"}  # keys without a value may be missing
     for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "evaluate_classifier"):
         assert keys(params.Params.model_fields[section].annotation) == set(values[section])
     assert set(values["train_classifier"]) == set(params.KINDS)
@@ -154,7 +154,7 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
 
 def test_models_and_what_they_begin_from_agree(values):
     values["models"] = ["svm", "mlp"]
-    with pytest.raises(FinserError, match="initialise.models names 'fin_ensemble', which models does not: delete it there"):
+    with pytest.raises(FinserError, match="initialise.models names 'ast', which models does not: delete it there"):
         params.validate(values)
     values["initialise"]["models"] = {name: {"begin": f"src/finser/classifiers/{name}.py"} for name in values["models"]}
     assert params.validate(values).models == ("svm", "mlp")
