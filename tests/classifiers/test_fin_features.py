@@ -87,7 +87,8 @@ def test_the_arm_librosa_needs_no_audio_and_is_librosas():
     (found,) = begin(options).features([as_clip(Row("c", "original", None, features(clip)))])
     wave = to_float(clip)
     assert found[:, 0] == pytest.approx(np.log(librosa.feature.rms(y=wave)[0]), abs=1e-4)
-    assert found[:, 1] == pytest.approx(librosa.feature.zero_crossing_rate(wave)[0], abs=1e-6)
+    inner = slice(2, -2)  # librosa pads a clip with its edge for this one, and docs/features.md with zeros for all
+    assert found[inner, 1] == pytest.approx(librosa.feature.zero_crossing_rate(wave)[0, inner], abs=1e-6)
     power = librosa.feature.melspectrogram(y=wave, sr=22_050)
     assert pytest.approx(librosa.power_to_db(power, top_db=None), abs=1e-3) == found[:, 34:].T
 
