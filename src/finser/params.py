@@ -508,6 +508,9 @@ class Report(Section):
     """The page."""
 
     title: str = "Speech emotion recognition, reproducibly"
+    pairs: tuple[tuple[Name, Name], ...] = Field(
+        (), description="models compared with each other on the same resampled test speakers; each is with the floor, svm, anyway"
+    )
 
 
 class Params(Section):
@@ -632,6 +635,26 @@ class Params(Section):
             if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
                 raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
         return self
+
+    @model_validator(mode="after")
+    def _pairs_can_be_compared(self) -> "Params":
+        for pair in self.report.pairs:
+            for name in pair:
+                if name not in self.models:
+                    raise ValueError(f"report.pairs names '{name}', which is not in models; {nearest(name, self.models)}")
+            if pair[0] == pair[1]:
+                raise ValueError(f"report.pairs compares '{pair[0]}' with itself")
+            first, second = (self.corpora_of(name) for name in pair)
+            if first != second:
+                raise ValueError(
+                    f"report.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
+                    f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
+                )
+        return self
+
+    def corpora_of(self, model: str) -> frozenset[str]:
+        """Corpora that a section of train_classifier learns from and is tested on."""
+        return frozenset(self.train_classifier[model].corpora or self.pooled)
 
     def n_folds(self, protocol: Protocol) -> int:
         """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers learn from."""
