@@ -1,6 +1,8 @@
 """Made-up results of a whole run, written as the stages write them; every figure of merit comes from scikit-learn."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ from finser.params import (
     TrainFin,
     begins,
 )
+from finser.report.collect import Results, collect
+from finser.report.page import report
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}
 SKILL = {"svm": 0.45, "mlp": 0.5, "mlp_half": 0.4, "fin_ensemble": 0.55, "ravdess_cnn": 0.6}
@@ -289,7 +293,7 @@ def synthetic_params() -> Params:
         ),
         seeds=(0, 1),
         fetch={corpus: Synthetic(speakers=speakers) for corpus, speakers in SPEAKERS.items()},
-        evaluate_classifier=EvaluateClassifier(bootstrap=200, noise=NoiseCurve(snr_db=(20, 0))),
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20, 0))),
         report=Report(pairs=(("fin_ensemble", "mlp"),)),
     )
 
@@ -339,3 +343,77 @@ def written(folder: Path, params: Params) -> tuple[Path, Params]:
         patch.chdir(folder)
         Run(params).write()
     return folder, params
+
+
+class Page:
+    """A report that was made in `folder`, and its tables parsed back."""
+
+    def __init__(self, folder: Path, params: Params, results: Results):
+        self.folder, self.params, self.results = folder, params, results
+        self.text = (folder / "results/report.md").read_text()
+        self.html = (folder / "results/report.html").read_text()
+        self.tables = parse(self.text)
+
+    def again(self) -> "Page":
+        """What the current folder holds now."""
+        return Page(Path.cwd(), self.params, self.results)
+
+    def table(self, words: str) -> list[dict[str, str]]:
+        """The rows of the one table whose caption holds `words`."""
+        found = [rows for caption, rows in self.tables if words in caption]
+        assert len(found) == 1, f"{len(found)} tables: {words}"
+        return found[0]
+
+    def metrics(self, model: str, protocol: str, fold: int) -> dict:
+        return json.loads((self.folder / layout.classifier_result(model, protocol, fold) / "metrics.json").read_text())
+
+    def predictions(self, model: str, protocol: str) -> list[dict]:
+        folders = [self.folder / layout.classifier_result(model, protocol, fold) for fold in self.params.folds]
+        return [row for folder in folders for row in pq.read_table(folder / "predictions.parquet").to_pylist()]
+
+    def by_seed(self, model: str, protocol: str, kept=lambda row: True) -> list[tuple[list[str], list[str]]]:
+        """Per seed the truth and the predictions of the clips of all folds."""
+        rows = [row for row in self.predictions(model, protocol) if kept(row)]
+        each = [[row for row in rows if row["seed"] == seed] for seed in self.params.seeds]
+        return [([row["emotion"] for row in part], [row["predicted"] for row in part]) for part in each]
+
+
+def parse(text: str) -> list[tuple[str, list[dict[str, str]]]]:
+    """Captions with the tables that follow them; of equal headers, the later ones get a number."""
+    tables = []
+    for caption, body in re.findall(r"^(\*\*Table \d.*)\n\n((?:\|.*\n)+)", text, re.MULTILINE):
+        lines = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in body.splitlines()]
+        assert len({len(cells) for cells in lines}) == 1, f"rows of different lengths: {caption}"
+        header = [name if name not in lines[0][:k] else f"{name} {k}" for k, name in enumerate(lines[0])]
+        tables.append((caption, [dict(zip(header, cells, strict=True)) for cells in lines[2:]]))
+    return tables
+
+
+def made(folder: Path, params) -> Page:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        report(params)
+        return Page(folder, params, collect(params))
+
+
+@pytest.fixture(scope="module")
+def synthetic(synthetic_run) -> Page:
+    return made(*synthetic_run)
+
+
+@pytest.fixture(scope="module")
+def real(real_run) -> Page:
+    return made(*real_run)
+
+
+@pytest.fixture(scope="module")
+def cross(cross_run) -> Page:
+    return made(*cross_run)
+
+
+@pytest.fixture
+def here(real, tmp_path, monkeypatch) -> Page:
+    """A copy of the smaller run, to be damaged; it is the current folder."""
+    shutil.copytree(real.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return real

@@ -87,8 +87,13 @@ def reliabilities(results: Results, protocol: str) -> Figure:
             found = reliability(*confidences(results.of(model, protocol), scaled=scaled), BINS)
             filled = found.count > 0
             label = "scaled by its temperature" if scaled else "as it is"
-            panel.plot(found.confidence[filled], found.accuracy[filled], color=colour, marker=marker, markersize=3.5, label=label)
-        panel.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), title=model_title(results, model))
+            points = found.confidence[filled], found.accuracy[filled]
+            panel.plot(*points, color=colour, linewidth=1, label=label, marker=marker, markersize=2)
+            panel.scatter(*points, 120 * found.count[filled] / found.count.sum(), color=colour, marker=marker, linewidths=0)
+        ticks = ([0, 0.5, 1], ["0", ".5", "1"])
+        panel.set_xticks(*ticks)
+        panel.set_yticks(*ticks)
+        panel.set(xlim=(0, 1), ylim=(0, 1), title=model_title(results, model))
     figure.supxlabel("confidence", fontsize=9)
     figure.supylabel("share right", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
@@ -152,12 +157,13 @@ def learning(results: Results, protocol: str) -> Figure:
         x = [training_speakers(results, model, protocol) for model in curve]
         panel.errorbar(x, uars, errors, linewidth=1.3, elinewidth=0.9, capsize=3, markersize=4.5, **_look(results, curve[-1]))
     panel.set(xlabel="training speakers, mean over the folds", ylabel="UAR", ylim=(0, None), xlim=(0, None))
+    panel.locator_params(axis="x", integer=True)
     figure.legend(handles=_key(results, [curve[-1] for curve in curves]), loc="outside right center")
     return figure
 
 
 def _look(results: Results, model: str) -> dict[str, str]:
-    """Colour and marker of a model, the same in all pictures; no two of 70 models share both."""
+    """Colour and marker of a model, the same in all pictures; no two of 90 models share both."""
     place = results.models.index(model)
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from finser.errors import FinserError
 from finser.report.reading import Curve
 
-# Okabe & Ito (2008)
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe & Ito (2008); between, for many models, three darker ones of Tol (2021)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933", "#666666", "#000000")
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -23,7 +23,7 @@ STYLE = {
     "legend.frameon": False,
 }
 DPI = 150
-MARKERS = "osD^vPX<>p"
+MARKERS = "osD^vPX<>"
 
 
 def save(figure: Figure, path: Path) -> None:
