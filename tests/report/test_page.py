@@ -231,13 +231,6 @@ def test_a_missing_result_is_one_line_that_names_it(here, path):
     assert Path("results/report.md").read_bytes() == before
 
 
-def test_metrics_that_their_predictions_do_not_give_are_refused(here):
-    path = layout.classifier_result("svm", "speaker", 2) / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"uar": 0.99}))
-    with pytest.raises(FinserError, match="disagree on uar"):
-        collect(here.params)
-
-
 def test_damaged_inputs_are_one_line(here):
     layout.COMMANDS_LOG.write_text('{"stage": "fetch", "preset": "demo", "item": ["tess"], "status": "ok", "seconds": 1}\n{half a li')
     with pytest.raises(FinserError, match="line 2 is no record"):
