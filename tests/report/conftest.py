@@ -320,19 +320,19 @@ def cross_params() -> Params:
     return Params.model_validate({**values, "protocols": ("speaker", "random", "cross_corpus"), "folds": (1, 2)})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cross_run(tmp_path_factory) -> tuple[Path, Params]:
     """A run whose third protocol leaves one corpus out."""
     return written(tmp_path_factory.mktemp("cross"), cross_params())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def synthetic_run(tmp_path_factory) -> tuple[Path, Params]:
     """A folder with the inputs of a report, and its parameters."""
     return written(tmp_path_factory.mktemp("synthetic"), synthetic_params())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real_run(tmp_path_factory) -> tuple[Path, Params]:
     """The same, smaller, not synthetic."""
     return written(tmp_path_factory.mktemp("real"), real_params())
@@ -396,17 +396,17 @@ def made(folder: Path, params) -> Page:
         return Page(folder, params, collect(params))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def synthetic(synthetic_run) -> Page:
     return made(*synthetic_run)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real(real_run) -> Page:
     return made(*real_run)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cross(cross_run) -> Page:
     return made(*cross_run)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,7 +285,7 @@ def test_what_has_nothing_of_a_training_shows_dashes(here):
     assert emotion.summary(more).splitlines()[-1].endswith("| – |")
     assert emotion.pairs_of(more) == [("mlp", "svm"), ("both", "svm")]
     assert tables.expected_items(more) == tables.expected_items(results)
-    draw(more, here.folder / "results/figures")
+    draw(more, Path("results/figures"))
     assert "`both`" in write_page(more)
 
 
