@@ -246,3 +246,20 @@ def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "params.yaml").write_text("? [1]\n: 2\n")
     with pytest.raises(FinserError, match="not YAML"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([["mlp", "svn"]], "report.pairs names 'svn', which is not in models; did you mean 'svm'?"),
+        ([["mlp", "mlp"]], "report.pairs compares 'mlp' with itself"),
+        ([["mlp", "svm", "mlp"]], "report.pairs.0"),
+        ([["small_cnn", "mlp"]], "report.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
+    ],
+)
+def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
+    put(values, "train_classifier.small_cnn.corpora", ["ravdess"])
+    assert params.validate(put(values, "report.pairs", [["fin_ensemble", "svm"]])).report.pairs == (("fin_ensemble", "svm"),)
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, "report.pairs", pairs))
+    assert said in str(caught.value)

@@ -592,6 +592,9 @@ class Report(Section):
     """The page."""
 
     title: str = "Speech emotion recognition, reproducibly"
+    pairs: tuple[tuple[Name, Name], ...] = Field(
+        (), description="models compared with each other on the same resampled test speakers; each is with the floor, svm, anyway"
+    )
 
 
 class Params(Section):
@@ -752,6 +755,28 @@ class Params(Section):
             if len(heard) > 1:
                 raise ValueError(f"fuse_classifiers.{name}.members are trained and tested on different corpora")
         return self
+
+    @model_validator(mode="after")
+    def _pairs_can_be_compared(self) -> "Params":
+        for pair in self.report.pairs:
+            for name in pair:
+                if name not in (*self.models, *self.fusions):
+                    advice = nearest(name, (*self.models, *self.fusions))
+                    raise ValueError(f"report.pairs names '{name}', which is neither in models nor in fusions; {advice}")
+            if pair[0] == pair[1]:
+                raise ValueError(f"report.pairs compares '{pair[0]}' with itself")
+            first, second = (self.corpora_of(name) for name in pair)
+            if first != second:
+                raise ValueError(
+                    f"report.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
+                    f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
+                )
+        return self
+
+    def corpora_of(self, model: str) -> frozenset[str]:
+        """Corpora that a classifier, or the members of a fusion, learn from and are tested on."""
+        section = self.fuse_classifiers[model].members[0] if model in self.fusions else model
+        return frozenset(self.train_classifier[section].corpora or self.pooled)
 
     def n_folds(self, protocol: Protocol) -> int:
         """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers learn from."""

@@ -13,11 +13,15 @@ from finser.params import (
     Fin,
     FinData,
     FinEnsemble,
+    Fusion,
     Initialise,
     Local,
     Mlp,
+    NoiseCurve,
     Params,
+    Pretrain,
     ReferenceFin,
+    Report,
     Resnet18,
     ShallowCnn,
     SmallCnn,
@@ -40,15 +44,25 @@ def demo() -> Params:
             "savee": Synthetic(speakers=4, clips_per_emotion=8),
             "esd": Synthetic(speakers=4, clips_per_emotion=20),
         },
+        folds=(1,),
         **_classifiers(
             svm=Svm(),
             mlp=Mlp(),
             shallow_cnn=ShallowCnn(epochs=8),
             small_cnn=SmallCnn(epochs=8),
+            small_cnn_taught=SmallCnn(epochs=8, init="imitation", trunk="small_cnn"),
             resnet18=Resnet18(epochs=6, width=16),
             ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=4, learning_rate=0.001),
+            fin_librosa=FinEnsemble(arm="librosa", fins=(), channels=64),
             fin_ensemble=FinEnsemble(channels=64),
+            fin_tuned=FinEnsemble(arm="tuned", variants=("original",), channels=64, epochs=2),
+            fin_uninitialised=FinEnsemble(arm="uninitialised", variants=("original",), channels=64, epochs=2),
         ),
+        pretrain=Pretrain(trunks=("small_cnn",), epochs=4),
+        fusions=("fused",),
+        fuse_classifiers={"fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked")},
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20.0, 10.0, 0.0), clips=40)),
+        report=Report(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_ensemble", "fin_librosa"), ("small_cnn_taught", "small_cnn"))),
     )
 
 
@@ -69,7 +83,7 @@ def tiny() -> Params:
         compare_fin=CompareFin(features=("rms",)),
         reference_fin=ReferenceFin(features=("rms",), steps=20, batch_size=32),
         **_classifiers(svm=Svm(), fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",))),
-        evaluate_classifier=EvaluateClassifier(bootstrap=100),
+        evaluate_classifier=EvaluateClassifier(bootstrap=100, noise=NoiseCurve(kinds=())),
     )
 
 

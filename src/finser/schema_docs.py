@@ -20,11 +20,14 @@ def markdown(schema: dict) -> str:
     tables = [HEAD, "## Top level\n", _table(schema, definitions)]
     for name, field in schema["properties"].items():
         if section := _section(field, definitions):
-            tables += _section_page(name, section, definitions)
-        elif name == "fetch":
-            tables += [f"## fetch\n\n{field['description']}: one entry per corpus, of one of three kinds.\n"]
-            for kind in ("Synthetic", "Local", "Download"):
-                tables += [f"### {kind.lower()}\n\n{definitions[kind]['description']}\n", _table(definitions[kind], definitions)]
+            tables += _section_page(name, section, definitions, field.get("default"))
+        elif "$ref" in _entries(field):
+            tables += _section_page(f"{name}.NAME", _section(_entries(field), definitions), definitions)
+        elif kinds := _kinds(field, definitions):
+            told_by = _entries(field)["discriminator"]["propertyName"]
+            tables.append(f"## {name}\n\n{field['description']}; each entry is of one of these kinds, named by its key `{told_by}`.\n")
+            for kind, section in kinds.items():
+                tables += _section_page(kind, section, definitions, depth=3)
     return "\n".join(tables)
 
 
@@ -35,15 +38,27 @@ def write(folder: Path) -> None:
     write_text(folder / "params.md", markdown(schema))
 
 
-def _section_page(name: str, section: dict, definitions: dict, defaults: dict | None = None) -> list[str]:
-    """A section's own keys, then the sections within it."""
-    page = [f"{'##' if '.' not in name else '###'} {name}\n\n{section['description']}\n"]
+def _section_page(name: str, section: dict, definitions: dict, defaults: dict | None = None, depth: int = 2) -> list[str]:
+    """A section's own keys, then the sections within it, one level deeper."""
+    page = [f"{'#' * depth} {name}\n\n{section['description']}\n"]
     if any(not _section(field, definitions) for field in section["properties"].values()):
         page.append(_table(section, definitions, defaults))
     for key, field in section["properties"].items():
         if inner := _section(field, definitions):
-            page += _section_page(f"{name}.{key}", inner, definitions, field.get("default"))
+            page += _section_page(f"{name}.{key}", inner, definitions, (defaults or {}).get(key, field.get("default")), depth + 1)
     return page
+
+
+def _entries(field: dict) -> dict:
+    """What the schema says of every entry of a field whose keys are names; empty for another field."""
+    named = field.get("patternProperties", {}).values()
+    return next(iter(named), field.get("additionalProperties") or {})
+
+
+def _kinds(field: dict, definitions: dict) -> dict[str, dict]:
+    """Of a field whose entries are sections of several kinds: the definition of each, by what it is called, in the schema's order."""
+    called = {reference: kind for kind, reference in _entries(field).get("discriminator", {}).get("mapping", {}).items()}
+    return {called[one["$ref"]]: definitions[one["$ref"].removeprefix("#/$defs/")] for one in _entries(field)["oneOf"]} if called else {}
 
 
 def _section(field: dict, definitions: dict) -> dict | None:
@@ -55,8 +70,8 @@ def _section(field: dict, definitions: dict) -> dict | None:
 def _table(section: dict, definitions: dict, defaults: dict | None = None) -> str:
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, field in section["properties"].items():
-        if not _section(field, definitions) and key != "fetch":
-            default = (defaults or {}).get(key, field.get("default"))
+        if not _section(field, definitions) and not _kinds(field, definitions):
+            default = None if _entries(field) else (defaults or {}).get(key, field.get("default"))
             shown = "" if default is None else f"`{json.dumps(default)}`"
             lines.append(f"| {key} | {_type(field)} | {shown} | {field.get('description', '')} |")
     return "\n".join(lines) + "\n"
@@ -68,6 +83,8 @@ def _type(field: dict) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
+    if _entries(field):
+        return "a section per name"
     if "prefixItems" in field:
         return f"pair of {_type(field['prefixItems'][0])}"
     if field.get("type") == "array":
@@ -78,7 +95,13 @@ def _type(field: dict) -> str:
 
 
 def _range(field: dict) -> list[str]:
-    bounds: dict[str, Any] = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+    bounds: dict[str, Any] = {
+        "exclusiveMinimum": ">",
+        "minimum": ">=",
+        "exclusiveMaximum": "<",
+        "maximum": "<=",
+        "multipleOf": "a multiple of",
+    }
     return [f"{sign} {field[name]}" for name, sign in bounds.items() if name in field]
 
 

@@ -1,20 +1,40 @@
 """Made-up results of a whole run, written as the stages write them; every figure of merit comes from scikit-learn."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
 from finser import layout
 from finser.emotions import EMOTIONS
-from finser.params import ClassifierData, Download, FinData, Initialise, Params, Synthetic, TrainClassifier, TrainFin, begins
+from finser.params import (
+    Download,
+    EvaluateClassifier,
+    FinData,
+    FinEnsemble,
+    Initialise,
+    Mlp,
+    NoiseCurve,
+    Params,
+    Report,
+    SmallCnn,
+    Svm,
+    Synthetic,
+    TrainFin,
+    begins,
+)
+from finser.report.collect import Results, collect
+from finser.report.page import report
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}
-SKILL = {"svm": 0.45, "mlp": 0.5, "fin_ensemble": 0.55}
+SKILL = {"svm": 0.45, "mlp": 0.5, "mlp_half": 0.4, "fin_ensemble": 0.55, "ravdess_cnn": 0.6}
+TEMPERATURE = 1.3
 R2 = {"rms": 0.99995, "zcr": 0.9999, "chroma": 0.99998, "mfcc": 0.9997, "mel": 0.99999}
 
 
@@ -49,6 +69,7 @@ class Run:
         identity = {"clip_id": f"{corpus}/{path[:-4]}", "corpus": corpus, "path": path.split("/")[1], "speaker": speaker}
         return identity | {
             "language": "zh" if speaker.startswith("esd/01") else "en",
+            "sex": {"tess": "female", "savee": "male"}.get(corpus, "male" if int(speaker[-2:]) % 2 else "female"),
             "emotion": emotion,
             "seconds": float(self.rng.uniform(1, 4)),
             "status": "ok",
@@ -138,51 +159,95 @@ class Run:
 
     def run(self, model: str, protocol: str, fold: int) -> None:
         split = pq.read_table(layout.split(protocol)).to_pylist()
-        named = [row for row in split if row["fold"] == fold and row["corpus"] in self.params.pooled]
-        test = [row for row in named if row["role"] == "test"]
+        named = [row for row in split if row["fold"] == fold and row["corpus"] in self.params.corpora_of(model)]
+        test = sorted((row for row in named if row["role"] == "test"), key=lambda row: row["clip_id"])
         truth = [row["emotion"] for row in test]
         skill = SKILL[model] + (0.2 if protocol == "random" else 0) - 0.02 * fold
-        present = [emotion for emotion in EMOTIONS if emotion in truth]
-        predicted = [e if self.rng.random() < skill else str(self.rng.choice(present)) for e in truth]
-        uar = balanced_accuracy_score(truth, predicted)
-        wa, f1 = accuracy_score(truth, predicted), f1_score(truth, predicted, average="macro")
-        figures = {
-            "wa": wa,
-            "uar": uar,
-            "f1_macro": f1,
-            "uar_ci_low": uar - 0.051,
-            "uar_ci_high": uar + 0.049,
-            "wa_ci_low": wa - 0.031,
-            "wa_ci_high": wa + 0.029,
-            "f1_macro_ci_low": f1 - 0.021,
-            "f1_macro_ci_high": f1 + 0.019,
-            **{f"n_{role}": sum(row["role"] == role for row in named) for role in ("train", "validation", "test")},
-            "n_test_speakers": len({row["speaker"] for row in test}),
+        given = {seed: self.probabilities(truth, skill) for seed in self.params.seeds}
+        folder = layout.classifier_result(model, protocol, fold)
+        training = {
+            **{f"n_{role}": sum(row["role"] == role for row in named) for role in ("train", "validation")},
+            "n_train_speakers": int(
+                len({row["speaker"] for row in named if row["role"] == "train"}) * self.params.train_classifier[model].speakers
+            ),
             "n_test_speakers_heard_by_fins": 3 if (model, protocol, fold) == ("fin_ensemble", "speaker", 2) else 0,
             "params": 178_637 if model == "fin_ensemble" else 12_345,
-            "seed": 0,
+            "epochs": [24] * len(given),
+            "seed": self.params.seeds[0],
             "device": "cpu",
+            "noise": self.noise(skill),
         }
-        folder = layout.classifier_result(model, protocol, fold)
-        write_json(folder / "metrics.json", figures)
-        write_json(layout.training_time("train_classifier", model, protocol, fold), {"seconds_train": 12.34 * fold})
-        keep = ("clip_id", "speaker", "emotion")
-        write_parquet(
-            folder / "predictions.parquet",
-            [{k: row[k] for k in keep} | {"predicted": p} for row, p in zip(test, predicted, strict=True)],
-        )
-        epochs = [] if model == "svm" else [(e, 2 * 0.9**e, skill * (1 - 0.8**e)) for e in range(1, 25)]
-        write_csv(folder / "history.csv", "epoch,train_loss,validation_uar", epochs)
+        sizes = {"n_test": len(test), "n_test_speakers": len({row["speaker"] for row in test})}
+        place = {"protocol": protocol, "fold": fold, "leaky": protocol == "random"}
+        write_json(folder / "metrics.json", figures_of(truth, given) | training | sizes | place)
+        write_parquet(folder / "predictions.parquet", predictions_of(test, given))
+        curve = [(e, 2 * 0.9**e, 1.9 * 0.95**e, skill * (1 - 0.8**e), 0.3) for e in range(1, 2 if model == "svm" else 25)]
+        rows = [(*row, seed) for seed in given for row in curve]
+        write_csv(folder / "history.csv", "epoch,train_loss,validation_loss,validation_uar,validation_wa,seed", rows)
+        for seed in given:
+            times = {"seconds_train": 12.34 * fold + seed, "seconds_per_epoch": 0.5 + seed}
+            write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
+        write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": 1.25 * fold})
+
+    def probabilities(self, truth: list[str], skill: float) -> np.ndarray:
+        """Shape (n, 8): right in a share `skill` of the clips, and unsure."""
+        known = [EMOTIONS.index(emotion) for emotion in sorted(set(truth))]
+        best = [EMOTIONS.index(e) if self.rng.random() < skill else int(self.rng.choice(known)) for e in truth]
+        rows = self.rng.dirichlet(np.full(8, 0.4), len(truth))
+        rows[np.arange(len(truth)), best] += self.rng.uniform(0.3, 2, len(truth)) + rows.max(1)
+        return rows / rows.sum(1, keepdims=True)
+
+    def noise(self, skill: float) -> dict:
+        options = self.params.evaluate_classifier.noise
+        if not options.kinds:
+            return {}
+        curves = {
+            kind: {f"{snr:g}": skill - cost - 0.1 / (1 + snr) for snr in options.snr_db} for kind, cost in (("white", 0.1), ("babble", 0.2))
+        }
+        return {"clean": {"inf": skill}} | {kind: curves[kind] for kind in options.kinds}
 
     def log(self) -> None:
         lines = [line("train_fin", ["rms"], 8.4), line("train_fin", ["rms"], 99.0, "failed"), line("train_front_end", [], 174)]
         lines += [line("resample", [corpus], 30) for corpus in self.params.corpora]
-        lines += [line("train_classifier", ["mlp", "speaker", "1"], 1000), line("train_classifier", ["mlp", "speaker", "1"], 12.34)]
-        lines += [line("train_classifier", ["mlp", "speaker", "9"], 77777)]  # a fold that params do not name
+        lines += [
+            line("train_classifier", ["mlp", "speaker", "1", "0"], 1000),
+            line("train_classifier", ["mlp", "speaker", "1", "0"], 12.34),
+        ]
+        lines += [line("train_classifier", ["mlp", "speaker", "9", "0"], 77777)]  # a fold that params do not name
         lines += [line("fetch", ["ravdess"], 55555, preset="tiny")]
         write_json(layout.training_time("train_front_end"), {"seconds_train": 174})
         layout.COMMANDS_LOG.parent.mkdir(exist_ok=True)
         layout.COMMANDS_LOG.write_text("\n".join(lines) + "\n")
+
+
+def figures_of(truth: list[str], given: dict[int, np.ndarray]) -> dict:
+    """What metrics.json says of test clips: means over the seeds."""
+    predicted = [[EMOTIONS[best] for best in rows.argmax(1)] for rows in given.values()]
+    numbers = [EMOTIONS.index(emotion) for emotion in truth]
+    uars = [balanced_accuracy_score(truth, one) for one in predicted]
+    was = [accuracy_score(truth, one) for one in predicted]
+    f1s = [f1_score(truth, one, labels=sorted(set(truth)), average="macro", zero_division=0) for one in predicted]
+    figures = {name: float(np.mean(values)) for name, values in (("uar", uars), ("wa", was), ("f1_macro", f1s))}
+    ends = {f"{name}_ci_{end}": value + by for name, value in figures.items() for end, by in (("low", -0.051), ("high", 0.049))}
+    scaled = [rows ** (1 / TEMPERATURE) for rows in given.values()]
+    nlls = [
+        float(np.mean([log_loss(numbers, rows / rows.sum(1, keepdims=True), labels=range(8)) for rows in all_rows]))
+        for all_rows in (given.values(), scaled)
+    ]
+    calibration = {"temperature": TEMPERATURE, "ece": 0.1234, "ece_scaled": 0.0456, "nll": nlls[0], "nll_scaled": nlls[1]}
+    return figures | ends | calibration | {"uar_seeds": uars, "wa_seeds": was, "seeds": list(given)}
+
+
+def predictions_of(test: list[dict], given: dict[int, np.ndarray]) -> list[dict]:
+    """Rows of predictions.parquet, sorted by seed and clip."""
+    return [
+        {name: row[name] for name in ("clip_id", "speaker", "emotion")}
+        | {"predicted": EMOTIONS[best.argmax()]}
+        | {f"p_{emotion}": float(p) for emotion, p in zip(EMOTIONS, best, strict=True)}
+        | {"seed": seed}
+        for seed, rows in given.items()
+        for row, best in zip(test, rows, strict=True)
+    ]
 
 
 def line(stage: str, item: list[str], seconds: float, status: str = "ok", preset: str = "demo") -> str:
@@ -215,24 +280,37 @@ def write_csv(path: Path, header: str, rows) -> None:
     path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
 
 
+def classifiers(**sections) -> dict:
+    """Models, their sections, and what they begin from."""
+    return {"models": tuple(sections), "train_classifier": sections, "initialise": Initialise(models=begins(sections, sections))}
+
+
 def synthetic_params() -> Params:
-    """Five synthetic corpora, two protocols, two folds."""
-    return Params(fetch={corpus: Synthetic(speakers=speakers) for corpus, speakers in SPEAKERS.items()})
+    """Five synthetic corpora, two protocols, two folds, two seeds; a learning curve of two points, a model of one corpus, a pair."""
+    return Params(
+        **classifiers(
+            svm=Svm(), mlp=Mlp(), mlp_half=Mlp(speakers=0.5), fin_ensemble=FinEnsemble(), ravdess_cnn=SmallCnn(corpora=("ravdess",))
+        ),
+        seeds=(0, 1),
+        fetch={corpus: Synthetic(speakers=speakers) for corpus, speakers in SPEAKERS.items()},
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20, 0))),
+        report=Report(pairs=(("fin_ensemble", "mlp"),)),
+    )
 
 
 def real_params() -> Params:
-    """Two downloaded corpora, the second unseen by the FINs; one protocol, one fold, one network."""
+    """Two downloaded corpora, the second unseen by the FINs; one protocol, one fold, one network, no noise."""
     corpora = ("ravdess", "tess")
     return Params(
         preset="open",
         corpora=corpora,
-        models=("svm", "mlp"),
+        pooled=corpora,
         protocols=("speaker",),
         folds=(2,),
         fetch={corpus: Download(source="download") for corpus in corpora},
-        initialise=Initialise(models=begins(("svm", "mlp"))),
         train_fin=TrainFin(data=FinData(corpora=("ravdess",))),
-        train_classifier=TrainClassifier(data=ClassifierData(corpora=corpora)),
+        evaluate_classifier=EvaluateClassifier(bootstrap=200, noise=NoiseCurve(kinds=())),
+        **classifiers(svm=Svm(), mlp=Mlp()),
     )
 
 
@@ -242,19 +320,19 @@ def cross_params() -> Params:
     return Params.model_validate({**values, "protocols": ("speaker", "random", "cross_corpus"), "folds": (1, 2)})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cross_run(tmp_path_factory) -> tuple[Path, Params]:
     """A run whose third protocol leaves one corpus out."""
     return written(tmp_path_factory.mktemp("cross"), cross_params())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def synthetic_run(tmp_path_factory) -> tuple[Path, Params]:
     """A folder with the inputs of a report, and its parameters."""
     return written(tmp_path_factory.mktemp("synthetic"), synthetic_params())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real_run(tmp_path_factory) -> tuple[Path, Params]:
     """The same, smaller, not synthetic."""
     return written(tmp_path_factory.mktemp("real"), real_params())
@@ -265,3 +343,77 @@ def written(folder: Path, params: Params) -> tuple[Path, Params]:
         patch.chdir(folder)
         Run(params).write()
     return folder, params
+
+
+class Page:
+    """A report that was made in `folder`, and its tables parsed back."""
+
+    def __init__(self, folder: Path, params: Params, results: Results):
+        self.folder, self.params, self.results = folder, params, results
+        self.text = (folder / "results/report.md").read_text()
+        self.html = (folder / "results/report.html").read_text()
+        self.tables = parse(self.text)
+
+    def again(self) -> "Page":
+        """What the current folder holds now."""
+        return Page(Path.cwd(), self.params, self.results)
+
+    def table(self, words: str) -> list[dict[str, str]]:
+        """The rows of the one table whose caption holds `words`."""
+        found = [rows for caption, rows in self.tables if words in caption]
+        assert len(found) == 1, f"{len(found)} tables: {words}"
+        return found[0]
+
+    def metrics(self, model: str, protocol: str, fold: int) -> dict:
+        return json.loads((self.folder / layout.classifier_result(model, protocol, fold) / "metrics.json").read_text())
+
+    def predictions(self, model: str, protocol: str) -> list[dict]:
+        folders = [self.folder / layout.classifier_result(model, protocol, fold) for fold in self.params.folds]
+        return [row for folder in folders for row in pq.read_table(folder / "predictions.parquet").to_pylist()]
+
+    def by_seed(self, model: str, protocol: str, kept=lambda row: True) -> list[tuple[list[str], list[str]]]:
+        """Per seed the truth and the predictions of the clips of all folds."""
+        rows = [row for row in self.predictions(model, protocol) if kept(row)]
+        each = [[row for row in rows if row["seed"] == seed] for seed in self.params.seeds]
+        return [([row["emotion"] for row in part], [row["predicted"] for row in part]) for part in each]
+
+
+def parse(text: str) -> list[tuple[str, list[dict[str, str]]]]:
+    """Captions with the tables that follow them; of equal headers, the later ones get a number."""
+    tables = []
+    for caption, body in re.findall(r"^(\*\*Table \d.*)\n\n((?:\|.*\n)+)", text, re.MULTILINE):
+        lines = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in body.splitlines()]
+        assert len({len(cells) for cells in lines}) == 1, f"rows of different lengths: {caption}"
+        header = [name if name not in lines[0][:k] else f"{name} {k}" for k, name in enumerate(lines[0])]
+        tables.append((caption, [dict(zip(header, cells, strict=True)) for cells in lines[2:]]))
+    return tables
+
+
+def made(folder: Path, params) -> Page:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        report(params)
+        return Page(folder, params, collect(params))
+
+
+@pytest.fixture(scope="session")
+def synthetic(synthetic_run) -> Page:
+    return made(*synthetic_run)
+
+
+@pytest.fixture(scope="session")
+def real(real_run) -> Page:
+    return made(*real_run)
+
+
+@pytest.fixture(scope="session")
+def cross(cross_run) -> Page:
+    return made(*cross_run)
+
+
+@pytest.fixture
+def here(real, tmp_path, monkeypatch) -> Page:
+    """A copy of the smaller run, to be damaged; it is the current folder."""
+    shutil.copytree(real.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return real

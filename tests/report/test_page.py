@@ -1,15 +1,13 @@
-"""The page, made from made-up results: its numbers, its warnings, its figures, and what it refuses."""
+"""The page, made from made-up results: its corpora and FINs, its warnings, its figures, and what it refuses."""
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from matplotlib.image import imread
-from sklearn.metrics import recall_score
 
 from finser import layout
 from finser.emotions import EMOTIONS
@@ -19,134 +17,8 @@ from finser.report.collect import collect
 from finser.report.page import report
 
 
-class Page:
-    """A report that was made in `folder`, and its tables parsed back."""
-
-    def __init__(self, folder: Path, params):
-        self.folder, self.params = folder, params
-        self.text = (folder / "results/report.md").read_text()
-        self.html = (folder / "results/report.html").read_text()
-        self.tables = parse(self.text)
-
-    def table(self, words: str) -> list[dict[str, str]]:
-        """The rows of the one table whose caption holds `words`."""
-        found = [rows for caption, rows in self.tables if words in caption]
-        assert len(found) == 1, f"{len(found)} tables: {words}"
-        return found[0]
-
-    def metrics(self, model: str, protocol: str, fold: int) -> dict:
-        return json.loads((self.folder / layout.classifier_result(model, protocol, fold) / "metrics.json").read_text())
-
-    def predictions(self, model: str, protocol: str) -> list[dict]:
-        folders = [self.folder / layout.classifier_result(model, protocol, fold) for fold in self.params.folds]
-        return [row for folder in folders for row in pq.read_table(folder / "predictions.parquet").to_pylist()]
-
-
-def parse(text: str) -> list[tuple[str, list[dict[str, str]]]]:
-    """Captions with the tables that follow them; of equal headers, the later ones get a number."""
-    tables = []
-    for caption, body in re.findall(r"^(\*\*Table \d.*)\n\n((?:\|.*\n)+)", text, re.MULTILINE):
-        lines = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in body.splitlines()]
-        assert len({len(cells) for cells in lines}) == 1, f"rows of different lengths: {caption}"
-        header = [name if name not in lines[0][:k] else f"{name} {k}" for k, name in enumerate(lines[0])]
-        tables.append((caption, [dict(zip(header, cells, strict=True)) for cells in lines[2:]]))
-    return tables
-
-
 def number(text: str) -> float:
     return float(text.replace(",", "").strip("*"))
-
-
-def made(folder: Path, params) -> Page:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        report(params)
-    return Page(folder, params)
-
-
-@pytest.fixture(scope="module")
-def synthetic(synthetic_run) -> Page:
-    return made(*synthetic_run)
-
-
-@pytest.fixture(scope="module")
-def real(real_run) -> Page:
-    return made(*real_run)
-
-
-@pytest.fixture(scope="module")
-def cross(cross_run) -> Page:
-    return made(*cross_run)
-
-
-@pytest.fixture
-def here(real, tmp_path, monkeypatch) -> Page:
-    """A copy of the smaller run, to be damaged; it is the current folder."""
-    shutil.copytree(real.folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return real
-
-
-def test_figures_per_fold_are_those_of_metrics(synthetic):
-    for protocol in synthetic.params.protocols:
-        rows = synthetic.table("Protocol speaker: test figures" if protocol == "speaker" else "Protocol random (LEAKY): test figures")
-        titles = {"SVM (floor)": "svm", "MLP": "mlp", "FIN ensemble": "fin_ensemble"}
-        per_fold = [row for row in rows if row["fold"].isdigit()]
-        assert len(per_fold) == 6
-        for row in per_fold:
-            metrics = synthetic.metrics(titles[row["model"]], protocol, int(row["fold"]))
-            shown = {"uar": "UAR", "wa": "WA", "f1_macro": "macro-F1"}
-            assert all(number(row[column]) == pytest.approx(metrics[key], abs=5.1e-4) for key, column in shown.items())
-            assert [number(part) for part in row["UAR, 95% interval"].split(" to ")] == pytest.approx(
-                [metrics["uar_ci_low"], metrics["uar_ci_high"]], abs=5.1e-4
-            )
-            assert number(row["training, s"]) == pytest.approx(12.34 * int(row["fold"]), abs=0.051)
-            assert [number(row[column]) for column in ("test clips", "test speakers", "parameters")] == [
-                metrics[key] for key in ("n_test", "n_test_speakers", "params")
-            ]
-
-
-def test_the_floor_stands_beside_every_network(synthetic):
-    for row in synthetic.table("Protocol speaker: test figures"):
-        if "SVM" in row["model"]:
-            assert row["floor UAR"] == "–"
-        elif row["fold"].isdigit():
-            floor = synthetic.metrics("svm", "speaker", int(row["fold"]))["uar"]
-            assert number(row["floor UAR"]) == pytest.approx(floor, abs=5.1e-4)
-            assert number(row["UAR - floor"]) == pytest.approx(number(row["UAR"]) - number(row["floor UAR"]), abs=1e-9)
-
-
-def test_means_and_ranges_over_the_folds(synthetic):
-    rows = [row for row in synthetic.table("Protocol random (LEAKY): test figures") if row["fold"].startswith("**mean")]
-    for row, model in zip(rows, synthetic.params.models, strict=True):
-        uars = [synthetic.metrics(model, "random", fold)["uar"] for fold in synthetic.params.folds]
-        assert number(row["UAR"]) == pytest.approx(np.mean(uars), abs=5.1e-4)
-        spread = row["fold"].strip("*").removeprefix("mean; ").split(" to ")
-        assert [number(part) for part in spread] == pytest.approx([min(uars), max(uars)], abs=5.1e-4)
-
-
-def test_gap_between_leaky_and_speaker(synthetic):
-    for row, model in zip(synthetic.table("Mean UAR over the folds under random (LEAKY)"), synthetic.params.models, strict=True):
-        leaky, apart = (np.mean([synthetic.metrics(model, p, fold)["uar"] for fold in (1, 2)]) for p in ("random", "speaker"))
-        assert number(row["gap"]) == pytest.approx(leaky - apart, abs=1.1e-3)
-
-
-def test_recall_per_class_is_scikit_learns(synthetic):
-    for protocol, words in (("speaker", "Protocol speaker: recall"), ("random", "Protocol random (LEAKY): recall")):
-        for row, model in zip(synthetic.table(words), synthetic.params.models, strict=True):
-            pairs = [(r["emotion"], r["predicted"]) for r in synthetic.predictions(model, protocol)]
-            truth, predicted = zip(*pairs, strict=True)
-            expected = recall_score(truth, predicted, labels=EMOTIONS, average=None)
-            assert [number(row[emotion]) for emotion in EMOTIONS] == pytest.approx(list(expected), abs=5.1e-4)
-
-
-def test_uar_per_corpus_is_scikit_learns(synthetic):
-    row = synthetic.table("Protocol speaker: UAR per corpus")[1]
-    rows = [r for r in synthetic.predictions("mlp", "speaker") if r["speaker"].startswith("savee/")]
-    truth, predicted = ([r[column] for r in rows] for column in ("emotion", "predicted"))
-    expected = recall_score(truth, predicted, labels=sorted(set(truth)), average="macro")
-    assert number(row["SAVEE"]) == pytest.approx(expected, abs=5.1e-4)
-    assert "ESD" not in row  # the classifiers did not learn from it
 
 
 def test_r2_with_five_digits_beside_the_published(synthetic):
@@ -189,7 +61,7 @@ def test_many_exclusions_are_cut_and_counted(here):
     bad = ["excluded"] * 30 + table["status"].to_pylist()[30:]
     pq.write_table(table.set_column(table.schema.get_field_index("status"), "status", [bad]), path)
     report(here.params)
-    rows = [row for row in Page(Path.cwd(), here.params).table("Files excluded") if row["corpus"] == "TESS"]
+    rows = [row for row in here.again().table("Files excluded") if row["corpus"] == "TESS"]
     assert len(rows) == 21
     assert rows[-1]["file"] == "and 10 more"
 
@@ -203,6 +75,7 @@ def test_parts_are_counted_over_the_classifiers_corpora(synthetic):
 
 def test_synthetic_speech_is_named_in_every_caption(synthetic):
     assert "**These corpora are synthesised speech: no figure here says anything about real speech.**" in synthetic.text
+    assert not [line for line in synthetic.text.splitlines() if re.match(r"^\*[^*].*\*$", line) and "synthetic speech" not in line]
     captions = [caption for caption, _ in synthetic.tables if "Versions of the environment" not in caption]
     assert len(captions) > 12
     assert all("synthetic" in caption for caption in captions)
@@ -216,8 +89,12 @@ def test_real_speech_carries_no_such_notice(real):
 def test_random_is_named_leaky_in_every_table_of_it(synthetic):
     other = ("split at random", "What the FINs are", "What is learned")  # the published split by file; random initialisation
     about = [caption for caption, rows in synthetic.tables if "random" in f"{caption}{rows}" and not any(o in caption for o in other)]
-    assert len(about) == 6
+    of_random = 10  # per fold, pairs, classes, corpora, sexes, speakers, calibration, noise, learning, cost
+    assert len(about) == of_random + 4  # in brief, parts, the leak, published
     assert all("LEAKY" in caption for caption in about)
+    pictures = re.findall(r"^\*Protocol random.*\*$", synthetic.text, re.MULTILINE)
+    assert len(pictures) == 4
+    assert all(caption.startswith("*Protocol random (LEAKY) (synthetic speech): ") for caption in pictures)
 
 
 def test_one_corpus_out_says_what_was_tested_on_which_emotions(cross, real):
@@ -237,7 +114,9 @@ def test_figures_of_one_corpus_out(cross):
     row = cross.table("Protocol one corpus out: UAR per corpus")[1]
     for fold, title in ((1, "RAVDESS"), (2, "TESS")):
         assert number(row[title]) == pytest.approx(cross.metrics("mlp", "cross_corpus", fold)["uar"], abs=5.1e-4)
-    recall = cross.table("Protocol one corpus out: recall per emotion")[1]
+    recall = next(
+        row for row in cross.table("Protocol one corpus out: precision, recall") if (row["model"], row["figure"]) == ("MLP", "recall")
+    )
     assert recall["calm"] == "–" and number(recall["happy"]) > 0
     brief = cross.table("Emotion in brief")[1]
     uars = [cross.metrics("mlp", "cross_corpus", fold)["uar"] for fold in (1, 2)]
@@ -246,7 +125,7 @@ def test_figures_of_one_corpus_out(cross):
 
 
 def test_speakers_that_the_fins_heard_are_named(synthetic, real):
-    assert "- FIN ensemble, fold 2: 3 of 4 test speakers." in synthetic.text
+    assert "- FIN ensemble: fold 2: 3 of 4 test speakers." in synthetic.text
     assert "the FINs learned from frames of speakers" not in real.text
 
 
@@ -267,7 +146,9 @@ def test_every_figure_is_linked_and_has_content(synthetic):
     linked = set(re.findall(r"\(figures/(\w+\.png)\)", synthetic.text))
     written = {path.name for path in (synthetic.folder / "results/figures").iterdir()}
     assert linked == written
-    assert len(written) == 3 + 6 + 2
+    models, protocols, networks = 5, 2, 4
+    of_protocol = ["reliability", "speakers", "noise", "learning"]
+    assert len(written) == 3 + protocols * (models + len(of_protocol)) + networks
     for name in written:
         path = synthetic.folder / "results/figures" / name
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -277,11 +158,11 @@ def test_every_figure_is_linked_and_has_content(synthetic):
 
 def test_html_needs_nothing_else(synthetic):
     sources = re.findall(r'(?:src|href)="([^"]{0,40})', synthetic.html)
-    assert len(sources) == 11
+    assert len(sources) == synthetic.text.count("](figures/")
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "@import" not in synthetic.html
     assert "url(" not in synthetic.html
-    assert synthetic.html.count("<table>") == len(synthetic.tables) + 2  # and the two rows of confusion matrices
+    assert synthetic.html.count("<table>") == len(synthetic.tables) + 2  # and the two grids of confusion matrices
 
 
 def test_what_is_learned_beside_what_was_put_in(synthetic):
@@ -307,7 +188,7 @@ def test_twice_the_same_bytes(here):
     before = content()
     report(here.params)
     assert content() == before
-    assert len(before) == 2 + 3 + 2 + 1
+    assert len(before) == 2 + 3 + 2 + 2 + 1
 
 
 def test_strays_of_an_earlier_preset_are_ignored(here):
@@ -325,7 +206,7 @@ def test_strays_of_an_earlier_preset_are_ignored(here):
 def test_without_a_log_there_are_dashes(here):
     layout.COMMANDS_LOG.unlink()
     report(here.params)
-    assert {row["minutes in all"] for row in Page(Path.cwd(), here.params).table("Time per stage")} == {"–"}
+    assert {row["minutes in all"] for row in here.again().table("Time per stage")} == {"–"}
 
 
 MISSING = [
@@ -334,6 +215,8 @@ MISSING = [
     layout.clips("tess"),
     layout.split("speaker"),
     *(layout.classifier_result("mlp", "speaker", 2) / name for name in ("metrics.json", "predictions.parquet", "history.csv")),
+    layout.training_time("train_classifier", "mlp", "speaker", 2, 0),
+    layout.evaluation_time("mlp", "speaker", 2),
 ]
 
 
@@ -346,13 +229,6 @@ def test_a_missing_result_is_one_line_that_names_it(here, path):
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
     assert Path("results/report.md").read_bytes() == before
-
-
-def test_metrics_that_their_predictions_do_not_give_are_refused(here):
-    path = layout.classifier_result("svm", "speaker", 2) / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"uar": 0.99}))
-    with pytest.raises(FinserError, match="disagree on uar"):
-        collect(here.params)
 
 
 def test_damaged_inputs_are_one_line(here):

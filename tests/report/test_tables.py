@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from finser.report.figures import nines
+from finser.report.fin_figures import nines
 from finser.report.tables import cell, code, gain, r2, rate, seconds, table
 
 

@@ -1,6 +1,5 @@
 """Everything that the page shows, read and checked into plain records; nothing that params.yaml does not name is read."""
 
-import csv
 import json
 import math
 import platform
@@ -12,28 +11,24 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
-from finser.metrics import confusion_matrix, uar
 from finser.params import Feature, Params
+from finser.report.reading import Curve, read_columns, read_figures, read_history
+from finser.report.runs import Run, Tested, read_run, together
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
+FLOOR = "svm"
 ROLES = ("train", "validation", "test")
-UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
 FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "conditions", "r2_test_each")
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
-SIZES = ("n_train", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins")
-INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
-RUN_KEYS = ("wa", "uar", "f1_macro", *INTERVALS, "params", "seed", "device", *SIZES)
 Item = tuple[str, ...]
 Log = Mapping[tuple[str, Item], "Timing"]
 
@@ -52,6 +47,8 @@ class Corpus:
         Kept clips per emotion; an emotion that the corpus lacks is not there.
     exclusions : tuple
         (path, reason) per excluded file, in the order of the index.
+    sexes : Mapping
+        Speaker to ``female`` or ``male``, of the kept clips.
     seconds : float
         Total length of the kept clips.
     """
@@ -68,6 +65,7 @@ class Corpus:
     languages: tuple[str, ...]
     emotions: Mapping[str, int]
     exclusions: tuple[tuple[str, str], ...]
+    sexes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,6 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A training history: columns of numbers of one length (NaN where a cell is empty); the first column counts steps or epochs."""
-
-    path: Path
-    columns: Mapping[str, tuple[float, ...]]
-
-
-@dataclass(frozen=True)
 class Fin:
     """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train.
 
@@ -122,29 +112,6 @@ class Fin:
             if frame not in found or row["deviations"] > found[frame]["deviations"]:
                 found[frame] = row
         return list(found.values())
-
-
-@dataclass(frozen=True)
-class Run:
-    """One trained classifier on one fold.
-
-    Attributes
-    ----------
-    figures : Mapping
-        Every key of metrics.json, and seconds_train.
-    confusion : np.ndarray
-        Test clips, shape (8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``.
-    by_corpus : Mapping
-        The same per corpus.
-    """
-
-    model: str
-    protocol: str
-    fold: int
-    figures: Mapping[str, Any]
-    confusion: np.ndarray
-    by_corpus: Mapping[str, np.ndarray]
-    history: Curve
 
 
 @dataclass(frozen=True)
@@ -168,6 +135,31 @@ class Results:
     log: Log
     front_end_seconds: float
     versions: Mapping[str, str]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All that was tested, in the order of the runs: params' models, and what is fused of them."""
+        return tuple(dict.fromkeys(run.model for run in self.runs))
+
+    @property
+    def floor(self) -> str | None:
+        """The model that every other is compared with: the section svm, if there is one and it is an SVM."""
+        return FLOOR if FLOOR in self.params.models and self.params.train_classifier[FLOOR].model == "svm" else None
+
+    @property
+    def sexes(self) -> dict[str, str]:
+        """Speaker to ``female`` or ``male``."""
+        return {speaker: sex for corpus in self.corpora for speaker, sex in corpus.sexes.items()}
+
+    def covers(self, model: str) -> frozenset[str]:
+        """Corpora that a model is tested on: its section's, or those that its runs met."""
+        if model in self.params.models:
+            return self.params.corpora_of(model)
+        return frozenset(str(corpus) for run in self.runs if run.model == model for corpus in set(run.tested.corpora))
+
+    def tested(self, model: str, protocol: str) -> Tested:
+        """Test clips of all folds of a model under a protocol, one fold after the other."""
+        return together([run.tested for run in self.of(model, protocol)])
 
     def run(self, model: str, protocol: str, fold: int) -> Run | None:
         """The run of these names, if there is one."""
@@ -198,7 +190,7 @@ def collect(params: Params) -> Results:
                 *product(params.reference_fin.features, ["reference"], params.reference_fin.seeds),
             )
         ),
-        runs=tuple(read_run(model, protocol, fold) for protocol in params.protocols for model in params.models for fold in params.folds),
+        runs=tuple(read_run(params, *one) for one in product(params.models, params.protocols, params.folds)),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
         log=read_log(layout.COMMANDS_LOG, params.preset),
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
@@ -211,8 +203,8 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
     from finser.corpora.registry import CORPORA, expected_count
 
     source = params.fetch[corpus]
-    names = ["clip_id", "path", "status", "reason", "speaker", "language", "emotion", "seconds"]
-    rows = _table(layout.clips(corpus), names).to_pylist()
+    names = ["clip_id", "path", "status", "reason", "speaker", "sex", "language", "emotion", "seconds"]
+    rows = read_columns(layout.clips(corpus), names).to_pylist()
     kept = [row for row in rows if row["status"] == "ok"]
     emotions = Counter(row["emotion"] for row in kept)
     speakers = {row["speaker"] for row in kept}
@@ -229,13 +221,14 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
         languages=tuple(sorted({row["language"] for row in kept})),
         emotions={emotion: emotions[emotion] for emotion in EMOTIONS if emotions[emotion]},
         exclusions=tuple((row["path"], row["reason"]) for row in rows if row["status"] != "ok"),
+        sexes={row["speaker"]: row["sex"] for row in kept},
     )
 
 
 def read_split(params: Params, protocol: str) -> Split:
     """Count the parts of the folds in `params`, over the corpora that the classifiers learn from."""
     path, corpora = layout.split(protocol), params.pooled
-    table = _table(path, ["fold", "corpus", "speaker", "emotion", "role"])
+    table = read_columns(path, ["fold", "corpus", "speaker", "emotion", "role"])
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     for key in ("protocol", "leaky", "folds_source"):
         if key not in metadata:
@@ -257,51 +250,16 @@ def read_split(params: Params, protocol: str) -> Split:
 def read_fin(feature: str) -> Fin:
     """Figures and training curve of a FIN."""
     path = layout.fin_result(feature)
-    figures = read_json(path)
-    _need(figures, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()), path)
+    figures = read_figures(path, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()))
     figures |= read_json(layout.training_time("train_fin", feature))
-    frames = _table(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted", "deviations"])
+    frames = read_columns(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted", "deviations"])
     return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
 
 
 def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
     """Figures of a FIN that nothing is built on."""
     path = layout.fin_comparison(feature, way, seed)
-    figures = read_json(path)
-    _need(figures, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS), path)
-    return figures
-
-
-def read_run(model: str, protocol: str, fold: int) -> Run:
-    """Figures, predictions and training curve of a classifier on a fold.
-
-    Raises
-    ------
-    FinserError
-        As in :func:`collect`; also where the predictions do not give the number of clips or the UAR of metrics.json.
-    """
-    folder = layout.classifier_result(model, protocol, fold)
-    figures = read_json(folder / "metrics.json")
-    _need(figures, RUN_KEYS, folder / "metrics.json")
-    figures |= read_json(layout.training_time("train_classifier", model, protocol, fold))
-    table = _table(folder / "predictions.parquet", ["speaker", "emotion", "predicted"])
-    corpora = np.array([speaker.split("/")[0] for speaker in table["speaker"].to_pylist()], str)
-    truth, predicted = (_classes(table[name].to_pylist(), folder) for name in ("emotion", "predicted"))
-    confusion = confusion_matrix(truth, predicted, len(EMOTIONS))
-    _agree(confusion, figures, folder)
-    by_corpus = {str(c): confusion_matrix(truth[corpora == c], predicted[corpora == c], len(EMOTIONS)) for c in np.unique(corpora)}
-    return Run(model, protocol, fold, figures, confusion, by_corpus, read_history(folder / "history.csv"))
-
-
-def read_history(path: Path) -> Curve:
-    """A CSV file of numbers with a header; empty cells and text are NaN."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-            names = list(rows[0]) if rows else []
-    except FileNotFoundError:
-        raise _missing(path) from None
-    return Curve(path, {name: tuple(_number(row[name]) for row in rows) for name in names})
+    return read_figures(path, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS))
 
 
 def read_log(path: Path, preset: str) -> Log:
@@ -322,47 +280,3 @@ def read_log(path: Path, preset: str) -> Log:
 def _part(rows: list[dict], fold: int, role: str) -> tuple[int, int]:
     part = [row["speaker"] for row in rows if (row["fold"], row["role"]) == (fold, role)]
     return len(part), len(set(part))
-
-
-def _classes(names: list[str], where: Path) -> np.ndarray:
-    try:
-        return np.array([EMOTIONS.index(name) for name in names], np.int64)
-    except ValueError as error:
-        raise FinserError(f"unknown emotion ({error})", where=where, expected=", ".join(EMOTIONS)) from None
-
-
-def _agree(confusion: np.ndarray, figures: dict, folder: Path) -> None:
-    """Figures that their own predictions do not give are stale."""
-    again = {"n_test": int(confusion.sum()), "uar": float(uar(confusion))}
-    for key, value in again.items():
-        if not math.isclose(value, figures[key], abs_tol=UAR_TOLERANCE):
-            do = "run evaluate_classifier again"
-            raise FinserError(
-                f"metrics.json and predictions.parquet disagree on {key}", where=folder, expected=value, found=figures[key], do=do
-            )
-
-
-def _table(path: Path, columns: list[str]) -> pa.Table:
-    try:
-        return pq.read_table(path, columns=columns)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (pa.ArrowException, OSError) as error:
-        raise FinserError(f"not readable ({error})", where=path, do="delete it and run again") from None
-
-
-def _need(figures: dict, keys: tuple[str, ...], path: Path) -> None:
-    missing = [key for key in keys if key not in figures]
-    if missing:
-        raise FinserError(f"no '{missing[0]}' in it", where=path, do="run its evaluation again")
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _missing(path: Path) -> FinserError:
-    return FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")

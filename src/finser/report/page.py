@@ -15,8 +15,9 @@ from finser import params as parameters
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
 from finser.params import Params
-from finser.report import figures, tables
-from finser.report.collect import Results, Run, collect
+from finser.report import emotion, figures, tables
+from finser.report.collect import Results, collect
+from finser.report.published import published
 
 TEMPLATES = Path(__file__).parent
 FIGURES = layout.RESULTS / "figures"
@@ -62,25 +63,23 @@ def synthetic_label(results: Results, names: tuple[str, ...]) -> str:
     return " (synthetic speech)" if len(synthetic) == len(corpora) else f" (partly synthetic speech: {', '.join(synthetic)})"
 
 
-def heard(results: Results) -> list[Run]:
-    """Runs that tested speakers whose audio the FINs had learned from."""
-    return [run for run in results.runs if run.figures["n_test_speakers_heard_by_fins"]]
-
-
 def _context(results: Results) -> dict[str, Any]:
     """What the template sees beside the parameters."""
     params, titles = results.params, {corpus.name: corpus.title for corpus in results.corpora}
     synthetic = [corpus.title for corpus in results.corpora if corpus.source == "synthetic"]
-    records = (*results.fins, *results.runs)
+    figures_of = [record.figures for record in (*results.fins, *results.runs)]
     return {
         "results": results,
         "params": params,
         "parameters": parameters.dump(params).strip(),
         "tables": tables,
+        "model_title": partial(tables.model_title, results),
+        "emotion": emotion,
         "figures": figures,
+        "published": published(results),
         "titles": titles,
         "names": lambda corpora: ", ".join(titles[corpus] for corpus in corpora),
-        "pictures": lambda protocol: [_confusion_link(model, protocol) for model in params.models],
+        "pictures": lambda protocol: [_confusion_link(results, model, protocol) for model in results.models],
         "number": partial(next, count(1)),
         "synthetic": synthetic,
         "all_synthetic": len(synthetic) == len(results.corpora),
@@ -88,14 +87,13 @@ def _context(results: Results) -> dict[str, Any]:
         "of_emotion": synthetic_label(results, params.pooled),
         "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
         "kept": sum(corpus.kept for corpus in results.corpora),
-        "seeds": sorted({record.figures["seed"] for record in records}),
-        "devices": sorted({str(record.figures["device"]) for record in records}),
-        "heard": heard(results),
+        "seeds": sorted({seed for one in figures_of for seed in one.get("seeds", [one.get("seed")])}),
+        "devices": sorted({str(one["device"]) for one in figures_of if "device" in one}),
     }
 
 
-def _confusion_link(model: str, protocol: str) -> str:
-    title = f"Confusion of {tables.MODEL_TITLES[model]}, {tables.PROTOCOL_TITLES[protocol]}"
+def _confusion_link(results: Results, model: str, protocol: str) -> str:
+    title = f"Confusion of {tables.model_title(results, model)}, {tables.PROTOCOL_TITLES[protocol]}"
     return f"![{title}](figures/{figures.confusion_name(model, protocol)}.png)"
 
 
@@ -104,7 +102,6 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters["plain"] = lambda text: " ".join(str(text).split())
-    environment.filters["model_title"] = tables.MODEL_TITLES.__getitem__
     environment.filters["protocol_title"] = tables.PROTOCOL_TITLES.__getitem__
     return environment
 

@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import fmean
 
 import numpy as np
 
 from finser.emotions import EMOTIONS
-from finser.metrics import recalls, uar
-from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Run, Split
+from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Split
 
 DASH = "–"
-FLOOR = "svm"
 EXCLUSIONS_SHOWN = 20
 WORST_SHOWN = 3  # frames of a FIN
 # R2 of the published FINs on test frames and on ESD, unseen in training: real recordings, split at random by file
@@ -23,7 +20,15 @@ WAYS = {
     "end_to_end": "random, all at once",
     "reference": "published net, random",
 }
-MODEL_TITLES = {"svm": "SVM (floor)", "mlp": "MLP", "fin_ensemble": "FIN ensemble"}
+MODEL_TITLES = {
+    "svm": "SVM (floor)",
+    "mlp": "MLP",
+    "shallow_cnn": "shallow CNN",
+    "small_cnn": "small CNN",
+    "resnet18": "ResNet-18",
+    "ast": "AST",
+    "fin_ensemble": "FIN ensemble",
+}
 PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)", "cross_corpus": "one corpus out"}
 PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
 
@@ -51,17 +56,17 @@ def r2(value: float | None) -> str:
     """R2 to five digits, ``.99987``, cut and not rounded: only what is 1 says 1; dash for None; fewer digits below -10."""
     if value is None:
         return DASH
-    return _pointed(math.floor(value * 1e5) / 1e5, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
+    return pointed(math.floor(value * 1e5) / 1e5, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
 
 
 def rate(value: float | None) -> str:
     """A share from 0 to 1 to three digits, ``.612``; dash for None and NaN."""
-    return DASH if value is None or np.isnan(value) else _pointed(value, 3)
+    return DASH if value is None or np.isnan(value) else pointed(value, 3)
 
 
 def gain(value: float | None) -> str:
     """A signed difference of two shares, ``+.041``; of what is rounded, so that the digits on the page add up."""
-    return DASH if value is None else ("-" if value < 0 else "+") + _pointed(abs(value), 3)
+    return DASH if value is None else ("-" if value < 0 else "+") + pointed(abs(value), 3)
 
 
 def count(value: int | None) -> str:
@@ -69,9 +74,29 @@ def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
-def seconds(value: float) -> str:
-    """Seconds to a tenth."""
-    return f"{value:,.1f}"
+def seconds(value: float, digits: int = 1) -> str:
+    """Seconds to so many digits, with commas."""
+    return f"{value:,.{digits}f}"
+
+
+def model_title(results: Results, model: str) -> str:
+    """What a model is called: by its kind if that is its name, too, else by its name."""
+    own = model in results.params.models and results.params.train_classifier[model].model == model
+    return MODEL_TITLES.get(model, model) if own else model
+
+
+def model_cell(results: Results, model: str) -> str:
+    """:func:`model_title` in Markdown, and which corpora it is about, where that is not all of them."""
+    title, covered = model_title(results, model), results.covers(model)
+    shown = code(title) if title == model else title
+    only = [corpus.title for corpus in results.corpora if corpus.name in covered]
+    return shown if covered == set(results.params.pooled) else f"{shown}, {' and '.join(only)} only"
+
+
+def grid(cells: Sequence[str], columns: int = 3) -> str:
+    """A table without header whose rows hold so many cells each, for pictures."""
+    filled = [*cells, *[""] * (-len(cells) % columns)]
+    return table([""] * columns, [filled[k : k + columns] for k in range(0, len(filled), columns)], left=columns)
 
 
 def corpora(results: Results) -> str:
@@ -150,7 +175,7 @@ def fins(results: Results) -> str:
 
 def _fin_rows(fin: Fin) -> list[list[str]]:
     """One row, or for mel two: power, where only the weighted R2 means something, and decibels."""
-    published = [_pointed(value, 2) + (" (weighted)" if _published_kind(fin) == "weighted" else "") for value in PUBLISHED[fin.feature]]
+    published = [pointed(value, 2) + (" (weighted)" if _published_kind(fin) == "weighted" else "") for value in PUBLISHED[fin.feature]]
     rows = [[_fin_title(fin), *_r2s(fin, ""), *published]]
     if fin.feature == "mel":
         rows.append(["mel, dB", *_r2s(fin, "db_"), DASH, DASH])
@@ -209,7 +234,7 @@ def fin_ways(results: Results) -> str:
     rows = []
     for fin in results.fins:
         kind = _published_kind(fin)
-        published = _pointed(PUBLISHED[fin.feature][0], 2)
+        published = pointed(PUBLISHED[fin.feature][0], 2)
         deployed = [fin.figures[f"r2_{where}_{kind}"] for where in ("init", "test", "unseen")]
         title = FEATURE_TITLES[fin.feature]
         rows.append([title, f"as used: {fin.figures['init']}", "1", count(fin.figures["params"]), *map(r2, deployed), published])
@@ -251,126 +276,15 @@ def worst_frames(results: Results) -> str:
     return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN gives", "off by, deviations"], rows, left=2)
 
 
-def emotion(results: Results, protocol: str) -> str:
-    """Every model and fold under a protocol, the floor beside every network, and means over the folds."""
-    uar_interval, wa_interval, f1_interval = (
-        f"{name}, {results.params.evaluate_classifier.confidence:.0%} interval" for name in ("UAR", "WA", "F1")
-    )
-    header = ["model", "fold", "UAR", uar_interval, "floor UAR", "UAR - floor", "WA", wa_interval, "macro-F1", f1_interval]
-    header += ["test clips", "test speakers", "parameters", "training, s"]
-    rows = []
-    for model in results.params.models:
-        runs = results.of(model, protocol)
-        rows += [_run_row(results, run) for run in runs]
-        rows += [_mean_row(results, model, protocol)] if len(runs) > 1 else []
-    return table(header, rows)
-
-
-def _run_row(results: Results, run: Run) -> list[str]:
-    figures = run.figures
-    floor = _uar(results.run(FLOOR, run.protocol, run.fold)) if run.model != FLOOR else None
-    return [
-        MODEL_TITLES[run.model],
-        str(run.fold),
-        rate(figures["uar"]),
-        _interval(run, "uar"),
-        rate(floor),
-        gain(_difference(figures["uar"], floor)),
-        rate(figures["wa"]),
-        _interval(run, "wa"),
-        rate(figures["f1_macro"]),
-        _interval(run, "f1_macro"),
-        count(figures["n_test"]),
-        count(figures["n_test_speakers"]),
-        count(figures["params"]),
-        seconds(figures["seconds_train"]),
-    ]
-
-
-def _interval(run: Run, name: str) -> str:
-    """``.412 to .603``; a dash where one test speaker allows no interval."""
-    low, high = (run.figures[f"{name}_ci_{end}"] for end in ("low", "high"))
-    return DASH if low is None else f"{rate(low)} to {rate(high)}"
-
-
-def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
-    runs = results.of(model, protocol)
-    uars = [run.figures["uar"] for run in runs]
-    floor = mean_uar(results, FLOOR, protocol) if model != FLOOR else None
-    wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
-    mean = fmean(uars)
-    of_folds = f"mean; {rate(min(uars))} to {rate(max(uars))}"
-    bold = [f"**{value}**" for value in (MODEL_TITLES[model], of_folds, rate(mean))]
-    return [*bold, "", rate(floor), gain(_difference(mean, floor)), rate(wa), "", rate(f1), "", "", "", "", ""]
-
-
-def mean_uar(results: Results, model: str, protocol: str) -> float | None:
-    """Mean UAR over the folds; None if the model was not run."""
-    uars = [run.figures["uar"] for run in results.of(model, protocol)]
-    return fmean(uars) if uars else None
-
-
-def gap(results: Results) -> str:
-    """How much of a UAR is due to hearing the test speakers in training."""
-    rows = []
-    for model in results.params.models:
-        leaky, apart = (mean_uar(results, model, protocol) for protocol in ("random", "speaker"))
-        rows.append([MODEL_TITLES[model], rate(leaky), rate(apart), gain(_difference(leaky, apart))])
-    return table(["model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows)
-
-
-def per_class(results: Results, protocol: str) -> str:
-    """Recall per emotion, all folds together."""
-    present = _emotions_of(results)
-    rows = []
-    for model in results.params.models:
-        recall = recalls(summed(results.of(model, protocol)))
-        rows.append([MODEL_TITLES[model], *(rate(recall[EMOTIONS.index(name)]) for name in present)])
-    return table(["model", *present], rows)
-
-
-def per_corpus(results: Results, protocol: str) -> str:
-    """UAR on the test clips of each corpus, all folds together, over the emotions that it has."""
-    names = {c.name: c.title for c in results.corpora if c.name in results.params.pooled}
-    rows = []
-    for model in results.params.models:
-        runs = results.of(model, protocol)
-        confusions = [[run.by_corpus[name] for run in runs if name in run.by_corpus] for name in names]
-        rows.append([MODEL_TITLES[model], *(rate(float(uar(sum(c))) if c else None) for c in confusions)])
-    return table(["model", *names.values()], rows)
-
-
 def summary_fins(results: Results) -> str:
     """The FINs in brief."""
     header = ["FIN", "R2, test speakers", "R2, unseen corpora", "published, test", "published, unseen", "parameters"]
     rows = []
     for fin in results.fins:
         test, unseen = (fin.figures[f"r2_{where}_{_published_kind(fin)}"] for where in ("test", "unseen"))
-        published = [_pointed(value, 2) for value in PUBLISHED[fin.feature]]
+        published = [pointed(value, 2) for value in PUBLISHED[fin.feature]]
         rows.append([FEATURE_TITLES[fin.feature], r2(test), r2(unseen), *published, count(fin.figures["params"])])
     return table(header, rows)
-
-
-def summary_emotion(results: Results) -> str:
-    """The classifiers in brief: mean UAR over the folds, with their range."""
-    protocols = results.params.protocols
-    rows = []
-    for model in results.params.models:
-        cells = [_mean_and_range([run.figures["uar"] for run in results.of(model, protocol)]) for protocol in protocols]
-        over = [_over_floor(results, model, protocol) for protocol in protocols]
-        rows.append([MODEL_TITLES[model], *(value for pair in zip(cells, over, strict=True) for value in pair)])
-    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", "UAR - floor")]
-    return table(["model", *header], rows)
-
-
-def _mean_and_range(values: list[float]) -> str:
-    spread = f" ({rate(min(values))} to {rate(max(values))})" if len(values) > 1 else ""
-    return rate(fmean(values)) + spread
-
-
-def _over_floor(results: Results, model: str, protocol: str) -> str:
-    floor = None if model == FLOOR else mean_uar(results, FLOOR, protocol)
-    return gain(_difference(mean_uar(results, model, protocol), floor))
 
 
 def stages(results: Results) -> str:
@@ -388,7 +302,7 @@ def stages(results: Results) -> str:
 def expected_items(results: Results) -> dict[str, list[Item]]:
     """The commands that this page rests on, by stage."""
     params = results.params
-    runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs]
+    runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs if run.model in params.models]
     features = [(feature,) for feature in FEATURES]
     return {
         **{stage: [(corpus,) for corpus in params.corpora] for stage in PER_CORPUS},
@@ -399,7 +313,7 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared if one["way"] != "reference"],
         "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
         "initialise": [(model,) for model in params.models],
-        "train_classifier": runs,
+        "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds],
         "evaluate_classifier": runs,
     }
 
@@ -409,27 +323,7 @@ def versions(results: Results) -> str:
     return table(["software", "version"], results.versions.items())
 
 
-def summed(runs: Iterable[Run]) -> np.ndarray:
-    """Confusion of all folds together, shape (8, 8)."""
-    return np.sum([run.confusion for run in runs], axis=0)
-
-
-def _emotions_of(results: Results) -> list[str]:
-    """Emotions that the classifiers' corpora have."""
-    names = results.params.pooled
-    return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
-
-
-def _uar(run: Run | None) -> float | None:
-    return None if run is None else run.figures["uar"]
-
-
-def _difference(value: float | None, other: float | None) -> float | None:
-    """Of the rounded numbers, so that what the page shows adds up."""
-    return None if value is None or other is None else round(value, 3) - round(other, 3)
-
-
-def _pointed(value: float, digits: int) -> str:
-    """A number without the zero before its point."""
+def pointed(value: float, digits: int) -> str:
+    """A number to so many digits, without the zero before its point."""
     text = f"{value:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

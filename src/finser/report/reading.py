@@ -1,0 +1,75 @@
+"""Results as they lie on disk: JSON with its keys checked, columns of Parquet, training curves of CSV."""
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser.errors import FinserError
+from finser.files import read_json
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training history: columns of numbers of one length (NaN where a cell is empty); the first column counts steps or epochs."""
+
+    path: Path
+    columns: Mapping[str, tuple[float, ...]]
+
+
+def read_figures(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON file.
+
+    Raises
+    ------
+    FinserError
+        It is missing, not readable, or lacks one of `keys`.
+    """
+    figures = read_json(path)
+    missing = [key for key in keys if key not in figures]
+    if missing:
+        raise FinserError(f"no '{missing[0]}' in it", where=path, do="run its evaluation again")
+    return figures
+
+
+def read_history(path: Path) -> Curve:
+    """A CSV file of numbers with a header; empty cells and text are NaN."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+            names = list(rows[0]) if rows else []
+    except FileNotFoundError:
+        raise _missing(path) from None
+    return Curve(path, {name: tuple(_number(row[name]) for row in rows) for name in names})
+
+
+def read_columns(path: Path, columns: list[str]) -> pa.Table:
+    """Columns of a Parquet file.
+
+    Raises
+    ------
+    FinserError
+        It is missing, not readable, or lacks a column.
+    """
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (pa.ArrowException, OSError) as error:
+        raise FinserError(f"not readable ({error})", where=path, do="delete it and run again") from None
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _missing(path: Path) -> FinserError:
+    return FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")

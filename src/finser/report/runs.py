@@ -1,0 +1,187 @@
+"""What classifiers gave on the test clips of a fold: figures, predictions of every seed, training curves, times."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from finser import layout
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.metrics import confusion_matrix, uar
+from finser.params import Params
+from finser.report.reading import Curve, read_columns, read_figures, read_history
+
+UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
+INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
+CALIBRATION = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
+TEST_KEYS = ("wa", "uar", "f1_macro", "uar_seeds", "seeds", *INTERVALS, *CALIBRATION, "n_test", "n_test_speakers")
+TRAINING_KEYS = (
+    "params",
+    "epochs",
+    "seed",
+    "device",
+    "noise",
+    "n_train",
+    "n_validation",
+    "n_train_speakers",
+    "n_test_speakers_heard_by_fins",
+)
+AGAIN = "run evaluate_classifier again"
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Test clips, and what the classifiers of all seeds say of them.
+
+    Attributes
+    ----------
+    clip_ids, speakers : np.ndarray
+        Text, shape (n,).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    predicted : np.ndarray
+        Class numbers, shape (seeds, n).
+    probabilities : np.ndarray
+        Shape (seeds, n, 8).
+    """
+
+    clip_ids: np.ndarray
+    speakers: np.ndarray
+    truth: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @cached_property
+    def corpora(self) -> np.ndarray:
+        """Corpus of every clip, shape (n,)."""
+        return np.array([speaker.split("/")[0] for speaker in self.speakers], str)
+
+    @cached_property
+    def confusions(self) -> np.ndarray:
+        """Test clips per seed, shape (seeds, 8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``."""
+        return np.stack([confusion_matrix(self.truth, predicted, len(EMOTIONS)) for predicted in self.predicted])
+
+    @property
+    def uar(self) -> float:
+        """Mean over the seeds."""
+        return float(uar(self.confusions).mean())
+
+    def where(self, mask: np.ndarray) -> "Tested":
+        """The clips of a boolean mask of shape (n,)."""
+        kept = (array[mask] for array in (self.clip_ids, self.speakers, self.truth))
+        return Tested(*kept, self.predicted[:, mask], self.probabilities[:, mask])
+
+    def of(self, speakers: Sequence[str]) -> "Tested":
+        """The clips of some speakers."""
+        return self.where(np.isin(self.speakers, list(speakers)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A classifier, all its seeds, on one fold; or what several classifiers say together, which has nothing of TRAINING_KEYS.
+
+    Attributes
+    ----------
+    figures : Mapping
+        Every key of metrics.json, and the mean over the seeds of seconds_train and seconds_per_epoch, and ms_per_clip.
+    history : Curve or None
+        Training curves of all seeds, told apart by the column ``seed``.
+    """
+
+    model: str
+    protocol: str
+    fold: int
+    figures: Mapping[str, Any]
+    tested: Tested
+    history: Curve | None
+
+
+def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
+    """Figures, predictions, training curves and times of a classifier on a fold.
+
+    Raises
+    ------
+    FinserError
+        A file is missing, is not readable or lacks a key; the predictions do not give the number of clips or the UAR of
+        metrics.json; or the seeds are not those of `params`.
+    """
+    folder = layout.classifier_result(model, protocol, fold)
+    run = read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS)
+    if run.figures["seeds"] != list(params.seeds):
+        raise FinserError(
+            "of other seeds than params.yaml's", where=folder, expected=list(params.seeds), found=run.figures["seeds"], do=AGAIN
+        )
+    times = [read_json(layout.training_time("train_classifier", model, protocol, fold, seed)) for seed in params.seeds]
+    taken = {key: fmean(one[key] for one in times) for key in ("seconds_train", "seconds_per_epoch")}
+    taken |= read_json(layout.evaluation_time(model, protocol, fold))
+    return Run(model, protocol, fold, {**run.figures, **taken}, run.tested, read_history(folder / "history.csv"))
+
+
+def read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...] = TEST_KEYS) -> Run:
+    """metrics.json and predictions.parquet of `folder`, whose figures must have `keys`; errors as in :func:`read_run`."""
+    figures = read_figures(folder / "metrics.json", keys)
+    tested = read_predictions(folder / "predictions.parquet", figures["seeds"])
+    _agree(tested, figures, folder)
+    return Run(model, protocol, fold, figures, tested, None)
+
+
+def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
+    """Predictions of `seeds` in this order, clips in the order of their names.
+
+    Raises
+    ------
+    FinserError
+        The file is not readable, names an unknown emotion, lacks a seed, or its seeds have different clips.
+    """
+    columns = ["clip_id", "speaker", "emotion", "predicted", *(f"p_{emotion}" for emotion in EMOTIONS), "seed"]
+    table = read_columns(path, columns)
+    found = sorted(set(table["seed"].to_pylist()))
+    if found != sorted(seeds):
+        raise FinserError("of other seeds than its metrics.json", where=path, expected=sorted(seeds), found=found, do=AGAIN)
+    tables = [table.filter(pc.equal(table["seed"], seed)).sort_by("clip_id") for seed in seeds]
+    first = tables[0]
+    if any(one.select(columns[:3]) != first.select(columns[:3]) for one in tables):
+        raise FinserError("its seeds were tested on different clips", where=path, do=AGAIN)
+    probabilities = [np.stack([one[column].to_numpy() for column in columns[4:-1]], axis=1) for one in tables]  # (n, 8) each
+    return Tested(
+        np.array(first["clip_id"].to_pylist(), str),
+        np.array(first["speaker"].to_pylist(), str),
+        _classes(first["emotion"].to_pylist(), path),
+        np.stack([_classes(one["predicted"].to_pylist(), path) for one in tables]),
+        np.stack(probabilities),
+    )
+
+
+def together(tested: Sequence[Tested]) -> Tested:
+    """Clips of several folds, one after the other."""
+    flat = (np.concatenate([getattr(one, name) for one in tested]) for name in ("clip_ids", "speakers", "truth"))
+    return Tested(*flat, *(np.concatenate([getattr(one, name) for one in tested], axis=1) for name in ("predicted", "probabilities")))
+
+
+def _classes(names: list[str], where: Path) -> np.ndarray:
+    try:
+        return np.array([EMOTIONS.index(name) for name in names], np.int64)
+    except ValueError as error:
+        raise FinserError(f"unknown emotion ({error})", where=where, expected=", ".join(EMOTIONS)) from None
+
+
+def _agree(tested: Tested, figures: dict, folder: Path) -> None:
+    """Figures that their own predictions do not give are stale."""
+    uars = uar(tested.confusions)
+    again = {"n_test": len(tested), "uar": float(uars.mean()), **{f"uar_seeds {k}": float(value) for k, value in enumerate(uars)}}
+    stated = {**figures, **{f"uar_seeds {k}": value for k, value in enumerate(figures["uar_seeds"])}}
+    for key, value in again.items():
+        if not math.isclose(value, stated.get(key, math.nan), abs_tol=UAR_TOLERANCE):
+            what = f"metrics.json and predictions.parquet disagree on {key}"
+            raise FinserError(what, where=folder, expected=value, found=stated.get(key), do=AGAIN)

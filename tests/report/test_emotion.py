@@ -1,0 +1,304 @@
+"""Tables of the emotion classifiers, against scikit-learn and plain loops over the files of predictions."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support, recall_score
+
+from finser import layout
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.report import emotion, tables
+from finser.report.collect import collect
+from finser.report.figures import draw
+from finser.report.page import write_page
+from finser.report.published import published
+from finser.report.runs import TRAINING_KEYS
+
+NAMES = {
+    "SVM (floor)": "svm",
+    "MLP": "mlp",
+    "`mlp_half`": "mlp_half",
+    "FIN ensemble": "fin_ensemble",
+    "`ravdess_cnn`, RAVDESS only": "ravdess_cnn",
+}
+TITLES = {"speaker": "Protocol speaker: ", "random": "Protocol random (LEAKY): "}
+PROTOCOLS = pytest.mark.parametrize("protocol", ["speaker", "random"])
+
+
+def numbers(text: str) -> list[float]:
+    """All numbers of a cell: ``.612 (.598 to .630)`` is three."""
+    return [float(part) for part in text.replace(",", "").strip("*").replace("(", "").replace(")", "").replace(" to ", " ").split()]
+
+
+def near(expected, digits: int = 3):
+    """Equal but for rounding."""
+    return pytest.approx(expected, abs=0.51 * 10**-digits)
+
+
+def uars(page, model: str, protocol: str, kept=lambda row: True) -> list[float]:
+    """scikit-learn's mean recall of the emotions in the truth, on all folds' clips, per seed."""
+    pairs = page.by_seed(model, protocol, kept)
+    return [recall_score(truth, predicted, labels=sorted(set(truth)), average="macro") for truth, predicted in pairs]
+
+
+def mean_uar(page, model: str, protocol: str) -> float:
+    """Of the folds' figures in metrics.json."""
+    return float(np.mean([page.metrics(model, protocol, fold)["uar"] for fold in page.params.folds]))
+
+
+@PROTOCOLS
+def test_figures_per_fold_are_those_of_metrics(synthetic, protocol):
+    rows = [row for row in synthetic.table(TITLES[protocol] + "test figures") if row["fold"].isdigit()]
+    assert [NAMES[row["model"]] for row in rows] == [model for model in synthetic.params.models for _ in (1, 2)]
+    for row in rows:
+        metrics = synthetic.metrics(NAMES[row["model"]], protocol, int(row["fold"]))
+        assert numbers(row["UAR"]) == near([metrics["uar"], min(metrics["uar_seeds"]), max(metrics["uar_seeds"])])
+        for key, column in {"wa": "WA", "f1_macro": "macro-F1"}.items():
+            assert numbers(row[column]) == near([metrics[key]])
+        for key, column in {"uar": "UAR", "wa": "WA", "f1_macro": "F1"}.items():
+            assert numbers(row[f"{column}, 95% interval"]) == near([metrics[f"{key}_ci_low"], metrics[f"{key}_ci_high"]])
+        assert [int(row[column]) for column in ("test clips", "test speakers")] == [metrics["n_test"], metrics["n_test_speakers"]]
+
+
+def test_the_floor_stands_beside_every_model_of_the_same_corpora(synthetic):
+    for row in synthetic.table("Protocol speaker: test figures"):
+        if "SVM" in row["model"] or "RAVDESS only" in row["model"]:
+            assert (row["floor UAR"], row["UAR - floor"]) == ("–", "–")
+        elif row["fold"].isdigit():
+            floor = synthetic.metrics("svm", "speaker", int(row["fold"]))["uar"]
+            assert numbers(row["floor UAR"]) == near([floor])
+            assert float(row["UAR - floor"]) == pytest.approx(numbers(row["UAR"])[0] - float(row["floor UAR"]), abs=1e-9)
+    assert "Tested on other corpora than the floor, and so not compared with it:\n\n- `ravdess_cnn`, RAVDESS only.\n" in synthetic.text
+
+
+def test_means_and_ranges_over_folds_and_seeds(synthetic):
+    rows = [row for row in synthetic.table("Protocol random (LEAKY): test figures") if row["fold"].startswith("**mean")]
+    for row, model in zip(rows, synthetic.params.models, strict=True):
+        each = np.array([synthetic.metrics(model, "random", fold)["uar_seeds"] for fold in synthetic.params.folds])  # (folds, seeds)
+        assert numbers(row["UAR"]) == near([each.mean(), each.mean(0).min(), each.mean(0).max()])
+        assert numbers(row["fold"].strip("*").removeprefix("mean; ")) == near([each.mean(1).min(), each.mean(1).max()])
+
+
+def test_one_seed_and_one_fold_need_no_range(real):
+    (row, _) = real.table("Protocol speaker: test figures")
+    assert numbers(row["UAR"]) == near([real.metrics("svm", "speaker", 2)["uar"]])
+    assert "seeds" not in real.text.split("## Parameters")[0].split("## Emotion")[1].replace("other seeds of training", "")
+
+
+def test_gap_between_leaky_and_speaker(synthetic):
+    for row, model in zip(synthetic.table("Mean UAR over the folds under random (LEAKY)"), synthetic.params.models, strict=True):
+        assert float(row["gap"]) == pytest.approx(mean_uar(synthetic, model, "random") - mean_uar(synthetic, model, "speaker"), abs=1.1e-3)
+
+
+def test_the_summary_is_short_and_right(synthetic):
+    rows = synthetic.table("Emotion in brief")
+    assert (
+        list(rows[0]) == ["model", "UAR, speaker", "UAR - floor", "UAR, random (LEAKY)", "UAR - floor 3", "parameters"] or len(rows[0]) == 6
+    )
+    for row, model in zip(rows, synthetic.params.models, strict=True):
+        each = [synthetic.metrics(model, "speaker", fold)["uar"] for fold in (1, 2)]
+        assert numbers(row["UAR, speaker"]) == near([np.mean(each), min(each), max(each)])
+        assert numbers(row["parameters"]) == [synthetic.metrics(model, "speaker", 1)["params"]]
+
+
+@PROTOCOLS
+def test_precision_recall_and_f1_per_class_are_scikit_learns(synthetic, protocol):
+    rows = synthetic.table(TITLES[protocol] + "precision, recall and F1 per emotion")
+    assert len(rows) == 3 * len(synthetic.params.models)
+    for place, model in enumerate(synthetic.params.models):
+        pairs = synthetic.by_seed(model, protocol)
+        each = [precision_recall_fscore_support(*pair, labels=EMOTIONS, average=None, zero_division=0)[:3] for pair in pairs]
+        for row, name, expected in zip(rows[3 * place :], ("precision", "recall", "F1"), np.mean(each, axis=0), strict=False):
+            assert row["figure"] == name
+            assert [float(row[emotion]) for emotion in EMOTIONS] == near(list(expected))
+
+
+@PROTOCOLS
+def test_uar_per_corpus_is_scikit_learns(synthetic, protocol):
+    titles = {"RAVDESS": "ravdess", "CREMA-D": "crema_d", "TESS": "tess", "SAVEE": "savee"}
+    for row in synthetic.table(TITLES[protocol] + "UAR per corpus"):
+        assert set(row) == {"model", *titles}  # not ESD: the classifiers did not learn from it
+        for title, corpus in titles.items():
+            if "RAVDESS only" in row["model"] and title != "RAVDESS":
+                assert row[title] == "–"
+                continue
+            expected = uars(synthetic, NAMES[row["model"]], protocol, lambda clip, corpus=corpus: clip["speaker"].startswith(f"{corpus}/"))
+            assert numbers(row[title]) == near([np.mean(expected)])
+
+
+@PROTOCOLS
+def test_uar_per_sex(synthetic, protocol):
+    def sex(speaker: str) -> str:
+        """As the fixture deals them."""
+        corpus, _, number = speaker.partition("/")
+        return {"tess": "women", "savee": "men"}.get(corpus, "men" if int(number) % 2 else "women")
+
+    for row in synthetic.table(TITLES[protocol] + "UAR on women and on men"):
+        for group in ("women", "men"):
+            model = NAMES[row["model"]]
+            own = {clip["speaker"] for clip in synthetic.predictions(model, protocol) if sex(clip["speaker"]) == group}
+            assert int(row[group]) == len(own)
+            expected = np.mean(uars(synthetic, model, protocol, lambda clip, own=own: clip["speaker"] in own))
+            assert numbers(row[f"UAR, {group}"]) == near([expected])
+        assert float(row["women - men"]) == pytest.approx(float(row["UAR, women"]) - float(row["UAR, men"]), abs=1e-9)
+    assert "All speakers of TESS and of SAVEE are of one sex" in synthetic.text
+
+
+@PROTOCOLS
+def test_worst_and_best_speaker(synthetic, protocol):
+    for row in synthetic.table(TITLES[protocol] + "the test speakers that a model does worst"):
+        model = NAMES[row["model"]]
+        names = {clip["speaker"] for clip in synthetic.predictions(model, protocol)}
+        each = {name: np.mean(uars(synthetic, model, protocol, lambda clip, name=name: clip["speaker"] == name)) for name in names}
+        assert int(row["speakers"]) == len(each)
+        assert each[row["worst"]] == pytest.approx(min(each.values()))
+        assert each[row["best"]] == pytest.approx(max(each.values()))
+        shown = [float(row[column]) for column in ("its UAR", "median UAR", "its UAR 6")]
+        assert shown == near([min(each.values()), np.median(list(each.values())), max(each.values())])
+
+
+@PROTOCOLS
+def test_calibration_is_the_mean_over_the_folds(synthetic, protocol):
+    columns = {"temperature": "temperature", "ece": "ECE", "ece_scaled": "ECE, scaled", "nll": "NLL, nats", "nll_scaled": "NLL, scaled"}
+    for row in synthetic.table(TITLES[protocol] + "calibration"):
+        figures = [synthetic.metrics(NAMES[row["model"]], protocol, fold) for fold in (1, 2)]
+        for key, column in columns.items():
+            assert float(row[column]) == near(np.mean([one[key] for one in figures]), 2 if key == "temperature" else 3)
+
+
+def test_noise_is_the_mean_over_the_folds_and_absent_where_none_was_heard(synthetic, real):
+    for row in synthetic.table("Protocol speaker: UAR of test clips in noise"):
+        noise = [synthetic.metrics(NAMES[row["model"]], "speaker", fold)["noise"] for fold in (1, 2)]
+        assert list(row)[1:] == ["clean", "white, 20 dB", "white, 0 dB", "babble, 20 dB", "babble, 0 dB"]
+        assert float(row["clean"]) == near(np.mean([one["clean"]["inf"] for one in noise]))
+        for kind, snr in (("white", 20), ("white", 0), ("babble", 20), ("babble", 0)):
+            assert float(row[f"{kind}, {snr} dB"]) == near(np.mean([one[kind][str(snr)] for one in noise]))
+    assert "test clips in noise" not in real.text
+    assert "noise_speaker" not in real.text
+
+
+def resampled(page, models: list[str], protocol: str, times: int = 1500) -> np.ndarray:
+    """Mean over seeds of scikit-learn's recall averaged over classes, speakers drawn by name, shape (times, models)."""
+    rng = np.random.default_rng(1)
+    rows = {model: page.predictions(model, protocol) for model in models}
+    speakers = sorted({row["speaker"] for row in rows[models[0]]})
+    counts = {}  # (model, seed, speaker) -> clips per (truth, hit)
+    for model in models:
+        for row in rows[model]:
+            count = counts.setdefault((model, row["seed"], row["speaker"]), np.zeros((8, 2)))
+            count[EMOTIONS.index(row["emotion"]), int(row["emotion"] == row["predicted"])] += 1
+    result = np.empty((times, len(models)))
+    for time in range(times):
+        drawn = [speakers[k] for k in rng.integers(len(speakers), size=len(speakers))]
+        for place, model in enumerate(models):
+            sums = [sum(counts[model, seed, name] for name in drawn) for seed in page.params.seeds]
+            result[time, place] = np.mean([np.nanmean(one[:, 1] / np.where(one.sum(1) > 0, one.sum(1), np.nan)) for one in sums])
+    return result
+
+
+@PROTOCOLS
+def test_learning_curve_of_sections_that_differ_only_in_speakers(synthetic, real, protocol):
+    rows = synthetic.table(TITLES[protocol] + "models that differ only in how many")
+    assert [row["model"] for row in rows] == ["`mlp_half`", "MLP"]
+    assert [row["share of the speakers"] for row in rows] == ["50%", "100%"]
+    drawn = resampled(synthetic, ["mlp_half", "mlp"], protocol)
+    for row, model, values in zip(rows, ("mlp_half", "mlp"), drawn.T, strict=True):
+        counted = [synthetic.metrics(model, protocol, fold)["n_train_speakers"] for fold in (1, 2)]
+        assert float(row["training speakers"]) == pytest.approx(np.mean(counted), abs=0.051)
+        assert float(row["UAR"]) == near(np.mean(uars(synthetic, model, protocol)))
+        assert numbers(row["UAR, 95% interval"]) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.015)
+    assert "differ only in how many" not in real.text
+
+
+@PROTOCOLS
+def test_pairs_are_resampled_together(synthetic, protocol):
+    rows = synthetic.table(TITLES[protocol] + "differences of UAR")
+    pairs = [(NAMES[row["model"]], NAMES[row["against"]]) for row in rows]
+    assert pairs == [("mlp", "svm"), ("mlp_half", "svm"), ("fin_ensemble", "svm"), ("fin_ensemble", "mlp")]
+    for row, (a, b) in zip(rows, pairs, strict=True):
+        difference = np.mean(uars(synthetic, a, protocol)) - np.mean(uars(synthetic, b, protocol))
+        assert float(row["difference"]) == pytest.approx(difference, abs=1.1e-3)
+        values = np.subtract(*resampled(synthetic, [a, b], protocol).T)
+        assert numbers(row["difference, 95% interval"]) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.02)
+        assert float(row["p"]) == pytest.approx(min(1, 2 * min((values <= 0).mean(), (values >= 0).mean())), abs=0.08)
+    caption = next(caption for caption, _ in synthetic.tables if TITLES[protocol] + "differences" in caption)
+    assert "nothing about other seeds of training than those that were run" in caption
+
+
+def test_models_tested_on_different_clips_are_no_pair(here):
+    results = collect(here.params)
+    svm, mlp = results.runs
+    fewer = dataclasses.replace(mlp, tested=mlp.tested.where(np.arange(len(mlp.tested)) > 0))
+    with pytest.raises(
+        FinserError, match="mlp and svm were tested on different clips, so they cannot be compared: speaker, fold 2"
+    ) as error:
+        emotion.pairs(dataclasses.replace(results, runs=(svm, fewer)), "speaker")
+    assert "\n" not in str(error.value)
+
+
+def test_cost(synthetic):
+    for row in synthetic.table("Protocol speaker: what the models cost"):
+        model = NAMES[row["model"]]
+        assert numbers(row["parameters"]) == [synthetic.metrics(model, "speaker", 1)["params"]]
+        times = [
+            json.loads((synthetic.folder / layout.training_time("train_classifier", model, "speaker", fold, seed)).read_text())
+            for fold in (1, 2)
+            for seed in (0, 1)
+        ]
+        assert float(row["training, s"]) == near(np.mean([one["seconds_train"] for one in times]), 1)
+        assert float(row["ms per clip"]) == near(1.25 * 1.5, 2)
+        assert row["device"] == "cpu"
+        if model == "svm":
+            assert (row["epochs"], row["seconds per epoch"]) == ("–", "–")
+        else:
+            assert row["epochs"] == "24"
+            assert float(row["seconds per epoch"]) == near(np.mean([one["seconds_per_epoch"] for one in times]), 2)
+
+
+def test_published_figures_stand_where_ravdess_is(synthetic, real, here):
+    rows = synthetic.table("Published, for orientation")
+    ast = next(row for row in rows if "AST" in row["system"])
+    assert (ast["value"], ast["figure"], ast["parameters"]) == (".708", "WA (macro-F1 .700)", "87.1 M")
+    assert all("LEAKY" in row["protocol"] for row in rows if "random" in row["protocol"])
+    assert {row["corpora"] for row in rows} == {"RAVDESS", "CREMA-D", "SAVEE", "TESS", "RAVDESS, CREMA-D, TESS, SAVEE"}
+    assert not [row for row in real.table("Published, for orientation") if row["corpora"] == "SAVEE"]
+    values = here.params.model_dump() | {"pooled": ("tess",)}
+    without = type(here.params).model_validate(values)
+    assert published(dataclasses.replace(here.results, params=without)) == ""
+
+
+def test_what_has_nothing_of_a_training_shows_dashes(here):
+    """Several models fused have test figures, and neither seconds nor parameters."""
+    results = collect(here.params)
+    figures = {key: value for key, value in results.runs[1].figures.items() if key not in TRAINING_KEYS}
+    for key in ("seconds_train", "seconds_per_epoch", "ms_per_clip"):
+        del figures[key]
+    fused = dataclasses.replace(results.runs[1], model="both", figures=figures, history=None)
+    more = dataclasses.replace(results, runs=(*results.runs, fused))
+    assert tables.model_cell(more, "both") == "`both`"
+    cost = emotion.cost(more, "speaker").splitlines()[-1]
+    assert cost == "| `both` | – | – | – | – | – | – |"
+    assert emotion.summary(more).splitlines()[-1].endswith("| – |")
+    assert emotion.pairs_of(more) == [("mlp", "svm"), ("both", "svm")]
+    assert tables.expected_items(more) == tables.expected_items(results)
+    draw(more, Path("results/figures"))
+    assert "`both`" in write_page(more)
+
+
+def test_every_seed_is_a_command(synthetic):
+    items = tables.expected_items(synthetic.results)
+    folds = [("mlp", "random", "2"), ("svm", "speaker", "1")]
+    assert all((*fold, seed) in items["train_classifier"] and fold in items["evaluate_classifier"] for fold in folds for seed in "01")
+    assert len(items["train_classifier"]) == 2 * len(items["evaluate_classifier"]) == 5 * 2 * 2 * 2
+
+
+def test_a_name_is_a_title_only_for_its_own_kind(synthetic):
+    sections = synthetic.params.train_classifier
+    swapped = synthetic.params.model_copy(update={"train_classifier": {**sections, "mlp": sections["svm"]}})
+    results = dataclasses.replace(synthetic.results, params=swapped)
+    assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (floor)", "mlp", "mlp_half"]
+    assert tables.model_cell(results, "mlp") == "`mlp`"
