@@ -35,6 +35,7 @@ def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> N
         "validation_uar": validation_uar(judged["validation"]),
         "weights": dict(zip(members, weights.tolist(), strict=True)),
         "method": options.method,
+        "seeds": list(params.seeds[:1]),  # predictions.parquet has one row per clip, under this seed
         "n_validation": len(fitted.examples),
         "n_test": len(given.examples),
         "n_test_speakers": len(set(given.examples.speakers)),

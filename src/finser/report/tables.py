@@ -304,6 +304,7 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
     params = results.params
     runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs if run.model in params.models]
     features = [(feature,) for feature in FEATURES]
+    places = [(protocol, str(fold)) for protocol in params.protocols for fold in params.folds]
     return {
         **{stage: [(corpus,) for corpus in params.corpora] for stage in PER_CORPUS},
         "split": [(protocol,) for protocol in params.protocols],
@@ -312,9 +313,12 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "evaluate_fin": features,
         "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared if one["way"] != "reference"],
         "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
+        "fetch_weights": [(name,) for name in params.fetch_weights],
+        "pretrain": [(trunk, *where) for trunk in params.pretrain.trunks for where in places],
         "initialise": [(model,) for model in params.models],
         "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds],
         "evaluate_classifier": runs,
+        "fuse_classifiers": [(fusion, *where) for fusion in params.fusions for where in places],
     }
 
 
