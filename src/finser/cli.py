@@ -201,9 +201,10 @@ def report() -> None:
 
 @app.command("preset", rich_help_panel=PEOPLE)
 def preset(
-    name: Annotated[str, typer.Argument(help="demo, tiny, open, paper or local")],
+    name: Annotated[str, typer.Argument(help="demo, tiny, open, ravdess, paper or local")],
     path: Annotated[
-        Path | None, typer.Argument(help="local, paper: folder that holds RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, whichever exist")
+        Path | None,
+        typer.Argument(help="local, ravdess, paper: folder with RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, whichever exist"),
     ] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:

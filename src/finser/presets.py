@@ -25,12 +25,15 @@ from finser.params import (
     Resnet18,
     ShallowCnn,
     SmallCnn,
+    Split,
     Svm,
     Synthetic,
     TrainFin,
     TrainFrontEnd,
     begins,
 )
+
+LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")  # what a CPU trains in a night on any of the corpora
 
 
 def demo() -> Params:
@@ -87,6 +90,51 @@ def tiny() -> Params:
     )
 
 
+def full() -> dict[str, Classifier]:
+    """Every model and every arm at the size and length that real recordings want (docs/classifiers.md)."""
+    below = {"epochs": 20, "mixup": 0.5, "band_masks": 2, "time_masks": 2}
+    return {
+        "svm": Svm(),
+        "mlp": Mlp(hidden=(256, 128), epochs=100, mixup=0.3, dropout=0.4),
+        "shallow_cnn": ShallowCnn(epochs=60),
+        "small_cnn": SmallCnn(epochs=80),
+        "resnet18": Resnet18(epochs=30),
+        "ast": Ast(epochs=30),
+        "fin_librosa": FinEnsemble(arm="librosa", fins=(), **below),
+        "fin_ensemble": FinEnsemble(**below),
+        "fin_tuned": FinEnsemble(arm="tuned", **below),
+        "fin_uninitialised": FinEnsemble(arm="uninitialised", **below),
+    }
+
+
+def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
+    """RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds; every model and arm.
+
+    Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
+    """
+    here = _found(folder, allow_partial=allow_partial) if folder else {}
+    if folder and "ravdess" not in here:
+        raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
+    corpora = ("ravdess",)
+    return Params(
+        preset="ravdess",
+        corpora=corpora,
+        pooled=corpora,
+        folds=(1, 2, 3, 4, 5),
+        seeds=(0, 1, 2),
+        fetch={"ravdess": here.get("ravdess", Download(source="download"))},
+        split=Split(random_test=0.2, random_validation=0.08, speaker_validation=0.15),
+        train_fin=TrainFin(data=FinData(corpora=corpora)),
+        **_classifiers(**full()),
+        fusions=("small_cnn_seeds", "fused"),
+        fuse_classifiers={
+            "small_cnn_seeds": Fusion(members=("small_cnn",)),
+            "fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked"),
+        },
+        report=Report(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_tuned", "fin_ensemble"), ("fin_ensemble", "fin_librosa"))),
+    )
+
+
 def open_corpora() -> Params:
     """RAVDESS, CREMA-D and TESS from their publishers: no registration."""
     corpora = ("ravdess", "crema_d", "tess")
@@ -102,7 +150,10 @@ def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
     here = _found(folder, allow_partial=allow_partial) if folder else {}
     corpora = ("ravdess", "crema_d", "tess", "savee", "esd")
     return Params(
-        preset="paper", folds=(1, 2, 3, 4, 5), fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora}
+        preset="paper",
+        folds=(1, 2, 3, 4, 5),
+        fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora},
+        **_classifiers(LIGHT, **full()),
     )
 
 
@@ -144,12 +195,14 @@ def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
         "corpora": corpora,
         "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
         "pooled": corpora,
+        **_classifiers(LIGHT, **full()),
     }
 
 
-def _classifiers(**sections: Classifier) -> dict:
-    """Models, what they begin from and how they are trained."""
-    return {"models": tuple(sections), "train_classifier": sections, "initialise": Initialise(models=begins(sections, sections))}
+def _classifiers(run: tuple[str, ...] | None = None, **sections: Classifier) -> dict:
+    """How classifiers are trained, which of them run (all by default), and what those begin from."""
+    run = run or tuple(sections)
+    return {"models": run, "train_classifier": sections, "initialise": Initialise(models=begins(sections, run))}
 
 
 def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> Params:
@@ -160,11 +213,11 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
     FinserError
         An unknown name, or a folder where none belongs, or none where one does.
     """
-    plain, in_folder = {"demo": demo, "tiny": tiny, "open": open_corpora}, {"paper": paper, "local": local}
+    plain, in_folder = {"demo": demo, "tiny": tiny, "open": open_corpora}, {"ravdess": ravdess, "paper": paper, "local": local}
     if name not in (*plain, *in_folder):
         raise FinserError(f"unknown preset '{name}'", do=nearest(name, (*plain, *in_folder)))
     if name in plain and folder is not None:
-        raise FinserError(f"the preset {name} takes no folder", do="finser preset local PATH, or finser preset paper PATH")
+        raise FinserError(f"the preset {name} takes no folder", do="finser preset local PATH, or ravdess PATH, or paper PATH")
     if allow_partial and folder is None:
         raise FinserError("--allow-partial is about a folder, and there is none", do="finser preset local PATH --allow-partial")
     if name == "local" and folder is None:
