@@ -46,7 +46,7 @@ def demo() -> Params:
             shallow_cnn=ShallowCnn(epochs=8),
             small_cnn=SmallCnn(epochs=8),
             resnet18=Resnet18(epochs=6, width=16),
-            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=4, learning_rate=0.001),
+            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=3, learning_rate=0.002),
             fin_ensemble=FinEnsemble(channels=64),
         ),
     )

@@ -25,6 +25,8 @@ def markdown(schema: dict) -> str:
             tables += [f"## fetch\n\n{field['description']}: one entry per corpus, of one of three kinds.\n"]
             for kind in ("Synthetic", "Local", "Download"):
                 tables += [f"### {kind.lower()}\n\n{definitions[kind]['description']}\n", _table(definitions[kind], definitions)]
+        elif name == "fetch_weights":
+            tables += [f"## fetch_weights\n\n{field['description']}: one entry per name.\n", _table(definitions["Weights"], definitions)]
     return "\n".join(tables)
 
 
