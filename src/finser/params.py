@@ -354,7 +354,7 @@ class Pretrain(Section):
     corpora: tuple[CorpusName, ...] | None = Field(None, min_length=1, description="of `pooled`, those that are heard; all if left out")
     variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="rows trained on")
     crop_frames: int = Field(
-        96, ge=16, description="training clips are cropped to so many of the network's frames; for an ast to its `frames`"
+        96, ge=16, description="training clips are cropped to so many of the network's frames; an ast's to its own"
     )
     epochs: Count = 8
     batch_size: Count = 64
