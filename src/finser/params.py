@@ -353,7 +353,7 @@ class Pretrain(Section):
     trunks: tuple[Name, ...] = Field((), description="which sections of train_classifier; those with init `imitation` begin from them")
     corpora: tuple[CorpusName, ...] | None = Field(None, min_length=1, description="of `pooled`, those that are heard; all if left out")
     variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="rows trained on")
-    crop_frames: int = Field(96, ge=16, description="training clips are cropped to so many of the network's frames")
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped to so many of the network's frames; an ast's to its own")
     epochs: Count = 8
     batch_size: Count = 64
     learning_rate: LearningRate = Field(0.003, description="the peak of the rate, of AdamW")

@@ -55,7 +55,7 @@ def demo() -> Params:
             small_cnn=SmallCnn(epochs=8),
             small_cnn_taught=SmallCnn(epochs=8, init="imitation", trunk="small_cnn"),
             resnet18=Resnet18(epochs=6, width=16),
-            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=4, learning_rate=0.001),
+            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=3, learning_rate=0.002),
             fin_librosa=FinEnsemble(arm="librosa", fins=(), channels=64),
             fin_ensemble=FinEnsemble(channels=64),
             fin_tuned=FinEnsemble(arm="tuned", variants=("original",), channels=64, epochs=2),

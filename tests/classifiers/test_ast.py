@@ -16,13 +16,13 @@ from finser.classifiers.filter_banks import RATE, filter_banks
 from finser.classifiers.initial import initialise
 from finser.classifiers.inputs import Row
 from finser.classifiers.learning import n_trainable
-from finser.classifiers.pretraining import pretrain
+from finser.classifiers.pretraining import CollatePairs, pretrain
 from finser.classifiers.published import adapted_positions
 from finser.classifiers.training import train_classifier
 from finser.errors import FinserError
 from finser.files import checksum, read_json
 from finser.params import Ast as Options
-from finser.params import Masks, Params, Synthetic, Weights, begins
+from finser.params import Masks, Params, SpectrogramAugment, Synthetic, Weights, begins
 from finser.weights.fetch import fetch_weights
 from finser.weights.sizes import size_of
 
@@ -291,6 +291,19 @@ def test_an_imitating_trunk_is_taught_and_begun_from(project, params):
     classifier.receive(layout.initial("ast") / "speaker" / "2")
     for name, tensor in load_file(layout.pretrained("ast", "speaker", 2) / "model.safetensors").items():
         assert name.startswith("encoder.") and torch.equal(classifier.net.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_imitated_features_are_those_of_the_frames_that_the_trunk_sees(drawn):
+    """Inputs and features that count the clip's frames: every step's target is the mean of its inputs, in a long clip as in a short one."""
+    options = NANO.model_copy(update={"frames": 64})
+    none = SpectrogramAugment(band_masks=0, time_masks=0)
+    collate = CollatePairs(Collate(0.0, 1.0, 64), np.zeros(162), np.ones(162), Ast(options), crop=7, masks=none)
+    pairs = [(np.repeat(np.arange(n)[:, None], 128, 1), np.repeat(np.arange(n)[:, None], 162, 1)) for n in (100, 40)]
+    inputs, targets, counts = collate(pairs, np.random.default_rng(0) if drawn else None)
+    assert inputs.shape == (2, 64, 128) and targets.shape == (2, 4, 162) and counts.tolist() == [[True] * 4, [True] * 3 + [False]]
+    assert torch.allclose(targets[0, :, 0], inputs[0, :, 0].reshape(4, 16).mean(1))
+    assert torch.allclose(targets[1, :3, 0], torch.tensor([7.5, 23.5, 35.5]))
 
 
 def test_frame_numbers_are_times_in_librosas_frames():

@@ -30,8 +30,8 @@ class Ast(nn.Module):
     ----------
     grid : tuple of int
         Patches along frequency and along time.
-    TIME_STEP, n_steps : int
-        Frames from one step of the trunk's output to the next, and how many steps it has.
+    TIME_STEP, n_frames, n_steps : int
+        Frames from one step of the trunk's output to the next; how many frames every input has, and how many steps every output.
     """
 
     TRUNK = ("encoder",)  # what of it pretraining teaches
@@ -44,7 +44,7 @@ class Ast(nn.Module):
         self.register_buffer("scale", torch.ones(1))
         size = size_of(options.size)
         self.grid = grid(options)
-        self.TIME_STEP, self.n_steps = options.time_stride, self.grid[1]
+        self.TIME_STEP, self.n_frames, self.n_steps = options.time_stride, options.frames, self.grid[1]
         self.encoder = ASTModel(
             ASTConfig(
                 hidden_size=size.width,

@@ -60,13 +60,15 @@ class CollatePairs:
     mean, scale : np.ndarray
         Of the features on the training part, shape (162,).
     net : nn.Module
-        With ``TIME_STEP``, and ``n_steps`` if its trunk gives no more than so many.
+        With ``TIME_STEP``; with ``n_frames`` and ``n_steps`` if all its inputs are made equally long: then `crop` does not count.
     """
 
     def __init__(
         self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: SpectrogramAugment
     ) -> None:
-        self.plain, self.mean, self.scale, self.crop, self.masks = plain, mean, scale, crop, masks
+        self.plain, self.mean, self.scale, self.masks = plain, mean, scale, masks
+        self.fixed = getattr(net, "n_frames", 0)
+        self.crop = self.fixed or crop
         self.step, self.most = net.TIME_STEP, getattr(net, "n_steps", sys.maxsize)
 
     def length(self, pair: Pair) -> int:
@@ -78,6 +80,8 @@ class CollatePairs:
         if rng is not None:
             starts = [int(rng.integers(0, max(len(x) - self.crop, 0) + 1)) for x, _ in pairs]
             pairs = [(x[s : s + self.crop], y[s : s + self.crop]) for (x, y), s in zip(pairs, starts, strict=True)]
+        elif self.fixed:  # the network's own collate would cut the inputs in the middle, and not the features
+            pairs = [(x[: self.fixed], y[: self.fixed]) for x, y in pairs]
         inputs, counts = self.plain([x for x, _ in pairs], None)
         if rng is not None:
             for row, count in zip(inputs, counts, strict=True):
