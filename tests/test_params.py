@@ -16,7 +16,10 @@ FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
 
 @pytest.fixture
 def values() -> dict:
-    return yaml.safe_load(params.dump(presets.demo()))
+    """The demo's values without pairs and fusions, which name models."""
+    values = yaml.safe_load(params.dump(presets.demo()))
+    values["report"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
+    return values
 
 
 def put(values: dict, key: str, value: object) -> dict:
@@ -251,7 +254,7 @@ def test_a_file_that_is_no_text(tmp_path):
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([["mlp", "svn"]], "report.pairs names 'svn', which is not in models; did you mean 'svm'?"),
+        ([["mlp", "svn"]], "report.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
         ([["mlp", "mlp"]], "report.pairs compares 'mlp' with itself"),
         ([["mlp", "svm", "mlp"]], "report.pairs.0"),
         ([["small_cnn", "mlp"]], "report.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
