@@ -280,6 +280,24 @@ def test_a_killed_training_goes_on_under_the_same_rate(monkeypatch, always, tmp_
     assert np.array(rates_of(monkeypatch, options, tmp_path / "kept")) == pytest.approx(np.array(whole[6:]), rel=1e-9)
 
 
+def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):
+    scores, options = {1: 0.1, 2: 0.6, 3: 0.3, 4: 0.2}, Mlp(epochs=4, keep="best")
+    epoch_ends, weights = loop.Task.on_validation_epoch_end, {}
+
+    def scored_end(self):
+        monkeypatch.setattr(loop, "uar", lambda _: scores[len(self.history) + 1])
+        epoch_ends(self)
+        weights[len(self.history)] = self.net.weight.detach().clone()
+
+    monkeypatch.setattr(loop.Task, "on_validation_epoch_end", scored_end)
+    with monkeypatch.context() as patch:
+        killed_in(patch, 4)
+        with pytest.raises(Killed):
+            fit(options, tmp_path / "kept")
+    net, history = fit(options, tmp_path / "kept")
+    assert len(history) == 4 and torch.equal(net.weight, weights[2]) and not torch.equal(weights[2], weights[3])
+
+
 def test_a_training_that_was_over_is_not_begun_again(monkeypatch, always, tmp_path):
     net, history = fit(Mlp(epochs=2, keep="best"), tmp_path / "kept")
     monkeypatch.setattr(loop, "_train", None)
