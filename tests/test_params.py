@@ -227,8 +227,9 @@ def leaves(values: dict, above: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("key", leaves(yaml.safe_load(params.dump(presets.demo()))))
-def test_a_missing_key_is_named(values, tmp_path, key):
+def test_a_missing_key_is_named(tmp_path, key):
     """Nothing defaults silently: a file says everything."""
+    values = yaml.safe_load(params.dump(presets.demo()))
     *path, last = key.split(".")
     node = values
     for part in path:
