@@ -110,6 +110,13 @@ def sections() -> dict[str, Classifier]:
     }
 
 
+@pytest.fixture(autouse=True)
+def denormals():
+    """A classifier flushes denormals to zero in its whole process; hypothesis refuses to draw floats in such a one."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def params() -> Params:
     return Params(
