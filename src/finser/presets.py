@@ -38,6 +38,7 @@ LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble"
 
 def demo() -> Params:
     """Five small synthetic corpora, every stage, minutes on two cores; params.yaml as committed."""
+    short = {"variants": ("original",), "channels": 64, "epochs": 8}
     return Params(
         preset="demo",
         fetch={
@@ -51,17 +52,17 @@ def demo() -> Params:
         **_classifiers(
             svm=Svm(),
             mlp=Mlp(),
-            shallow_cnn=ShallowCnn(epochs=8),
-            small_cnn=SmallCnn(epochs=8),
-            small_cnn_taught=SmallCnn(epochs=8, init="imitation", trunk="small_cnn"),
-            resnet18=Resnet18(epochs=6, width=16),
+            shallow_cnn=ShallowCnn(epochs=6),
+            small_cnn=SmallCnn(epochs=6),
+            small_cnn_taught=SmallCnn(epochs=6, init="imitation", trunk="small_cnn"),
+            resnet18=Resnet18(epochs=4, width=16),
             ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=3, learning_rate=0.002),
-            fin_librosa=FinEnsemble(arm="librosa", fins=(), channels=64),
-            fin_ensemble=FinEnsemble(channels=64),
-            fin_tuned=FinEnsemble(arm="tuned", variants=("original",), channels=64, epochs=2),
-            fin_uninitialised=FinEnsemble(arm="uninitialised", variants=("original",), channels=64, epochs=2),
+            fin_librosa=FinEnsemble(arm="librosa", fins=(), **short),
+            fin_ensemble=FinEnsemble(**short),
+            fin_tuned=FinEnsemble(arm="tuned", **short | {"epochs": 2}),
+            fin_uninitialised=FinEnsemble(arm="uninitialised", **short | {"epochs": 2}),
         ),
-        pretrain=Pretrain(trunks=("small_cnn",), epochs=4),
+        pretrain=Pretrain(trunks=("small_cnn",), epochs=3),
         fusions=("fused",),
         fuse_classifiers={"fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked")},
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20.0, 10.0, 0.0), clips=40)),
@@ -99,7 +100,7 @@ def full() -> dict[str, Classifier]:
         "shallow_cnn": ShallowCnn(epochs=60),
         "small_cnn": SmallCnn(epochs=80),
         "resnet18": Resnet18(epochs=30),
-        "ast": Ast(epochs=30),
+        "ast": Ast(epochs=30, frequency_stride=16, time_stride=16),
         "fin_librosa": FinEnsemble(arm="librosa", fins=(), **below),
         "fin_ensemble": FinEnsemble(**below),
         "fin_tuned": FinEnsemble(arm="tuned", **below),
