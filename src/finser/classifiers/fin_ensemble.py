@@ -27,6 +27,7 @@ from finser.progress import track
 from finser.shards import DIMENSIONS
 
 KERNEL = 5  # frames
+SCALED_BY = 300  # training clips at most that set the deviations of features whose nets learn, too
 Clip = tuple[np.ndarray, np.ndarray]  # int16 samples, or none of them; float32 (t, 162) of librosa's features, or (0, 162)
 
 
@@ -133,7 +134,8 @@ class FinEnsembleClassifier:
         """Train the head, or all; see :func:`finser.classifiers.learning.learn`."""
         check_training_part(train)
         options = self.options
-        features = self.features(train.inputs)
+        # gradients below need the samples, so features are computed once only for the deviations, and some clips are enough for those
+        features = self.features(train.inputs[:: -(-len(train) // SCALED_BY)] if self.learns_below else train.inputs)
         self.head.scale.copy_(torch.from_numpy(deviations(features)))
         groups = [{"params": list(self.head.parameters()), "lr": options.learning_rate}]
         if self.learns_below:
