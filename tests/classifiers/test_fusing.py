@@ -15,7 +15,7 @@ from finser.classifiers.fusing import fuse, fuse_classifiers
 from finser.classifiers.inputs import Examples
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.files import read_json
+from finser.files import read_json, write_json
 from finser.params import Params
 from finser.report.runs import read_tested
 
@@ -51,6 +51,7 @@ def write_member(model: str, protocol: str = "speaker", seeds: tuple[int, ...] =
     for part, name, first, speakers in (("validation", "validation", 0, 5), ("test", "predictions", 5, test_speakers)):
         table = predictions_table(made_up(part, model, range(first, first + speakers), seeds), seeds)
         pq.write_table(table, folder / f"{name}.parquet")
+    write_json(folder / "metrics.json", {"n_test_speakers_heard_by_fins": 2 if model == "mlp" else 0})
 
 
 def made_up(part: str, model: str, speakers: range, seeds: tuple[int, ...]) -> Judged:
@@ -110,6 +111,7 @@ def test_a_fusion_is_what_its_members_files_give_by_hand(written, fusing, method
     assert list(metrics()["weights"]) == members and metrics()["method"] == method
     _, truth, _ = said(layout.classifier_result("svm", *PLACE) / "validation.parquet")
     weights = np.full(6, 1 / 6) if method == "mean" else fusion.stacked_weights(scaled_by_hand("validation"), truth)
+    assert metrics()["n_test_speakers_heard_by_fins"] == 2, "of the member whose FINs heard most"
     assert list(metrics()["weights"].values()) == pytest.approx(weights, abs=1e-5)
     for name in ("validation", "predictions"):
         clips, truth, own = said(layout.classifier_result("svm", *PLACE) / f"{name}.parquet")

@@ -9,7 +9,7 @@ from finser.classifiers.evaluation import Judged, calibration_of, figures_of_mer
 from finser.classifiers.inputs import Examples, check_apart
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.files import whole_folder, write_json
+from finser.files import read_json, whole_folder, write_json
 from finser.params import Params
 from finser.progress import say
 from finser.splits import LEAKY
@@ -40,6 +40,7 @@ def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> N
         "n_validation": len(fitted.examples),
         "n_test": len(given.examples),
         "n_test_speakers": len(set(given.examples.speakers)),
+        "n_test_speakers_heard_by_fins": max(_heard_by_fins(model, protocol, fold) for model in options.members),
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],
@@ -93,6 +94,11 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
     examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [])
     columns = [[rows[f"p_{emotion}"].to_numpy() for emotion in EMOTIONS] for rows in by_seed]
     return Judged(examples, np.array(columns).transpose(0, 2, 1))
+
+
+def _heard_by_fins(model: str, protocol: str, fold: int) -> int:
+    """How many test speakers' frames taught the FINs of a member; all FINs come from one training, so the most is the union."""
+    return read_json(layout.classifier_result(model, protocol, fold) / "metrics.json")["n_test_speakers_heard_by_fins"]
 
 
 def _together(parts: list[Judged], names: tuple[str, ...]) -> Judged:
