@@ -485,7 +485,8 @@ class Resnet18(SpectrogramNetwork):
     """ResNet-18 with one input channel on log-mel spectrograms."""
 
     model: Literal["resnet18"] = "resnet18"
-    width: Count = Field(64, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+    # with fewer, torch 2.13's backward pass of its strided 1 x 1 convolutions overruns memory on CPUs in channels_last
+    width: int = Field(64, ge=8, strict=True, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
 
 
 class FinEnsemble(Network):

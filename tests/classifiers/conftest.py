@@ -29,6 +29,7 @@ from finser.labels import features
 from finser.params import (
     DEFAULT_VARIANTS,
     KINDS,
+    Ast,
     Classifier,
     FinEnsemble,
     Initialise,
@@ -106,6 +107,7 @@ def sections() -> dict[str, Classifier]:
         "shallow_cnn": ShallowCnn(**FEW, **mel, width=8),
         "small_cnn": SmallCnn(**FEW, **mel, width=6),
         "resnet18": Resnet18(**FEW, **mel, width=8),
+        "ast": Ast(**{**FEW, "epochs": 20}, size="nano", time_stride=16, frames=64, batch_size=16, learning_rate=0.002),
         "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24, learning_rate=0.005),
     }
 

@@ -28,7 +28,7 @@ from finser.splits import read_parts, read_split
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high")} | {"uar_seeds", "wa_seeds"}
 COUNTS = {"n_train", "n_train_speakers", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins", "params"}
 CALIBRATION = {"temperature", "ece", "ece_scaled", "nll", "nll_scaled"}
-OTHERS = {"seed", "seeds", "epochs", "device", "protocol", "fold", "leaky", "noise"}
+OTHERS = {"seed", "seeds", "epochs", "device", "protocol", "fold", "leaky", "noise", "validation_uar"}
 
 
 @pytest.mark.parametrize("model", KINDS)

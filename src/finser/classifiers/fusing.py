@@ -9,12 +9,13 @@ from finser.classifiers.evaluation import Judged, calibration_of, figures_of_mer
 from finser.classifiers.inputs import Examples, check_apart
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.files import whole_folder, write_json
+from finser.files import read_json, whole_folder, write_json
 from finser.params import Params
 from finser.progress import say
 from finser.splits import LEAKY
 
 PARTS = {"validation": "validation", "test": "predictions"}  # file per part
+CLIP = ["clip_id", "speaker", "emotion"]
 
 
 def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> None:
@@ -39,6 +40,7 @@ def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> N
         "n_validation": len(fitted.examples),
         "n_test": len(given.examples),
         "n_test_speakers": len(set(given.examples.speakers)),
+        "n_test_speakers_heard_by_fins": max(_heard_by_fins(model, protocol, fold) for model in options.members),
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],
@@ -81,9 +83,12 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do=f"run: finser evaluate_classifier {model} {protocol} {fold}") from None
     by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in params.seeds]
-    if len({rows.num_rows for rows in by_seed}) != 1 or not by_seed[0].num_rows:
-        raise FinserError("predictions of other seeds", where=path, expected=list(params.seeds), do="dvc repro")
     first = by_seed[0]
+    if not all(rows.num_rows for rows in by_seed):
+        found = sorted(set(table["seed"].to_pylist()))
+        raise FinserError("predictions of other seeds", where=path, expected=list(params.seeds), found=found, do="dvc repro")
+    if any(rows.select(CLIP) != first.select(CLIP) for rows in by_seed):
+        raise FinserError("its seeds judged other clips", where=path, do="dvc repro")
     targets = np.array([EMOTIONS.index(emotion) for emotion in first["emotion"].to_pylist()], np.int64)
     clips, speakers = first["clip_id"].to_pylist(), first["speaker"].to_pylist()
     examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [])
@@ -91,12 +96,22 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
     return Judged(examples, np.array(columns).transpose(0, 2, 1))
 
 
+def _heard_by_fins(model: str, protocol: str, fold: int) -> int:
+    """How many test speakers' frames taught the FINs of a member; all FINs come from one training, so the most is the union."""
+    return read_json(layout.classifier_result(model, protocol, fold) / "metrics.json")["n_test_speakers_heard_by_fins"]
+
+
 def _together(parts: list[Judged], names: tuple[str, ...]) -> Judged:
     """All members, who must have judged the same clips."""
     for name, judged in zip(names, parts, strict=True):
-        if judged.examples.clip_ids != parts[0].examples.clip_ids:
+        if _clips(judged) != _clips(parts[0]):
             raise FinserError(f"{name} and {names[0]} judged other clips", do="fuse classifiers of the same corpora")
     return Judged(parts[0].examples, np.concatenate([judged.probabilities for judged in parts]))
+
+
+def _clips(judged: Judged) -> tuple[list[str], list[str], list[int]]:
+    """Which clips these are, who speaks them and how."""
+    return judged.examples.clip_ids, judged.examples.speakers, judged.examples.targets.tolist()
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class CollatePairs:
 
 
 def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
-    """Write models/pretrained/TRUNK/PROTOCOL/FOLD/: model.safetensors (the trunk alone), config.json, history.csv.
+    """Write models/pretrained/TRUNK/PROTOCOL/FOLD/: model.safetensors (the trunk alone), and config.json with the history.
 
     Only the training part of the fold is heard, and no emotion is read.
     """
@@ -122,9 +122,8 @@ def teach(classifier: NetworkClassifier, train: list[Pair], validation: list[Pai
 
     learning.device()
     classifier.normalise_on([x for x, _ in train])
-    with torch.no_grad():
-        plain = classifier.collate(training=False)
-        width = classifier.net.trunk(plain([train[0][0]], None)[0]).shape[2]
+    plain = classifier.collate(training=False)
+    width = _width(classifier.net, plain([train[0][0]], None)[0])
     mean, scale = spectrograms.statistics([y for _, y in train])
     masks = SpectrogramAugment(speed_share=0, noise_share=0)
     collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=masks)
@@ -159,6 +158,14 @@ def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def step_means(features: np.ndarray, step: int) -> np.ndarray:
     """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
     return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
+
+
+def _width(net: nn.Module, x: Tensor) -> int:
+    """Channels of the trunk's output; looking leaves nothing in the statistics of batch normalisation."""
+    with torch.no_grad():
+        width = net.eval().trunk(x).shape[2]
+    net.train()
+    return width
 
 
 def _write(folder: Path, net: nn.Module, said: dict) -> None:

@@ -13,6 +13,7 @@ from finser import layout
 from finser.classifiers import Classifier, begin, module_of
 from finser.classifiers.inputs import Examples, check_apart, read_examples
 from finser.emotions import EMOTIONS
+from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
 from finser.params import Classifier as Options
 from finser.params import Params
@@ -33,7 +34,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
     check_apart(examples.values(), leaky=LEAKY[protocol])
     classifier = begin(options, (seed, model, protocol, fold))
-    classifier.receive(_given(model, protocol, fold))
+    classifier.receive(_given(options, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
@@ -81,10 +82,23 @@ def train_digest(parts: dict[str, pa.Table]) -> str:
     return hashlib.sha256("\n".join(sorted(set(parts["train"]["clip_id"].to_pylist()))).encode()).hexdigest()
 
 
-def _given(model: str, protocol: str, fold: int) -> Path:
-    """What `initialise` prepared: for this fold, where it is another one for each."""
-    of_fold = layout.initial(model) / protocol / str(fold)
-    return of_fold if of_fold.exists() else layout.initial(model)
+def _given(options: Options, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
+    """What `initialise` prepared; of trunks, that of this fold.
+
+    Raises
+    ------
+    FinserError
+        There is no trunk of this fold, or (unless the protocol is leaky by design) a test speaker taught it.
+    """
+    if getattr(options, "init", None) != "imitation":
+        return layout.initial(model)
+    folder = layout.initial(model) / protocol / str(fold)
+    taught_by = set(read_json(folder / "config.json")["speakers"])
+    heard = sorted(taught_by & set(parts["test"]["speaker"].to_pylist()))
+    if heard and not LEAKY[protocol]:
+        what = f"its trunk was taught by test speakers: {', '.join(heard[:3])} ({len(heard)} in all)"
+        raise FinserError(what, where=folder, do="teach it again: dvc repro")
+    return folder
 
 
 def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> dict:
