@@ -55,6 +55,9 @@ class Run:
             for model in self.params.models:
                 for fold in self.params.folds:
                     self.run(model, protocol, fold)
+            for fusion in self.params.fusions:
+                for fold in self.params.folds:
+                    self.fuse(fusion, protocol, fold)
         self.log()
 
     def clips(self, corpus: str) -> list[dict]:
@@ -189,6 +192,18 @@ class Run:
             write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
         write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": 1.25 * fold})
 
+    def fuse(self, fusion: str, protocol: str, fold: int) -> None:
+        """The mean of the members' probabilities, all their seeds, under the first seed."""
+        members = self.params.fuse_classifiers[fusion].members
+        tables = [pq.read_table(layout.classifier_result(model, protocol, fold) / "predictions.parquet").to_pylist() for model in members]
+        each = [[row for row in rows if row["seed"] == seed] for rows in tables for seed in self.params.seeds]
+        given = {self.params.seeds[0]: np.mean([[[row[f"p_{e}"] for e in EMOTIONS] for row in rows] for rows in each], axis=0)}
+        folder = layout.fusion_result(fusion, protocol, fold)
+        write_parquet(folder / "predictions.parquet", predictions_of(each[0], given))
+        sizes = {"n_test": len(each[0]), "n_test_speakers": len({row["speaker"] for row in each[0]})}
+        heard = {"n_test_speakers_heard_by_fins": 1 if (protocol, fold) == ("speaker", 2) else 0}
+        write_json(folder / "metrics.json", figures_of([row["emotion"] for row in each[0]], given) | sizes | heard)
+
     def probabilities(self, truth: list[str], skill: float) -> np.ndarray:
         """Shape (n, 8): right in a share `skill` of the clips, and unsure."""
         known = [EMOTIONS.index(emotion) for emotion in sorted(set(truth))]
@@ -315,9 +330,12 @@ def real_params() -> Params:
 
 
 def cross_params() -> Params:
-    """The same two corpora, each left out once, beside both other protocols."""
+    """The same two corpora, each left out once, beside both other protocols; two seeds, a fusion, and a trunk of no model that runs."""
     values = real_params().model_dump()
-    return Params.model_validate({**values, "protocols": ("speaker", "random", "cross_corpus"), "folds": (1, 2)})
+    places = {"protocols": ("speaker", "random", "cross_corpus"), "folds": (1, 2), "seeds": (0, 1)}
+    fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "mlp")}}, "report": {"pairs": (("both", "mlp"),)}}
+    sections = {**values["train_classifier"], "small_cnn": SmallCnn().model_dump()}
+    return Params.model_validate({**values, **places, **fused, "train_classifier": sections, "pretrain": {"trunks": ("small_cnn",)}})
 
 
 @pytest.fixture(scope="session")
@@ -365,10 +383,14 @@ class Page:
         return found[0]
 
     def metrics(self, model: str, protocol: str, fold: int) -> dict:
-        return json.loads((self.folder / layout.classifier_result(model, protocol, fold) / "metrics.json").read_text())
+        return json.loads((self.folder / self.result(model, protocol, fold) / "metrics.json").read_text())
+
+    def result(self, model: str, protocol: str, fold: int) -> Path:
+        """Of a classifier or of a fusion."""
+        return (layout.fusion_result if model in self.params.fusions else layout.classifier_result)(model, protocol, fold)
 
     def predictions(self, model: str, protocol: str) -> list[dict]:
-        folders = [self.folder / layout.classifier_result(model, protocol, fold) for fold in self.params.folds]
+        folders = [self.folder / self.result(model, protocol, fold) for fold in self.params.folds]
         return [row for folder in folders for row in pq.read_table(folder / "predictions.parquet").to_pylist()]
 
     def by_seed(self, model: str, protocol: str, kept=lambda row: True) -> list[tuple[list[str], list[str]]]:

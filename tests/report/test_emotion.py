@@ -289,6 +289,50 @@ def test_what_has_nothing_of_a_training_shows_dashes(here):
     assert "`both`" in write_page(more)
 
 
+@pytest.mark.parametrize(("protocol", "title"), [*TITLES.items(), ("cross_corpus", "Protocol one corpus out: ")])
+def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protocol, title):
+    rows = [row for row in cross.table(title + "test figures") if row["model"] == "`both`"]
+    assert [row["fold"] for row in rows] == ["1", "2"]
+    for row in rows:
+        own, floor = (cross.metrics(model, protocol, int(row["fold"])) for model in ("both", "svm"))
+        assert numbers(row["UAR"]) == near([own["uar"]]) and numbers(row["WA"]) == near([own["wa"]]), "one seed: no range"
+        assert numbers(row["floor UAR"]) == near([floor["uar"]])
+    pairs = [(row["model"], row["against"]) for row in cross.table(title + "differences of UAR")]
+    assert pairs == [("MLP", "SVM (floor)"), ("`both`", "SVM (floor)"), ("`both`", "MLP")]
+    each = (
+        [row["emotion"] for row in cross.predictions("both", protocol)],
+        [row["predicted"] for row in cross.predictions("both", protocol)],
+    )
+    expected = recall_score(*each, labels=sorted(set(each[0])), average="macro") - np.mean(uars(cross, "mlp", protocol))
+    assert float(cross.table(title + "differences of UAR")[2]["difference"]) == pytest.approx(expected, abs=1.1e-3)
+    cost = cross.table(title + "what the models cost")[-1]
+    assert list(cost.values()) == ["`both`", *["–"] * 6]
+    assert (cross.folder / f"results/figures/confusion_both_{protocol}.png").exists()
+
+
+def test_what_the_fins_of_a_member_heard_is_said_of_the_fusion_too(cross):
+    assert cross.text.count("- `both`: fold 2: 1 of ") == 1
+
+
+def test_trunks_and_fusions_are_commands(cross):
+    items = tables.expected_items(cross.results)
+    places = [(protocol, fold) for protocol in ("speaker", "random", "cross_corpus") for fold in "12"]
+    assert items["pretrain"] == [("small_cnn", *place) for place in places]
+    assert items["fuse_classifiers"] == [("both", *place) for place in places]
+    assert len(items["evaluate_classifier"]) == 2 * 6 and len(items["train_classifier"]) == 2 * 6 * 2, "fusions are not trained"
+    commands = {row["stage"].strip("`"): row["commands"] for row in cross.table("Time per stage")}
+    assert (commands["pretrain"], commands["fuse_classifiers"]) == ("6", "6")
+
+
+def test_a_fusion_is_of_its_members_corpora_whatever_the_folds_that_ran_test(cross):
+    """A corpus of few speakers tests nobody in some folds."""
+    ran = [run for run in cross.results.runs if (run.model, run.protocol, run.fold) != ("both", "cross_corpus", 2)]
+    kept = [dataclasses.replace(run, tested=run.tested.where(run.tested.corpora == "ravdess")) for run in ran if run.model == "both"]
+    some = dataclasses.replace(cross.results, runs=(*(run for run in ran if run.model != "both"), *kept))
+    assert some.covers("both") == {"ravdess", "tess"} and tables.model_cell(some, "both") == "`both`"
+    assert emotion.floor_of(some, "both") == "svm" and not emotion.without_floor(some)
+
+
 def test_every_seed_is_a_command(synthetic):
     items = tables.expected_items(synthetic.results)
     folds = [("mlp", "random", "2"), ("svm", "speaker", "1")]

@@ -152,8 +152,8 @@ class Results:
         return {speaker: sex for corpus in self.corpora for speaker, sex in corpus.sexes.items()}
 
     def covers(self, model: str) -> frozenset[str]:
-        """Corpora that a model is tested on: its section's, or those that its runs met."""
-        if model in self.params.models:
+        """Corpora that a model is tested on: its section's, its members', or those that its runs met."""
+        if model in (*self.params.models, *self.params.fusions):
             return self.params.corpora_of(model)
         return frozenset(str(corpus) for run in self.runs if run.model == model for corpus in set(run.tested.corpora))
 
