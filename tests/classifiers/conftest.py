@@ -34,6 +34,7 @@ from finser.params import (
     FinEnsemble,
     Initialise,
     LogMel,
+    Masks,
     Mlp,
     Params,
     Resnet18,
@@ -95,6 +96,7 @@ def write_fins(speakers: list[str]) -> None:
 
 
 FEW = {"epochs": 12, "variants": ("original", "noise")}
+NANO = {"size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 64, "batch_size": 16, "learning_rate": 0.002}
 SMALL = {"crop_frames": 32, "center": "cmn"}  # of log_mel; a tone's place is what tells the emotion, not its level
 
 
@@ -107,7 +109,7 @@ def sections() -> dict[str, Classifier]:
         "shallow_cnn": ShallowCnn(**FEW, **mel, width=8),
         "small_cnn": SmallCnn(**FEW, **mel, width=6),
         "resnet18": Resnet18(**FEW, **mel, width=8),
-        "ast": Ast(**{**FEW, "epochs": 20}, size="nano", time_stride=16, frames=64, batch_size=16, learning_rate=0.002),
+        "ast": Ast(**{**FEW, "epochs": 24}, **NANO, masks=Masks(band_width=8, time_width=8)),
         "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24, learning_rate=0.005),
     }
 
