@@ -50,6 +50,8 @@ def demo() -> Params:
             "esd": Synthetic(speakers=4, clips_per_emotion=20),
         },
         folds=(1,),
+        evaluate_fin=EvaluateFin(frames=10_000),
+        reference_fin=ReferenceFin(steps=1000),
         **_classifiers(
             svm=Svm(),
             mlp=Mlp(variants=("original",)),
@@ -66,7 +68,7 @@ def demo() -> Params:
         pretrain=Pretrain(trunks=("small_cnn",), epochs=3),
         fusions=("fused",),
         fuse_classifiers={"fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked")},
-        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20.0, 10.0, 0.0), clips=40)),
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(10.0, 0.0), clips=24)),
         report=Report(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_ensemble", "fin_librosa"), ("small_cnn_taught", "small_cnn"))),
     )
 
