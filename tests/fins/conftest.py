@@ -44,7 +44,7 @@ def mini_params(**changes: object) -> Params:
     values = presets.demo().model_dump(mode="json")
     values["corpora"] = ["ravdess", "savee", "esd"]
     values["fetch"] = {corpus: values["fetch"][corpus] for corpus in values["corpora"]}
-    values["train_fin"]["data"]["corpora"] = values["train_classifier"]["data"]["corpora"] = ["ravdess", "savee"]
+    values["train_fin"]["data"]["corpora"] = values["pooled"] = ["ravdess", "savee"]
     values["train_front_end"]["init"] = "closed_form"
     values["train_fin"]["data"]["validation_frames"] = 80
     values["train_fin"] |= {

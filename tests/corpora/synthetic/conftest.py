@@ -3,19 +3,18 @@ from pathlib import Path
 import pytest
 
 from finser.corpora import synthetic
-from finser.params import Params, Synthetic, TrainClassifier, TrainFin
+from finser.params import Params, Synthetic, TrainFin
 
 
 @pytest.fixture(scope="session")
 def params_for():
     def build(corpus: str, speakers: int, clips_per_emotion: int, seed: int = 0) -> Params:
-        only = {"data": {"corpora": (corpus,)}}
         return Params(
             corpora=(corpus,),
             seed=seed,
             fetch={corpus: Synthetic(speakers=speakers, clips_per_emotion=clips_per_emotion)},
-            train_fin=TrainFin(**only),
-            train_classifier=TrainClassifier(**only),
+            train_fin=TrainFin(data={"corpora": (corpus,)}),
+            pooled=(corpus,),
         )
 
     return build
