@@ -26,7 +26,7 @@ def noise(n_samples: int, seed: int = 0) -> np.ndarray:
 
 
 def clip_of(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return as_clip(Row("c", "original", samples, {}))
+    return as_clip(Row("c", "original", samples, {}), FinEnsemble(trim_db=0))
 
 
 def random_features(n_frames: int, seed: int = 0) -> np.ndarray:

@@ -64,14 +64,14 @@ def test_different_front_ends_stay_apart(project):
 
 @pytest.mark.parametrize("chosen", [("mel",), ("rms", "mfcc"), ("zcr", "chroma"), tuple(DIMENSIONS)])
 def test_a_mixture_has_some_features_from_fins_and_the_others_from_librosa(project, chosen):
-    options = FinEnsemble(fins=chosen)
+    options = FinEnsemble(fins=chosen, trim_db=0)
     asked = source(options)
     assert asked.audio and set(asked.features) == set(DIMENSIONS) - set(chosen)
     clips = [noise(size, size) for size in (700, 9000)]
     classifier = begin(options)
     classifier.receive(project / "models")
     rows = [Row("c", "original", clip, {name: features(clip)[name] for name in asked.features}) for clip in clips]
-    for clip, found in zip(clips, classifier.features([as_clip(row) for row in rows]), strict=True):
+    for clip, found in zip(clips, classifier.features([as_clip(row, options) for row in rows]), strict=True):
         assert found.shape == (len(clip) // 512 + 1, 162) and found.dtype == np.float32
         for feature, (first, last) in PLACES.items():
             with torch.no_grad():
@@ -80,17 +80,37 @@ def test_a_mixture_has_some_features_from_fins_and_the_others_from_librosa(proje
 
 
 def test_the_arm_librosa_needs_no_audio_and_is_librosas():
-    options = FinEnsemble(arm="librosa", fins=())
+    options = FinEnsemble(arm="librosa", fins=(), trim_db=0)
     asked = source(options)
     assert not asked.audio and set(asked.features) == set(DIMENSIONS)
     clip = noise(9000)
-    (found,) = begin(options).features([as_clip(Row("c", "original", None, features(clip)))])
+    (found,) = begin(options).features([as_clip(Row("c", "original", None, features(clip)), options)])
     wave = to_float(clip)
     assert found[:, 0] == pytest.approx(np.log(librosa.feature.rms(y=wave)[0]), abs=1e-4)
     inner = slice(2, -2)  # librosa pads a clip with its edge for this one, and docs/features.md with zeros for all
     assert found[inner, 1] == pytest.approx(librosa.feature.zero_crossing_rate(wave)[0, inner], abs=1e-6)
     power = librosa.feature.melspectrogram(y=wave, sr=22_050)
     assert pytest.approx(librosa.power_to_db(power, top_db=None), abs=1e-3) == found[:, 34:].T
+
+
+@pytest.mark.parametrize("chosen", [(), ("mel",), tuple(DIMENSIONS)])
+def test_silent_ends_are_cut_alike_for_librosa_and_for_fins(project, chosen):
+    """What is left are the frames from the first to the last that sounds, and two on either side, centred where they were."""
+    clip = np.concatenate([np.zeros(9000, np.int16), noise(12_000), np.zeros(9000, np.int16)])
+    options = FinEnsemble(arm="frozen" if chosen else "librosa", fins=chosen, trim_db=30)
+    asked, classifier = source(options), begin(options)
+    classifier.receive(project / "models")
+    row = Row("c", "original", clip if asked.audio else None, {name: features(clip)[name] for name in asked.features})
+    (found,) = classifier.features([as_clip(row, options)])
+    loud = np.flatnonzero(features(clip)["rms"][:, 0] > features(clip)["rms"].max() * 10 ** (-30 / 20))
+    first, last = loud[0] - 2, loud[-1] + 3
+    assert len(found) == last - first < len(clip) // 512
+    for feature, (begins, ends) in PLACES.items():
+        with torch.no_grad():
+            whole = load_fin(layout.fin(feature))[0](raw(clip)).numpy() if feature in chosen else features(clip)[feature]
+        inner = slice(2, -2)  # the outermost frames reach beyond what was kept of the samples
+        expected = as_features(feature, whole)[first:last]
+        assert found[inner, begins:ends] == pytest.approx(expected[inner], abs=2e-4), feature
 
 
 def test_silence_has_finite_logarithms_and_gradients(project):

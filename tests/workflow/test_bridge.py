@@ -119,9 +119,9 @@ def test_tampered_output_is_restored(project, engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_source_edit_that_changes_no_output_stops_there(project, engine):
-    with (project.root / "src/finser/augment/changes.py").open("a") as source:
+    with (project.root / "src/finser/audio.py").open("a") as source:
         source.write("# a remark\n")
-    assert project.ran_by(lambda: project.build(engine)) == sorted(f"augment@{corpus}" for corpus in project.get("corpora"))
+    assert project.ran_by(lambda: project.build(engine)) == sorted(f"resample@{corpus}" for corpus in project.get("corpora"))
     project.assert_clean()
 
 
@@ -157,4 +157,4 @@ def test_a_mistyped_target_fails_at_once(project):
 def test_git_sees_nothing_that_a_stage_made(project):
     project.run("git", "add", "-A")
     tracked = project.run("git", "ls-files", "data", "models", "results").stdout.split()
-    assert tracked == ["data/README.md", "results/README.md"]
+    assert tracked == ["data/README.md", "results/README.md", "results/fusions/README.md"]
