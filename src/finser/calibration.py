@@ -115,6 +115,11 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
     return float(np.average(np.abs(found.accuracy - found.confidence)[filled], weights=found.count[filled]))
 
 
+def logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Natural logarithms, those of probabilities below :data:`FLOOR` as if they were that: an emotion never heard has probability 0."""
+    return np.log(np.maximum(probabilities, FLOOR))
+
+
 def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
     """T > 0 that minimises the NLL of softmax(log_probabilities / T): temperature scaling (Guo et al. 2017, section 4.2).
 
@@ -144,6 +149,7 @@ def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
     gaps = logs - own[:, None]  # (n, c), 0 at the truth
 
     def loss(log_temperature: float) -> float:
+        """NLL at a temperature, given as its logarithm."""
         return float(logsumexp(gaps * np.exp(-log_temperature), axis=1).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-8})

@@ -106,3 +106,13 @@ def test_the_interval_holds_the_figure_and_one_speaker_has_none():
 def test_time_is_kept_apart_from_the_figures(figures):
     assert read_json(layout.evaluation_time("mlp", "speaker", 1))["ms_per_clip"] > 0
     assert "ms_per_clip" not in figures
+
+
+def test_an_emotion_that_training_never_heard_has_a_temperature_all_the_same():
+    """The SVM gives it probability 0, and validation or test may hold it."""
+    targets = np.array([0, 1, 2, 7])
+    examples = Examples("validation", list("abcd"), ["s"] * 4, ["original"] * 4, targets, [])
+    probabilities = np.zeros((1, 4, 8))
+    probabilities[0, :, :3] = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]
+    judged = Judged(examples, probabilities)
+    assert all(np.isfinite(value) for value in calibration_of(judged, judged).values())

@@ -128,7 +128,7 @@ def calibration_of(validation: Judged, test: Judged) -> dict:
     """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds."""
     rows = []
     for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
-        t = calibration.temperature(_log(fitted), validation.examples.targets)
+        t = calibration.temperature(calibration.logarithms(fitted), validation.examples.targets)
         scaled, targets = calibration.rescale(given, t), test.examples.targets
         ece, nll = calibration.expected_calibration_error, calibration.nll
         rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
@@ -196,11 +196,6 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
         raise FinserError("was trained on other clips than this split's", where=where, do=AGAIN)
     if config["statistics_digest"] != train_digest(parts):
         raise FinserError("was normalised by other clips than those that train", where=where, do=AGAIN)
-
-
-def _log(probabilities: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(probabilities)
 
 
 def _samples(row: Row) -> np.ndarray:

@@ -27,6 +27,7 @@ from finser.progress import track
 from finser.shards import DIMENSIONS
 
 KERNEL = 5  # frames
+FEATURE_MASK = 20  # features, at most
 SCALED_BY = 300  # training clips at most that set the deviations of features whose nets learn, too
 Clip = tuple[np.ndarray, np.ndarray]  # int16 samples, or none of them; float32 (t, 162) of librosa's features, or (0, 162)
 
@@ -212,9 +213,6 @@ class FinEnsembleClassifier:
         return SpectrogramAugment(
             speed_share=0, noise_share=0, band_masks=self.options.band_masks, time_masks=self.options.time_masks, band_width=FEATURE_MASK
         )
-
-
-FEATURE_MASK = 20  # features
 
 
 class CollateWaves:

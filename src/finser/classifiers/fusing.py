@@ -19,7 +19,7 @@ CLIP = ["clip_id", "speaker", "emotion"]
 
 
 def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> None:
-    """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json and predictions.parquet.
+    """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json, predictions.parquet and validation.parquet.
 
     Each member's probabilities are first rescaled by a temperature fitted on validation; weights, where there are any, are fitted on
     validation, too. The test part decides nothing.
@@ -63,7 +63,7 @@ def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dic
         Equal weights, or those that minimise the validation NLL.
     """
     truth = validation.examples.targets
-    temperatures = [calibration.temperature(_log(member), truth) for member in validation.probabilities]
+    temperatures = [calibration.temperature(calibration.logarithms(member), truth) for member in validation.probabilities]
     scaled = {
         part: [calibration.rescale(member, t) for member, t in zip(judged.probabilities, temperatures, strict=True)]
         for part, judged in (("validation", validation), ("test", test))
@@ -112,7 +112,3 @@ def _together(parts: list[Judged], names: tuple[str, ...]) -> Judged:
 def _clips(judged: Judged) -> tuple[list[str], list[str], list[int]]:
     """Which clips these are, who speaks them and how."""
     return judged.examples.clip_ids, judged.examples.speakers, judged.examples.targets.tolist()
-
-
-def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probabilities, calibration.FLOOR))

@@ -23,6 +23,7 @@ def _gain(db: float) -> Callable:
 
 def _noise(snr_db: float) -> Callable:
     def change(y: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        """Add white noise."""
         deviation = np.sqrt((y.astype(float) ** 2).mean() / 10 ** (snr_db / 10))
         return rounded(y + deviation * draws.standard_normal(len(y)))
 
@@ -31,6 +32,7 @@ def _noise(snr_db: float) -> Callable:
 
 def _origin(sr: int) -> Callable:
     def change(y: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        """Resample to `sr` and back."""
         there = soxr.resample(y.astype(float), SR, sr, quality="HQ")
         back = soxr.resample(there, sr, SR, quality="HQ")
         return rounded(np.pad(back, (0, max(0, len(y) - len(back))))[: len(y)])
