@@ -101,3 +101,20 @@ def test_paper_takes_from_a_folder_what_lies_there(tmp_path):
     made = presets.make("paper", tmp_path, allow_partial=True)
     assert (made.fetch["savee"].source, made.fetch["savee"].path) == ("local", tmp_path / "SAVEE")
     assert {made.fetch[corpus].source for corpus in ("ravdess", "crema_d", "tess", "esd")} == {"download"}
+
+
+def test_ravdess_alone_does_not_ask_for_other_corpora_in_its_folder(tmp_path):
+    fake_corpus(tmp_path / "RAVDESS", 3)
+    (tmp_path / "TESS").mkdir()  # empty: an error to `local`
+    with pytest.raises(FinserError, match="RAVDESS is incomplete"):
+        presets.make("ravdess", tmp_path)
+    made = presets.make("ravdess", tmp_path, allow_partial=True)
+    assert made.corpora == made.pooled == ("ravdess",)
+    assert (made.fetch["ravdess"].source, made.fetch["ravdess"].files, made.folds) == ("local", 3, (1, 2, 3, 4, 5))
+
+
+def test_ravdess_wants_ravdess(tmp_path):
+    fake_corpus(tmp_path / "TESS", 2)
+    with pytest.raises(FinserError, match="no RAVDESS here"):
+        presets.make("ravdess", tmp_path, allow_partial=True)
+    assert presets.make("ravdess").fetch["ravdess"].source == "download"

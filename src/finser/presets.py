@@ -116,10 +116,10 @@ def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Param
 
     Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
     """
-    here = _found(folder, allow_partial=allow_partial) if folder else {}
-    if folder and "ravdess" not in here:
-        raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
     corpora = ("ravdess",)
+    here = _found(folder, corpora, allow_partial=allow_partial) if folder else {}
+    if folder and not here:
+        raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
     return Params(
         preset="ravdess",
         corpora=corpora,
@@ -179,12 +179,14 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
     return Params(preset="local", fetch=fetch, **_on(tuple(fetch), able[0]))
 
 
-def _found(folder: Path, *, allow_partial: bool) -> dict[str, Local]:
-    """The corpora that lie in `folder`, counted."""
+def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial: bool) -> dict[str, Local]:
+    """Those of the `wanted` corpora (all by default) that lie in `folder`, counted."""
     from finser.corpora.local import check_complete, find, survey
 
     found = {}
     for corpus, path in find(folder).items():
+        if wanted and corpus not in wanted:
+            continue  # what nobody reads need not be complete
         files, size = survey(path, corpus)
         whole = Local(source="local", path=path.resolve(), files=files, bytes=size)
         partial = whole.model_copy(update={"allow_partial": allow_partial})
