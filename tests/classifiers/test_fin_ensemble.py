@@ -66,7 +66,7 @@ def test_scale_is_the_deviation_within_clips():
 @pytest.mark.parametrize("n_frames", [1, 20, 24, 25, 100])
 def test_training_crops_are_frames_and_features_of_one_place_within_the_clip(n_frames):
     samples = noise(512 * n_frames - 1)
-    clip = (samples, np.repeat(np.arange(n_frames, dtype=np.float32)[:, None], N_FEATURES, 1))
+    clip = (np.pad(samples, 1024), np.repeat(np.arange(n_frames, dtype=np.float32)[:, None], N_FEATURES, 1))
     starts, count = set(), min(n_frames, 24)
     for seed in range(60):
         waves, given, keep, counts = CollateWaves(24)([clip], np.random.default_rng(seed))
@@ -98,7 +98,7 @@ def test_what_both_learn_from_is_what_is_predicted_from(project, fins):
     for features in given:
         for feature in fins if len(features) else ():
             features[:, slice(*{"rms": (0, 1), "mel": (34, 162)}[feature])] = 0
-    clips = [(noise(n, n), features) for n, features in zip((5000, 9000, 20_000), given, strict=True)]
+    clips = [(np.pad(noise(n, n), 1024), features) for n, features in zip((5000, 9000, 20_000), given, strict=True)]
     of_waves = predict(classifier._learning(), clips, CollateWaves(), 2)
     assert classifier.probabilities(clips) == pytest.approx(of_waves, abs=1e-5)
     assert np.ptp(of_waves, axis=0).max() > 1e-3, "the clips differ"

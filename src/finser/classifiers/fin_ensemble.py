@@ -29,7 +29,7 @@ from finser.shards import DIMENSIONS
 KERNEL = 5  # frames
 FEATURE_MASK = 20  # features, at most
 SCALED_BY = 300  # training clips at most that set the deviations of features whose nets learn, too
-Clip = tuple[np.ndarray, np.ndarray]  # int16 samples, or none of them; float32 (t, 162) of librosa's features, or (0, 162)
+Clip = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or none; float32 (t, 162) of librosa's features, or (0, 162)
 
 
 class Head(nn.Module):
@@ -91,10 +91,14 @@ def as_clip(row: Row, options: FinEnsemble) -> Clip:
     """Samples and librosa's features, as far as they are asked for, from the first to the last frame that sounds."""
     sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
     given = {name: values[sounds] for name, values in row.features.items() if name not in options.fins}
-    audio = np.zeros(0, np.int16) if row.audio is None else row.audio
-    if options.trim_db and len(audio):  # so that as many frames are centred in what is left
-        audio = audio[HOP_LENGTH * (sounds.start or 0) :][: HOP_LENGTH * (len(row.features["rms"][sounds]) - 1) + 1]
+    audio = np.zeros(0, np.int16) if row.audio is None else samples_of(row.audio, sounds)
     return audio, (of_librosa(given) if given else np.zeros((0, N_FEATURES), np.float32))
+
+
+def samples_of(audio: np.ndarray, frames: slice) -> np.ndarray:
+    """The samples of all of these frames of the whole clip, the first frame's first sample first, as librosa centres and pads."""
+    starts = range(0, len(audio) + 1, HOP_LENGTH)[frames]
+    return np.pad(audio, N_FFT // 2)[starts[0] : starts[-1] + N_FFT]
 
 
 def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
@@ -244,8 +248,8 @@ class CollateWaves:
         waves = np.zeros((len(clips), HOP_LENGTH * (length - 1) + N_FFT), np.float32)
         given, keep = np.zeros((2, len(clips), length, N_FEATURES), np.float32)
         for row, ((wave, features), start, count) in enumerate(zip(clips, starts, counts, strict=True)):
-            padded = np.pad(wave, N_FFT // 2)[HOP_LENGTH * start : HOP_LENGTH * (start + count - 1) + N_FFT]
-            waves[row, : len(padded)] = to_float(padded)
+            samples = wave[HOP_LENGTH * start :][: HOP_LENGTH * (count - 1) + N_FFT]
+            waves[row, : len(samples)] = to_float(samples)
             if len(features):
                 given[row, :count] = features[start : start + count]
             ones = np.ones((count, N_FEATURES), np.float32)
@@ -261,4 +265,4 @@ def deviations(features: list[np.ndarray]) -> np.ndarray:
 
 
 def _n_frames(clip: Clip) -> int:
-    return len(clip[1]) or len(clip[0]) // HOP_LENGTH + 1
+    return len(clip[1]) or (len(clip[0]) - N_FFT) // HOP_LENGTH + 1
