@@ -118,3 +118,18 @@ def test_ravdess_wants_ravdess(tmp_path):
     with pytest.raises(FinserError, match="no RAVDESS here"):
         presets.make("ravdess", tmp_path, allow_partial=True)
     assert presets.make("ravdess").fetch["ravdess"].source == "download"
+
+
+def test_ravdess_has_learning_curves_and_compares_what_imitation_gives_with_scratch():
+    made = presets.make("ravdess")
+    sections = made.train_classifier
+    assert [sections[f"small_cnn_{share}"].speakers for share in (10, 20, 50)] == [0.1, 0.2, 0.5]
+    for taught, scratch in made.report.pairs[3:]:
+        alike = sections[taught].model_dump(exclude={"init", "trunk"}) == sections[scratch].model_dump(exclude={"init", "trunk"})
+        assert alike and (sections[taught].init, sections[scratch].init) == ("imitation", "scratch")
+    assert {taught for taught, _ in made.report.pairs[3:]} == {"small_cnn_taught", "small_cnn_20_taught", "resnet18_taught", "ast_taught"}
+
+
+def test_open_leaves_every_corpus_out_once():
+    made = presets.make("open")
+    assert "cross_corpus" in made.protocols and len(made.folds) == len(made.pooled) == 3

@@ -33,7 +33,9 @@ from finser.params import (
     begins,
 )
 
-LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")  # what a CPU trains in a night on any of the corpora
+ARMS = ("fin_librosa", "fin_ensemble", "fin_tuned", "fin_uninitialised")
+LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", *ARMS)  # what a CPU trains in a night on any of the corpora
+ARM_PAIRS = (("fin_tuned", "fin_uninitialised"), ("fin_tuned", "fin_ensemble"), ("fin_ensemble", "fin_librosa"))
 
 
 def demo() -> Params:
@@ -54,6 +56,7 @@ def demo() -> Params:
         reference_fin=ReferenceFin(steps=1000),
         **_classifiers(
             svm=Svm(),
+            svm_half=Svm(speakers=0.5),
             mlp=Mlp(variants=("original",)),
             shallow_cnn=ShallowCnn(epochs=5),
             small_cnn=SmallCnn(epochs=4),
@@ -111,15 +114,29 @@ def full() -> dict[str, Classifier]:
     }
 
 
-def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
-    """RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds; every model and arm.
+def taught(section: SmallCnn | Resnet18 | Ast, trunk: str) -> Classifier:
+    """The same section, begun from a trunk of the section `trunk` that has imitated librosa's features."""
+    return section.model_copy(update={"init": "imitation", "trunk": trunk})
 
+
+def shares(name: str, section: Classifier) -> dict[str, Classifier]:
+    """NAME_10, NAME_20, NAME_50: the same section on so many per cent of the training speakers, the points of a learning curve."""
+    return {f"{name}_{share}": section.model_copy(update={"speakers": share / 100}) for share in (10, 20, 50)}
+
+
+def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
+    """RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds.
+
+    Every model and arm, learning curves, and what imitation gives as a pretraining, with all training speakers and with a fifth of them.
     Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
     """
     corpora = ("ravdess",)
     here = _found(folder, corpora, allow_partial=allow_partial) if folder else {}
     if folder and not here:
         raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
+    sections = full() | shares("svm", Svm()) | shares("small_cnn", full()["small_cnn"])
+    trunks = {"small_cnn": "small_cnn", "small_cnn_20": "small_cnn", "resnet18": "resnet18", "ast": "ast"}
+    sections |= {f"{name}_taught": taught(sections[name], trunk) for name, trunk in trunks.items()}
     return Params(
         preset="ravdess",
         corpora=corpora,
@@ -129,20 +146,27 @@ def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Param
         fetch={"ravdess": here.get("ravdess", Download(source="download"))},
         split=Split(random_test=0.2, random_validation=0.08, speaker_validation=0.15),
         train_fin=TrainFin(data=FinData(corpora=corpora)),
-        **_classifiers(**full()),
+        **_classifiers(**sections),
+        pretrain=Pretrain(trunks=tuple(dict.fromkeys(trunks.values()))),
         fusions=("small_cnn_seeds", "fused"),
         fuse_classifiers={
             "small_cnn_seeds": Fusion(members=("small_cnn",)),
             "fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked"),
         },
-        report=Report(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_tuned", "fin_ensemble"), ("fin_ensemble", "fin_librosa"))),
+        report=Report(pairs=(*ARM_PAIRS, *((f"{name}_taught", name) for name in trunks))),
     )
 
 
 def open_corpora() -> Params:
-    """RAVDESS, CREMA-D and TESS from their publishers: no registration."""
+    """RAVDESS, CREMA-D and TESS from their publishers: no registration. Three folds, so that each corpus is once left out."""
     corpora = ("ravdess", "crema_d", "tess")
-    return Params(preset="open", fetch={corpus: Download(source="download") for corpus in corpora}, **_on(corpora, corpora[0]))
+    return Params(
+        preset="open",
+        fetch={corpus: Download(source="download") for corpus in corpora},
+        protocols=("speaker", "random", "cross_corpus"),
+        folds=(1, 2, 3),
+        **_on(corpora, corpora[0]),
+    )
 
 
 def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
@@ -158,6 +182,7 @@ def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
         folds=(1, 2, 3, 4, 5),
         fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora},
         **_classifiers(LIGHT, **full()),
+        report=Report(pairs=ARM_PAIRS),
     )
 
 
@@ -202,6 +227,7 @@ def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
         "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
         "pooled": corpora,
         **_classifiers(LIGHT, **full()),
+        "report": Report(pairs=ARM_PAIRS),
     }
 
 
