@@ -85,6 +85,39 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_classifier.mine", {**FIN_ENSEMBLE, "arm": "librosa"}, "train_classifier.mine.fins must be [] in the arm `librosa`"),
         ("train_classifier.fin_ensemble.fins", [], "train_classifier.fin_ensemble.fins must be [] in the arm `librosa`, and name"),
         ("train_classifier.fin_ensemble.fins", ["mell"], "did you mean 'mel'?"),
+        (
+            "train_classifier.small_cnn.augment.speed",
+            [1.2, 0.9],
+            "small_cnn.augment.speed: Value error, the first limit, 1.2, is above the",
+        ),
+        ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: Value error, the first limit, 57.0, is above the"),
+        (
+            "train_classifier.small_cnn.trunk",
+            "small_cnn",
+            "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init",
+        ),
+        ("train_classifier.small_cnn.init", "imitation", "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init"),
+        ("train_classifier.small_cnn_taught.trunk", "resnet18", "small_cnn_taught.trunk names 'resnet18', which is not in pretrain.trunks"),
+        ("train_classifier.small_cnn_taught.width", 12, "small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
+        (
+            "train_classifier.small_cnn_taught.log_mel.bands",
+            32,
+            "train_classifier.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: a trunk of another",
+        ),
+        ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
+        ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
+        ("train_classifier.fin_ensemble.fins", ["mel", "mel"], "train_classifier.fin_ensemble.fins names something twice: mel, mel"),
+        ("train_classifier.resnet18.pooling", "max", "train_classifier.resnet18.pooling: unknown name; found 'max'"),
+        ("train_classifier.shallow_cnn.pooling", "mean", "train_classifier.shallow_cnn.pooling: unknown name; found 'mean'"),
+        ("pretrain.corpora", ["esd"], "pretrain.corpora names 'esd', which is not in pooled"),
+        ("pretrain.corpora", ["tess", "tess"], "pretrain.corpora names something twice: tess, tess"),
+        ("pretrain.variants", ["gain"], "pretrain.variants names 'gain', which augment.variants does not"),
+        ("pretrain.variants", ["noise", "noise"], "pretrain.variants names something twice: noise, noise"),
+        ("pretrain.trunks", ["small_cnn", "small_cnn"], "pretrain.trunks names something twice: small_cnn, small_cnn"),
+        ("pretrain.trunks", ["small_cnn", "mlp"], "pretrain.trunks names 'mlp', which is no network with a trunk"),
+        ("fuse_classifiers.two", {"members": ["svm", "svm"]}, "fuse_classifiers.two.members names something twice: svm, svm"),
+        ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
+        ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
         ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
         ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier; did you mean 'mlp'?"),
         ("seeds", [0, 0], "seeds names something twice: 0, 0"),
@@ -189,6 +222,34 @@ def test_what_begins_at_random_does_not_wait_for_fins(arm, fins, begin):
     sections = {"mine": params.FinEnsemble(arm=arm, fins=fins)}
     assert params.begins(sections, sections)["mine"].begin == begin
     assert (ROOT / begin).exists() or begin == "models/fins"
+
+
+def test_a_trunk_of_another_model_is_refused(values):
+    put(values, "train_classifier.resnet18.init", "imitation")
+    put(values, "train_classifier.resnet18.trunk", "small_cnn")
+    said = "train_classifier.resnet18.model is 'resnet18', but train_classifier.small_cnn.model is 'small_cnn': a trunk of another shape"
+    with pytest.raises(FinserError, match=said):
+        params.validate(values)
+
+
+@pytest.mark.parametrize(("key", "value"), [("size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
+def test_an_ast_begins_from_a_trunk_of_its_own_shape(values, key, value):
+    values["pretrain"]["trunks"] = ["small_cnn", "ast"]
+    values["train_classifier"]["mine"] = {**values["train_classifier"]["ast"], "init": "imitation", "trunk": "ast", "masks": {}}
+    assert params.validate(values).train_classifier["mine"].trunk == "ast"
+    with pytest.raises(FinserError, match=f"train_classifier.mine.{key} is .*{value}.*, but train_classifier.ast.{key} is "):
+        params.validate(put(values, f"train_classifier.mine.{key}", value))
+
+
+def test_published_weights_are_not_taught_from_random_ones(values):
+    """A trunk begins from random weights, whatever its section's init says: so it may not say `weights`."""
+    given = {"source": "local", "kind": "ast", "size": "nano", "path": "a.safetensors", "sha256": 64 * "0"}
+    values["fetch_weights"] = {"given": given}
+    values["train_classifier"]["ast"] |= {"init": "weights", "weights": "given"}
+    values["initialise"]["models"]["ast"] = {"begin": "models/weights/given"}
+    params.validate(values)
+    with pytest.raises(FinserError, match="pretrain.trunks names 'ast', whose init is 'weights': a trunk is taught from random weights"):
+        params.validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
 
 
 def test_missing_or_broken_file(tmp_path):

@@ -38,6 +38,8 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 Speed = Annotated[float, Field(ge=0.5, le=2)]
+FloatRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
+SpeedRange = Annotated[tuple[Speed, Speed], AfterValidator(_ascending)]
 Pooling = Literal["attention", "statistics"]
 Decibels = Annotated[float, Field(ge=-60, le=60)]
 DecibelRange = Annotated[tuple[Decibels, Decibels], AfterValidator(_ascending)]
@@ -446,9 +448,9 @@ class SpectrogramAugment(Section):
     """What is drawn for every training clip, every time anew."""
 
     speed_share: Probability = Field(0.6, description="share of the clips played faster or slower, pitch and formants with it")
-    speed: tuple[Speed, Speed] = Field((0.85, 1.17), description="factor, log-uniform between the two")
+    speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
     noise_share: Probability = Field(0.3, description="share of the clips with white noise")
-    noise_db: tuple[float, float] = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
+    noise_db: FloatRange = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
     band_masks: int = Field(2, ge=0, description="SpecAugment: stretches of bands that are masked")
     band_width: int = Field(8, ge=0, description="bands, at most")
     time_masks: int = Field(2, ge=0, description="SpecAugment: stretches of time that are masked")
@@ -464,12 +466,18 @@ class SpectrogramNetwork(Network):
     log_mel: LogMel = LogMel()
     augment: SpectrogramAugment = SpectrogramAugment()
 
+    @property
+    def trunk_shape(self) -> dict[str, Any]:
+        """The keys that say which trunks fit, and their values."""
+        return {"model": self.model, "width": self.width, "log_mel.bands": self.log_mel.bands}
+
 
 class ShallowCnn(SpectrogramNetwork):
     """Two convolutions and a dense layer on log-mel spectrograms."""
 
     model: Literal["shallow_cnn"] = "shallow_cnn"
     width: Count = Field(32, description="channels of the first convolution; the second has twice as many")
+    pooling: Pooling = Field("statistics", description="mean and deviation over time, of all frames alike or under learned weights")
 
 
 class SmallCnn(SpectrogramNetwork):
@@ -487,6 +495,9 @@ class Resnet18(SpectrogramNetwork):
     model: Literal["resnet18"] = "resnet18"
     # with fewer, torch 2.13's backward pass of its strided 1 x 1 convolutions overruns memory on CPUs in channels_last
     width: int = Field(64, ge=8, strict=True, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+    pooling: Literal["mean", "statistics", "attention"] = Field(
+        "mean", description="mean over time as published, or mean and deviation, of all frames alike or under learned weights"
+    )
 
 
 class FinEnsemble(Network):
@@ -530,6 +541,11 @@ class Ast(Network):
     epochs: Count = Field(15, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
     learning_rate: LearningRate = Field(0.0005, description="the peak of the rate, of AdamW; 0.00005 with published weights")
     dropout: float = Field(0.1, ge=0, lt=1, description="before the last layer")
+
+    @property
+    def trunk_shape(self) -> dict[str, Any]:
+        """The keys that say which trunks fit, and their values."""
+        return {name: getattr(self, name) for name in ("model", "size", "frequency_stride", "time_stride", "frames")}
 
 
 AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
@@ -665,9 +681,18 @@ class Params(Section):
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
         listed["train_fin.data.corpora"] = self.train_fin.data.corpora
-        for name, values in listed.items():
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
+        _check_each_once(listed)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_twice_in_classifiers(self) -> "Params":
+        noise = self.evaluate_classifier.noise
+        listed = {f"evaluate_classifier.noise.{name}": getattr(noise, name) for name in ("kinds", "snr_db")}
+        listed |= {f"pretrain.{name}": getattr(self.pretrain, name) for name in ("trunks", "corpora", "variants")}
+        listed |= {f"fuse_classifiers.{name}.members": fusion.members for name, fusion in self.fuse_classifiers.items()}
+        for section, options in self.train_classifier.items():
+            listed |= {f"train_classifier.{section}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins")}
+        _check_each_once(listed)
         return self
 
     @model_validator(mode="after")
@@ -697,34 +722,26 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _models_begin(self) -> "Params":
-        for name in self.models:
-            if name not in self.train_classifier:
-                raise ValueError(f"models names '{name}', which is no section of train_classifier; {nearest(name, self.train_classifier)}")
-        expected = begins(self.train_classifier, self.models)
-        for model in sorted({*expected, *self.initialise.models}):
-            if model not in self.models:
-                raise ValueError(f"initialise.models names '{model}', which models does not: delete it there, or add it to models")
-            if self.initialise.models.get(model) != expected[model]:
-                raise ValueError(f"initialise.models must say what '{model}' begins from: `{model}: {{begin: {expected[model].begin}}}`")
-        return self
-
-    @model_validator(mode="after")
-    def _classifiers_can_be_trained(self) -> "Params":
+    def _trunks_fit(self) -> "Params":
+        for trunk in self.pretrain.trunks:
+            taught = self.train_classifier.get(trunk)
+            if not hasattr(taught, "init"):
+                raise ValueError(f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier")
+            if taught.init == "weights":
+                raise ValueError(f"pretrain.trunks names '{trunk}', whose init is 'weights': a trunk is taught from random weights")
         for name, options in self.train_classifier.items():
-            where = f"train_classifier.{name}"
-            for variant in options.variants:
-                if variant not in self.variants:
-                    raise ValueError(
-                        f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, self.variants)}"
-                    )
-            for corpus in options.corpora or ():
-                if corpus not in self.pooled:
-                    raise ValueError(f"{where}.corpora names '{corpus}', which is not in pooled")
-            if getattr(options, "init", "") == "imitation" and options.trunk not in self.pretrain.trunks:
-                raise ValueError(f"{where}.trunk names '{options.trunk}', which is not in pretrain.trunks")
-            if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
-                raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
+            where, trunk = f"train_classifier.{name}", getattr(options, "trunk", None)
+            if (getattr(options, "init", "scratch") == "imitation") != (trunk is not None):
+                raise ValueError(f"{where}.trunk names one of pretrain.trunks if {where}.init is 'imitation', and is left out if not")
+            if trunk is None:
+                continue
+            if trunk not in self.pretrain.trunks:
+                raise ValueError(f"{where}.trunk names '{trunk}', which is not in pretrain.trunks")
+            own, given = options.trunk_shape, self.train_classifier[trunk].trunk_shape
+            for key in own:
+                if own[key] != given.get(key):
+                    here, there = f"{where}.{key} is {own[key]!r}", f"train_classifier.{trunk}.{key} is {given.get(key)!r}"
+                    raise ValueError(f"{here}, but {there}: a trunk of another shape")
         return self
 
     @model_validator(mode="after")
@@ -741,10 +758,36 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _trunks_and_fusions(self) -> "Params":
-        for trunk in self.pretrain.trunks:
-            if not hasattr(self.train_classifier.get(trunk), "init"):
-                raise ValueError(f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier")
+    def _models_begin(self) -> "Params":
+        for name in self.models:
+            if name not in self.train_classifier:
+                raise ValueError(f"models names '{name}', which is no section of train_classifier; {nearest(name, self.train_classifier)}")
+        expected = begins(self.train_classifier, self.models)
+        for model in sorted({*expected, *self.initialise.models}):
+            if model not in self.models:
+                raise ValueError(f"initialise.models names '{model}', which models does not: delete it there, or add it to models")
+            if self.initialise.models.get(model) != expected[model]:
+                raise ValueError(f"initialise.models must say what '{model}' begins from: `{model}: {{begin: {expected[model].begin}}}`")
+        return self
+
+    @model_validator(mode="after")
+    def _classifiers_can_be_trained(self) -> "Params":
+        hearing = {f"train_classifier.{name}": options for name, options in self.train_classifier.items()}
+        for where, options in {"pretrain": self.pretrain, **hearing}.items():
+            for variant in options.variants:
+                if variant not in self.variants:
+                    raise ValueError(
+                        f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, self.variants)}"
+                    )
+            for corpus in options.corpora or ():
+                if corpus not in self.pooled:
+                    raise ValueError(f"{where}.corpora names '{corpus}', which is not in pooled")
+            if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
+                raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
+        return self
+
+    @model_validator(mode="after")
+    def _fusions_have_members(self) -> "Params":
         for name in self.fusions:
             if name not in self.fuse_classifiers or name in self.models:
                 raise ValueError(f"fusions names '{name}', which must be a section of fuse_classifiers, and no model")
@@ -792,6 +835,14 @@ class Params(Section):
     def unseen_corpora(self) -> tuple[CorpusName, ...]:
         """Corpora that no FIN is trained on."""
         return tuple(corpus for corpus in self.corpora if corpus not in self.train_fin.data.corpora)
+
+
+def _check_each_once(listed: Mapping[str, Iterable[Any] | None]) -> None:
+    """Refuse a list, by the name of its key, that holds something twice."""
+    for name, values in listed.items():
+        values = tuple(values or ())
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

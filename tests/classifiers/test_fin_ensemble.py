@@ -99,7 +99,7 @@ def test_what_both_learn_from_is_what_is_predicted_from(project, fins):
         for feature in fins if len(features) else ():
             features[:, slice(*{"rms": (0, 1), "mel": (34, 162)}[feature])] = 0
     clips = [(np.pad(noise(n, n), 1024), features) for n, features in zip((5000, 9000, 20_000), given, strict=True)]
-    of_waves = predict(classifier._learning(), clips, CollateWaves(), 2)
+    of_waves = predict(classifier.net, clips, CollateWaves(), 2)
     assert classifier.probabilities(clips) == pytest.approx(of_waves, abs=1e-5)
     assert np.ptp(of_waves, axis=0).max() > 1e-3, "the clips differ"
 

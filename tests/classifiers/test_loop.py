@@ -1,5 +1,9 @@
 """The training loop against torch and scipy: loss, mixup, rate, which weights are kept, and going on after a kill."""
 
+import shutil
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +21,8 @@ from finser.splits import read_parts
 
 TARGETS = np.array([0] * 20 + [1] * 9 + [5] * 3 + [7] * 8, np.int64)
 INPUTS = list(np.random.default_rng(0).standard_normal((len(TARGETS), 5)).astype(np.float32))
+
+AVAILABLE = torch.cuda.is_available()
 
 
 class Net(nn.Linear):
@@ -123,7 +129,7 @@ def fit(options: Mlp, checkpoint_: object = None, names: tuple = (0, "loop"), ne
     net = net or Net()
     groups = [{"params": [net.weight], "lr": 0.1}, {"params": [net.bias], "lr": 0.01}]
     validation = Batches(INPUTS[::2], TARGETS[::2], Stack(), 8)
-    return net, loop.fit(net, train_batches(names), validation, options, groups, checkpoint_)
+    return net, loop.fit(net, train_batches(names), validation, options, groups, checkpoint_).history
 
 
 def rates_of(monkeypatch: pytest.MonkeyPatch, options: Mlp, checkpoint_: object = None) -> list[tuple[float, ...]]:
@@ -161,7 +167,7 @@ def scored(monkeypatch):
     def train(scores: list[float], **options: object) -> tuple[Net, list[dict], list[Tensor]]:
         given, weights = iter(scores), []
         monkeypatch.setattr(loop, "uar", lambda _: next(given))
-        monkeypatch.setattr(loop.Checkpoint, "save", lambda _, tensors, __: weights.append(tensors["net.weight"].clone()))
+        monkeypatch.setattr(loop.Checkpoint, "save", lambda _, state: weights.append(state.tensors["net.weight"].clone()))
         return *fit(Mlp(epochs=len(scores), **options)), weights
 
     return train
@@ -246,7 +252,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(project, params,
     def train(folder: str, where: object, names: tuple = names) -> tuple[list[bytes], list[dict]]:
         classifier = begin(asked.train_classifier[model], names)
         classifier.receive(project / "models")  # models/fins
-        history = classifier.fit(examples["train"], examples["validation"], names, where)
+        history = classifier.fit(examples["train"], examples["validation"], names, where).history
         (tmp_path / folder).mkdir()
         classifier.save(tmp_path / folder)
         return [path.read_bytes() for path in sorted((tmp_path / folder).rglob("*.safetensors"))], history
@@ -277,7 +283,79 @@ def test_a_killed_training_goes_on_under_the_same_rate(monkeypatch, always, tmp_
         killed_in(patch, 3)
         with pytest.raises(Killed):
             fit(options, tmp_path / "kept")
-    assert np.array(rates_of(monkeypatch, options, tmp_path / "kept")) == pytest.approx(np.array(whole[6:]), rel=1e-9)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert rates_of(monkeypatch, options, tmp_path / "kept") == whole[6:]
+    assert not [str(one.message) for one in said if "lr" in str(one.message)], "torch is asked as it wants to be"
+
+
+def test_seconds_are_of_all_epochs_and_of_the_loop_alone(monkeypatch, always, tmp_path):
+    """A clock that moves a second per batch, and far while the training was dead."""
+    now, step = [0.0], loop.Task.training_step
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def slow(self, batch, number):
+        now[0] += 1
+        return step(self, batch, number)
+
+    monkeypatch.setattr(loop.Task, "training_step", slow)
+
+    def seconds(where: object) -> float:
+        net = Net()
+        groups = [{"params": list(net.parameters()), "lr": 0.1}]
+        validation = Batches(INPUTS[::2], TARGETS[::2], Stack(), 8)
+        return loop.fit(net, train_batches(), validation, Mlp(epochs=4), groups, where).seconds
+
+    assert seconds(None) == 4 * 3
+    with monkeypatch.context() as patch:
+        killed_in(patch, 3)
+        with pytest.raises(Killed):
+            seconds(tmp_path / "kept")
+    now[0] += 10_000
+    assert seconds(tmp_path / "kept") == 4 * 3, "and not the epoch that was lost"
+    assert seconds(tmp_path / "kept") == 4 * 3, "nor nothing, when all was over"
+
+
+@pytest.fixture
+def key(monkeypatch, tmp_path):
+    """The key of one training, by a copy of the code; returns the function and the copy."""
+    shutil.copytree(checkpoint.PACKAGE, tmp_path / "finser", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path / "finser")
+    return lambda: checkpoint.key_of(Net(), (0, "loop"), Mlp(), [INPUTS], [TARGETS]), tmp_path / "finser"
+
+
+def test_a_state_belongs_to_the_code_that_made_it(key):
+    """Of all that the loop, the nets and the FINs import, but for what only names, checks or prints."""
+    make, package = key
+    first = make()
+    for name in (
+        "classifiers/loop.py",
+        "classifiers/resnet18.py",
+        "fins/transform.py",
+        "fins/mel.py",
+        "frames.py",
+        "metrics.py",
+        "seeds.py",
+    ):
+        kept = (package / name).read_text()
+        (package / name).write_text(kept + "# other\n")
+        assert make() != first, name
+        (package / name).write_text(kept)
+        assert make() == first
+
+
+def test_a_state_belongs_to_one_device_and_to_one_version_of_torch_and_of_lightning(key, monkeypatch):
+    make, _ = key
+    keys = [make()]
+    for place, name, other in (
+        (torch.cuda, "is_available", lambda: not AVAILABLE),
+        (torch, "__version__", "0.1"),
+        (checkpoint, "version", lambda _: "0.1"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, other)
+            keys.append(make())
+    assert len(set(keys)) == 4 and make() == keys[0]
 
 
 def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):

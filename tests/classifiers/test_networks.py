@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from finser import layout
 from finser.classifiers import begin, load, module_of
@@ -14,7 +15,7 @@ from finser.classifiers.resnet18 import Resnet18
 from finser.classifiers.shallow_cnn import ShallowCnn
 from finser.classifiers.small_cnn import SmallCnn
 from finser.errors import FinserError
-from finser.params import KINDS, Params
+from finser.params import KINDS, FinEnsemble, Params
 from finser.params import SmallCnn as SmallCnnOptions
 from finser.splits import read_parts
 
@@ -51,6 +52,27 @@ REST = {
 def test_sizes_are_those_that_are_documented(net, size):
     assert n_trainable(net().parameters()) == size == CONVOLUTIONS[net] + REST[net]
     assert f"{size:,} weights" in net.__doc__
+
+
+ATTENTION = {SmallCnn: dense(128, 64) + dense(64, 1), ShallowCnn: dense(64, 64) + dense(64, 1), Resnet18: dense(512, 64) + dense(64, 1)}
+
+
+@pytest.mark.parametrize(
+    ("net", "pooling", "added"),
+    [
+        (ShallowCnn, "attention", ATTENTION[ShallowCnn]),
+        (SmallCnn, "statistics", -ATTENTION[SmallCnn]),
+        (Resnet18, "statistics", 512 * 8),
+        (Resnet18, "attention", 512 * 8 + ATTENTION[Resnet18]),
+    ],
+)
+def test_pooling_is_chosen(net, pooling, added):
+    """Of what it costs in weights, and that a section's choice reaches the net."""
+    chosen = net(pooling=pooling)
+    assert n_trainable(chosen.parameters()) == CONVOLUTIONS[net] + REST[net] + added
+    kind = next(name for name, one in SPECTROGRAM_NETS.items() if one is net)
+    begun = begin(KINDS[kind](pooling=pooling), (0,))
+    assert begun.n_params == n_trainable(chosen.parameters())
 
 
 @pytest.mark.parametrize("bands", [32, 64, 128])
@@ -102,9 +124,12 @@ def test_a_clips_probabilities_do_not_depend_on_what_else_is_predicted(finished,
     assert classifier.probabilities([inputs[number] for number in order]) == pytest.approx(together[order], abs=1e-5)
 
 
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("model", [*KINDS, "librosa", "tuned", "uninitialised"])
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, params, model, part):
+def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, params, altered, model, part):
+    if model not in KINDS:
+        fins = () if model == "librosa" else ("rms", "mel")
+        params, model = altered("fin_ensemble", arm=model, fins=fins), "fin_ensemble"
     examples = examples_of(params, model)
     classifier = begin(params.train_classifier[model], (0,))
     with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
@@ -139,26 +164,65 @@ def test_the_normalisation_is_of_the_training_clips(finished, params):
     assert len(frames) > sum(map(len, train.inputs)), "augmented variants train, too"
 
 
-def test_a_trunk_that_is_given_is_what_training_begins_from(tmp_path):
-    from safetensors.torch import save_file
+TAUGHT = {
+    "shallow_cnn": KINDS["shallow_cnn"](width=4, init="imitation", trunk="taught"),
+    "small_cnn": SmallCnnOptions(width=3, recurrent=4, init="imitation", trunk="taught"),
+    "resnet18": KINDS["resnet18"](width=8, init="imitation", trunk="taught"),
+    "ast": KINDS["ast"](size="nano", init="imitation", trunk="taught"),
+}
+TRUNKS = {
+    "shallow_cnn": ("convolutions.", "norms.", "dense."),
+    "small_cnn": ("convolutions.", "norms.", "dense."),
+    "resnet18": ("resnet.",),
+    "ast": ("encoder.",),
+}
 
-    options = SmallCnnOptions(width=6)
-    taught = begin(options, ("teacher",)).net
-    trunk = {name: tensor for name, tensor in taught.state_dict().items() if name.startswith(("convolutions", "norms"))}
-    save_file(trunk, tmp_path / "model.safetensors")
+
+@pytest.mark.parametrize("model", TAUGHT)
+def test_a_trunk_that_is_given_is_what_training_begins_from(tmp_path, model):
+    options, path = TAUGHT[model], tmp_path / "model.safetensors"
+    trunk = {key: value for key, value in begin(options, ("teacher",)).net.state_dict().items() if key.startswith(TRUNKS[model])}
+    save_file(trunk, path)
     classifier = begin(options, (0,))
-    own = classifier.net.out.weight.clone()
+    before = {key: value.clone() for key, value in classifier.net.state_dict().items()}
     classifier.receive(tmp_path)
-    for name, tensor in trunk.items():
-        assert torch.equal(classifier.net.state_dict()[name], tensor)
-    assert torch.equal(classifier.net.out.weight, own)
-    with pytest.raises(FinserError, match="weights of another topology: "):
-        put_weights(classifier.net, tmp_path / "model.safetensors")  # a whole network lacks nothing
+    for name, tensor in classifier.net.state_dict().items():
+        assert torch.equal(tensor, trunk.get(name, before[name]))
+    assert len(trunk) < len(before)
+    with pytest.raises(FinserError, match="weights of another topology: lacks "):
+        put_weights(classifier.net, path)  # a whole network lacks nothing
+
+
+@pytest.mark.parametrize("model", TAUGHT)
+def test_a_trunk_that_lacks_a_tensor_or_is_not_there_is_refused(tmp_path, model):
+    options, path = TAUGHT[model], tmp_path / "model.safetensors"
+    net = begin(options, ("teacher",)).net
+    trunk = {key: value for key, value in net.state_dict().items() if key.startswith(TRUNKS[model])}
+    for name in sorted(trunk)[:: max(len(trunk) // 8, 1)]:
+        save_file({key: value for key, value in trunk.items() if key != name}, path)
+        with pytest.raises(FinserError, match=f"^{path}: weights of another topology: lacks {name}; run: dvc repro$"):
+            begin(options, (0,)).receive(tmp_path)
+    save_file({**trunk, "out.weight": net.out.weight}, path)
+    with pytest.raises(FinserError, match="weights of another topology: has out.weight"):
+        begin(options, (0,)).receive(tmp_path)
+    path.unlink()
+    with pytest.raises(FinserError, match=f"^{path}: no such file; run: dvc repro$"):
+        begin(options, (0,)).receive(tmp_path)
+    scratch = begin(options.model_copy(update={"init": "scratch", "trunk": None}), (0,))
+    before = [tensor.clone() for tensor in scratch.net.state_dict().values()]
+    scratch.receive(tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(before, scratch.net.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("arm", ["frozen", "tuned"])
+def test_fins_that_an_arm_asks_for_must_be_there(tmp_path, arm):
+    with pytest.raises(FinserError, match=f"^{tmp_path}/fins/rms/config.json: no such file"):
+        begin(FinEnsemble(arm=arm), (0,)).receive(tmp_path)
+    begin(FinEnsemble(arm="uninitialised"), (0,)).receive(tmp_path)
+    begin(FinEnsemble(arm="librosa", fins=()), (0,)).receive(tmp_path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    from safetensors.torch import save_file
-
     net = SmallCnn(width=6)
     path = tmp_path / "model.safetensors"
     with pytest.raises(FinserError, match=f"{path}: no such file"):
@@ -167,8 +231,8 @@ def test_weights_of_another_network_are_refused(tmp_path):
     with pytest.raises(FinserError, match=f"{path}: weights of another topology"):
         put_weights(net, path)
     save_file({**net.state_dict(), "more": torch.zeros(1)}, path)
-    with pytest.raises(FinserError, match="weights of another topology: more"):
-        put_weights(net, path, only_trunk=True)
+    with pytest.raises(FinserError, match="weights of another topology: has more"):
+        put_weights(net, path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FinserError, match="not a readable model"):
         put_weights(net, path)

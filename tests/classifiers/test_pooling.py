@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from finser.classifiers.pooling import Pool, frame_mask
+from finser.classifiers.pooling import Mean, Pool, frame_mask
 
 
 def clips(lengths: list[int], channels: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,6 +27,14 @@ def test_statistics_are_mean_and_deviation_of_the_frames_that_count():
     for row, clip, length in zip(found, x.numpy(), lengths, strict=True):
         assert row[:5] == pytest.approx(clip[:length].mean(0), abs=1e-5)
         assert row[5:] == pytest.approx(np.sqrt(clip[:length].var(0) + 1e-5), abs=1e-5)
+
+
+def test_the_mean_is_of_the_frames_that_count():
+    lengths = [1, 7, 30]
+    x, mask = clips(lengths)
+    found = Mean()(x, mask).numpy()
+    for row, clip, length in zip(found, x.numpy(), lengths, strict=True):
+        assert row == pytest.approx(clip[:length].mean(0), abs=1e-5)
 
 
 def test_attention_weights_frames_by_the_softmax_of_its_network():

@@ -1,5 +1,6 @@
 """Trunks that imitate librosa's features: what they are taught, by whom, and who begins from them."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -229,7 +230,7 @@ def test_a_trunk_gives_as_many_steps_as_there_are_targets(name):
 
 @EACH
 def test_a_trunk_learns_and_a_classifier_begins_from_it(project, trunks, name):
-    longer = {"shallow_cnn": 4, "small_cnn": 5, "resnet18": 8, "ast": 12}
+    longer = {"shallow_cnn": 4, "small_cnn": 5, "resnet18": 8, "ast": 24}
     params = trunks(name, epochs=longer[name], batch_size=8)
     pretrain(params, name, "speaker", 1)
     config = read_json(layout.pretrained(name, "speaker", 1) / "config.json")
@@ -294,12 +295,74 @@ def test_a_trunk_that_heard_a_test_speaker_is_refused(project, trunks):
 
 
 def test_a_trunk_of_another_shape_is_refused(project, trunks):
-    params = trunks(change={"width": 5})
+    params = trunks()
     pretrain(params, *PLACE)
     initialise(params, "taught")
+    wider = params.train_classifier["taught"].model_copy(update={"width": 5})  # past the check of params.yaml
+    params = params.model_copy(update={"train_classifier": {**params.train_classifier, "taught": wider}})
     with pytest.raises(FinserError, match=r"weights of another topology.*size mismatch") as error:
         train_classifier(params, "taught", "speaker", 1, 0)
     assert "\n" not in str(error.value)
+
+
+@EACH
+def test_a_killed_pretraining_goes_on_and_leaves_no_checkpoint(project, trunks, monkeypatch, name):
+    from finser.classifiers import checkpoint, loop
+
+    params, place, kept = trunks(epochs=4), (name, "speaker", 1), layout.checkpoint("pretrain", name, "speaker", "1")
+    pretrain(params, *place)
+    whole = contents(*place)
+    shutil.rmtree(layout.pretrained(*place))
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    start, begun = loop.Imitation.on_train_epoch_start, []
+
+    def fragile(self):
+        assert len(self.history) < 2 or len(begun) > 2, "killed"
+        begun.append(len(self.history) + 1)
+        start(self)
+
+    monkeypatch.setattr(loop.Imitation, "on_train_epoch_start", fragile)
+    with pytest.raises(AssertionError, match="killed"):
+        pretrain(params, *place)
+    assert kept.exists() and not layout.pretrained(*place).exists()
+    begun.append(0)
+    pretrain(params, *place)
+    assert begun == [1, 2, 0, 3, 4] and contents(*place) == whole and not kept.exists()
+    layout.checkpoint("pretrain", name, "speaker", "1").parent.rmdir()  # nothing else was left there
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.02}, {"center": "cmn"}])
+def test_a_pretraining_of_other_settings_begins_anew(monkeypatch, tmp_path, change):
+    from finser.classifiers import checkpoint, loop
+
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    pairs, begun, start = ramps([40, 60]), [], loop.Imitation.on_train_epoch_start
+    monkeypatch.setattr(loop.Imitation, "on_train_epoch_start", lambda self: (begun.append(len(self.history) + 1), start(self)))
+    options, kept = ShallowCnn(width=4), tmp_path / "kept"
+    for _ in range(2):
+        teach(begin(options, ("a",)), pairs, pairs, SHORT, ("a",), kept)
+    assert begun == [1], "the second was over"
+    if "center" in change:
+        options = ShallowCnn(width=4, log_mel=LogMel(**change))
+    teach(begin(options, ("a",)), pairs, pairs, SHORT.model_copy(update=change if "learning_rate" in change else {}), ("a",), kept)
+    assert begun == [1, 1]
+
+
+def test_more_may_validate_than_train():
+    rng = np.random.default_rng(0)
+    pairs = [(rng.normal(size=(n, 64)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (40, 70, 21, 90)]
+    assert len(teach(begin(NETS["shallow_cnn"], ("few",)), pairs[:1], pairs, SHORT, ("few",)).history) == 1
+
+
+def test_the_output_layer_is_drawn_by_the_names(monkeypatch):
+    from finser.classifiers import loop
+
+    drawn, imitate = [], loop.imitate
+    monkeypatch.setattr(loop, "imitate", lambda net, *rest: (drawn.append(net.out.weight.detach().clone()), imitate(net, *rest))[1])
+    pairs = ramps([40, 60])
+    for names in (("a", 0), ("a", 0), ("a", 1)):
+        teach(begin(NETS["shallow_cnn"], ("same",)), pairs, pairs, SHORT, names)
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
 def test_the_same_bytes_twice_and_others_with_another_seed(project, trunks):
@@ -351,7 +414,7 @@ def test_explained_variance_is_of_the_steps_that_count(monkeypatch):
     monkeypatch.setattr(loop.Imitation, "on_validation_epoch_end", lambda self: (seen.extend(self.seen), end(self)))
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 64)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (40, 70, 21, 90)]
-    history = teach(begin(NETS["shallow_cnn"], ("r2",)), pairs, pairs, SHORT, ("r2",))
+    history, *_ = teach(begin(NETS["shallow_cnn"], ("r2",)), pairs, pairs, SHORT, ("r2",))
     found, wanted = (torch.cat(parts).numpy() for parts in zip(*seen, strict=True))
     assert len(found) == 10 + 18 + 6 + 23
     assert history[-1]["validation_r2"] == pytest.approx(r2_score(wanted, found, multioutput="variance_weighted"), abs=1e-5)
@@ -363,7 +426,7 @@ def test_a_first_clip_of_one_step_can_be_taught():
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 32)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (20, 90)]
     classifier = begin(options, ("short",))
-    assert len(teach(classifier, pairs, pairs, SHORT.model_copy(update={"crop_frames": 64}), ("short",))) == 1
+    assert len(teach(classifier, pairs, pairs, SHORT.model_copy(update={"crop_frames": 64}), ("short",)).history) == 1
 
 
 def test_statistics_of_batches_come_from_batches_alone():

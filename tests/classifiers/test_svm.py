@@ -26,7 +26,7 @@ def examples(classes: list[int], n: int = 240, dim: int = 12) -> Examples:
 def test_stored_svm_equals_scikit_learn(classes, tmp_path):
     data = examples(classes)
     fitted, stored = SvmClassifier(Svm(c=3.0)), SvmClassifier(Svm(c=3.0))
-    (record,) = fitted.fit(data, data, ())
+    (record,) = fitted.fit(data, data, ()).history
     fitted.save(tmp_path)
     stored.restore(tmp_path)
     oracle = make_pipeline(StandardScaler(), SVC(C=3.0, gamma="scale", break_ties=len(classes) > 2))

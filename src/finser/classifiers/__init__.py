@@ -7,7 +7,7 @@ prediction know nothing else of a model.
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,24 @@ from finser.errors import FinserError, nearest
 from finser.files import read_json
 from finser.params import KINDS
 from finser.params import Classifier as Options
+
+
+class Learned(NamedTuple):
+    """What a training leaves beside the weights.
+
+    Attributes
+    ----------
+    history : list of dict
+        A record per epoch.
+    seconds : float
+        That all the epochs took, those before a kill, too.
+    once : float
+        Seconds that went before the first epoch of this process: normalisation, and features that are computed once.
+    """
+
+    history: list[dict]
+    seconds: float
+    once: float = 0.0
 
 
 class Classifier(Protocol):
@@ -31,10 +49,10 @@ class Classifier(Protocol):
     n_params: int
 
     def receive(self, folder: Path) -> None:
-        """Begin from what `initialise` put into `folder`, if there is anything."""
+        """Begin from the weights that `initialise` put into `folder`, where the options name any."""
 
-    def fit(self, train: Any, validation: Any, names: tuple, checkpoint: Path | None = None) -> list[dict]:
-        """Learn from `train` (and look at `validation`), every draw a function of `names`; returns one record per epoch."""
+    def fit(self, train: Any, validation: Any, names: tuple, checkpoint: Path | None = None) -> Learned:
+        """Learn from `train` (and look at `validation`), every draw a function of `names`."""
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
         """Float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,35 @@ from finser.progress import say
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps per weight
 EVERY = 20.0  # seconds between two savings: it changes no result, only what a kill costs
+PACKAGE = Path(__file__).parents[1]
+CODE = ("classifiers/*.py", "fins/*.py", "cepstrum.py", "frames.py", "metrics.py", "seeds.py")  # below PACKAGE: what a training runs
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands after an epoch.
+
+    Attributes
+    ----------
+    tensors : dict
+        Weights, the best weights so far, AdamW's moments.
+    history : list of dict
+        A record per epoch.
+    seconds : float
+        That these epochs took, whatever process they ran in.
+    schedule : dict
+        State of the rate's scheduler.
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
+    seconds: float = 0.0
+    schedule: dict = field(default_factory=dict)
 
 
 @dataclass
 class Checkpoint:
-    """A safetensors file with the weights, the best weights so far, AdamW's moments and the history.
+    """A safetensors file with a :class:`State`: its tensors, and the rest as JSON.
 
     Attributes
     ----------
@@ -36,28 +61,30 @@ class Checkpoint:
     key: str
     saved: float = field(default_factory=time.monotonic)
 
-    def read(self) -> tuple[dict[str, Tensor], list[dict]] | None:
-        """Tensors and history as last saved; None if there is nothing of this training."""
+    def read(self) -> State:
+        """As last saved; an empty one if there is nothing of this training."""
         if self.path is None:
-            return None
+            return State()
         try:
             with safe_open(self.path, "pt") as file:
                 said = file.metadata() or {}
                 if said.get("key") != self.key:
-                    return None
-                say(f"{self.path}: going on after epoch {len(json.loads(said['history']))}")
-                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(said["history"])  # noqa: SIM118
+                    return State()
+                found = State({name: file.get_tensor(name) for name in file.keys()}, **json.loads(said["state"]))  # noqa: SIM118
         except (FileNotFoundError, SafetensorError):
-            return None
+            return State()
+        say(f"{self.path}: going on after epoch {len(found.history)}")
+        return found
 
-    def save(self, tensors: dict[str, Tensor], history: list[dict]) -> None:
+    def save(self, state: State) -> None:
         """Write where the training stands, unless it was written a moment ago."""
         if self.path is None or time.monotonic() - self.saved < EVERY:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
+        said = {"history": state.history, "seconds": state.seconds, "schedule": state.schedule}
         with whole_file(self.path) as partial:
-            save_file(kept, partial, metadata={"key": self.key, "history": json.dumps(history)})
+            save_file(kept, partial, metadata={"key": self.key, "state": json.dumps(said)})
         self.saved = time.monotonic()
 
 
@@ -75,8 +102,9 @@ def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) ->
 
 
 def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], targets: list[np.ndarray]) -> str:
-    """What a training is determined by: settings, data, the weights it begins from, torch, and the code of this package."""
-    digest = hashlib.blake2b(f"{torch.__version__} {names} {options!r}".encode())
+    """What a training is determined by: settings, data, the weights it begins from, device, versions, and the code that runs."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    digest = hashlib.blake2b(f"{device} {torch.__version__} {version('lightning')} {names} {options!r}".encode())
     for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for part in inputs:
@@ -85,6 +113,6 @@ def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], 
                 digest.update(np.ascontiguousarray(array).tobytes())
     for array in targets:
         digest.update(array.tobytes())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(path for pattern in CODE for path in PACKAGE.glob(pattern)):
         digest.update(source.read_bytes())
     return digest.hexdigest()

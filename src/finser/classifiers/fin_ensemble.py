@@ -8,6 +8,7 @@ per clip; in the arms `tuned` and `uninitialised` gradients reach the nets below
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from torch.nn import functional
 
 from finser.classifiers import learning, spectrograms
 from finser.classifiers.fin_features import N_FEATURES, Fins, copy_fin, load_fins, of_librosa, random_fins
-from finser.classifiers.inputs import Examples, Row, Source, check_training_part
-from finser.classifiers.network import WEIGHTS, put_weights
+from finser.classifiers.inputs import Row, Source
+from finser.classifiers.network import WEIGHTS, NetworkClassifier, put_weights
 from finser.classifiers.pooling import Pool, frame_mask
 from finser.emotions import EMOTIONS
 from finser.frames import HOP_LENGTH, N_FFT, to_float
@@ -107,7 +108,7 @@ def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
     return FinEnsembleClassifier(Fins(random_fins(options.fins)), head, options)
 
 
-class FinEnsembleClassifier:
+class FinEnsembleClassifier(NetworkClassifier):
     """Features and head behind the interface of all classifiers.
 
     Attributes
@@ -126,36 +127,30 @@ class FinEnsembleClassifier:
         return self.options.arm in ("tuned", "uninitialised")
 
     @property
-    def n_params(self) -> int:
-        """What learns: the head, and the nets below if they do."""
-        return learning.n_trainable(self._learning().parameters())
+    def net(self) -> nn.Module:
+        """What learns: the head, with the nets below if they do."""
+        return Ensemble(self.fins, self.head) if self.learns_below else self.head
 
     def receive(self, folder: Path) -> None:
-        """Begin with the FINs in `folder`."""
-        if (folder / "fins").exists():
+        """Begin with the FINs in `folder`, in the arms that ask for trained ones; an error if they are not there."""
+        if self.options.arm in ("frozen", "tuned"):
             self._load_fins(folder / "fins")
 
-    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> list[dict]:
-        """Train the head, or all; see :func:`finser.classifiers.learning.learn`."""
-        check_training_part(train)
-        options = self.options
+    def prepare(self, train: list[Clip], validation: list[Clip]) -> tuple[list[Any], list[Any]]:
+        """Take the deviations from the training part; samples where gradients reach the nets, else features, computed once."""
         # gradients below need the samples, so features are computed once only for the deviations, and some clips are enough for those
-        features = self.features(train.inputs[:: -(-len(train) // SCALED_BY)] if self.learns_below else train.inputs)
+        features = self.features(train[:: -(-len(train) // SCALED_BY)] if self.learns_below else train)
         self.head.scale.copy_(torch.from_numpy(deviations(features)))
-        groups = [{"params": list(self.head.parameters()), "lr": options.learning_rate}]
+        return (train, validation) if self.learns_below else (features, self.features(validation))
+
+    def groups(self) -> list[dict]:
+        """The head, and the nets below if they learn."""
+        groups = [{"params": list(self.head.parameters()), "lr": self.options.learning_rate}]
         if self.learns_below:
             self.fins.requires_grad_(True)
             # no decay towards zero: a FIN's weights mean something
-            groups.append({"params": list(self.fins.parameters()), "lr": options.fin_learning_rate, "weight_decay": 0.0})
-        inputs = (train.inputs, validation.inputs) if self.learns_below else (features, self.features(validation.inputs))
-        return learning.learn(
-            self._learning(),
-            learning.Batches(inputs[0], train.targets, self._collate(True), options.batch_size, names, options.balance == "sampling"),
-            learning.Batches(inputs[1], validation.targets, self._collate(False), options.batch_size),
-            options,
-            groups,
-            checkpoint,
-        )
+            groups.append({"params": list(self.fins.parameters()), "lr": self.options.fin_learning_rate, "weight_decay": 0.0})
+        return groups
 
     @torch.no_grad()
     def features(self, clips: list[Clip]) -> list[np.ndarray]:
@@ -200,10 +195,8 @@ class FinEnsembleClassifier:
     def _load_fins(self, folder: Path) -> None:
         self.fins, self.origin = Fins(load_fins(folder, self.options.fins)), folder
 
-    def _learning(self) -> nn.Module:
-        return Ensemble(self.fins, self.head) if self.learns_below else self.head
-
-    def _collate(self, training: bool) -> learning.Collate:
+    def collate(self, *, training: bool) -> learning.Collate:
+        """Of samples where gradients reach the nets, else of features; crops and masks in training, whole clips else."""
         if not self.learns_below:
             return self._collate_features(training)
         return CollateWaves(self.options.crop_frames, self._masks()) if training else CollateWaves()

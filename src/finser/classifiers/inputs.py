@@ -3,7 +3,6 @@
 Training parts may use augmented variants; validation and test use originals only.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -95,11 +94,6 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.clip_ids)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of which clips these are."""
-        return hashlib.sha256("\n".join(sorted(set(self.clip_ids))).encode()).hexdigest()
 
 
 def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from finser import seeds
+from finser.classifiers import Learned
 from finser.emotions import EMOTIONS
 from finser.params import Network
 from finser.workers import cores
@@ -99,7 +100,7 @@ def device() -> str:
 
 def learn(
     net: nn.Module, train: Batches, validation: Batches, options: Network, groups: list[dict], checkpoint: Path | None = None
-) -> list[dict]:
+) -> Learned:
     """Train `net` in place.
 
     The rate decays to zero over the epochs, so that the last epoch is a good one, and the best epoch on a validation part of two
@@ -118,15 +119,15 @@ def learn(
 
     Returns
     -------
-    list of dict
-        Per epoch: epoch, train_loss, validation_loss, validation_uar, validation_wa.
+    Learned
+        Its history has per epoch: epoch, train_loss, validation_loss, validation_uar, validation_wa.
     """
     from finser.classifiers.loop import fit  # lightning takes seconds to import
 
     device()
-    history = fit(net, train, validation, options, groups, checkpoint)
+    learned = fit(net, train, validation, options, groups, checkpoint)
     net.eval().cpu()
-    return history
+    return learned
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""From frames to one vector per clip: plain statistics over time, or statistics under learned weights."""
+"""From frames to one vector per clip: the mean over time, plain statistics, or statistics under learned weights."""
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,15 @@ class Pool(nn.Module):
         mean = (weight * x).sum(1)
         variance = (weight * (x - mean[:, None]) ** 2).sum(1)
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+class Mean(nn.Module):
+    """Mean over the frames that count: nothing is learned, and no deviation kept."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(batch, t, channels) and bool (batch, t), True where a frame counts -> (batch, channels)."""
+        counts = mask.unsqueeze(2)  # (batch, t, 1)
+        return (x * counts).sum(1) / counts.sum(1)
 
 
 def frame_mask(n_frames: Tensor, length: int) -> Tensor:

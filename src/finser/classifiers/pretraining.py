@@ -6,7 +6,6 @@ of each of its steps and z-scored. A way to pretrain where no weights can be had
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from finser import layout
-from finser.classifiers import begin, learning, module_of, spectrograms
+from finser import layout, seeds
+from finser.classifiers import Learned, begin, learning, module_of, spectrograms
 from finser.classifiers.fin_features import N_FEATURES, of_librosa
 from finser.classifiers.inputs import Row, Source, check_apart, read_examples
 from finser.classifiers.network import WEIGHTS, NetworkClassifier
@@ -107,17 +106,32 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     check_apart(examples.values(), leaky=LEAKY[protocol])
     names = (params.seed, "pretrain", trunk, protocol, fold)
     classifier = begin(options, names)
-    started = time.perf_counter()
-    history = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names)
-    times = {"seconds_train": round(time.perf_counter() - started, 3)}
-    write_json(layout.training_time("pretrain", trunk, protocol, fold), times)
+    checkpoint = layout.checkpoint("pretrain", trunk, protocol, str(fold))
+    history, seconds, _ = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names, checkpoint)
+    write_json(layout.training_time("pretrain", trunk, protocol, fold), {"seconds_train": round(seconds, 3)})
     said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers)), "history": history}
     _write(layout.pretrained(trunk, protocol, fold), classifier.net, said)
+    checkpoint.unlink(missing_ok=True)
     say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")
 
 
-def teach(classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple) -> list[dict]:
-    """Train the trunk in place; per epoch the explained variance of the z-scored features on validation clips."""
+def teach(
+    classifier: NetworkClassifier,
+    train: list[Pair],
+    validation: list[Pair],
+    settings: Pretrain,
+    names: tuple,
+    checkpoint: Path | None = None,
+) -> Learned:
+    """Train the trunk in place; per epoch the explained variance of the z-scored features on validation clips.
+
+    Parameters
+    ----------
+    names : tuple
+        Every draw is a function of them.
+    checkpoint : Path, optional
+        Where the state of the training is kept, and taken up again.
+    """
     from finser.classifiers.loop import imitate  # lightning takes seconds to import
 
     learning.device()
@@ -127,15 +141,14 @@ def teach(classifier: NetworkClassifier, train: list[Pair], validation: list[Pai
     mean, scale = spectrograms.statistics([y for _, y in train])
     masks = SpectrogramAugment(speed_share=0, noise_share=0)
     collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=masks)
-    nothing = np.zeros(len(train), np.int64)
-    learned = learning.Batches(train, nothing, collate(crop=settings.crop_frames), settings.batch_size, names)
-    judged = learning.Batches(validation, nothing[: len(validation)], collate(crop=0), settings.batch_size)
+    taught = learning.Batches(train, _no_emotions(train), collate(crop=settings.crop_frames), settings.batch_size, names)
+    judged = learning.Batches(validation, _no_emotions(validation), collate(crop=0), settings.batch_size)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seeds.seed_for(*names, "out"))
         imitator = Imitator(classifier.net, width)
-    history = imitate(imitator, learned, judged, settings)
+    learned = imitate(imitator, taught, judged, settings, classifier.options, checkpoint)
     classifier.net.eval().cpu()
-    return history
+    return learned
 
 
 def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
@@ -158,6 +171,11 @@ def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def step_means(features: np.ndarray, step: int) -> np.ndarray:
     """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
     return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
+
+
+def _no_emotions(pairs: list[Pair]) -> np.ndarray:
+    """What stands where batches have targets: their collate makes the targets of a trunk."""
+    return np.zeros(len(pairs), np.int64)
 
 
 def _width(net: nn.Module, x: Tensor) -> int:

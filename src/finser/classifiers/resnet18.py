@@ -1,29 +1,35 @@
 """ResNet-18 (He et al. 2016) with one input channel on log-mel spectrograms, by transformers."""
 
-from collections.abc import Callable
-from functools import partial
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.classifiers import spectrograms
-from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
-from finser.classifiers.pooling import frame_mask
+from finser.classifiers.pooling import Mean, Pool, frame_mask
+from finser.classifiers.spectrograms import frame_numbers, source
 from finser.emotions import EMOTIONS
 from finser.params import Resnet18 as Options
 
+__all__ = ["Resnet18", "begin", "frame_numbers", "source"]
 STAGES = (1, 2, 4, 8)  # channels, in widths
 
 
 class Resnet18(nn.Module):
-    """``transformers.ResNetModel`` of basic blocks, the mean over bands and frames, dropout, Linear: 11,174,344 weights with `width` 64."""
+    """``transformers.ResNetModel`` of basic blocks, the mean over bands, pooling, dropout, Linear: 11,174,344 weights by default.
+
+    Parameters
+    ----------
+    bands : int
+        Mel bands.
+    width : int
+        Channels of the first stage; 64 is ResNet-18.
+    pooling : {'mean', 'statistics', 'attention'}
+        Over time: the mean, as published, or mean and deviation, of all steps alike or under learned weights.
+    """
 
     TRUNK = ("resnet",)  # what of it pretraining teaches
     TIME_STEP = 32  # frames per step of its output
 
-    def __init__(self, bands: int = 64, width: int = 64, dropout: float = 0.4) -> None:
+    def __init__(self, bands: int = 64, width: int = 64, pooling: str = "mean", dropout: float = 0.4) -> None:
         from transformers import ResNetConfig, ResNetModel  # takes seconds
 
         super().__init__()
@@ -33,29 +39,20 @@ class Resnet18(nn.Module):
         config = ResNetConfig(num_channels=1, embedding_size=width, hidden_sizes=widths, depths=[2] * 4, layer_type="basic")
         self.resnet = ResNetModel(config)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(widths[-1], len(EMOTIONS))
+        self.pool = Mean() if pooling == "mean" else Pool(widths[-1], pooling)
+        self.out = nn.Linear(widths[-1] * (1 if pooling == "mean" else 2), len(EMOTIONS))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
         """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
         steps = self.trunk(x)  # (batch, t / 32, 8 width)
-        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1]).unsqueeze(2)
-        return self.out(self.dropout((steps * mask).sum(1) / mask.sum(1)))
+        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1])
+        return self.out(self.dropout(self.pool(steps, mask)))
 
     def trunk(self, x: Tensor) -> Tensor:
         """(batch, t, bands) -> (batch, t / 32, 8 width): the mean over bands."""
         return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
 
 
-def source(options: Options) -> Source:
-    """Log-mel spectrograms."""
-    return spectrograms.source(options.log_mel)
-
-
-def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
-    """Which of a row's frames its inputs are."""
-    return partial(spectrograms.frame_numbers, options=options.log_mel)
-
-
 def begin(options: Options) -> SpectrogramClassifier:
     """A network of random weights, drawn from torch's generator."""
-    return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.dropout), options)
+    return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

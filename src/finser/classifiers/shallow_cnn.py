@@ -1,25 +1,21 @@
 """Two convolutions and a dense layer on log-mel spectrograms: the shallow network of the published comparison, with pooling."""
 
-from collections.abc import Callable
-from functools import partial
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.classifiers import spectrograms
-from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
 from finser.classifiers.pooling import Pool, frame_mask
+from finser.classifiers.spectrograms import frame_numbers, source
 from finser.emotions import EMOTIONS
 from finser.params import ShallowCnn as Options
 
+__all__ = ["ShallowCnn", "begin", "frame_numbers", "source"]
 HIDDEN = 64
 
 
 class ShallowCnn(nn.Module):
-    """Two convolutions with pooling, a dense layer per step of time, mean and deviation over time, Linear: 53,288 weights by default.
+    """Two convolutions with pooling, a dense layer per step of time, pooling over time, Linear: 53,288 weights by default.
 
     Parameters
     ----------
@@ -27,19 +23,21 @@ class ShallowCnn(nn.Module):
         Mel bands, a multiple of 8.
     width : int
         Channels of the first convolution; the second has twice as many.
+    pooling : {'statistics', 'attention'}
+        Mean and deviation over time, of all steps alike or under learned weights.
     """
 
     TRUNK = ("convolutions", "norms", "dense")  # what of it pretraining teaches
     TIME_STEP = 4  # frames per step of its output
 
-    def __init__(self, bands: int = 64, width: int = 32, dropout: float = 0.4) -> None:
+    def __init__(self, bands: int = 64, width: int = 32, pooling: str = "statistics", dropout: float = 0.4) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("scale", torch.ones(bands))
         self.convolutions = nn.ModuleList([nn.Conv2d(1, width, 5, 2, 2, bias=False), nn.Conv2d(width, 2 * width, 3, 1, 1, bias=False)])
         self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(2 * width)])
         self.dense = nn.Linear(2 * width * bands // 8, HIDDEN)
-        self.pool = Pool(HIDDEN, "statistics")
+        self.pool = Pool(HIDDEN, pooling)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(2 * HIDDEN, len(EMOTIONS))
 
@@ -57,16 +55,6 @@ class ShallowCnn(nn.Module):
         return functional.relu(self.dense(x.transpose(1, 2).flatten(2)))
 
 
-def source(options: Options) -> Source:
-    """Log-mel spectrograms."""
-    return spectrograms.source(options.log_mel)
-
-
-def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
-    """Which of a row's frames its inputs are."""
-    return partial(spectrograms.frame_numbers, options=options.log_mel)
-
-
 def begin(options: Options) -> SpectrogramClassifier:
     """A network of random weights, drawn from torch's generator."""
-    return SpectrogramClassifier(ShallowCnn(options.log_mel.bands, options.width, options.dropout), options)
+    return SpectrogramClassifier(ShallowCnn(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

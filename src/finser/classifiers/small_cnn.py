@@ -1,20 +1,16 @@
 """A small convolutional network on log-mel spectrograms, with pooling over time; optionally a recurrent layer before it."""
 
-from collections.abc import Callable
-from functools import partial
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.classifiers import spectrograms
-from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import SpectrogramClassifier
 from finser.classifiers.pooling import Pool, frame_mask
+from finser.classifiers.spectrograms import frame_numbers, source
 from finser.emotions import EMOTIONS
 from finser.params import SmallCnn as Options
 
+__all__ = ["SmallCnn", "begin", "frame_numbers", "source"]
 HIDDEN = 128
 
 
@@ -71,16 +67,6 @@ class SmallCnn(nn.Module):
     def _recur(self, steps: Tensor, mask: Tensor) -> Tensor:
         packed = nn.utils.rnn.pack_padded_sequence(steps, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=steps.shape[1])[0]
-
-
-def source(options: Options) -> Source:
-    """Log-mel spectrograms."""
-    return spectrograms.source(options.log_mel)
-
-
-def frame_numbers(options: Options) -> Callable[[Row, int], np.ndarray]:
-    """Which of a row's frames its inputs are."""
-    return partial(spectrograms.frame_numbers, options=options.log_mel)
 
 
 def begin(options: Options) -> SpectrogramClassifier:

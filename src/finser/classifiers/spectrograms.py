@@ -1,5 +1,6 @@
 """Log-mel spectrograms of clips, made of the label rows, and what training does to them before they are learned from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 
 from finser.classifiers.inputs import Row, Source
-from finser.params import LogMel, Masks, SpectrogramAugment
+from finser.params import LogMel, Masks, SpectrogramAugment, SpectrogramNetwork
 from finser.shards import DIMENSIONS, SR
 
 FLOOR_DB = -80.0  # below which nothing is told apart
@@ -16,9 +17,9 @@ ROUND_TO = 32  # frames: batches of few different lengths, because every new one
 NOISE_FREEDOM = 3.0  # shape of the gamma law that a mel band's power follows under white noise
 
 
-def source(options: LogMel) -> Source:
+def source(options: SpectrogramNetwork) -> Source:
     """Label rows as log-mel spectrograms."""
-    return Source(partial(log_mel, options=options), ("rms", "mel"))
+    return Source(partial(log_mel, options=options.log_mel), ("rms", "mel"))
 
 
 def log_mel(row: Row, options: LogMel) -> np.ndarray:
@@ -40,10 +41,15 @@ def sounding(rms: np.ndarray, top_db: float) -> slice:
     return slice(max(loud[0] - MARGIN, 0), loud[-1] + 1 + MARGIN) if len(loud) else slice(None)
 
 
-def frame_numbers(row: Row, n_frames: int, options: LogMel) -> np.ndarray:
-    """Which of the row's frames the `n_frames` of its spectrogram are, shape (n_frames,)."""
-    kept = sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(0)
-    return np.arange(n_frames) + (kept.start or 0)
+def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames the frames of its spectrogram are: (row, n_frames) -> shape (n_frames,)."""
+    trim_db = options.log_mel.trim_db
+
+    def numbers(row: Row, n_frames: int) -> np.ndarray:
+        kept = sounding(row.features["rms"][:, 0], trim_db) if trim_db else slice(0)
+        return np.arange(n_frames) + (kept.start or 0)
+
+    return numbers
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 Fitted by scikit-learn; stored as plain arrays and predicted with NumPy, so that no pickle is ever loaded.
 """
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from finser.classifiers import Learned
 from finser.classifiers.inputs import SUMMARY, Examples, Source, check_training_part
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -49,7 +51,7 @@ class SvmClassifier:
         """Dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size
 
-    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> list[dict]:
+    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> Learned:
         """``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)`` of scikit-learn; nothing is drawn."""
         check_training_part(train)
         from sklearn.preprocessing import StandardScaler
@@ -57,6 +59,7 @@ class SvmClassifier:
 
         if len(set(train.targets.tolist())) < 2:
             raise FinserError("an SVM needs two emotions or more to train on", found=EMOTIONS[train.targets[0]])
+        started = time.perf_counter()
         scaler = StandardScaler().fit(np.stack(train.inputs).astype(np.float64))
         svc = SVC(C=self.options.c, kernel="rbf", gamma="scale", break_ties=True)
         svc.fit(scaler.transform(np.stack(train.inputs).astype(np.float64)), train.targets)
@@ -73,7 +76,8 @@ class SvmClassifier:
         }
         confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), len(EMOTIONS))
         # solved once, without epochs: one record, without a loss
-        return [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
+        history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
+        return Learned(history, time.perf_counter() - started)
 
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
         """Softmax of the one-vs-rest decision values: they rank the classes, and are not calibrated; unseen classes get 0."""
