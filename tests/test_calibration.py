@@ -9,7 +9,17 @@ from scipy.special import log_softmax, softmax
 from sklearn import metrics as sk
 
 from finser import calibration
-from finser.calibration import FLOOR, as_probabilities, brier, expected_calibration_error, nll, reliability, rescale, temperature
+from finser.calibration import (
+    FLOOR,
+    as_probabilities,
+    brier,
+    expected_calibration_error,
+    nll,
+    reliability,
+    rescale,
+    temperature,
+    temperature_of,
+)
 
 SEEDS = st.integers(0, 10**6)
 
@@ -132,6 +142,35 @@ def test_classes_that_the_model_does_not_know_change_nothing():
     assert (rescaled[:, 4:] == 0).all()
     with pytest.raises(ValueError, match="-inf in 1 of 200"):
         temperature(wider, np.where(np.arange(200) == 7, 5, truth))
+
+
+def never_heard(seed: int, sharpness: float, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """As an SVM gives them: the last of four classes has probability 0, and is the truth of a share of the clips."""
+    logits, truth = sample(seed, 200, n_classes=3, sharpness=2.0)
+    probabilities = np.concatenate([softmax(sharpness * logits, axis=1), np.zeros((200, 1))], axis=1)
+    truth[: round(200 * share)] = 3
+    return probabilities, truth
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.floats(0.3, 5))
+def test_clips_of_a_class_that_was_never_heard_do_not_set_the_temperature(seed, sharpness):
+    probabilities, truth = never_heard(seed, sharpness)
+    known = truth < 3
+    found = temperature_of(probabilities, truth)
+    assert found == pytest.approx(temperature(np.log(probabilities[known][:, :3]), truth[known]), rel=1e-7)
+    scaled = rescale(probabilities, found)
+    assert nll(scaled[known], truth[known]) <= nll(probabilities[known], truth[known]) + 1e-12
+    assert nll(scaled, truth) <= nll(probabilities, truth) + 1e-12, "the others cost the same"
+
+
+def test_a_well_calibrated_model_that_never_heard_a_class_stays_as_it_is():
+    assert temperature_of(*never_heard(0, 1.0)) == pytest.approx(1, abs=0.25)  # and not the hottest that is looked at
+
+
+def test_without_a_clip_that_a_temperature_changes_it_is_1():
+    probabilities, _ = never_heard(0, 3.0)
+    assert temperature_of(probabilities, np.full(200, 3)) == 1.0
 
 
 @settings(deadline=None)

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 from sklearn import metrics as sk
 
 from finser.metrics import (
     FIGURES,
     Difference,
     bootstrap,
+    bootstrap_of_folds,
     confusion_matrix,
+    corpus_of,
     f1_macro,
     f1s,
     mean_over_seeds,
@@ -139,10 +142,15 @@ def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 
 def resampled_clips(speakers: np.ndarray, resamplings: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Clips of each resampling, one by one, from the draws of the bootstrap."""
-    n = len(np.unique(speakers))
-    times = rng.multinomial(n, np.full(n, 1 / n), size=resamplings)
-    return [np.concatenate([np.tile(np.flatnonzero(speakers == s), counts[s]) for s in range(n)]) for counts in times]
+    """Clips of each resampling, one by one, from the draws of the bootstrap: one corpus after the other."""
+    groups: dict[str, list] = {}
+    for name in sorted(set(speakers.tolist())):
+        groups.setdefault(str(name).split("/")[0] if "/" in str(name) else "", []).append(name)
+    each = [(names, rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamplings)) for names in groups.values()]
+    return [
+        np.concatenate([np.tile(np.flatnonzero(speakers == s), n) for names, times in each for s, n in zip(names, times[k], strict=True)])
+        for k in range(resamplings)
+    ]
 
 
 OPTIONS = {"resamplings": 60, "confidence": 0.8}
@@ -268,3 +276,133 @@ def test_folds_are_put_together_by_concatenation():
         for rows in (slice(None), order)
     )
     assert whole == folds
+
+
+def named(*counts: int, clips: int = 1) -> np.ndarray:
+    """So many speakers of corpus a, of b, ..., with so many clips each, by name."""
+    return np.repeat([f"{corpus}/{k:02}" for corpus, n in zip("abcdef", counts, strict=False) for k in range(n)], clips)
+
+
+def test_the_corpus_of_a_speaker_stands_before_the_slash():
+    assert [corpus_of(name) for name in ("ravdess/01", "esd/a/b", np.str_("tess/OAF"), "alone", 7)] == ["ravdess", "esd", "tess", "", ""]
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+@pytest.mark.filterwarnings("ignore:A single label")
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 4), min_size=1, max_size=3).filter(lambda counts: max(counts) > 1))
+def test_speakers_are_resampled_within_their_corpora(seed, counts):
+    """One resampling at a time, the clips of all corpora in any order."""
+    speakers = np.random.default_rng(seed).permutation(named(*counts, clips=5))
+    truth, predicted, _ = sample(seed, 2, n=len(speakers))
+    intervals = bootstrap(truth, predicted, speakers, 3, rng=np.random.default_rng(1), **OPTIONS)
+    drawn = [scores(truth[clips], predicted[:, clips]) for clips in resampled_clips(speakers, 60, np.random.default_rng(1))]
+    for name, interval in intervals.items():
+        assert interval == pytest.approx(tuple(np.quantile([figures[name] for figures in drawn], [0.1, 0.9])))
+
+
+def test_the_mix_of_corpora_is_not_resampled():
+    """Five, two and one speakers: all of a corpus are alike, the corpora are not."""
+    speakers = named(5, 2, 1, clips=6)
+    truth = np.tile([0, 1, 2, 0, 1, 2], 8)
+    hits = {"a": [1, 1, 1, 1, 1, 1], "b": [1, 0, 0, 1, 0, 0], "c": [0, 0, 0, 0, 0, 1]}
+    right = np.concatenate([hits[name[0]] for name in speakers[::6]]) == 1
+    a, b = np.where(right, truth, (truth + 1) % 3), (truth + 1) % 3
+    for name, (low, high) in bootstrap(truth, a, speakers, 3, rng=np.random.default_rng(0), **OPTIONS).items():
+        assert low == pytest.approx(high, abs=1e-12) and low == pytest.approx(scores(truth, a[None])[name])
+    for value in paired_bootstrap(truth, a, b, speakers, 3, rng=np.random.default_rng(0), **OPTIONS).values():
+        assert (value.low, value.high) == pytest.approx((value.difference, value.difference), abs=1e-12)
+    assert np.ptp(bootstrap(truth, a, np.char.replace(speakers, "/", "-"), 3, rng=np.random.default_rng(0), **OPTIONS)["wa"]) > 0.1
+
+
+def binomials(*each: tuple[int, int], confidence: float) -> tuple[float, float]:
+    """Bounds of the sum of independent binomials, (n, how many of n are right), by convolution, over the sum of n."""
+    shares = np.ones(1)
+    for n, right in each:
+        shares = np.convolve(shares, binom.pmf(np.arange(n + 1), n, right / n))
+    return tuple(np.searchsorted(np.cumsum(shares), [(1 - confidence) / 2, (1 + confidence) / 2]) / (len(shares) - 1))
+
+
+@pytest.mark.parametrize("counts, right", [((20,), (13,)), ((20, 30), (17, 4)), ((20, 30, 1), (17, 4, 1))], ids=str)
+def test_speakers_of_a_clip_each_are_a_binomial_per_corpus(counts, right):
+    """Resampling n speakers of whom k are right is a draw from binomial(n, k / n)."""
+    speakers = named(*counts)
+    truth = np.zeros(len(speakers), int)
+    predicted = np.concatenate([np.arange(n) >= k for n, k in zip(counts, right, strict=True)]).astype(int)
+    options = {"resamplings": 40_000, "confidence": 0.9, "rng": np.random.default_rng(0)}
+    assert bootstrap(truth, predicted, speakers, 2, **options)["wa"] == pytest.approx(
+        binomials(*zip(counts, right, strict=True), confidence=0.9)
+    )
+
+
+def test_one_corpus_is_resampled_as_speakers_without_a_corpus_are():
+    truth, predicted, speakers = sample(6, seeds=2)
+    names = np.array([f"ravdess/{k}" for k in speakers])
+    plain, prefixed = (bootstrap(truth, predicted, who, 3, rng=np.random.default_rng(1), **OPTIONS) for who in (speakers, names))
+    assert plain == prefixed
+
+
+def test_one_speaker_per_corpus_tells_nothing_about_others():
+    truth, (a, b), _ = sample(7, seeds=2, n=60)
+    speakers = named(1, 1, 1, clips=20)
+    assert bootstrap(truth, a, speakers, 3, rng=np.random.default_rng(0), **OPTIONS) == dict.fromkeys(FIGURES)
+    assert paired_bootstrap(truth, a, b, speakers, 3, rng=np.random.default_rng(0), **OPTIONS)["uar"].p is None
+
+
+def plainly(fold: tuple, times: int, rng: np.random.Generator) -> np.ndarray:
+    """Figures of a fold under plain resampling: speakers drawn by name, corpus by corpus; shape (times, 3)."""
+    truth, predicted, speakers = fold
+    clips = {name: np.flatnonzero(speakers == name) for name in np.unique(speakers)}
+    groups = [[name for name in clips if name[0] == corpus] for corpus in sorted({name[0] for name in clips})]
+    result = []
+    for _ in range(times):
+        rows = np.concatenate([clips[name] for names in groups for name in rng.choice(names, len(names))])
+        result.append([*scores(truth[rows], predicted[:, rows]).values()])
+    return np.array(result)
+
+
+def test_the_mean_over_folds_equals_plain_resampling():
+    rng, folds = np.random.default_rng(8), []
+    for number, counts in enumerate(((6, 3), (8, 1), (5, 4))):
+        speakers = np.char.add(named(*counts, clips=9), f"-{number}")
+        truth, predicted, _ = sample(number, 2, n=len(speakers))
+        skill = np.repeat(rng.random(sum(counts)), 9)  # speakers differ
+        predicted = np.where(rng.random((2, len(truth))) < skill, truth, predicted)
+        folds.append((truth, predicted, speakers))
+    found = bootstrap_of_folds(folds, 3, resamplings=4000, confidence=0.9, rng=np.random.default_rng(0))
+    drawn = np.mean([plainly(fold, 600, rng) for fold in folds], axis=0)
+    apart = [bootstrap(*fold, 3, resamplings=4000, confidence=0.9, rng=np.random.default_rng(0)) for fold in folds]
+    for k, name in enumerate(("uar", "wa", "f1_macro")):
+        expected = np.quantile(drawn[:, k], [0.05, 0.95])
+        assert found[name] == pytest.approx(expected, abs=0.15 * np.ptp(expected))
+        assert np.ptp(found[name]) < 0.8 * np.mean([np.ptp(one[name]) for one in apart]), "a mean scatters less than a fold"
+
+
+def test_folds_of_one_clip_per_speaker_are_binomials():
+    folds = [(np.zeros(30, int), (np.arange(30) >= right).astype(int), named(30 + k)[k:]) for k, right in enumerate((25, 8))]
+    found = bootstrap_of_folds(folds, 2, resamplings=40_000, confidence=0.9, rng=np.random.default_rng(0))["wa"]
+    assert found == pytest.approx(binomials((30, 25), (30, 8), confidence=0.9))
+
+
+def test_folds_of_the_same_speakers_are_no_more_speakers():
+    """Under the leaky protocol every fold tests everybody: five folds tell no more of other speakers than one."""
+    truth, predicted, speakers = sample(9, seeds=2, n_speakers=8)
+    names = np.array([f"a/{k}" for k in speakers])
+    one, same, others = (
+        bootstrap_of_folds(folds, 3, resamplings=400, confidence=0.9, rng=np.random.default_rng(1))
+        for folds in (
+            [(truth, predicted, names)],
+            [(truth, predicted, names)] * 5,
+            [(truth, predicted, np.char.add(names, str(k))) for k in range(5)],
+        )
+    )
+    for name in FIGURES:
+        assert same[name] == pytest.approx(one[name])
+        assert np.ptp(others[name]) < 0.7 * np.ptp(one[name])
+    assert one == bootstrap(truth, predicted, names, 3, resamplings=400, confidence=0.9, rng=np.random.default_rng(1))
+
+
+def test_a_fold_that_tells_nothing_about_others_leaves_the_mean_without_an_interval():
+    truth, predicted, speakers = sample(10, seeds=1)
+    folds = [(truth, predicted, speakers), (truth, predicted, named(1, 1, clips=30))]
+    assert bootstrap_of_folds(folds, 3, rng=np.random.default_rng(0), **OPTIONS) == dict.fromkeys(FIGURES)

@@ -115,9 +115,21 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
     return float(np.average(np.abs(found.accuracy - found.confidence)[filled], weights=found.count[filled]))
 
 
-def logarithms(probabilities: np.ndarray) -> np.ndarray:
-    """Natural logarithms, those of probabilities below :data:`FLOOR` as if they were that: an emotion never heard has probability 0."""
-    return np.log(np.maximum(probabilities, FLOOR))
+def temperature_of(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """:func:`temperature` of the clips whose truth has a probability above 0; 1 if there is none.
+
+    A zero, as of an emotion that training never heard, stays zero under every temperature (:func:`rescale`), so these clips
+    cost the same whatever T is, and say nothing about it.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        Shape (n, n_classes).
+    truth : np.ndarray
+        Class numbers, shape (n,).
+    """
+    known = of_truth(probabilities, truth) > 0
+    return temperature(_logarithms(probabilities)[known], np.asarray(truth)[known]) if known.any() else 1.0
 
 
 def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -137,8 +149,8 @@ def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        A value is NaN or +inf, or the truth of a clip has -inf: no temperature mends that. Take the logarithm of
-        ``np.maximum(probabilities, FLOOR)`` if a zero there is only a rounded small number.
+        A value is NaN or +inf, or the truth of a clip has -inf: no temperature mends that; :func:`temperature_of` leaves
+        such clips out.
     """
     logs = np.asarray(log_probabilities, np.float64)
     if logs.ndim != 2 or not logs.size or np.isnan(logs).any() or np.isposinf(logs).any():
@@ -173,9 +185,7 @@ def rescale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """
     if not 0 < temperature < np.inf:
         raise ValueError(f"a temperature must be above 0 and finite, not {temperature}")
-    with np.errstate(divide="ignore"):  # log 0 = -inf is what is meant
-        logs = np.log(as_probabilities(probabilities))
-    return softmax(logs / temperature, axis=1)
+    return softmax(_logarithms(probabilities) / temperature, axis=1)
 
 
 def as_probabilities(values: np.ndarray) -> np.ndarray:
@@ -209,6 +219,11 @@ def of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     probabilities = as_probabilities(probabilities)
     return probabilities[np.arange(len(probabilities)), _class_numbers(truth, probabilities.shape)]
+
+
+def _logarithms(probabilities: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):  # log 0 = -inf is what is meant
+        return np.log(as_probabilities(probabilities))
 
 
 def _class_numbers(truth: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -4,6 +4,7 @@ All functions of a confusion matrix take any number of leading axes, shape (...,
 columns = prediction, so that a thousand resamplings are one call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,9 @@ class Difference:
     difference : float
         On the clips as they are, -1 to 1.
     low, high : float or None
-        Bounds of the percentile interval; None with fewer than two speakers.
+        Bounds of the percentile interval; None where no corpus has two speakers.
     p : float or None
-        Two-sided bootstrap p value of "no difference", above 0 and at most 1; None with fewer than two speakers.
+        Two-sided bootstrap p value of "no difference", above 0 and at most 1; None where no corpus has two speakers.
     """
 
     difference: float
@@ -122,11 +123,15 @@ def bootstrap(
 ) -> dict[str, tuple[float, float] | None]:
     """Percentile intervals of :data:`FIGURES` under resampling of the test speakers with replacement.
 
-    Clips of one speaker are alike, so clips are no independent sample; speakers are. A resampling that lacks a class
-    averages over the classes that it has. The intervals say what other speakers of these corpora would give; not what
-    another corpus would, and with few speakers they are too narrow. With several training seeds they are those of the
-    mean over these seeds: every seed is read on the same resampled speakers. Seeds are not resampled, so what another
-    training would give is not in the intervals either.
+    Clips of one speaker are alike, so clips are no independent sample; speakers are. They are drawn within each corpus
+    (:func:`corpus_of`), as many as it has: which corpora are tested, and with how many speakers, is a choice and no
+    sample. A corpus with one test speaker thus contributes no scatter. A resampling that lacks a class averages over the
+    classes that it has.
+
+    The intervals say what other speakers of these corpora would give, but not under ``random``, where the test speakers
+    were trained on, too; nor what another corpus would, and with few speakers they are too narrow. With several training
+    seeds they are those of the mean over these seeds: every seed is read on the same resampled speakers. Seeds are not
+    resampled, so what another training would give is not in the intervals either.
 
     Parameters
     ----------
@@ -135,7 +140,7 @@ def bootstrap(
     predicted : np.ndarray
         Class numbers, shape (n,), or (seeds, n): one row per training seed.
     speakers : np.ndarray
-        Speaker of each clip, shape (n,).
+        Speaker of each clip, CORPUS/SPEAKER, shape (n,).
     n_classes : int
         Number of classes, present or not.
     resamplings : int
@@ -148,13 +153,45 @@ def bootstrap(
     Returns
     -------
     dict
-        Per figure ``(low, high)``; None with fewer than two speakers, which tell nothing about others.
+        Per figure ``(low, high)``; None where no corpus has two speakers: one tells nothing about others.
     """
-    per_speaker = _per_speaker(truth, predicted, speakers, n_classes)  # (seeds, s, c, c)
-    if per_speaker.shape[1] < 2:
+    fold = (truth, predicted, speakers)
+    return bootstrap_of_folds([fold], n_classes, resamplings=resamplings, confidence=confidence, rng=rng)
+
+
+def bootstrap_of_folds(
+    folds: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    n_classes: int,
+    *,
+    resamplings: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> dict[str, tuple[float, float] | None]:
+    """Percentile intervals of the mean over folds of each of :data:`FIGURES`; what :func:`bootstrap` says holds here.
+
+    Speakers are drawn within each fold and corpus; the figures of each fold are taken, then averaged. Folds that test the
+    same speakers of a corpus, as under ``random``, are read on the same draws. Where folds share some of a corpus's
+    speakers only, they are drawn as if they were others, and the interval is too narrow.
+
+    Parameters
+    ----------
+    folds : sequence of tuple
+        Truth, predictions and speakers of each fold, as :func:`bootstrap` takes them.
+    n_classes, resamplings, confidence, rng
+        As in :func:`bootstrap`.
+
+    Returns
+    -------
+    dict
+        Per figure ``(low, high)``; None if in any of the folds no corpus has two speakers.
+    """
+    names = [np.unique(speakers) for _, _, speakers in folds]
+    per_speaker = [_per_speaker(*fold, n_classes) for fold in folds]  # (seeds, s, c, c) each
+    if not all(map(_scatter, names)):
         return dict.fromkeys(FIGURES)
-    figures = _resampled_figures(per_speaker, _draw(per_speaker.shape[1], resamplings, rng))
-    return {name: _interval(values, confidence) for name, values in figures.items()}
+    drawn = _draws(names, resamplings, rng)
+    figures = [_resampled_figures(confusions, times) for confusions, times in zip(per_speaker, drawn, strict=True)]
+    return {name: _interval(np.mean([one[name] for one in figures], axis=0), confidence) for name in FIGURES}
 
 
 def paired_bootstrap(
@@ -172,7 +209,7 @@ def paired_bootstrap(
 
     What makes a speaker hard is hard for both models and cancels, so the interval of the difference is narrower than
     the two models' own intervals suggest (Bisani and Ney 2004). With several training seeds a model's figure is the
-    mean over its seeds. What :func:`bootstrap` says of few speakers, other corpora and other trainings holds here.
+    mean over its seeds. What :func:`bootstrap` says of corpora, ``random``, few speakers and other trainings holds here.
 
     p is twice the smaller of the shares of resamplings at most 0 and at least 0, at most 1: about the 1 - confidence at
     which the interval begins to hold 0. Both counts are one too many, (count + 1) / (resamplings + 1), so that p is
@@ -186,39 +223,35 @@ def paired_bootstrap(
 
     Parameters
     ----------
-    truth : np.ndarray
-        Class numbers, shape (n,).
+    truth, speakers, n_classes, resamplings, confidence
+        As in :func:`bootstrap`.
     a, b : np.ndarray
         Class numbers that the two models predict for these clips in this order, each of shape (n,) or (seeds, n); the
         numbers of seeds may differ.
-    speakers : np.ndarray
-        Speaker of each clip, shape (n,).
-    n_classes : int
-        Number of classes, present or not.
-    resamplings : int
-        Number of resamplings, 1 or more.
-    confidence : float
-        Share of the resamplings inside the interval, 0 to 1, e.g. 0.95.
     rng : np.random.Generator
         Draws the speakers, the same ones as :func:`bootstrap` does from the same state.
 
     Returns
     -------
     dict
-        Per figure that of `a` less that of `b`; interval and p are None with fewer than two speakers.
+        Per figure that of `a` less that of `b`; interval and p are None where no corpus has two speakers.
     """
     of_a, of_b = (_per_speaker(truth, predicted, speakers, n_classes) for predicted in (a, b))  # (seeds, s, c, c)
     whole_a, whole_b = (mean_over_seeds(per_speaker.sum(1)) for per_speaker in (of_a, of_b))
     differences = {name: float(whole_a[name] - whole_b[name]) for name in FIGURES}
-    if of_a.shape[1] < 2:
+    names = np.unique(speakers)
+    if not _scatter(names):
         return {name: Difference(difference, None, None, None) for name, difference in differences.items()}
-    times = _draw(of_a.shape[1], resamplings, rng)
+    (times,) = _draws([names], resamplings, rng)
     figures_a, figures_b = _resampled_figures(of_a, times), _resampled_figures(of_b, times)
-    result = {}
-    for name, difference in differences.items():
-        resampled = figures_a[name] - figures_b[name]
-        result[name] = Difference(difference, *_interval(resampled, confidence), _p_value(resampled))
-    return result
+    resampled = {name: figures_a[name] - figures_b[name] for name in FIGURES}
+    return {name: Difference(differences[name], *_interval(drawn, confidence), _p_value(drawn)) for name, drawn in resampled.items()}
+
+
+def corpus_of(speaker: object) -> str:
+    """Corpus of a speaker, ``ravdess`` of ``ravdess/01``: what stands before the first slash; "" where there is none."""
+    corpus, slash, _ = str(speaker).partition("/")
+    return corpus if slash else ""
 
 
 def _per_speaker(truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, n_classes: int) -> np.ndarray:
@@ -236,9 +269,26 @@ def _per_speaker(truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray,
     return np.reshape(confusions, (len(seeds), len(names), n_classes, n_classes))
 
 
-def _draw(n_speakers: int, resamplings: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each speaker is drawn, shape (resamplings, n_speakers)."""
-    return rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=resamplings)
+def _scatter(names: np.ndarray) -> bool:
+    """Whether resampling these speakers can change anything: some corpus has two of them."""
+    return len({corpus_of(name) for name in names}) < len(names)
+
+
+def _draws(folds: Sequence[np.ndarray], resamplings: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """How often each of a fold's speakers is drawn, as many per corpus as there are, shape (resamplings, speakers) per fold."""
+    drawn: dict[tuple, np.ndarray] = {}
+    result = []
+    for names in folds:
+        corpora = np.array([corpus_of(name) for name in names])
+        times = np.empty((resamplings, len(names)), np.int64)
+        for corpus in np.unique(corpora):
+            own = corpora == corpus
+            group, n = tuple(names[own].tolist()), int(own.sum())
+            if group not in drawn:  # the same speakers again are the same draws: they are no others
+                drawn[group] = rng.multinomial(n, np.full(n, 1 / n), size=resamplings)
+            times[:, own] = drawn[group]
+        result.append(times)
+    return result
 
 
 def _resampled_figures(per_speaker: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:

@@ -108,6 +108,19 @@ def test_time_is_kept_apart_from_the_figures(figures):
     assert "ms_per_clip" not in figures
 
 
+def test_an_emotion_that_training_never_heard_does_not_set_the_temperature():
+    """An SVM gives it probability 0; a tenth of the validation clips has it. All other clips decide, and none of them loses."""
+    whole = judged("validation", 4, n=400, seeds=1)
+    targets = np.where(np.arange(400) < 40, 7, np.minimum(whole.examples.targets, 6))
+    logits = np.random.default_rng(0).normal(size=(400, 7)) + 2 * np.eye(8)[targets][:, :7]
+    probabilities = np.concatenate([softmax(2 * logits), np.zeros((400, 1))], axis=1)
+    svm = Judged(replace(whole.examples, targets=targets), probabilities[None])
+    known = Judged(replace(whole.examples, targets=targets[40:]), probabilities[None, 40:])
+    figures = calibration_of(svm, known)
+    assert figures == calibration_of(known, known)
+    assert figures["nll_scaled"] <= figures["nll"] and figures["temperature"] == pytest.approx(1, abs=0.1), "it is calibrated"
+
+
 def test_an_emotion_that_training_never_heard_has_a_temperature_all_the_same():
     """The SVM gives it probability 0, and validation or test may hold it."""
     targets = np.array([0, 1, 2, 7])

@@ -1,6 +1,7 @@
 """Late fusion as a stage: from the members' files to one prediction per clip, with nothing learned from the test part."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -203,6 +204,22 @@ def test_a_class_that_no_member_knows_stays_impossible():
     _, fused = fuse(*[Judged(judged.examples, probabilities)] * 2, "stacked")
     assert not fused["test"].probabilities[..., 1].any()
     assert fused["test"].probabilities.sum(2) == pytest.approx(np.ones((1, 80)))
+
+
+def test_a_class_that_a_member_never_heard_does_not_set_its_temperature():
+    """Clips of it cost the same under any: with them and without them the member is scaled alike."""
+    judged = made_up("validation", "svm", range(12), (0,))
+    probabilities = judged.probabilities.copy()
+    probabilities[..., 7] = 0
+    probabilities /= probabilities.sum(2, keepdims=True)
+    known = judged.examples.targets != 7
+    assert 0.05 < (~known).mean() < 0.2
+    some = Judged(replace(judged.examples, targets=judged.examples.targets[known]), probabilities[:, known])
+    everything = Judged(judged.examples, probabilities)
+    scaled, alone = (fuse(validation, some, "mean")[1]["test"].probabilities[0] for validation in (everything, some))
+    np.testing.assert_allclose(scaled, alone, atol=1e-9)
+    before, after = (log_loss(judged.examples.targets[known], shares, labels=range(8)) for shares in (probabilities[0, known], scaled))
+    assert after <= before + 1e-9
 
 
 def test_the_same_bytes_twice_whatever_the_order_of_the_rows(written, fusing):

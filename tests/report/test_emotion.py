@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, recall_score
 
@@ -83,9 +84,55 @@ def test_means_and_ranges_over_folds_and_seeds(synthetic):
         assert numbers(row["fold"].strip("*").removeprefix("mean; ")) == near([each.mean(1).min(), each.mean(1).max()])
 
 
+def resampled_means(page, model: str, protocol: str, times: int = 1000) -> np.ndarray:
+    """UAR, WA and macro-F1, means over seeds and folds that all test the same speakers, speakers drawn by name; shape (times, 3)."""
+    rng, counts, names = np.random.default_rng(2), {}, []
+    for fold in page.params.folds:
+        rows = pq.read_table(page.folder / page.result(model, protocol, fold) / "predictions.parquet").to_pylist()
+        names.append(sorted({row["speaker"] for row in rows}))
+        for row in rows:
+            count = counts.setdefault((fold, row["seed"], row["speaker"]), np.zeros((8, 8)))
+            count[EMOTIONS.index(row["emotion"]), EMOTIONS.index(row["predicted"])] += 1
+    assert all(one == names[0] for one in names)
+    result = []
+    for _ in range(times):
+        drawn, figures = redrawn(names[0], rng), []
+        for fold in page.params.folds:
+            for seed in page.params.seeds:
+                confusion = sum(counts[fold, seed, name] for name in drawn)
+                hits, truth = np.diag(confusion), confusion.sum(1)
+                there = truth > 0
+                f1 = 2 * hits[there] / (truth + confusion.sum(0))[there]
+                figures.append(((hits[there] / truth[there]).mean(), hits.sum() / truth.sum(), f1.mean()))
+        result.append(np.mean(figures, axis=0))
+    return np.array(result)
+
+
+def test_the_mean_over_folds_has_the_intervals_of_plain_resampling(synthetic):
+    rows = [row for row in synthetic.table("Protocol random (LEAKY): test figures") if row["fold"].startswith("**mean")]
+    brief = synthetic.table("Emotion in brief")
+    for row, short, model in zip(rows, brief, synthetic.params.models, strict=True):
+        assert numbers(short["95% interval 5"]) == numbers(row["UAR, 95% interval"])
+        if model not in ("mlp", "ravdess_cnn"):
+            continue
+        drawn = resampled_means(synthetic, model, "random")
+        for name, values in zip(("UAR", "WA", "F1"), drawn.T, strict=True):
+            expected = np.quantile(values, [0.025, 0.975])
+            assert numbers(row[f"{name}, 95% interval"]) == pytest.approx(expected, abs=0.0005 + 0.15 * np.ptp(expected))
+
+
+def test_folds_with_one_test_speaker_per_corpus_have_no_interval_of_their_mean(synthetic):
+    rows = [row for row in synthetic.table("Protocol speaker: test figures") if row["fold"].startswith("**mean")]
+    assert [row[f"{name}, 95% interval"] for row in rows for name in ("UAR", "WA", "F1")] == ["–"] * 3 * len(synthetic.params.models)
+    assert {row["95% interval"] for row in synthetic.table("Emotion in brief")} == {"–"}
+
+
 def test_one_seed_and_one_fold_need_no_range(real):
     (row, _) = real.table("Protocol speaker: test figures")
-    assert numbers(row["UAR"]) == near([real.metrics("svm", "speaker", 2)["uar"]])
+    metrics = real.metrics("svm", "speaker", 2)
+    assert numbers(row["UAR"]) == near([metrics["uar"]])
+    brief = real.table("Emotion in brief")[0]["95% interval"]
+    assert numbers(brief) == near([metrics["uar_ci_low"], metrics["uar_ci_high"]]) and brief == row["UAR, 95% interval"]
     assert "seeds" not in real.text.split("## Parameters")[0].split("## Emotion")[1].replace("other seeds of training", "")
 
 
@@ -96,9 +143,8 @@ def test_gap_between_leaky_and_speaker(synthetic):
 
 def test_the_summary_is_short_and_right(synthetic):
     rows = synthetic.table("Emotion in brief")
-    assert (
-        list(rows[0]) == ["model", "UAR, speaker", "UAR - floor", "UAR, random (LEAKY)", "UAR - floor 3", "parameters"] or len(rows[0]) == 6
-    )
+    speaker = ["model", "UAR, speaker", "95% interval", "UAR - floor"]
+    assert list(rows[0]) == [*speaker, "UAR, random (LEAKY)", "95% interval 5", "UAR - floor 6", "parameters"]
     for row, model in zip(rows, synthetic.params.models, strict=True):
         each = [synthetic.metrics(model, "speaker", fold)["uar"] for fold in (1, 2)]
         assert numbers(row["UAR, speaker"]) == near([np.mean(each), min(each), max(each)])
@@ -181,8 +227,15 @@ def test_noise_is_the_mean_over_the_folds_and_absent_where_none_was_heard(synthe
     assert "noise_speaker" not in real.text
 
 
+def redrawn(speakers: list[str], rng: np.random.Generator) -> list[str]:
+    """As many speakers of every corpus, with replacement."""
+    corpora = sorted({name.split("/")[0] for name in speakers})
+    groups = [[name for name in speakers if name.startswith(f"{corpus}/")] for corpus in corpora]
+    return [str(name) for group in groups for name in rng.choice(group, len(group))]
+
+
 def resampled(page, models: list[str], protocol: str, times: int = 1500) -> np.ndarray:
-    """Mean over seeds of scikit-learn's recall averaged over classes, speakers drawn by name, shape (times, models)."""
+    """Mean over seeds of scikit-learn's recall averaged over classes, speakers drawn by name per corpus, shape (times, models)."""
     rng = np.random.default_rng(1)
     rows = {model: page.predictions(model, protocol) for model in models}
     speakers = sorted({row["speaker"] for row in rows[models[0]]})
@@ -193,7 +246,7 @@ def resampled(page, models: list[str], protocol: str, times: int = 1500) -> np.n
             count[EMOTIONS.index(row["emotion"]), int(row["emotion"] == row["predicted"])] += 1
     result = np.empty((times, len(models)))
     for time in range(times):
-        drawn = [speakers[k] for k in rng.integers(len(speakers), size=len(speakers))]
+        drawn = redrawn(speakers, rng)
         for place, model in enumerate(models):
             sums = [sum(counts[model, seed, name] for name in drawn) for seed in page.params.seeds]
             result[time, place] = np.mean([np.nanmean(one[:, 1] / np.where(one.sum(1) > 0, one.sum(1), np.nan)) for one in sums])
@@ -227,6 +280,12 @@ def test_pairs_are_resampled_together(synthetic, protocol):
         assert float(row["p"]) == pytest.approx(min(1, 2 * min((values <= 0).mean(), (values >= 0).mean())), abs=0.08)
     caption = next(caption for caption, _ in synthetic.tables if TITLES[protocol] + "differences" in caption)
     assert "nothing about other seeds of training than those that were run" in caption
+
+
+def test_what_an_interval_says_is_not_said_of_a_leaky_protocol(synthetic, real):
+    clause = "but not under random, where the test speakers were trained on, too"
+    assert "it says what other speakers of these corpora would give, " + clause in synthetic.text
+    assert "it says what other speakers of these corpora would give. A corpus with one test speaker adds nothing to it" in real.text
 
 
 def test_models_tested_on_different_clips_are_no_pair(here):
@@ -265,6 +324,11 @@ def test_published_figures_stand_where_ravdess_is(synthetic, real, here):
     assert (ast["value"], ast["figure"], ast["parameters"]) == (".708", "WA (macro-F1 .700)", "87.1 M")
     assert all("LEAKY" in row["protocol"] for row in rows if "random" in row["protocol"])
     assert {row["corpora"] for row in rows} == {"RAVDESS", "CREMA-D", "SAVEE", "TESS", "RAVDESS, CREMA-D, TESS, SAVEE"}
+    stated = {(row["corpora"], row["system"].split(",")[0], row["figure"].split(" ")[0], row["value"]) for row in rows}
+    assert {("RAVDESS", "small networks", "UAR", ".623 ± .012"), ("RAVDESS", "SVM on summary statistics", "WA", ".484")} <= stated
+    assert ("RAVDESS", "people", "share", ".670") in stated
+    svms = {row["value"]: row["protocol"] for row in rows if "211" in row["system"]}
+    assert "LEAKY" in svms[".681"] and svms[".493"] == "no test speaker in training"
     assert not [row for row in real.table("Published, for orientation") if row["corpora"] == "SAVEE"]
     values = here.params.model_dump() | {"pooled": ("tess",)}
     without = type(here.params).model_validate(values)

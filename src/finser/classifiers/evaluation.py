@@ -98,7 +98,7 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
 
 
 def figures_of_merit(test: Judged, options: EvaluateClassifier, rng: np.random.Generator) -> dict:
-    """UAR, WA and macro-F1, means over the seeds, with the bounds of their intervals; bounds are None with a single test speaker."""
+    """UAR, WA and macro-F1, means over the seeds, with the bounds of their intervals; None where no corpus has two test speakers."""
     targets = test.examples.targets
     confusions = np.stack([metrics.confusion_matrix(targets, predicted, len(EMOTIONS)) for predicted in test.predicted])  # (seeds, 8, 8)
     result: dict = {name: float(figure(confusions).mean()) for name, figure in metrics.FIGURES.items()}
@@ -125,10 +125,13 @@ def validation_uar(validation: Judged) -> float:
 
 
 def calibration_of(validation: Judged, test: Judged) -> dict:
-    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds."""
+    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds.
+
+    An emotion that a classifier never heard has probability 0, and keeps it: validation clips of it do not set the temperature.
+    """
     rows = []
     for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
-        t = calibration.temperature(calibration.logarithms(fitted), validation.examples.targets)
+        t = calibration.temperature_of(fitted, validation.examples.targets)
         scaled, targets = calibration.rescale(given, t), test.examples.targets
         ece, nll = calibration.expected_calibration_error, calibration.nll
         rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
@@ -139,7 +142,7 @@ def calibration_of(validation: Judged, test: Judged) -> dict:
 def noise_curve(params: Params, classifiers: list[Classifier], source: Source, parts: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
     """UAR of the first seed's classifier on some of the test clips, clean and in noise: kind -> SNR in dB -> UAR; {} if none is asked for.
 
-    Babble is made of training clips: a test speaker's voice is in none of it.
+    Babble is made of training clips: a test speaker's voice is in none of it, except under ``random``, where they train, too.
     """
     asked = params.evaluate_classifier.noise
     if not asked.kinds:

@@ -18,20 +18,20 @@ PARTS = {"validation": "validation", "test": "predictions"}  # file per part
 CLIP = ["clip_id", "speaker", "emotion"]
 
 
-def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> None:
+def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> None:
     """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json, predictions.parquet and validation.parquet.
 
     Each member's probabilities are first rescaled by a temperature fitted on validation; weights, where there are any, are fitted on
     validation, too. The test part decides nothing.
     """
-    options = params.fuse_classifiers[fusion]
+    options = params.fuse_classifiers[name]
     read = {part: [_read(params, model, protocol, fold, part) for model in options.members] for part in PARTS}
     members = [f"{model} {seed}" for model in options.members for seed in params.seeds]
     fitted, given = (_together(read[part], options.members) for part in PARTS)
     check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
     weights, judged = fuse(fitted, given, options.method)
     figures = {
-        **figures_of_merit(judged["test"], params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", fusion, protocol, fold)),
+        **figures_of_merit(judged["test"], params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", name, protocol, fold)),
         **calibration_of(judged["validation"], judged["test"]),
         "validation_uar": validation_uar(judged["validation"]),
         "weights": dict(zip(members, weights.tolist(), strict=True)),
@@ -45,11 +45,11 @@ def fuse_classifiers(params: Params, fusion: str, protocol: str, fold: int) -> N
         "fold": fold,
         "leaky": LEAKY[protocol],
     }
-    with whole_folder(layout.fusion_result(fusion, protocol, fold)) as partial:
+    with whole_folder(layout.fusion_result(name, protocol, fold)) as partial:
         write_json(partial / "metrics.json", figures)
-        for part, name in PARTS.items():
-            pq.write_table(predictions_table(judged[part], params.seeds[:1]), partial / f"{name}.parquet", compression="zstd")
-    say(f"{fusion}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(given.examples)} clips")
+        for part, file in PARTS.items():
+            pq.write_table(predictions_table(judged[part], params.seeds[:1]), partial / f"{file}.parquet", compression="zstd")
+    say(f"{name}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(given.examples)} clips")
 
 
 def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dict[str, Judged]]:
@@ -63,7 +63,7 @@ def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dic
         Equal weights, or those that minimise the validation NLL.
     """
     truth = validation.examples.targets
-    temperatures = [calibration.temperature(calibration.logarithms(member), truth) for member in validation.probabilities]
+    temperatures = [calibration.temperature_of(member, truth) for member in validation.probabilities]
     scaled = {
         part: [calibration.rescale(member, t) for member, t in zip(judged.probabilities, temperatures, strict=True)]
         for part, judged in (("validation", validation), ("test", test))

@@ -11,7 +11,7 @@ from finser.emotions import EMOTIONS
 from finser.params import Mlp
 
 
-class DenseNet(nn.Module):
+class Perceptron(nn.Module):
     """z-score (training statistics), then Linear, ReLU and dropout per hidden layer, then Linear to the classes."""
 
     def __init__(self, n_inputs: int, hidden: tuple[int, ...], dropout: float) -> None:
@@ -28,7 +28,7 @@ class DenseNet(nn.Module):
 
 
 class MlpClassifier(NetworkClassifier):
-    """:class:`DenseNet` behind the interface of all classifiers."""
+    """:class:`Perceptron` behind the interface of all classifiers."""
 
     def normalise_on(self, inputs: list[np.ndarray]) -> None:
         """Mean and standard deviation per column; a constant column stays as it is."""
@@ -49,7 +49,7 @@ def source(options: Mlp) -> Source:
 
 def begin(options: Mlp) -> MlpClassifier:
     """A network of random weights, drawn from torch's generator."""
-    return MlpClassifier(DenseNet(N_MFCC_STATISTICS, options.hidden, options.dropout), options)
+    return MlpClassifier(Perceptron(N_MFCC_STATISTICS, options.hidden, options.dropout), options)
 
 
 class Stack:

@@ -9,7 +9,7 @@ import numpy as np
 from finser import seeds
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.metrics import bootstrap, f1s, paired_bootstrap, precisions, recalls
+from finser.metrics import bootstrap, bootstrap_of_folds, f1s, paired_bootstrap, precisions, recalls
 from finser.report.collect import Results
 from finser.report.runs import AGAIN, CALIBRATION, Run, Tested
 from finser.report.tables import DASH, PROTOCOL_TITLES, count, gain, model_cell, pointed, rate, seconds, table
@@ -19,7 +19,7 @@ PER_CLASS = {"precision": precisions, "recall": recalls, "F1": f1s}
 
 
 def by_fold(results: Results, protocol: str) -> str:
-    """Every model and fold under a protocol, the floor beside every other model, and means over the folds."""
+    """Every model and fold under a protocol, the floor beside every other model, and means over the folds with their intervals."""
     uar_interval, wa_interval, f1_interval = (f"{name}, {_interval_title(results)}" for name in ("UAR", "WA", "F1"))
     header = ["model", "fold", "UAR", uar_interval, "floor UAR", "UAR - floor", "WA", wa_interval, "macro-F1", f1_interval]
     rows = []
@@ -59,7 +59,18 @@ def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
     mean = fmean(uars)
     of_folds = f"mean; {rate(min(uars))} to {rate(max(uars))}"
     bold = [f"**{value}**" for value in (model_cell(results, model), of_folds, over_seeds(mean, of_seeds))]
-    return [*bold, "", rate(floor), gain(difference(mean, floor)), rate(wa), "", rate(f1), "", "", ""]
+    of_uar, of_wa, of_f1 = (_range(interval) for interval in mean_intervals(results, model, protocol).values())
+    return [*bold, of_uar, rate(floor), gain(difference(mean, floor)), rate(wa), of_wa, rate(f1), of_f1, "", ""]
+
+
+def mean_intervals(results: Results, model: str, protocol: str) -> dict[str, tuple[float, float] | None]:
+    """Intervals of the means over the folds of UAR, WA and macro-F1, in this order, speakers resampled within every fold and corpus.
+
+    None if in any of the folds no corpus has two test speakers; see :func:`finser.metrics.bootstrap_of_folds`.
+    """
+    options, rng = results.params.evaluate_classifier, _draws(results, protocol)
+    folds = [(run.tested.truth, run.tested.predicted, run.tested.speakers) for run in results.of(model, protocol)]
+    return bootstrap_of_folds(folds, len(EMOTIONS), resamplings=options.bootstrap, confidence=options.confidence, rng=rng)
 
 
 def over_seeds(mean: float, each: Sequence[float]) -> str:
@@ -99,17 +110,19 @@ def gap(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    """The classifiers in brief: mean UAR over the folds with their range, distance to the floor, parameters."""
+    """The classifiers in brief: mean UAR over the folds with their range, its interval, distance to the floor, parameters."""
     protocols = results.params.protocols
     rows = []
     for model in results.models:
         cells = []
         for protocol in protocols:
-            uars = [run.figures["uar"] for run in results.of(model, protocol)]
+            runs = results.of(model, protocol)
+            uars = [run.figures["uar"] for run in runs]
             floor = mean_uar(results, floor_of(results, model), protocol)
-            cells += [over_seeds(fmean(uars), uars), gain(difference(fmean(uars), floor))]
+            interval = _range(mean_intervals(results, model, protocol)["uar"]) if len(runs) > 1 else _interval(runs[0], "uar")
+            cells += [over_seeds(fmean(uars), uars), interval, gain(difference(fmean(uars), floor))]
         rows.append([model_cell(results, model), *cells, _sizes(results, model)])
-    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", "UAR - floor")]
+    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - floor")]
     return table(["model", *header, "parameters"], rows)
 
 
@@ -247,7 +260,7 @@ def learning(results: Results, protocol: str) -> str:
 
 
 def uar_interval(results: Results, tested: Tested, protocol: str) -> tuple[float, float] | None:
-    """Interval of the UAR under resampling of the speakers; None with fewer than two."""
+    """Interval of the UAR under resampling of the speakers within their corpora; None where no corpus has two."""
     options, rng = results.params.evaluate_classifier, _draws(results, protocol)
     given = (tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
     return bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=rng)["uar"]
@@ -325,7 +338,7 @@ def _interval_title(results: Results) -> str:
 
 
 def _interval(run: Run, name: str) -> str:
-    """``.412 to .603``; a dash where one test speaker allows no interval."""
+    """``.412 to .603``; a dash where no corpus has two test speakers."""
     low, high = (run.figures[f"{name}_ci_{end}"] for end in ("low", "high"))
     return _range(None if low is None else (low, high))
 
