@@ -99,7 +99,9 @@ def tiny() -> Params:
 
 def full() -> dict[str, Classifier]:
     """Every model and every arm at the size and length that real recordings want (docs/classifiers.md)."""
-    below = {"epochs": 20, "mixup": 0.5, "band_masks": 2, "time_masks": 2}
+    # the ZCR net would take half of all the time: that feature stays librosa's in every arm
+    fins = {"fins": ("rms", "chroma", "mfcc", "mel")}
+    below = {"epochs": 20, "mixup": 0.5, "band_masks": 2, "time_masks": 2, "crop_frames": 80}
     return {
         "svm": Svm(),
         "mlp": Mlp(hidden=(256, 128), epochs=100, mixup=0.3, dropout=0.4),
@@ -108,9 +110,9 @@ def full() -> dict[str, Classifier]:
         "resnet18": Resnet18(epochs=30),
         "ast": Ast(epochs=30, frequency_stride=16, time_stride=16),
         "fin_librosa": FinEnsemble(arm="librosa", fins=(), **below),
-        "fin_ensemble": FinEnsemble(**below),
-        "fin_tuned": FinEnsemble(arm="tuned", **below),
-        "fin_uninitialised": FinEnsemble(arm="uninitialised", **below),
+        "fin_ensemble": FinEnsemble(**fins, **below),
+        "fin_tuned": FinEnsemble(arm="tuned", fin_learning_rate=0.001, **fins, **below),
+        "fin_uninitialised": FinEnsemble(arm="uninitialised", fin_learning_rate=0.005, **fins, **below),
     }
 
 
