@@ -46,6 +46,7 @@ def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarra
     trim_db = options.log_mel.trim_db
 
     def numbers(row: Row, n_frames: int) -> np.ndarray:
+        """The `n_frames` from the first that sounds on."""
         kept = sounding(row.features["rms"][:, 0], trim_db) if trim_db else slice(0)
         return np.arange(n_frames) + (kept.start or 0)
 
