@@ -18,6 +18,7 @@ def clips(lengths: list[int], channels: int = 5) -> tuple[torch.Tensor, torch.Te
 def test_the_mask_is_true_for_the_frames_of_each_clip():
     expected = [[True, False, False], [True, True, True], [True, True, True]]
     assert frame_mask(torch.tensor([1, 3, 5]), 3).tolist() == expected
+    assert frame_mask(torch.tensor([1, 4, 5, 12, 13]), 3, 4).sum(1).tolist() == [1, 1, 2, 3, 3]
 
 
 def test_statistics_are_mean_and_deviation_of_the_frames_that_count():

@@ -37,6 +37,7 @@ class Mean(nn.Module):
         return (x * counts).sum(1) / counts.sum(1)
 
 
-def frame_mask(n_frames: Tensor, length: int) -> Tensor:
-    """Bool, shape (batch, length): True for the first `n_frames` (batch,) of each clip."""
-    return torch.arange(length, device=n_frames.device) < n_frames[:, None]
+def frame_mask(n_frames: Tensor, length: int, step: int = 1) -> Tensor:
+    """Bool, shape (batch, length): True for the steps of `step` frames that hold any of the first `n_frames` (batch,) of a clip."""
+    n_steps = (n_frames + step - 1) // step  # (batch,)
+    return torch.arange(length, device=n_frames.device) < n_steps[:, None]

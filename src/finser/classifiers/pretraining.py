@@ -90,7 +90,7 @@ class CollatePairs:
         for row, (_, features) in zip(targets, pairs, strict=True):
             means = step_means((features - self.mean) / self.scale, self.step)[:steps]
             row[: len(means)] = means
-        return inputs, torch.from_numpy(targets), frame_mask((counts + self.step - 1) // self.step, steps)
+        return inputs, torch.from_numpy(targets), frame_mask(counts, steps, self.step)
 
 
 def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:

@@ -50,7 +50,7 @@ class SmallCnn(nn.Module):
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
         """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
         steps = self.trunk(x)
-        mask = frame_mask((n_frames + self.TIME_STEP - 1) // self.TIME_STEP, steps.shape[1])
+        mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         if self.gru is not None:
             steps = self._recur(steps, mask)
         return self.out(self.dropout(self.pool(self.dropout(steps), mask)))
