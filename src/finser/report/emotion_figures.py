@@ -18,7 +18,10 @@ from finser.report.tables import PROTOCOL_TITLES, model_title
 
 BINS = 10  # of confidence
 COLUMNS = 5  # panels in a row
-NOISES = {"white": ("-", "white noise"), "babble": ("--", "babble")}
+NOISES = {
+    "white": {"color": COLOURS[0], "marker": "o", "linestyle": "-", "label": "white noise"},
+    "babble": {"color": COLOURS[1], "marker": "s", "linestyle": "--", "label": "babble"},
+}
 
 
 def classifier_curves(runs: Sequence[Run]) -> Figure:
@@ -127,21 +130,20 @@ def speakers(results: Results, protocol: str) -> Figure:
 
 
 def noise(results: Results, protocol: str) -> Figure:
-    """UAR over the signal-to-noise ratio, white noise solid and babble dashed, clean speech at the right."""
+    """UAR over the signal-to-noise ratio, a panel per model, white noise solid and babble dashed, clean speech at the right."""
     curves = noise_curves(results, protocol)
     ratios = sorted({snr for curve in curves.values() for _, snr in curve})  # clean speech is the last, infinity
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    panel = figure.subplots()
-    for model, curve in curves.items():
-        for kind, (line, _) in NOISES.items():
+    figure, axes = panels(len(curves), COLUMNS, 2.0, 2.1)
+    for panel, (model, curve) in zip(axes, curves.items(), strict=True):
+        for kind, look in NOISES.items():
             points = sorted((ratios.index(snr), value) for (of, snr), value in curve.items() if of in (kind, "clean"))
             if any(of == kind for of, _ in curve):
-                panel.plot(*zip(*points, strict=True), linestyle=line, linewidth=1.2, markersize=4, **_look(results, model))
-    panel.set_xticks(range(len(ratios)), ["clean" if np.isinf(snr) else f"{snr:g}" for snr in ratios])
-    panel.set(xlabel="signal-to-noise ratio, dB", ylabel="UAR", ylim=(0, None))
-    heard = {kind for curve in curves.values() for kind, _ in curve}
-    lines = [Line2D([], [], color="#444444", linestyle=line, label=label) for kind, (line, label) in NOISES.items() if kind in heard]
-    figure.legend(handles=[*_key(results, list(curves)), *lines], loc="outside right center")
+                panel.plot(*zip(*points, strict=True), linewidth=1.2, markersize=4, **look)
+        panel.set_xticks(range(len(ratios)), ["clean" if np.isinf(snr) else f"{snr:g}" for snr in ratios])
+        panel.set(ylim=(0, 1.02), title=model_title(results, model))
+    figure.supxlabel("signal-to-noise ratio, dB", fontsize=9)
+    figure.supylabel("UAR", fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(NOISES))
     return figure
 
 
