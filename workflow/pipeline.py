@@ -109,12 +109,19 @@ class Pipeline:
             for out in self._paths(name, item, "outs", "metrics", "plots")
         }
 
+    @cached_property
+    def below(self) -> dict[str, list[str]]:
+        """Every folder's stage outputs, at any depth; an index, since a preset may have thousands of jobs and outputs."""
+        folders: dict[str, list[str]] = {}
+        for out in self.makers:
+            for folder in PurePosixPath(out).parents:
+                folders.setdefault(str(folder), []).append(out)
+        return folders
+
     def deps(self, name: str, item: dict[str, str]) -> list[str]:
         """What a job reads; a folder stands for every stage output below it, as in DVC's own graph."""
-        found = []
-        for dep in self._paths(name, item, "deps"):
-            found += [out for out in self.makers if PurePosixPath(dep) in PurePosixPath(out).parents] or [dep]
-        return list(dict.fromkeys(found))
+        found = [self.below.get(str(PurePosixPath(dep)), [dep]) for dep in self._paths(name, item, "deps")]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
     def address(self, name: str, item: dict[str, str] | None = None) -> str:
         """DVC's name of a job, e.g. ``label@ravdess``; for None its pattern, ``label@{corpus}``."""
