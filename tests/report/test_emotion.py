@@ -12,6 +12,7 @@ from sklearn.metrics import precision_recall_fscore_support, recall_score
 from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
+from finser.params import Ast, FinEnsemble, Fusion, SmallCnn
 from finser.report import emotion, tables
 from finser.report.collect import collect
 from finser.report.figures import draw
@@ -297,6 +298,37 @@ def test_models_tested_on_different_clips_are_no_pair(here):
     ) as error:
         emotion.pairs(dataclasses.replace(results, runs=(svm, fewer)), "speaker")
     assert "\n" not in str(error.value)
+
+
+def test_what_stands_behind_every_row(synthetic):
+    rows = synthetic.table("The models")
+    assert [row["model"] for row in rows] == list(NAMES)
+    for row in rows:
+        section = synthetic.params.train_classifier[NAMES[row["model"]]]
+        assert (row["kind"], row["training speakers"]) == (section.model, f"{100 * section.speakers:.0f}%")
+        assert row["epochs, at most"] == str(getattr(section, "epochs", "–"))
+        assert row["trained on"] == ", ".join(section.variants).replace("_", " ")
+    said = {row["kind"]: row["in particular"] for row in rows}
+    assert said["fin_ensemble"] == "arm frozen; FINs: RMS, ZCR, chroma, MFCC, mel; crops of 96 frames"
+    assert (said["svm"], said["small_cnn"]) == ("–", "width 24")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (FinEnsemble(arm="librosa", fins=(), crop_frames=48), "arm librosa; FINs: none; crops of 48 frames"),
+        (SmallCnn(init="imitation", trunk="cnn"), "width 24; begins from the trunk `cnn`"),
+        (Ast(init="weights", weights="deit"), "size tiny; begins from the weights `deit`"),
+    ],
+)
+def test_a_section_says_what_sets_it_apart(synthetic, section, said):
+    sections = {**synthetic.params.train_classifier, "svm": section}
+    params = synthetic.params.model_copy(
+        update={"train_classifier": sections, "fusions": ("all",), "fuse_classifiers": {"all": Fusion(members=("svm", "mlp"))}}
+    )
+    lines = emotion.sections(dataclasses.replace(synthetic.results, params=params)).splitlines()
+    assert f"| {said} |" in lines[2]
+    assert lines[-1] == "| `all` | late fusion | mean of `svm`, `mlp` | – | – | – |"
 
 
 def test_cost(synthetic):

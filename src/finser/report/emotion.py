@@ -10,9 +10,10 @@ from finser import seeds
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.metrics import bootstrap, bootstrap_of_folds, f1s, paired_bootstrap, precisions, recalls
+from finser.params import Classifier, FinEnsemble, Fusion
 from finser.report.collect import Results
 from finser.report.runs import AGAIN, CALIBRATION, Run, Tested
-from finser.report.tables import DASH, PROTOCOL_TITLES, count, gain, model_cell, pointed, rate, seconds, table
+from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
 
 NOISES = ("clean", "white", "babble")
 PER_CLASS = {"precision": precisions, "recall": recalls, "F1": f1s}
@@ -294,6 +295,35 @@ def check_same_clips(results: Results, protocol: str, a: str, b: str) -> None:
         if not np.array_equal(one.tested.clip_ids, other.tested.clip_ids):
             what = f"{a} and {b} were tested on different clips, so they cannot be compared: {protocol}, fold {one.fold}"
             raise FinserError(what, expected=f"{len(one.tested)} clips of {a}", found=f"{len(other.tested)} of {b}", do=AGAIN)
+
+
+def sections(results: Results) -> str:
+    """What stands behind every row: the kind of each section of params.yaml, what sets it apart, and what it learns from."""
+    header = ["model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
+    given, fusions = results.params.train_classifier, results.params.fuse_classifiers
+    rows = [[model_cell(results, model), *_section_row(given[model])] for model in results.params.models]
+    rows += [[model_cell(results, name), "late fusion", _fusion(fusions[name]), DASH, DASH, DASH] for name in results.params.fusions]
+    return table(header, rows, left=4)
+
+
+def _section_row(section: Classifier) -> list[str]:
+    learned = ", ".join(variant.replace("_", " ") for variant in section.variants)
+    return [section.model, _particular(section), learned, f"{section.speakers:.0%}", count(getattr(section, "epochs", None))]
+
+
+def _particular(section: Classifier) -> str:
+    """Arm and features of a ``fin_ensemble``; size or width of other networks, and what they begin from; a dash for none of these."""
+    if isinstance(section, FinEnsemble):
+        fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
+        return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
+    origin = {"imitation": "trunk", "weights": "weights"}.get(getattr(section, "init", "scratch"))
+    said = [f"{key} {getattr(section, key)}" for key in ("size", "width") if hasattr(section, key)]
+    said += [f"begins from the {origin} {code(getattr(section, origin))}"] if origin else []
+    return "; ".join(said) or DASH
+
+
+def _fusion(section: Fusion) -> str:
+    return f"{section.method} of {', '.join(map(code, section.members))}"
 
 
 def cost(results: Results, protocol: str) -> str:
