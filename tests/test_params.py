@@ -143,6 +143,13 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_fin.rms.learning_rate", "fast", "found 'fast'"),
         ("fetch.tess.source", "dow", "fetch.tess"),
         ("resample.sr", 16000, "resample.sr"),
+        (
+            "fuse_classifiers.fused",
+            {"members": ["svm"], "metod": "mean"},
+            "unknown key 'fuse_classifiers.fused.metod'; did you mean 'method'?",
+        ),
+        ("initialise.models.svm.begn", "x", "unknown key 'initialise.models.svm.begn'; did you mean 'begin'?"),
+        ("split.random_test", 0.9, "random_test and random_validation together leave no file to train on"),
     ],
 )
 def test_mistakes_are_named_in_one_line(values, key, value, said):
@@ -174,6 +181,21 @@ def test_cross_corpus_has_a_fold_per_corpus(values):
     put(values, "pooled", ["tess"])
     with pytest.raises(FinserError, match="protocols names cross_corpus, which needs two or more corpora in pooled"):
         params.validate({**values, "folds": [1]})
+
+
+@pytest.mark.parametrize(
+    ("corpora", "folds", "possible"), [(["crema_d", "tess"], [2, 3], True), (["crema_d", "tess"], [1], False), (["ravdess"], [1], False)]
+)
+def test_cross_corpus_trains_and_tests_every_model(values, corpora, folds, possible):
+    values |= {"protocols": ["speaker", "cross_corpus"], "folds": folds}
+    put(values, "train_classifier.mlp.corpora", corpora)
+    put(values, "fusions", [])
+    put(values, "report.pairs", [])
+    if possible:
+        params.validate(values)
+    else:
+        with pytest.raises(FinserError, match=r"train_classifier\.mlp\.corpora must name ravdess and another one"):
+            params.validate(values)
 
 
 def test_missing_source_is_said(values):

@@ -7,7 +7,7 @@ key; nothing defaults silently in params.yaml itself, because `finser preset` wr
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import yaml
@@ -233,6 +233,12 @@ class Split(Section):
     )
     random_validation: Share = Field(0.15, description="random: share of the files that validate, within corpus x emotion")
     random_test: Share = Field(0.15, description="random: share of the files that test, within corpus x emotion")
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> "Split":
+        if self.random_test + self.random_validation >= 1:
+            raise ValueError("random_test and random_validation together leave no file to train on")
+        return self
 
 
 class TrainFrontEnd(Section):
@@ -705,7 +711,17 @@ class Params(Section):
         for fold in self.folds:
             if fold > count:
                 raise ValueError(f"folds names {fold}, and cross_corpus has {count}: one per corpus of {where}")
+            self._check_trained_and_tested(self.pooled[fold - 1])
         return self
+
+    def _check_trained_and_tested(self, left_out: str) -> None:
+        for model in self.models:
+            corpora = self.train_classifier[model].corpora if model in self.train_classifier else None
+            if corpora is not None and (left_out not in corpora or len(set(corpora)) < 2):
+                raise ValueError(
+                    f"protocols names cross_corpus, a fold of which tests on {left_out} alone and trains on other corpora; "
+                    f"train_classifier.{model}.corpora must name {left_out} and another one, or be left out"
+                )
 
     @model_validator(mode="after")
     def _labels_of_disturbed_frames(self) -> "Params":
@@ -934,13 +950,13 @@ def _keys_beside(path: list, values: Any) -> list[str]:
     """The keys that the schema knows where the last part of `path` stands."""
     model: Any = Params
     for place, part in enumerate(path[:-1]):
-        if place == 1 and path[0] == "fetch_weights":
-            model = Weights
-        elif place == 1 and path[0] in ("fetch", "train_classifier"):
+        if place == 1 and path[0] in ("fetch", "train_classifier"):
             kinds, tag = (SOURCES, "source") if path[0] == "fetch" else (KINDS, "model")
             model = kinds[values[path[0]][part][tag]]
         elif place == 0 and part in ("fetch", "train_classifier") and len(path) == 2:
             return list(get_args(CorpusName)) if part == "fetch" else list(KINDS)
+        elif get_origin(model) is dict:  # sections with names of one's own: fetch_weights, fuse_classifiers, initialise.models
+            model = get_args(model)[1]
         elif part in getattr(model, "model_fields", {}):
             annotation = model.model_fields[part].annotation
             model = annotation if annotation is not None else model
