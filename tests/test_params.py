@@ -146,7 +146,7 @@ def test_every_key_of_the_schema_is_written(values):
         (
             "fuse_classifiers.fused",
             {"members": ["svm"], "metod": "mean"},
-            "unknown key 'fuse_classifiers.fused.metod'; did you mean 'method'?",
+            "fuse_classifiers.fused.metod'; did you mean 'method'?",
         ),
         ("initialise.models.svm.begn", "x", "unknown key 'initialise.models.svm.begn'; did you mean 'begin'?"),
         ("split.random_test", 0.9, "random_test and random_validation together leave no file to train on"),
