@@ -128,7 +128,8 @@ def shares(name: str, section: Classifier) -> dict[str, Classifier]:
 def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
     """RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds.
 
-    Every model and arm, learning curves, and what imitation gives as a pretraining, with all training speakers and with a fifth of them.
+    Every model and arm, learning curves, and what imitation gives as a pretraining, with the labels of all training speakers
+    and of a fifth of them.
     Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
     """
     corpora = ("ravdess",)
