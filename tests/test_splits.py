@@ -126,11 +126,6 @@ def test_random_folds_and_seeds_are_other_draws():
     assert random_split(table, Split(folds=2), 1)[0] != one
 
 
-def test_random_shares_that_leave_nothing_to_train_are_refused():
-    with pytest.raises(FinserError, match="nothing is left for training"):
-        random_split(table_of([]), Split(random_test=0.6, random_validation=0.4), 0)
-
-
 @st.composite
 def neighbours(draw: st.DrawFn) -> tuple[list[str], list[dict]]:
     """Two to four corpora in some order, and their clips: one to nine speakers, and of each corpus some emotions only."""

@@ -111,13 +111,6 @@ def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, s
 
     A stratum of three or more clips gives at least one to each part; a smaller one is all train.
     """
-    if options.random_validation + options.random_test >= 1:
-        raise FinserError(
-            "nothing is left for training",
-            where="params.yaml split",
-            expected="random_validation + random_test < 1",
-            found=options.random_validation + options.random_test,
-        )
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
     for clip, corpus, emotion in zip(*(clips[name].to_pylist() for name in ("clip_id", "corpus", "emotion")), strict=True):
         strata[corpus, emotion].append(clip)
