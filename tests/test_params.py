@@ -67,7 +67,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("augment.noize", {}, "did you mean 'noise'?"),
         ("corpora", ["ravdes"], "corpora.0: unknown name; found 'ravdes'; did you mean 'ravdess'?"),
         ("augment.variants", ["noyse"], "augment.variants.0: unknown name; found 'noyse'; did you mean 'noise'?"),
-        ("augment.variants", ["noise", "noise"], "augment: Value error, variants names something twice"),
+        ("augment.variants", ["noise", "noise"], "augment: variants names something twice"),
         ("train_classifier.svm.variants", ["noise_snr"], "train_classifier.svm.variants names 'noise_snr'"),
         ("train_classifier.svm.variants", ["noise_snr"], "did you mean 'noise'?"),
         ("train_classifier.svm.variants", ["speed"], "did you mean 'speed_pitch'?"),
@@ -88,9 +88,9 @@ def test_every_key_of_the_schema_is_written(values):
         (
             "train_classifier.small_cnn.augment.speed",
             [1.2, 0.9],
-            "small_cnn.augment.speed: Value error, the first limit, 1.2, is above the",
+            "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
-        ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: Value error, the first limit, 57.0, is above the"),
+        ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
         (
             "train_classifier.small_cnn.trunk",
             "small_cnn",
@@ -126,7 +126,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("pooled", ["ravdess", "iemocap"], "pooled.1: unknown name"),
         ("corpora", ["ravdess"], "names 'crema_d', which is not in corpora"),
         ("augment.variants", ["noise", "speed_pitch", "noise_file"], "noise_file.folder does not say where"),
-        ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: Value error, the first limit, 20.0, is above the second, 5.0"),
+        ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: the first limit, 20.0, is above the second, 5.0"),
         ("augment.gain.db", [0, 61], "augment.gain.db.1"),
         ("augment.gain.db", [0], "augment.gain.db"),
         ("augment.band_limit.sr", 22050, "augment.band_limit.sr"),
@@ -340,6 +340,7 @@ def test_a_file_that_is_no_text(tmp_path):
     [
         ([["mlp", "svn"]], "report.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
         ([["mlp", "mlp"]], "report.pairs compares 'mlp' with itself"),
+        ([["mlp", "svm"], ["svm", "mlp"], ["mlp", "svm"]], "report.pairs names 'mlp' against 'svm' twice"),
         ([["mlp", "svm", "mlp"]], "report.pairs.0"),
         ([["small_cnn", "mlp"]], "report.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
     ],

@@ -825,6 +825,8 @@ class Params(Section):
                     raise ValueError(f"report.pairs names '{name}', which is neither in models nor in fusions; {advice}")
             if pair[0] == pair[1]:
                 raise ValueError(f"report.pairs compares '{pair[0]}' with itself")
+            if self.report.pairs.count(pair) > 1:
+                raise ValueError(f"report.pairs names '{pair[0]}' against '{pair[1]}' twice")
             first, second = (self.corpora_of(name) for name in pair)
             if first != second:
                 raise ValueError(
@@ -924,7 +926,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def _explain(problem: dict, values: Any, where: object) -> FinserError:
     """The first of pydantic's complaints as one line."""
     path = [part for part in _without_tag(problem["loc"]) if part != "[key]"]
-    key = ".".join(map(str, path)) or "top level"
+    key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
     if problem["type"] == "missing":
@@ -938,7 +940,8 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
         known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
         return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))
     found = problem["input"] if not isinstance(problem["input"], dict) else None
-    return FinserError(f"{key}: {problem['msg']}", where=where, found=None if found is None else repr(found))
+    said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
+    return FinserError(f"{key}: {said}" if key else said, where=where, found=None if found is None else repr(found))
 
 
 def _without_tag(location: tuple) -> list:

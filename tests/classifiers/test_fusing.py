@@ -18,7 +18,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, write_json
 from finser.params import Params
-from finser.report.runs import read_tested
+from finser.report.runs import read_fusion
 
 MODELS = ("svm", "mlp", "small_cnn")
 SEEDS = (5, 0)
@@ -238,7 +238,7 @@ def test_the_same_bytes_twice_whatever_the_order_of_the_rows(written, fusing):
 def test_one_member_of_several_seeds_is_an_ensemble_and_the_report_reads_it(written, fusing, method):
     fuse_classifiers(fusing(method, members=("mlp",)), "both", *PLACE)
     assert list(metrics()["weights"]) == ["mlp 5", "mlp 0"] and sum(metrics()["weights"].values()) == pytest.approx(1)
-    run = read_tested(layout.fusion_result("both", *PLACE), "both", *PLACE)
+    run = read_fusion("both", *PLACE)
     assert run.tested.uar == pytest.approx(metrics()["uar"]) and len(run.tested) == 120
     np.testing.assert_array_equal(run.tested.probabilities[0], said(result())[2][0])
 
@@ -308,7 +308,7 @@ def test_trained_members_are_fused(project, params, altered, run):
     asked = Params.model_validate({**values, **both})
     figures = [run(asked, model) for model in ("svm", "mlp")]
     fuse_classifiers(asked, "both", *PLACE)
-    fused = read_tested(layout.fusion_result("both", *PLACE), "both", *PLACE)
+    fused = read_fusion("both", *PLACE)
     assert [fused.figures[name] for name in ("n_test", "n_validation", "n_test_speakers")] == [
         figures[0][name] for name in ("n_test", "n_validation", "n_test_speakers")
     ]

@@ -202,7 +202,10 @@ class Run:
         write_parquet(folder / "predictions.parquet", predictions_of(each[0], given))
         sizes = {"n_test": len(each[0]), "n_test_speakers": len({row["speaker"] for row in each[0]})}
         heard = {"n_test_speakers_heard_by_fins": 1 if (protocol, fold) == ("speaker", 2) else 0}
-        write_json(folder / "metrics.json", figures_of([row["emotion"] for row in each[0]], given) | sizes | heard)
+        names = [f"{model} {seed}" for model in members for seed in self.params.seeds]
+        weights = self.rng.dirichlet(np.ones(len(names)))  # any: the report shows what the file says
+        shares = {"weights": dict(zip(names, weights.tolist(), strict=True))}
+        write_json(folder / "metrics.json", figures_of([row["emotion"] for row in each[0]], given) | sizes | heard | shares)
 
     def probabilities(self, truth: list[str], skill: float) -> np.ndarray:
         """Shape (n, 8): right in a share `skill` of the clips, and unsure."""

@@ -406,6 +406,20 @@ def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protoco
     assert (cross.folder / f"results/figures/confusion_both_{protocol}.png").exists()
 
 
+@pytest.mark.parametrize(("protocol", "title"), TITLES.items())
+def test_the_weights_of_a_fusion_are_summed_over_the_seeds_of_a_member(cross, protocol, title):
+    rows = cross.table(title + "the share that each member has")
+    assert [(row["fusion"], row["member"]) for row in rows] == [("`both`", "SVM (floor)"), ("`both`", "MLP")]
+    for row, member in zip(rows, ("svm", "mlp"), strict=True):
+        given = [cross.metrics("both", protocol, fold)["weights"] for fold in (1, 2)]
+        shares = [one[f"{member} 0"] + one[f"{member} 1"] for one in given]
+        assert numbers(row["weight"]) == near([np.mean(shares), min(shares), max(shares)])
+
+
+def test_no_table_of_weights_without_a_fusion(synthetic):
+    assert emotion.weights(synthetic.results, "speaker") == "" and "the share that each member has" not in synthetic.text
+
+
 def test_what_the_fins_of_a_member_heard_is_said_of_the_fusion_too(cross):
     assert cross.text.count("- `both`: fold 2: 1 of ") == 1
 

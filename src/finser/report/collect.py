@@ -20,7 +20,7 @@ from finser.errors import FinserError
 from finser.files import read_json
 from finser.params import Feature, Params
 from finser.report.reading import Curve, read_columns, read_figures, read_history
-from finser.report.runs import Run, Tested, read_run, read_tested, together
+from finser.report.runs import Run, Tested, read_fusion, read_run, together
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
@@ -192,7 +192,7 @@ def collect(params: Params) -> Results:
         ),
         runs=(
             *(read_run(params, *one) for one in product(params.models, params.protocols, params.folds)),
-            *(read_tested(layout.fusion_result(*one), *one) for one in product(params.fusions, params.protocols, params.folds)),
+            *(read_fusion(*one) for one in product(params.fusions, params.protocols, params.folds)),
         ),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
         log=read_log(layout.COMMANDS_LOG, params.preset),

@@ -38,7 +38,7 @@ def _run_row(results: Results, run: Run) -> list[str]:
     return [
         model_cell(results, run.model),
         str(run.fold),
-        over_seeds(figures["uar"], figures["uar_seeds"]),
+        with_range(figures["uar"], figures["uar_seeds"]),
         _interval(run, "uar"),
         rate(floor_uar),
         gain(difference(figures["uar"], floor_uar)),
@@ -59,7 +59,7 @@ def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
     wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
     mean = fmean(uars)
     of_folds = f"mean; {rate(min(uars))} to {rate(max(uars))}"
-    bold = [f"**{value}**" for value in (model_cell(results, model), of_folds, over_seeds(mean, of_seeds))]
+    bold = [f"**{value}**" for value in (model_cell(results, model), of_folds, with_range(mean, of_seeds))]
     of_uar, of_wa, of_f1 = (_range(interval) for interval in mean_intervals(results, model, protocol).values())
     return [*bold, of_uar, rate(floor), gain(difference(mean, floor)), rate(wa), of_wa, rate(f1), of_f1, "", ""]
 
@@ -74,8 +74,8 @@ def mean_intervals(results: Results, model: str, protocol: str) -> dict[str, tup
     return bootstrap_of_folds(folds, len(EMOTIONS), resamplings=options.bootstrap, confidence=options.confidence, rng=rng)
 
 
-def over_seeds(mean: float, each: Sequence[float]) -> str:
-    """``.612 (.598 to .630)``: the mean, and the least and the largest over the seeds where there are several."""
+def with_range(mean: float, each: Sequence[float]) -> str:
+    """``.612 (.598 to .630)``: the mean, and the least and the largest where there are several, seeds or folds."""
     return rate(mean) + (f" ({rate(min(each))} to {rate(max(each))})" if len(each) > 1 else "")
 
 
@@ -121,7 +121,7 @@ def summary(results: Results) -> str:
             uars = [run.figures["uar"] for run in runs]
             floor = mean_uar(results, floor_of(results, model), protocol)
             interval = _range(mean_intervals(results, model, protocol)["uar"]) if len(runs) > 1 else _interval(runs[0], "uar")
-            cells += [over_seeds(fmean(uars), uars), interval, gain(difference(fmean(uars), floor))]
+            cells += [with_range(fmean(uars), uars), interval, gain(difference(fmean(uars), floor))]
         rows.append([model_cell(results, model), *cells, _sizes(results, model)])
     header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - floor")]
     return table(["model", *header, "parameters"], rows)
@@ -324,6 +324,22 @@ def _particular(section: Classifier) -> str:
 
 def _fusion(section: Fusion) -> str:
     return f"{section.method} of {', '.join(map(code, section.members))}"
+
+
+def weights(results: Results, protocol: str) -> str:
+    """Share that each member has in a late fusion, all its seeds together, mean over the folds and range; empty without a fusion."""
+    rows = []
+    for fusion in results.params.fusions:
+        runs = results.of(fusion, protocol)
+        for member in results.params.fuse_classifiers[fusion].members:
+            shares = [_share(run.figures["weights"], member) for run in runs]
+            rows.append([model_cell(results, fusion), model_cell(results, member), with_range(fmean(shares), shares)])
+    return table(["fusion", "member", "weight"], rows, left=2) if rows else ""
+
+
+def _share(given: Mapping[str, float], member: str) -> float:
+    """Sum over the member's seeds, of weights by ``MODEL SEED``."""
+    return sum(weight for name, weight in given.items() if name.rsplit(" ", 1)[0] == member)
 
 
 def cost(results: Results, protocol: str) -> str:

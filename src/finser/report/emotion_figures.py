@@ -35,7 +35,7 @@ def classifier_curves(runs: Sequence[Run]) -> Figure:
                 panel.plot(epochs, values, color=colours[run.protocol], linewidth=1, marker="." if len(epochs) < 3 else None)
         panel.set_xlabel("epoch")
         panel.set_ylabel(label)
-        panel.locator_params(axis="x", integer=True)
+        panel.locator_params(axis="x", integer=True, min_n_ticks=1)
     pair[1].set_ylim(bottom=0)
     lines = [Line2D([], [], color=colour, label=PROTOCOL_TITLES[protocol]) for protocol, colour in colours.items()]
     figure.legend(handles=lines, loc="outside right center")
@@ -92,7 +92,7 @@ def reliabilities(results: Results, protocol: str) -> Figure:
             label = "scaled by its temperature" if scaled else "as it is"
             points = found.confidence[filled], found.accuracy[filled]
             panel.plot(*points, color=colour, linewidth=1, label=label, marker=marker, markersize=2)
-            panel.scatter(*points, 120 * found.count[filled] / found.count.sum(), color=colour, marker=marker, linewidths=0)
+            panel.scatter(*points, 120 * found.count[filled] / found.count.sum(), color=colour, marker=marker, linewidths=0, clip_on=False)
         ticks = ([0, 0.5, 1], ["0", ".5", "1"])
         panel.set_xticks(*ticks)
         panel.set_yticks(*ticks)

@@ -34,6 +34,7 @@ TRAINING_KEYS = (
     "n_train_speakers",
     "n_test_speakers_heard_by_fins",
 )
+FUSION_KEYS = (*TEST_KEYS, "weights", "n_test_speakers_heard_by_fins")
 AGAIN = "run evaluate_classifier again"
 
 
@@ -117,7 +118,7 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
         metrics.json; or the seeds are not those of `params`.
     """
     folder = layout.classifier_result(model, protocol, fold)
-    run = read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS)
+    run = _read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS)
     if run.figures["seeds"] != list(params.seeds):
         raise FinserError(
             "of other seeds than params.yaml's", where=folder, expected=list(params.seeds), found=run.figures["seeds"], do=AGAIN
@@ -128,8 +129,13 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
     return Run(model, protocol, fold, {**run.figures, **taken}, run.tested, read_history(folder / "history.csv"))
 
 
-def read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...] = TEST_KEYS) -> Run:
-    """metrics.json and predictions.parquet of `folder`, whose figures must have `keys`; errors as in :func:`read_run`."""
+def read_fusion(fusion: str, protocol: str, fold: int) -> Run:
+    """Figures, weights and predictions of a late fusion on a fold; errors as in :func:`read_run`."""
+    return _read_tested(layout.fusion_result(fusion, protocol, fold), fusion, protocol, fold, FUSION_KEYS)
+
+
+def _read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...]) -> Run:
+    """metrics.json and predictions.parquet of `folder`, whose figures must have `keys`."""
     figures = read_figures(folder / "metrics.json", keys)
     tested = read_predictions(folder / "predictions.parquet", figures["seeds"])
     _agree(tested, figures, folder)
