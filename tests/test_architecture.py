@@ -130,6 +130,11 @@ def test_stages_are_those_of_the_command_line_and_of_the_rules():
         assert spec.get("do", spec)["cmd"].split()[:2] == ["workflow/finser", stage]
 
 
+def test_the_picture_of_the_data_flow_names_every_stage_once():
+    picture = (ROOT / "docs" / "architecture.svg").read_text()
+    assert sorted(re.findall(r'class="stage"[^>]*>(\w+)<', picture)) == sorted(STAGES)
+
+
 def test_sections_of_params_are_named_as_stages():
     from finser.params import Params
 
