@@ -33,6 +33,11 @@ def test_sections_within_a_kind_are_tables_of_their_own(sections):
         assert "time_width" in sections[f"#### {kind}.augment"]
 
 
+def test_entries_of_a_section_by_name_are_tables_of_their_own(sections):
+    assert sections["### initialise.models.NAME"] == ["begin"]
+    assert sections["## fuse_classifiers.NAME"] == ["members", "method"]
+
+
 def test_no_default_is_a_page_long(sections):
     text = markdown(json_schema())
     assert "train_classifier" not in sections["## Top level"]

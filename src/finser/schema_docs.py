@@ -46,6 +46,8 @@ def _section_page(name: str, section: dict, definitions: dict, defaults: dict | 
     for key, field in section["properties"].items():
         if inner := _section(field, definitions):
             page += _section_page(f"{name}.{key}", inner, definitions, (defaults or {}).get(key, field.get("default")), depth + 1)
+        elif entry := _section(_entries(field), definitions):
+            page += _section_page(f"{name}.{key}.NAME", entry, definitions, depth=depth + 1)
     return page
 
 
