@@ -35,6 +35,7 @@ from finser.params import (
 
 # what runs on corpora of any size; ResNet-18, AST and arms whose FINs learn would take a CPU days, and wait in train_classifier
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
+LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
 
 
 def demo() -> Params:
@@ -185,7 +186,7 @@ def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
         folds=(1, 2, 3, 4, 5),
         fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora},
         **_classifiers(LIGHT, **full()),
-        report=Report(pairs=(("fin_ensemble", "fin_librosa"),)),
+        report=Report(pairs=LIGHT_PAIRS),
     )
 
 
@@ -230,7 +231,7 @@ def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
         "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
         "pooled": corpora,
         **_classifiers(LIGHT, **full()),
-        "report": Report(pairs=(("fin_ensemble", "fin_librosa"),)),
+        "report": Report(pairs=LIGHT_PAIRS),
     }
 
 
