@@ -12,7 +12,6 @@ from finser import calibration
 from finser.calibration import (
     FLOOR,
     as_probabilities,
-    brier,
     expected_calibration_error,
     nll,
     reliability,
@@ -38,14 +37,12 @@ def test_scores_equal_scikit_learn(seed, n, n_classes, sharpness):
     logits, truth = sample(seed, n, n_classes, sharpness)
     probabilities, labels = softmax(logits, axis=1), range(n_classes)
     assert nll(probabilities, truth) == pytest.approx(sk.log_loss(truth, probabilities, labels=labels), abs=1e-9)
-    assert brier(probabilities, truth) == pytest.approx(sk.brier_score_loss(truth, probabilities, labels=labels), abs=1e-9)
 
 
 def test_scores_of_certainty():
     certain = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert (nll(certain, [0, 1]), brier(certain, [0, 1])) == (0, 0)
+    assert nll(certain, [0, 1]) == 0
     assert nll(certain, [1, 0]) == pytest.approx(-np.log(FLOOR)) == pytest.approx(52 * np.log(2))
-    assert brier(certain, [1, 0]) == 2
     assert nll(np.full((3, 8), 1 / 8), [0, 5, 7]) == pytest.approx(np.log(8))
 
 
@@ -206,7 +203,7 @@ def test_what_are_no_probabilities_is_refused(values):
 
 @pytest.mark.parametrize("truth", [[0], [0, 2], [0, -1], [[0, 1]]])
 def test_what_is_no_truth_is_refused(truth):
-    for figure in (nll, brier, expected_calibration_error, temperature):
+    for figure in (nll, expected_calibration_error, temperature):
         with pytest.raises(ValueError, match="truth must be 2 class numbers"):
             figure(np.full((2, 2), 0.5), np.array(truth))
 

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from finser import fusion
 from finser.calibration import nll
-from finser.fusion import mean_fusion, stacked_fusion, stacked_weights
+from finser.fusion import stacked_fusion, stacked_weights
 
 
 def members(seed: int, n_members: int, n: int, n_classes: int = 5) -> tuple[list[np.ndarray], np.ndarray]:
@@ -27,12 +27,6 @@ def members(seed: int, n_members: int, n: int, n_classes: int = 5) -> tuple[list
 MEMBERS = st.builds(members, st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 200))
 
 
-def test_mean_of_members():
-    a, b = np.array([[0.2, 0.8], [1.0, 0.0]]), np.array([[0.6, 0.4], [0.0, 1.0]])
-    assert mean_fusion([a, b]) == pytest.approx(np.array([[0.4, 0.6], [0.5, 0.5]]))
-    assert np.array_equal(mean_fusion([a]), a)
-
-
 @settings(deadline=None)
 @given(MEMBERS)
 def test_stacked_fusion_is_the_weighted_sum_and_equal_weights_are_the_mean(drawn):
@@ -43,7 +37,7 @@ def test_stacked_fusion_is_the_weighted_sum_and_equal_weights_are_the_mean(drawn
     assert fused == pytest.approx(expected)
     assert fused.sum(1) == pytest.approx(np.ones(len(truth)))
     equal = np.full(len(probabilities), 1 / len(probabilities))
-    assert stacked_fusion(probabilities, equal) == pytest.approx(mean_fusion(probabilities))
+    assert stacked_fusion(probabilities, equal) == pytest.approx(np.mean(probabilities, axis=0))
 
 
 @settings(deadline=None)
@@ -54,7 +48,7 @@ def test_weights_are_never_worse_than_equal_ones_or_than_one_member(drawn):
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1, abs=1e-12)
     reached = nll(stacked_fusion(probabilities, weights), truth)
-    assert reached <= nll(mean_fusion(probabilities), truth) + 1e-12
+    assert reached <= nll(np.mean(probabilities, axis=0), truth) + 1e-12
     assert all(reached <= nll(member, truth) + fusion.TOLERANCE for member in probabilities)
 
 
@@ -130,11 +124,11 @@ def test_members_of_unlike_clips_and_what_are_no_weights_are_refused():
     half = np.full((2, 2), 0.5)
     for wrong in ([], [half, np.full((3, 2), 0.5)]):
         with pytest.raises(ValueError, match="members must"):
-            mean_fusion(wrong)
+            stacked_fusion(wrong, np.full(2, 0.5))
     for weights in ([1.0], [0.5, 0.4], [1.5, -0.5], [np.nan, 1.0], [[0.5, 0.5]]):
         with pytest.raises(ValueError, match="weights must"):
             stacked_fusion([half, half], np.array(weights))
     with pytest.raises(ValueError, match="truth must"):
         stacked_weights([half, half], np.array([0, 2]))
     with pytest.raises(ValueError, match="probabilities must"):
-        mean_fusion([half, [[0.5, 0.6], [0.5, 0.5]]])
+        stacked_fusion([half, [[0.5, 0.6], [0.5, 0.5]]], np.full(2, 0.5))

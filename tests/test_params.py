@@ -114,6 +114,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("pretrain.variants", ["gain"], "pretrain.variants names 'gain', which augment.variants does not"),
         ("pretrain.variants", ["noise", "noise"], "pretrain.variants names something twice: noise, noise"),
         ("pretrain.trunks", ["small_cnn", "small_cnn"], "pretrain.trunks names something twice: small_cnn, small_cnn"),
+        ("pretrain.trunks", ["small_cnn", "small_cnn_taught"], "names 'small_cnn_taught', which itself begins from 'small_cnn': a trunk"),
         ("pretrain.trunks", ["small_cnn", "mlp"], "pretrain.trunks names 'mlp', which is no network with a trunk"),
         ("fuse_classifiers.two", {"members": ["svm", "svm"]}, "fuse_classifiers.two.members names something twice: svm, svm"),
         ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),

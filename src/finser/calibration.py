@@ -48,21 +48,6 @@ def nll(probabilities: np.ndarray, truth: np.ndarray) -> float:
     return float(-np.log(np.maximum(of_truth(probabilities, truth), FLOOR)).mean())
 
 
-def brier(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Brier score, 0 to 2: mean over clips of the squared distance from the one-hot truth, summed over classes (Brier 1950).
-
-    Parameters
-    ----------
-    probabilities : np.ndarray
-        Shape (n, n_classes).
-    truth : np.ndarray
-        Class numbers, shape (n,).
-    """
-    own = of_truth(probabilities, truth)
-    squares = np.square(np.asarray(probabilities, np.float64)).sum(1)
-    return float((squares + 1 - 2 * own).mean())  # the truth's term is (p - 1)^2 = p^2 + 1 - 2p
-
-
 def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> Reliability:
     """Mean confidence and accuracy of the clips of each bin of confidence (Guo et al. 2017, section 2).
 
@@ -98,8 +83,8 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
     """ECE, 0 to 1: mean over clips of the distance between accuracy and confidence of their bin (Guo et al. 2017, equation 3).
 
     The distance of a bin with few clips is mostly chance and never negative, so the ECE of few clips is too large even for
-    a perfectly calibrated model (Roelofs et al. 2022). Compare models on the same clips and bins only; :func:`nll` and
-    :func:`brier` need no bins.
+    a perfectly calibrated model (Roelofs et al. 2022). Compare models on the same clips and bins only; :func:`nll` needs
+    no bins.
 
     Parameters
     ----------

@@ -14,22 +14,6 @@ TOLERANCE = 1e-8  # nats above the least NLL
 ROUNDS = 20_000
 
 
-def mean_fusion(probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean of the members' probabilities.
-
-    Parameters
-    ----------
-    probabilities : sequence of np.ndarray
-        One or more members, each of shape (n, n_classes), of the same clips in the same order.
-
-    Returns
-    -------
-    np.ndarray
-        float64, shape (n, n_classes), rows sum to 1.
-    """
-    return _stack(probabilities).mean(0)
-
-
 def stacked_weights(probabilities: Sequence[np.ndarray], truth: np.ndarray) -> np.ndarray:
     """Weights of a linear pool that minimise its NLL on validation clips: stacking (Smyth and Wolpert 1999).
 

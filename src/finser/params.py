@@ -355,6 +355,15 @@ class ReferenceFin(Fin):
     learning_rate: LearningRate = Field(0.001, description="of Adam; falls by 3 decades over the last four fifths of the steps")
 
 
+class Masks(Section):
+    """SpecAugment: what is masked in every training clip, every time anew."""
+
+    band_masks: int = Field(1, ge=0, description="stretches of bands that are masked")
+    band_width: int = Field(24, ge=0, description="bands, at most")
+    time_masks: int = Field(1, ge=0, description="stretches of time that are masked")
+    time_width: int = Field(48, ge=0, description="frames, at most")
+
+
 class Pretrain(Section):
     """Trunks of networks taught to imitate librosa's features of training clips, without emotions (docs/classifiers.md)."""
 
@@ -366,6 +375,7 @@ class Pretrain(Section):
     batch_size: Count = 64
     learning_rate: LearningRate = Field(0.003, description="the peak of the rate, of AdamW")
     weight_decay: float = Field(0.01, ge=0)
+    masks: Masks = Masks(band_masks=2, band_width=8, time_masks=2, time_width=16)
 
 
 class Begin(Section):
@@ -439,15 +449,6 @@ class LogMel(Section):
     trim_db: float = Field(30.0, ge=0, le=100, description="ends so much softer than the loudest frame are cut off; 0 keeps them")
     center: Literal["clip", "cmn"] = Field("clip", description="the clip's mean is subtracted: one number, or one per band (cmn)")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
-
-
-class Masks(Section):
-    """SpecAugment: what is masked in every training clip, every time anew."""
-
-    band_masks: int = Field(1, ge=0, description="stretches of bands that are masked")
-    band_width: int = Field(24, ge=0, description="bands, at most")
-    time_masks: int = Field(1, ge=0, description="stretches of time that are masked")
-    time_width: int = Field(48, ge=0, description="frames, at most")
 
 
 class SpectrogramAugment(Section):
@@ -745,6 +746,10 @@ class Params(Section):
                 raise ValueError(f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier")
             if taught.init == "weights":
                 raise ValueError(f"pretrain.trunks names '{trunk}', whose init is 'weights': a trunk is taught from random weights")
+            if taught.trunk not in (None, trunk):
+                raise ValueError(
+                    f"pretrain.trunks names '{trunk}', which itself begins from '{taught.trunk}': a trunk is taught from random weights"
+                )
         for name, options in self.train_classifier.items():
             where, trunk = f"train_classifier.{name}", getattr(options, "trunk", None)
             if (getattr(options, "init", "scratch") == "imitation") != (trunk is not None):
@@ -811,7 +816,7 @@ class Params(Section):
             wrong = [member for member in options.members if member not in self.models]
             if wrong:
                 raise ValueError(f"fuse_classifiers.{name}.members names '{wrong[0]}', which is not in models")
-            heard = {self.train_classifier[member].corpora or self.pooled for member in options.members}
+            heard = {frozenset(self.train_classifier[member].corpora or self.pooled) for member in options.members}
             if len(heard) > 1:
                 raise ValueError(f"fuse_classifiers.{name}.members are trained and tested on different corpora")
         return self

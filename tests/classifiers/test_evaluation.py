@@ -63,6 +63,7 @@ def test_calibration_is_the_mean_over_seeds_of_temperatures_from_validation(figu
         losses.append(log_loss(truth, shares, labels=range(8)))
         scaled.append(log_loss(truth, softmax(np.log(shares) / temperatures[-1]), labels=range(8)))
     assert figures["temperature"] == pytest.approx(np.mean(temperatures), rel=1e-3)
+    assert figures["temperature_seeds"] == pytest.approx(temperatures, rel=1e-3)
     assert figures["nll"] == pytest.approx(np.mean(losses), rel=1e-6)
     assert figures["nll_scaled"] == pytest.approx(np.mean(scaled), rel=1e-4)
     assert 0 <= figures["ece_scaled"] <= 1 and 0 <= figures["ece"] <= 1

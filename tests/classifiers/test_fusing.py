@@ -281,6 +281,17 @@ def test_a_member_whose_seeds_judged_other_clips_is_refused(written, fusing, cha
     assert "mlp/speaker/1/predictions.parquet: its seeds judged other clips" in refusal(fusing())
 
 
+@pytest.mark.parametrize("damage", ["cut", "a column less"])
+def test_a_damaged_file_is_named(written, fusing, damage):
+    path = layout.classifier_result("mlp", *PLACE) / "predictions.parquet"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:50])
+    else:
+        pq.write_table(pq.read_table(path).drop_columns(["p_sad"]), path)
+    said = refusal(fusing())
+    assert said.startswith(f"{path}: not readable (") and said.endswith("run: finser evaluate_classifier mlp speaker 1")
+
+
 def test_other_seeds_and_missing_files_are_named(written, fusing):
     assert "svm/speaker/1/validation.parquet: predictions of other seeds; expected [5, 1]; found [0, 5]" in refusal(fusing(seeds=(5, 1)))
     (layout.classifier_result("mlp", *PLACE) / "predictions.parquet").unlink()

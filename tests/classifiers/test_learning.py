@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from finser.classifiers.learning import Batches, class_weights
+from finser.classifiers import begin
+from finser.classifiers.inputs import Examples
+from finser.classifiers.learning import Batches, class_weights, in_groups
 from finser.classifiers.mlp import Stack
+from finser.params import LogMel, Resnet18
 
 TARGETS = st.lists(st.integers(0, 7), min_size=1, max_size=60)
 
@@ -21,7 +24,7 @@ def batches(targets: list[int], size: int = 8, names: tuple | None = (0, "x"), b
 def epoch(of: Batches) -> tuple[list[int], list[int]]:
     """Examples and targets of one epoch."""
     drawn = list(of)
-    assert len(drawn) == len(of) and all(1 <= len(targets) <= of.size for _, targets in drawn)
+    assert len(drawn) == len(of) and all(1 <= len(targets) <= of.size + 1 for _, targets in drawn)
     return [int(x) for inputs, _ in drawn for x in inputs[:, 0]], [int(y) for _, targets in drawn for y in targets]
 
 
@@ -66,3 +69,23 @@ def test_weights_are_scikit_learns_balanced_ones_with_mean_one_over_the_examples
     assert not np.delete(weights, there).any(), "under label smoothing an absent class would be taught"
     for balance in ("none", "sampling"):
         assert class_weights(targets, balance).tolist() == [1] * 8
+
+
+@given(st.integers(1, 200), st.integers(1, 40))
+def test_groups_hold_every_number_once_and_none_is_left_alone(n, size):
+    order = np.random.default_rng(n).permutation(n)
+    groups = in_groups(order, size)
+    assert np.array_equal(np.concatenate(groups), order)
+    assert all(len(group) == size for group in groups[:-1])
+    assert len(groups[-1]) <= size + (size > 1 and n > size and n % size == 1)
+    assert len(groups[-1]) > 1 or size == 1 or n == 1
+
+
+def test_one_clip_that_is_left_does_not_break_batch_normalisation():
+    """Of the smallest spectrogram a ResNet sees one value per channel: a batch of it alone has no variance."""
+    options = Resnet18(width=8, epochs=1, batch_size=4, log_mel=LogMel(bands=32, crop_frames=32))
+    clips = [np.random.default_rng(k).standard_normal((40, 32)).astype(np.float32) for k in range(5)]
+    rows = [f"c/{k}" for k in range(5)], ["c/s"] * 5, ["original"] * 5, np.arange(5), clips
+    train, validation = (Examples(part, *rows) for part in ("train", "validation"))
+    history, *_ = begin(options, ("one",)).fit(train, validation, ("one",))
+    assert np.isfinite(history[0]["train_loss"])

@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import numpy as np
@@ -333,6 +334,8 @@ def test_a_state_belongs_to_the_code_that_made_it(key):
         "classifiers/resnet18.py",
         "fins/transform.py",
         "fins/mel.py",
+        "weights/sizes.py",
+        "shards.py",
         "frames.py",
         "metrics.py",
         "seeds.py",
@@ -344,18 +347,17 @@ def test_a_state_belongs_to_the_code_that_made_it(key):
         assert make() == first
 
 
-def test_a_state_belongs_to_one_device_and_to_one_version_of_torch_and_of_lightning(key, monkeypatch):
+def test_a_state_belongs_to_one_device_and_to_one_version_of_each_library(key, monkeypatch):
     make, _ = key
     keys = [make()]
-    for place, name, other in (
-        (torch.cuda, "is_available", lambda: not AVAILABLE),
-        (torch, "__version__", "0.1"),
-        (checkpoint, "version", lambda _: "0.1"),
-    ):
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: not AVAILABLE)
+        keys.append(make())
+    for library in ("torch", "lightning", "transformers"):
         with monkeypatch.context() as patch:
-            patch.setattr(place, name, other)
+            patch.setattr(checkpoint, "version", lambda name, other=library: "0.1" if name == other else version(name))
             keys.append(make())
-    assert len(set(keys)) == 4 and make() == keys[0]
+    assert len(set(keys)) == 5 and make() == keys[0]
 
 
 def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):

@@ -10,6 +10,7 @@ from finser import layout
 from finser.classifiers import evaluation
 from finser.classifiers.inputs import Examples, Row, Source
 from finser.classifiers.noise import TALKERS, babble, in_noise, inputs_in_noise
+from finser.labels import features
 from finser.params import Params
 from finser.shards import SR, read_audio
 from finser.splits import read_parts
@@ -72,12 +73,23 @@ def test_a_clips_noise_does_not_depend_on_the_others_and_its_features_are_libros
 
     def noisy(chosen: list[int]) -> dict[str, Row]:
         audio = Examples("test", [f"c/{n}" for n in chosen], ["c/s"] * 3, ["original"] * 3, np.zeros(3), [clips[n] for n in chosen])
-        return {row.clip_id: row for row in inputs_in_noise(source, audio, VOICES, "babble", 5.0, 0)}
+        return {row.clip_id: row for row in inputs_in_noise(source, audio, VOICES, "babble", 5.0, 0, "frame")}
 
     together, alone = noisy([0, 1, 2]), noisy([2, 0, 1])
     for clip_id, row in together.items():
         assert np.array_equal(row.audio, alone[clip_id].audio) and set(row.features) == {"rms", "mfcc"}
         assert row.features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=row.audio / np.float32(32768))[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("definition", ["frame", "librosa_default"])
+def test_a_clip_in_noise_has_the_features_that_were_learned_from(definition):
+    """Noise of 120 dB below the clip rounds to none, and what is left is the clip's own label row."""
+    source, clip = Source(lambda row: row.features, ("rms", "zcr", "chroma", "mfcc", "mel")), samples(3, 5000)
+    audio = Examples("test", ["c/1"], ["c/s"], ["original"], np.zeros(1), [clip])
+    (found,) = inputs_in_noise(source, audio, VOICES, "white", 120.0, 0, definition)
+    for name, expected in features(clip, definition).items():
+        np.testing.assert_array_equal(found[name], expected, err_msg=name)
+    assert not np.array_equal(features(clip, "frame")["mfcc"], features(clip, "librosa_default")["mfcc"])
 
 
 @pytest.fixture

@@ -268,6 +268,36 @@ def test_a_model_of_another_fold_is_not_evaluated(finished, params):
         evaluate_classifier(params, "svm", "speaker", 2)
 
 
+@pytest.mark.parametrize(
+    ("model", "key", "other"), [("fin_ensemble", "trim_db", 3.0), ("shallow_cnn", "log_mel", {"bands": 32}), ("svm", "c", 1.0)]
+)
+def test_a_model_of_other_settings_is_not_evaluated(project, altered, run, model, key, other):
+    """Its inputs would be made by the settings of now, and it learned from others."""
+    trained = altered(model, **({"epochs": 1} if model != "svm" else {}))
+    run(trained, model)
+    changed = trained.model_dump()
+    own = changed["train_classifier"][model]
+    own[key] = {**own[key], **other} if isinstance(other, dict) else other
+    said = f"{model}/speaker/1/0: was trained with another {key} than params.yaml has; expected.*train it again"
+    with pytest.raises(FinserError, match=said):
+        evaluate_classifier(Params.model_validate(changed), model, "speaker", 1)
+
+
+def test_a_damaged_svm_and_options_of_another_version_are_one_clear_line(finished, params):
+    folder = layout.classifier(*SVM, 0)
+    edit_config(options={"model": "svm", "gamma": 3})
+    with pytest.raises(FinserError, match=r"config.json: options of another version of finser \(gamma: .*train it again"):
+        evaluate_classifier(params, *SVM)
+    edit_config(options=params.train_classifier["svm"].model_dump(mode="json"))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(FinserError, match="model.safetensors: not a readable model"):
+        evaluate_classifier(params, *SVM)
+    weights.unlink()
+    with pytest.raises(FinserError, match="model.safetensors: no such file"):
+        evaluate_classifier(params, *SVM)
+
+
 def test_a_model_of_another_split_is_not_evaluated(finished, params):
     before = layout.split("speaker").read_bytes()
     split(Params.model_validate({**params.model_dump(), "seed": 7}), "speaker")

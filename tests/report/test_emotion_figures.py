@@ -33,8 +33,8 @@ def test_reliability_is_scikit_learns_calibration_curve(synthetic, protocol):
     assert [panel.get_title() for panel in axes] == titles(synthetic)
     for panel, model in zip(axes, synthetic.params.models, strict=True):
         values, right = probabilities(synthetic, model, protocol)
-        temperature = synthetic.metrics(model, protocol, 1)["temperature"]
-        powered = values ** (1 / temperature)
+        temperatures = dict(enumerate(synthetic.metrics(model, protocol, 1)["temperature_seeds"]))
+        powered = values ** (1 / np.array([temperatures[row["seed"]] for row in synthetic.predictions(model, protocol)])[:, None])
         for line, given in zip(panel.lines[1:], (values, powered / powered.sum(1, keepdims=True)), strict=True):
             share, confidence = calibration_curve(right, given.max(1), n_bins=10, strategy="uniform")
             np.testing.assert_allclose(line.get_xdata(), confidence, atol=1e-9)

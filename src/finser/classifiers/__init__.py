@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
 from finser import seeds
 from finser.emotions import EMOTIONS
@@ -95,6 +96,12 @@ def load(folder: Path) -> tuple[Classifier, dict]:
     kind = config.get("options", {}).get("model")
     if kind not in KINDS:
         raise FinserError(f"unknown model '{kind}'", where=folder, do=nearest(str(kind), KINDS))
-    classifier = begin(KINDS[kind].model_validate(config["options"]), ())
+    try:
+        options = KINDS[kind].model_validate(config["options"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"options of another version of finser ({'.'.join(map(str, first['loc']))}: {first['msg']})"
+        raise FinserError(what, where=folder / "config.json", do="train it again: dvc repro") from None
+    classifier = begin(options, ())
     classifier.restore(folder)
     return classifier, config

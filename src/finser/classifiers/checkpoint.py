@@ -20,7 +20,8 @@ from finser.progress import say
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps per weight
 EVERY = 20.0  # seconds between two savings: it changes no result, only what a kill costs
 PACKAGE = Path(__file__).parents[1]
-CODE = ("classifiers/*.py", "fins/*.py", "cepstrum.py", "frames.py", "metrics.py", "seeds.py")  # below PACKAGE: what a training runs
+# below PACKAGE: what a training runs
+CODE = ("classifiers/*.py", "fins/*.py", "weights/sizes.py", "cepstrum.py", "frames.py", "metrics.py", "seeds.py", "shards.py")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) ->
 def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], targets: list[np.ndarray]) -> str:
     """What a training is determined by: settings, data, the weights it begins from, device, versions, and the code that runs."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    digest = hashlib.blake2b(f"{device} {torch.__version__} {version('lightning')} {names} {options!r}".encode())
+    versions = [f"{library} {version(library)}" for library in ("torch", "lightning", "transformers")]
+    digest = hashlib.blake2b(f"{device} {versions} {names} {options!r}".encode())
     for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for part in inputs:

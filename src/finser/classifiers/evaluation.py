@@ -17,6 +17,7 @@ from finser.classifiers.training import HISTORY, clips_digest, parts_of
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
+from finser.params import Classifier as Options
 from finser.params import EvaluateClassifier, Params
 from finser.progress import say
 from finser.splits import LEAKY
@@ -57,6 +58,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
+        check_settings(loaded[seed][1], options, folder)
         check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
     classifiers = [classifier for classifier, _ in loaded.values()]
     source = module_of(options).source(options)
@@ -136,7 +138,7 @@ def calibration_of(validation: Judged, test: Judged) -> dict:
         ece, nll = calibration.expected_calibration_error, calibration.nll
         rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
     names = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
-    return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+    return {**dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), "temperature_seeds": [t for t, *_ in rows]}
 
 
 def noise_curve(params: Params, classifiers: list[Classifier], source: Source, parts: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
@@ -158,8 +160,9 @@ def noise_curve(params: Params, classifiers: list[Classifier], source: Source, p
 
     result = {"clean": {"inf": score(clean.inputs)}}
     for kind in asked.kinds:
-        curve = {f"{snr:g}": inputs_in_noise(source, heard["test"], heard["train"].inputs, kind, snr, params.seed) for snr in asked.snr_db}
-        result[kind] = {snr: score(list(inputs)) for snr, inputs in curve.items()}
+        given = (source, heard["test"], heard["train"].inputs, kind)
+        curve = {snr: inputs_in_noise(*given, snr, params.seed, params.label.definition) for snr in asked.snr_db}
+        result[kind] = {f"{snr:g}": score(list(inputs)) for snr, inputs in curve.items()}
     return result
 
 
@@ -177,6 +180,15 @@ def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
         }
         tables.append(pa.table(columns).sort_by("clip_id"))
     return pa.concat_tables(tables)
+
+
+def check_settings(config: dict, options: Options, where: Path) -> None:
+    """Raise :class:`FinserError` if a model was trained with other settings than its section has now: it expects other inputs."""
+    trained, now = config["options"], options.model_dump(mode="json")
+    other = sorted(key for key in trained.keys() | now.keys() if trained.get(key) != now.get(key))
+    if other:
+        what = f"was trained with another {other[0]} than params.yaml has"
+        raise FinserError(what, where=where, expected=now.get(other[0]), found=trained.get(other[0]), do=AGAIN)
 
 
 def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:

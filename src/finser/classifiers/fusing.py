@@ -1,6 +1,7 @@
 """Late fusion: the probabilities of several trained classifiers, all their seeds, made into one."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -78,10 +79,14 @@ def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dic
 def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Judged:
     """What a member said of a part, all its seeds: probabilities (seeds, n, 8), clips in the order of their ids."""
     path = layout.classifier_result(model, protocol, fold) / f"{PARTS[part]}.parquet"
+    again = f"run: finser evaluate_classifier {model} {protocol} {fold}"
     try:
-        table = pq.read_table(path).sort_by([("seed", "ascending"), ("clip_id", "ascending")])
+        table = pq.read_table(path, columns=[*CLIP, "seed", *(f"p_{emotion}" for emotion in EMOTIONS)])
     except FileNotFoundError:
-        raise FinserError("no such file", where=path, do=f"run: finser evaluate_classifier {model} {protocol} {fold}") from None
+        raise FinserError("no such file", where=path, do=again) from None
+    except (pa.ArrowException, OSError) as error:
+        raise FinserError(f"not readable ({error})", where=path, do=again) from None
+    table = table.sort_by([("seed", "ascending"), ("clip_id", "ascending")])
     by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in params.seeds]
     first = by_seed[0]
     if not all(rows.num_rows for rows in by_seed):

@@ -54,7 +54,9 @@ class Batches:
     epoch: int = 0
 
     def __len__(self) -> int:
-        return -(-len(self.inputs) // self.size) if self.names is not None else len(alike(self.inputs, self.collate, self.size))
+        if self.names is None:
+            return len(alike(self.inputs, self.collate, self.size))
+        return len(in_groups(np.arange(len(self.inputs)), self.size))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         rng, groups = None, []
@@ -62,13 +64,21 @@ class Batches:
             self.epoch += 1
             rng = seeds.generator(*self.names, self.epoch)
             order = self._drawn(rng) if self.balanced else rng.permutation(len(self.inputs))
-            groups = [order[first : first + self.size] for first in range(0, len(order), self.size)]
+            groups = in_groups(order, self.size)
         for chosen in groups or alike(self.inputs, self.collate, self.size):
             yield (*self.collate([self.inputs[i] for i in chosen], rng), torch.from_numpy(self.targets[chosen]))
 
     def _drawn(self, rng: np.random.Generator) -> np.ndarray:
         weight = 1 / np.bincount(self.targets)[self.targets]
         return rng.choice(len(self.targets), len(self.targets), p=weight / weight.sum())
+
+
+def in_groups(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """Groups of `size`, the last of what is left; one that is left joins the group before: batch normalisation cannot learn of one."""
+    ends = list(range(size, len(order), size))
+    if size > 1 and len(order) > size and len(order) % size == 1:
+        ends.pop()
+    return np.split(order, ends)
 
 
 def alike(inputs: list[Any], collate: Collate, size: int) -> list[np.ndarray]:

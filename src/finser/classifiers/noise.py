@@ -30,9 +30,14 @@ def in_noise(clip: np.ndarray, kind: str, snr_db: float, voices: list[np.ndarray
     return to_int16(mix(to_float(clip), noise, snr_db))[0]
 
 
-def inputs_in_noise(source: Source, audio: Examples, voices: list[np.ndarray], kind: str, snr_db: float, seed: int) -> Iterator[object]:
-    """What `source` makes of every clip of `audio` (int16 samples) in noise: its features are librosa's of the noisy clip."""
+def inputs_in_noise(
+    source: Source, audio: Examples, voices: list[np.ndarray], kind: str, snr_db: float, seed: int, definition: str
+) -> Iterator[object]:
+    """What `source` makes of every clip of `audio` (int16 samples) in noise.
+
+    Its features are librosa's of the noisy clip, by the `definition` of the labels that were learned from.
+    """
     for clip_id, clip in zip(audio.clip_ids, audio.inputs, strict=True):
         noisy = in_noise(clip, kind, snr_db, voices, (seed, "noise curve", kind, snr_db, clip_id))
-        found = features(noisy) if source.features else {}
+        found = features(noisy, definition) if source.features else {}
         yield source.convert(Row(clip_id, "original", noisy if source.audio else None, {name: found[name] for name in source.features}))

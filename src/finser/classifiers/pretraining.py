@@ -23,7 +23,7 @@ from finser.classifiers.network import WEIGHTS, NetworkClassifier
 from finser.classifiers.pooling import frame_mask
 from finser.errors import FinserError
 from finser.files import whole_folder, write_json
-from finser.params import Params, Pretrain, SpectrogramAugment
+from finser.params import Masks, Params, Pretrain
 from finser.progress import say
 from finser.shards import DIMENSIONS
 from finser.splits import LEAKY, read_parts
@@ -62,9 +62,7 @@ class CollatePairs:
         With ``TIME_STEP``; with ``n_frames`` and ``n_steps`` if all its inputs are made equally long: then `crop` does not count.
     """
 
-    def __init__(
-        self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: SpectrogramAugment
-    ) -> None:
+    def __init__(self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: Masks) -> None:
         self.plain, self.mean, self.scale, self.masks = plain, mean, scale, masks
         self.fixed = getattr(net, "n_frames", 0)
         self.crop = self.fixed or crop
@@ -139,8 +137,7 @@ def teach(
     plain = classifier.collate(training=False)
     width = _width(classifier.net, plain([train[0][0]], None)[0])
     mean, scale = spectrograms.statistics([y for _, y in train])
-    masks = SpectrogramAugment(speed_share=0, noise_share=0)
-    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=masks)
+    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=settings.masks)
     taught = learning.Batches(train, _no_emotions(train), collate(crop=settings.crop_frames), settings.batch_size, names)
     judged = learning.Batches(validation, _no_emotions(validation), collate(crop=0), settings.batch_size)
     with torch.random.fork_rng(devices=[]):

@@ -113,10 +113,17 @@ class SvmClassifier:
         """Nothing: an SVM begins from no weights."""
 
     def restore(self, folder: Path) -> None:
-        """Be the SVM that was saved in `folder`."""
+        """Be the SVM that was saved in `folder`; errors as in :func:`finser.classifiers.load`."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        self.arrays = load_file(folder / "model.safetensors")
+        path = folder / "model.safetensors"
+        try:
+            self.arrays = load_file(path)
+        except FileNotFoundError:
+            raise FinserError("no such file", where=path, do="run: dvc repro") from None
+        except SafetensorError as error:
+            raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
 
     def _decision(self, scaled: np.ndarray) -> np.ndarray:
         kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)

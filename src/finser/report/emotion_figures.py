@@ -104,8 +104,11 @@ def reliabilities(results: Results, protocol: str) -> Figure:
 
 
 def confidences(runs: Sequence[Run], *, scaled: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities, shape (n, 8), and truth, shape (n,), of the test clips of all folds and seeds; scaled by the fold's temperature."""
-    rows = [rescale(given, run.figures["temperature"] if scaled else 1.0) for run in runs for given in run.tested.probabilities]
+    """Probabilities, shape (n, 8), and truth, shape (n,), of the test clips of all folds and seeds; scaled by each one's temperature."""
+    rows = []
+    for run in runs:
+        temperatures = run.figures["temperature_seeds"] if scaled else [1.0] * len(run.tested.probabilities)
+        rows += [rescale(given, t) for given, t in zip(run.tested.probabilities, temperatures, strict=True)]
     truths = [run.tested.truth for run in runs for _ in run.tested.probabilities]
     return np.concatenate(rows), np.concatenate(truths)
 
