@@ -45,7 +45,7 @@ from finser.params import (
     begins,
 )
 from finser.protocols import split
-from finser.shards import SR, AudioRow, LabelRow, read_audio, write_audio, write_labels
+from finser.shards import SR, AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
 from finser.splits import read_parts
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
@@ -218,3 +218,21 @@ def relabel() -> Callable[[dict[str, str]], None]:
         write_audio(layout.shards("ravdess"), [replace(row, emotion=emotions[row.clip_id]) for row in read_audio(layout.shards("ravdess"))])
 
     return write
+
+
+def as_tess(name: str) -> str:
+    return name.replace("ravdess", "tess")
+
+
+@pytest.fixture
+def second_corpus(project: Path) -> None:
+    """The same clips and labels again as TESS, whose speakers are others, and who are never calm."""
+    renamed = [replace(row, clip_id=as_tess(row.clip_id)) for row in read_labels(layout.labels("ravdess"))]
+    write_labels(layout.labels("tess"), [row for row in renamed if "calm" not in row.clip_id])
+    heard = [row for row in read_audio(layout.shards("ravdess")) if row.emotion != "calm"]
+    renamed = [replace(row, corpus="tess", clip_id=as_tess(row.clip_id), speaker=as_tess(row.speaker)) for row in heard]
+    write_audio(layout.shards("tess"), renamed)
+    rows = pq.read_table(layout.clips("ravdess")).to_pylist()
+    rows = [{k: as_tess(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
+    rows = [row for row in rows if row["emotion"] != "calm"]
+    pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("tess"))

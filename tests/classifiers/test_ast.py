@@ -153,6 +153,15 @@ def test_statistics_are_those_of_all_cells():
     assert statistics([np.full((3, 128), 7.0)]) == (7.0, 1.0)
 
 
+def test_what_it_is_given_has_mean_0_and_deviation_a_half():
+    """Gong et al. divide by twice the deviation."""
+    clips = [np.random.default_rng(n).normal(-3, 2 + n, (64, 128)).astype(np.float32) for n in range(4)]
+    classifier = begin(NANO.model_copy(update={"frames": 64}), (0,))
+    classifier.prepare(clips, [])
+    batch, _ = classifier.collate(training=False)(clips, None)
+    assert (float(batch.mean()), float(batch.std())) == pytest.approx((0, 0.5), abs=1e-4)
+
+
 def plane(rows: int, columns: int) -> torch.Tensor:
     """Position embeddings of width 2 that hold their own row and column; those of the tokens hold -1 and -2."""
     at = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"), -1).reshape(1, -1, 2).float()

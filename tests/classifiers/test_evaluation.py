@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from finser import layout
 from finser.classifiers import load
-from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit
+from finser.classifiers.evaluation import Judged, calibration_of, evaluate_classifier, figures_of_merit
 from finser.classifiers.inputs import Examples
 from finser.emotions import EMOTIONS
 from finser.files import read_json
@@ -102,6 +102,18 @@ def test_the_interval_holds_the_figure_and_one_speaker_has_none():
     alone = replace(test, examples=replace(test.examples, speakers=["c/0"] * len(test.examples)))
     figures = figures_of_merit(alone, options, np.random.default_rng(0))
     assert figures["uar_ci_low"] is None and figures["uar_ci_high"] is None and 0 < figures["uar"] < 1
+
+
+def test_the_resampled_speakers_depend_on_the_seed_and_on_nothing_else(project, params, altered, run):
+    """Of a bad classifier on ten test speakers: two of them leave few intervals to choose from."""
+    asked = altered("mlp", epochs=1, variants=("original",))
+    asked = asked.model_copy(update={"evaluate_classifier": EvaluateClassifier(bootstrap=100, noise={"kinds": ()})})
+    first, found = run(asked, "mlp", "random"), []
+    for seed in (asked.seed, asked.seed + 1):
+        evaluate_classifier(asked.model_copy(update={"seed": seed}), "mlp", "random", 1)
+        found.append(read_json(layout.classifier_result("mlp", "random", 1) / "metrics.json"))
+    moved = {name for name in first if first[name] != found[1][name]}
+    assert found[0] == first and moved and all("_ci_" in name for name in moved)
 
 
 def test_time_is_kept_apart_from_the_figures(figures):

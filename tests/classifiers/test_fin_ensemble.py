@@ -63,12 +63,12 @@ def test_scale_is_the_deviation_within_clips():
     assert scale[:-1] == pytest.approx(np.sqrt((centred[:, :-1] ** 2).mean(0)), rel=1e-4) and scale[-1] == 1
 
 
-@pytest.mark.parametrize("n_frames", [1, 20, 24, 25, 100])
+@pytest.mark.parametrize("n_frames", [1, 20, 24, 25, 40])
 def test_training_crops_are_frames_and_features_of_one_place_within_the_clip(n_frames):
     samples = noise(512 * n_frames - 1)
     clip = (np.pad(samples, 1024), np.repeat(np.arange(n_frames, dtype=np.float32)[:, None], N_FEATURES, 1))
     starts, count = set(), min(n_frames, 24)
-    for seed in range(60):
+    for seed in range(120):
         waves, given, keep, counts = CollateWaves(24)([clip], np.random.default_rng(seed))
         assert given.shape == keep.shape == (1, 24, N_FEATURES) and counts.tolist() == [count] and waves.shape == (1, 512 * 23 + 2048)
         first = int(given[0, 0, 0])
@@ -77,7 +77,7 @@ def test_training_crops_are_frames_and_features_of_one_place_within_the_clip(n_f
         assert torch.equal(cut, torch.from_numpy(to_float(frames(samples)[first : first + count].copy())))
         assert keep[0, :count].all() and not keep[0, count:].any()
         starts.add(first)
-    assert len(starts) == 1 if n_frames <= 24 else len(starts) > 1
+    assert starts == set(range(max(n_frames - 23, 1))), "crops begin wherever they fit"
 
 
 def test_masks_are_drawn_in_training_only():
@@ -133,6 +133,12 @@ def test_tuned_mixtures_move_their_own_fins_and_keep_no_others(project, altered,
         before, after = (load_fin(place)[0].state_dict() for place in (layout.fin(feature), folder / "fins" / feature))
         assert any(not torch.equal(before[name], after[name]) for name in before)
         assert max(float((before[name] - after[name]).abs().max()) for name in before) < 0.1, "they begin as they were"
+
+
+def test_frames_are_weighted_by_a_net_under_attention_only():
+    """Linear 8 -> 64, Linear 64 -> 1, with their biases."""
+    attention, statistics = (begin(FinEnsemble(channels=8, pooling=pooling), (0,)).n_params for pooling in ("attention", "statistics"))
+    assert attention - statistics == (8 * 64 + 64) + (64 + 1)
 
 
 @pytest.mark.parametrize(("arm", "fins"), [("uninitialised", tuple(DIMENSIONS)), ("librosa", ())])

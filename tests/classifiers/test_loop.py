@@ -161,6 +161,25 @@ def test_the_rate_is_torchs_one_cycle(monkeypatch):
     assert max(rates) == pytest.approx((0.1, 0.01), rel=0.02) and rates[-1][0] < 1e-5
 
 
+@pytest.mark.parametrize(("loudness", "clipped"), [(1000.0, True), (0.01, False)])
+def test_a_steps_gradient_is_cut_to_a_norm_of_two(monkeypatch, loudness, clipped):
+    """What the optimiser steps by, of all weights together; a smaller one stays what torch makes it."""
+    inputs, norms, configure = [(loudness * x).astype(np.float32) for x in INPUTS], [], loop.Training.configure_optimizers
+
+    def listen(self) -> dict:
+        made = configure(self)
+        gradients = [parameter for group in self.groups for parameter in group["params"]]
+        made["optimizer"].register_step_post_hook(lambda *_: norms.append(float(torch.cat([p.grad.flatten() for p in gradients]).norm())))
+        return made
+
+    monkeypatch.setattr(loop.Training, "configure_optimizers", listen)
+    net, batches = Net(), Batches(inputs, TARGETS, Stack(), len(TARGETS), (0, "loop"))
+    loss = functional.cross_entropy(net(torch.from_numpy(np.stack(inputs))), BATCH[1], label_smoothing=0.1)
+    whole = float(torch.cat([one.flatten() for one in torch.autograd.grad(loss, list(net.parameters()))]).norm())
+    loop.fit(net, batches, batches, Mlp(epochs=1), [{"params": list(net.parameters()), "lr": 0.1}])
+    assert norms == pytest.approx([2.0 if clipped else whole], rel=1e-4) and (whole > 2) == clipped
+
+
 @pytest.fixture
 def scored(monkeypatch):
     """Trains with a validation UAR that is given, epoch by epoch; returns the net, the history and the weights after every epoch."""

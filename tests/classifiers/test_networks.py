@@ -1,15 +1,17 @@
 """Every kind of network behind the interface of all classifiers: its size, what a prediction depends on, saving, whom it learns from."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from finser import layout
-from finser.classifiers import begin, load, module_of
+from finser.classifiers import Classifier, Learned, begin, learning, load, loop, module_of
 from finser.classifiers.evaluation import ORIGINALS
 from finser.classifiers.inputs import Examples, read_examples
-from finser.classifiers.learning import n_trainable
+from finser.classifiers.learning import Batches, n_trainable
 from finser.classifiers.network import put_weights
 from finser.classifiers.resnet18 import Resnet18
 from finser.classifiers.shallow_cnn import ShallowCnn
@@ -236,3 +238,137 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FinserError, match="not a readable model"):
         put_weights(net, path)
+
+
+# What the options of a section do
+
+TINY = {
+    "mlp": {"hidden": (8,)},
+    "shallow_cnn": {"width": 4, "log_mel.crop_frames": 32},
+    "small_cnn": {"width": 3, "log_mel.crop_frames": 32},
+    "resnet18": {"width": 8, "log_mel.crop_frames": 32},
+    "ast": {"size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 32},
+    "fin_ensemble librosa": {"arm": "librosa", "fins": (), "channels": 8, "crop_frames": 32},
+    "fin_ensemble uninitialised": {"arm": "uninitialised", "fins": ("rms",), "channels": 8, "crop_frames": 32},
+}
+UNEQUAL = np.array([0] * 10 + [3] * 4 + [7] * 2)  # class numbers: two batches of 8
+MASKS = ("band_masks", "band_width", "time_masks", "time_width")
+DRAWN = {
+    "augment.speed_share": 0.0,
+    "augment.speed": (0.5, 0.6),
+    "augment.noise_share": 0.0,
+    "augment.noise_db": (0.0, 5.0),
+    **{f"{section}.{name}": 0 for section in ("augment", "masks") for name in MASKS},
+    "band_masks": 2,
+    "time_masks": 2,
+    "log_mel.crop_frames": 48,
+    "crop_frames": 48,
+    "balance": "sampling",
+}
+TRAINED = {
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+    "learning_rate": 0.01,
+    "label_smoothing": 0.0,
+    "mixup": 1.0,
+    "balance": "weights",
+    "batch_size": 16,
+    "epochs": 2,
+}
+
+
+def tiny(name: str, **options: object) -> Classifier:
+    """A small network of a kind, trained for one epoch; keys of a subsection have a dot."""
+    kind, nested = KINDS[name.split()[0]], {}
+    for key, value in {"epochs": 1, "batch_size": 8, "mixup": 0.0, **TINY[name], **options}.items():
+        *section, last = key.split(".")
+        (nested.setdefault(section[0], {}) if section else nested)[last] = value
+    return begin(kind(**nested), (0, "options"))
+
+
+def has(name: str, option: str) -> bool:
+    """Whether a kind of network has an option."""
+    fields = KINDS[name.split()[0]].model_fields
+    first, *rest = option.split(".")
+    return first in fields and all(key in type(fields[first].default).model_fields for key in rest)
+
+
+def input_of(name: str, rng: np.random.Generator, n_frames: int) -> object:
+    """What the source of a kind of network could make of a clip."""
+    if name == "mlp":
+        return rng.normal(size=200).astype(np.float32)
+    if name.startswith("fin_ensemble"):
+        of_fins = "librosa" not in name
+        features = rng.normal(size=(n_frames, 162)).astype(np.float32)
+        features[:, :1] *= not of_fins  # the RMS, which is a FIN's there
+        return rng.integers(-9999, 9999, of_fins * (512 * (n_frames - 1) + 2048)).astype(np.int16), features
+    return rng.normal(-30, 9, (n_frames, 128 if name == "ast" else 64)).astype(np.float32)
+
+
+def drawn_examples(name: str, part: str, targets: np.ndarray = UNEQUAL) -> Examples:
+    rng, n = np.random.default_rng(len(part)), len(targets)
+    return Examples(part, [""] * n, [""] * n, ["original"] * n, targets, [input_of(name, rng, 40 + number) for number in range(n)])
+
+
+def asked_of(monkeypatch: pytest.MonkeyPatch, name: str, **options: object) -> tuple[Batches, Batches]:
+    """The mini-batches of both parts, as a training would be given them."""
+    asked = []
+    with monkeypatch.context() as patch:
+        patch.setattr(learning, "learn", lambda _, train, validation, *rest: (asked.extend((train, validation)), Learned([], 0.0))[1])
+        tiny(name, **options).fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
+    return tuple(asked)
+
+
+def equal(one: list, other: list) -> bool:
+    """Whether tensors are the same, of the same shapes."""
+    return len(one) == len(other) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(("name", "option"), [(name, option) for name in TINY for option in DRAWN if has(name, option)])
+def test_an_option_of_what_is_drawn_changes_the_batches_of_training_and_none_of_validation(monkeypatch, name, option):
+    plain, other = asked_of(monkeypatch, name), asked_of(monkeypatch, name, **{option: DRAWN[option]})
+    trained, judged = ([[tensor for batch in part for tensor in batch] for part in pair] for pair in zip(plain, other, strict=True))
+    assert not equal(*trained)
+    assert equal(*judged)
+
+
+@pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
+def test_only_sampling_draws_classes_equally_often(monkeypatch, balance):
+    train, validation = asked_of(monkeypatch, "mlp", balance=balance)
+    found = Counter(int(target) for _ in range(200) for *_, targets in train for target in targets)
+    shares = [1 / 3] * 3 if balance == "sampling" else [10 / 16, 4 / 16, 2 / 16]
+    assert [found[number] / 3200 for number in (0, 3, 7)] == pytest.approx(shares, abs=0.03 if balance == "sampling" else 1e-9)
+    assert sorted(int(target) for *_, targets in validation for target in targets) == UNEQUAL.tolist()
+
+
+def weights_of(name: str, **options: object) -> list[torch.Tensor]:
+    """All weights after a training of two batches per epoch."""
+    classifier = tiny(name, **options)
+    classifier.fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
+    return list(classifier.net.state_dict().values())
+
+
+@pytest.fixture(scope="module", params=TINY)
+def plain(request: pytest.FixtureRequest) -> tuple[str, list[torch.Tensor]]:
+    """A kind of network, and its weights after a training with nothing changed."""
+    return request.param, weights_of(request.param)
+
+
+@pytest.mark.parametrize("option", TRAINED)
+def test_an_option_of_training_changes_the_weights(plain, option):
+    name, before = plain
+    assert not equal(weights_of(name, **{option: TRAINED[option]}), before)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_optimiser_is_given_the_rates_and_the_decay_that_the_section_says(monkeypatch, name):
+    """All that learns, once; FINs at a rate of their own and without decay."""
+    rates = {"learning_rate": 0.003, "weight_decay": 0.07, **({"fin_learning_rate": 0.0005} if "fin" in name else {})}
+    classifier, made, configure = tiny(name, **rates), [], loop.Training.configure_optimizers
+    monkeypatch.setattr(loop.Training, "configure_optimizers", lambda self: (made.append(configure(self)), made[0])[1])
+    classifier.fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
+    found = {id(p): (group["max_lr"], group["weight_decay"]) for group in made[0]["optimizer"].param_groups for p in group["params"]}
+    below = list(classifier.fins.parameters()) if "uninitialised" in name else []
+    above = classifier.head.parameters() if "fin" in name else classifier.net.parameters()
+    assert found == {id(p): (0.003, 0.07) for p in above} | {id(p): (0.0005, 0.0) for p in below}
+    assert bool(below) == ("uninitialised" in name)

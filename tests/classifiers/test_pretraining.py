@@ -18,15 +18,17 @@ from safetensors.torch import load_file
 from scipy.interpolate import interp1d
 
 from finser import layout
-from finser.classifiers import begin, module_of, spectrograms
+from finser.classifiers import Learned, begin, module_of, pretraining, spectrograms
 from finser.classifiers.initial import initialise
-from finser.classifiers.inputs import Row
+from finser.classifiers.inputs import Row, read_examples
+from finser.classifiers.learning import Batches
 from finser.classifiers.pretraining import CollatePairs, Imitator, at_frames, paired, pretrain, step_means, teach
 from finser.classifiers.training import train_classifier
 from finser.errors import FinserError
 from finser.files import read_json, write_json
 from finser.labels import features
-from finser.params import Ast, LogMel, Params, Pretrain, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, begins
+from finser.params import Ast, LogMel, Params, Pretrain, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, Synthetic, begins
+from finser.protocols import split
 from finser.shards import SR, read_labels, write_labels
 from finser.splits import read_parts
 
@@ -225,7 +227,74 @@ def test_a_trunk_gives_as_many_steps_as_there_are_targets(name):
         assert Imitator(net, steps.shape[2])(inputs).shape == targets.shape
 
 
+# What the options do
+
+
+def batches_of(monkeypatch: pytest.MonkeyPatch, **options: object) -> tuple[Batches, Batches]:
+    """Mini-batches that a trunk is taught and judged by, of clips of 100 frames without a zero."""
+    from finser.classifiers import loop
+
+    rng, given = np.random.default_rng(0), []
+    pairs = [(rng.normal(-30, 9, (100, 64)).astype(np.float32), rng.normal(size=(100, 162)).astype(np.float32)) for _ in range(8)]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "imitate", lambda _, train, validation, *rest: (given.extend((train, validation)), Learned([], 0.0))[1])
+        teach(begin(NETS["small_cnn"], ("options",)), pairs, pairs, SHORT.model_copy(update=options), ("options",))
+    return tuple(given)
+
+
+@pytest.mark.parametrize("crop", [32, 64])
+@pytest.mark.parametrize("size", [2, 8])
+def test_crops_are_as_long_and_batches_as_large_as_the_section_says(monkeypatch, crop, size):
+    train, validation = batches_of(monkeypatch, crop_frames=crop, batch_size=size)
+    assert [tuple(inputs.shape) for inputs, *_ in train] == [(size, crop, 64)] * (8 // size)
+    assert [tuple(inputs.shape) for inputs, *_ in validation] == [(size, 128, 64)] * (8 // size), "whole clips, and their padding"
+
+
+def test_a_trunk_is_taught_with_masks_and_judged_without(monkeypatch):
+    train, validation = batches_of(monkeypatch)
+    assert 0.05 < float(torch.cat([inputs for inputs, *_ in train]).eq(0).float().mean()) < 0.8
+    assert not any(inputs[:, :100].eq(0).any() for inputs, *_ in validation)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.02}, {"weight_decay": 0.0}, {"epochs": 2}])
+def test_an_option_of_teaching_changes_the_trunk(change):
+    rng = np.random.default_rng(0)
+    pairs = [(rng.normal(size=(40, 64)).astype(np.float32), rng.normal(size=(40, 162)).astype(np.float32)) for _ in range(4)]
+    weights = []
+    for options in ({}, change):
+        classifier = begin(NETS["shallow_cnn"], ("options",))
+        teach(classifier, pairs, pairs, SHORT.model_copy(update={"batch_size": 2, **options}), ("options",))
+        weights.append(classifier.net.convolutions[0].weight)
+    assert not torch.equal(*weights)
+
+
 # The stage
+
+
+@pytest.mark.parametrize(
+    ("options", "corpora", "variants"),
+    [
+        ({}, ["ravdess", "tess"], ["original"]),
+        ({"corpora": ("tess",)}, ["tess"], ["original"]),
+        ({"variants": ("original", "noise")}, ["ravdess", "tess"], ["noise", "original"]),
+    ],
+)
+def test_a_trunk_hears_the_rows_that_the_section_names(project, second_corpus, trunks, monkeypatch, options, corpora, variants):
+    """So many clips of the training part, in every variant once; validation clips are originals."""
+    names = ("ravdess", "tess")
+    both = {"corpora": names, "pooled": names, "fetch": dict.fromkeys(names, Synthetic())}
+    values = trunks().model_dump()
+    params = Params.model_validate({**values, **both, "pretrain": {**values["pretrain"], **options}})
+    split(params, "speaker")
+    parts, heard = read_parts("speaker", 1, names), []
+    monkeypatch.setattr(pretraining, "read_examples", lambda *given: (heard.append(read_examples(*given)), heard[0])[1])
+    pretrain(params, *PLACE)
+    for part, expected in (("train", variants), ("validation", ["original"])):
+        clips = [row["clip_id"] for row in parts[part].to_pylist() if row["corpus"] in corpora]
+        found = zip(heard[0][part].clip_ids, heard[0][part].variants, strict=True)
+        assert sorted(found) == sorted((clip, variant) for clip in clips for variant in expected)
+    speakers = read_json(layout.pretrained(*PLACE) / "config.json")["speakers"]
+    assert sorted({speaker.split("/")[0] for speaker in speakers}) == corpora
 
 
 @EACH

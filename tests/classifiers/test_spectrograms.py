@@ -199,16 +199,16 @@ def test_whole_clips_are_normalised_and_padded_with_zeros(center):
         assert not row[len(clip) :].any()
 
 
-@pytest.mark.parametrize("n_frames", [1, 20, 24, 25, 100])
+@pytest.mark.parametrize("n_frames", [1, 20, 24, 25, 40])
 def test_training_crops_lie_within_the_clip(n_frames):
     starts, length = set(), min(n_frames, 24)
-    for seed in range(80):
+    for seed in range(120):
         batch, counts = collate(24, PLAIN)([numbered(n_frames)], np.random.default_rng(seed))
         assert batch.shape == (1, 24, 64) and counts.tolist() == [length] and not batch[0, length:].any()
         found = 4 * batch[0, :length, 0].numpy()
         assert found == pytest.approx(np.arange(length) - (length - 1) / 2, abs=1e-4), "neighbours stay neighbours"
         starts.add(_start(n_frames, seed))
-    assert starts == {0} if n_frames <= 24 else starts <= set(range(n_frames - 23)) and {0, n_frames - 24} <= starts | {n_frames - 24}
+    assert starts == set(range(max(n_frames - 23, 1))), "crops begin wherever they fit"
 
 
 def _start(n_frames: int, seed: int) -> int:

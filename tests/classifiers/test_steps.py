@@ -17,7 +17,6 @@ from finser.classifiers.evaluation import evaluate_classifier
 from finser.classifiers.initial import initialise
 from finser.classifiers.inputs import SUMMARY, read_examples
 from finser.classifiers.training import train_classifier
-from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, write_json
@@ -395,25 +394,7 @@ def test_an_original_in_train_and_its_copy_in_test_are_refused(project, params, 
         train_classifier(params, "svm", protocol, 1, 0)
 
 
-def as_tess(name: str) -> str:
-    return name.replace("ravdess", "tess")
-
-
-def second_corpus() -> None:
-    """The same clips and labels again as TESS, whose speakers are others, and who are never calm."""
-    renamed = [replace(row, clip_id=as_tess(row.clip_id)) for row in read_labels(layout.labels("ravdess"))]
-    write_labels(layout.labels("tess"), [row for row in renamed if "calm" not in row.clip_id])
-    heard = [row for row in read_audio(layout.shards("ravdess")) if row.emotion != "calm"]
-    renamed = [replace(row, corpus="tess", clip_id=as_tess(row.clip_id), speaker=as_tess(row.speaker)) for row in heard]
-    write_audio(layout.shards("tess"), renamed)
-    rows = pq.read_table(layout.clips("ravdess")).to_pylist()
-    rows = [{k: as_tess(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
-    rows = [row for row in rows if row["emotion"] != "calm"]
-    pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("tess"))
-
-
-def test_one_corpus_out_is_trained_and_tested_on_the_shared_emotions(project, params, run):
-    second_corpus()
+def test_one_corpus_out_is_trained_and_tested_on_the_shared_emotions(project, params, run, second_corpus):
     names = ("ravdess", "tess")
     both = {"corpora": names, "pooled": names, "fetch": dict.fromkeys(names, Synthetic()), "protocols": ("speaker", "cross_corpus")}
     params = Params.model_validate({**params.model_dump(), **both})
@@ -429,8 +410,7 @@ def test_one_corpus_out_is_trained_and_tested_on_the_shared_emotions(project, pa
         assert figures["uar"] > 0.8 and figures["leaky"] is False and figures["n_test_speakers"] == 10
 
 
-def test_a_model_may_learn_from_some_of_the_pooled_corpora(project, params, run):
-    second_corpus()
+def test_a_model_may_learn_from_some_of_the_pooled_corpora(project, params, run, second_corpus):
     names = ("ravdess", "tess")
     both = {"corpora": names, "pooled": names, "fetch": dict.fromkeys(names, Synthetic())}
     sections = {"svm": params.train_classifier["svm"].model_dump(), "tess_only": {"model": "svm", "corpora": ("tess",)}}

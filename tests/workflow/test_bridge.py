@@ -1,6 +1,8 @@
 """One graph, two engines: what must hold whichever of them runs, counted in commands that really ran."""
 
+import csv
 import random
+import shlex
 import shutil
 
 import pytest
@@ -145,6 +147,25 @@ def test_experiment_with_one_parameter(project):
     assert "train_classifier@svm-speaker-1-0" in ran
     assert not [command for command in ran if "fin" in command]
     project.assert_clean()
+
+
+def test_the_documented_search_runs_in_copies_of_the_project(project):
+    """The commands of docs/classifiers.md, of another model; what was found then comes from the cache."""
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "results")
+    text = (project.root / "docs/classifiers.md").read_text().replace("\\\n", "")
+    lines = [line for line in text.splitlines() if line.startswith("dvc exp ")]
+    commands = [shlex.split(line.replace("small_cnn", "svm").replace("learning_rate=0.001,0.002,0.004", "c=0.01,3.0")) for line in lines]
+    assert [command[2] for command in commands] == ["run", "run", "show"]
+    for command in commands[:2]:
+        project.run(*command)
+    rows = list(csv.reader(project.run(*commands[2], "--csv").stdout.splitlines()))
+    assert [name.split(":")[-1] for name in rows[0]] == ["Experiment", "validation_uar", "train_classifier.svm.c"]
+    found = [(float(value), float(c)) for name, value, c in rows[1:] if name]
+    assert sorted(c for _, c in found) == [0.01, 3.0] and found[0][0] > found[1][0], "the best first"
+    assert project.get("train_classifier.svm.c") == 10.0
+    project.set("train_classifier.svm.c", 3.0)
+    assert project.ran_by(lambda: project.dvc("repro", "-q", "evaluate_classifier@svm-speaker-1")) == []
 
 
 def test_a_mistyped_target_fails_at_once(project):
