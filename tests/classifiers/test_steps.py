@@ -27,7 +27,7 @@ from finser.splits import read_parts, read_split
 
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high")} | {"uar_seeds", "wa_seeds"}
 COUNTS = {"n_train", "n_train_speakers", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins", "params"}
-CALIBRATION = {"temperature", "ece", "ece_scaled", "nll", "nll_scaled"}
+CALIBRATION = {"temperature", "temperature_seeds", "ece", "ece_scaled", "nll", "nll_scaled"}
 OTHERS = {"seed", "seeds", "epochs", "device", "protocol", "fold", "leaky", "noise", "validation_uar"}
 
 
@@ -141,7 +141,7 @@ def test_fewer_speakers_train_and_the_same_validate_and_test(project, altered, r
     everybody = set(whole["train"]["speaker"].to_pylist())
     assert speakers < everybody and len(speakers) == figures["n_train_speakers"] == round(0.5 * len(everybody))
     assert (figures["n_validation"], figures["n_test"]) == (whole["validation"].num_rows, whole["test"].num_rows)
-    with pytest.raises(FinserError, match="was trained on other clips than this split's"):
+    with pytest.raises(FinserError, match="was trained with another value of speakers than params.yaml has; expected 1.0; found 0.5"):
         evaluate_classifier(altered("svm", speakers=1.0), "svm", "speaker", 1)
 
 
@@ -277,7 +277,7 @@ def test_a_model_of_other_settings_is_not_evaluated(project, altered, run, model
     changed = trained.model_dump()
     own = changed["train_classifier"][model]
     own[key] = {**own[key], **other} if isinstance(other, dict) else other
-    said = f"{model}/speaker/1/0: was trained with another {key} than params.yaml has; expected.*train it again"
+    said = f"{model}/speaker/1/0: was trained with another value of {key} than params.yaml has; expected.*train it again"
     with pytest.raises(FinserError, match=said):
         evaluate_classifier(Params.model_validate(changed), model, "speaker", 1)
 

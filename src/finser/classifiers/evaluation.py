@@ -187,7 +187,7 @@ def check_settings(config: dict, options: Options, where: Path) -> None:
     trained, now = config["options"], options.model_dump(mode="json")
     other = sorted(key for key in trained.keys() | now.keys() if trained.get(key) != now.get(key))
     if other:
-        what = f"was trained with another {other[0]} than params.yaml has"
+        what = f"was trained with another value of {other[0]} than params.yaml has"
         raise FinserError(what, where=where, expected=now.get(other[0]), found=trained.get(other[0]), do=AGAIN)
 
 
