@@ -268,6 +268,11 @@ def test_learning_curve_of_sections_that_differ_only_in_speakers(synthetic, real
     assert "differ only in how many" not in real.text
 
 
+def test_the_interval_of_one_fold_is_that_of_its_figures_wherever_it_stands(real):
+    figures = real.metrics("svm", "speaker", 2)
+    assert emotion.uar_interval(real.results, "svm", "speaker") == (figures["uar_ci_low"], figures["uar_ci_high"])
+
+
 @PROTOCOLS
 def test_pairs_are_resampled_together(synthetic, protocol):
     rows = synthetic.table(TITLES[protocol] + "differences of UAR")
@@ -284,7 +289,7 @@ def test_pairs_are_resampled_together(synthetic, protocol):
 
 
 def test_what_an_interval_says_is_not_said_of_a_leaky_protocol(synthetic, real):
-    clause = "but not under random, where the test speakers were trained on, too"
+    clause = "but not under random, where test speakers were trained on, too"
     assert "it says what other speakers of these corpora would give, " + clause in synthetic.text
     assert "it says what other speakers of these corpora would give. A corpus with one test speaker adds nothing to it" in real.text
 

@@ -255,16 +255,23 @@ def learning(results: Results, protocol: str) -> str:
             tested = results.tested(model, protocol)
             share = f"{results.params.train_classifier[model].speakers:.0%}"
             speakers = f"{training_speakers(results, model, protocol):,.1f}".removesuffix(".0")
-            rows.append([model_cell(results, model), share, speakers, rate(tested.uar), _range(uar_interval(results, tested, protocol))])
+            rows.append([model_cell(results, model), share, speakers, rate(tested.uar), _range(uar_interval(results, model, protocol))])
     header = ["model", "share of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
     return table(header, rows) if rows else ""
 
 
-def uar_interval(results: Results, tested: Tested, protocol: str) -> tuple[float, float] | None:
-    """Interval of the UAR under resampling of the speakers within their corpora; None where no corpus has two."""
-    options, rng = results.params.evaluate_classifier, _draws(results, protocol)
+def uar_interval(results: Results, model: str, protocol: str) -> tuple[float, float] | None:
+    """Interval of the UAR of all folds' clips under resampling of the speakers within their corpora; None where no corpus has two.
+
+    Of one fold it is that of metrics.json, so that a page gives it once.
+    """
+    runs, options = results.of(model, protocol), results.params.evaluate_classifier
+    if len(runs) == 1:
+        low, high = (runs[0].figures[f"uar_ci_{end}"] for end in ("low", "high"))
+        return None if low is None else (low, high)
+    tested = results.tested(model, protocol)
     given = (tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
-    return bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=rng)["uar"]
+    return bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=_draws(results, protocol))["uar"]
 
 
 def pairs_of(results: Results) -> list[tuple[str, str]]:
