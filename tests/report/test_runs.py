@@ -75,6 +75,13 @@ def test_metrics_that_their_predictions_do_not_give_are_refused(here, change, sa
         collect(here.params)
 
 
+def test_results_on_a_corpus_that_params_leaves_out_are_refused(here):
+    corpora = here.params.pooled
+    other = here.params.model_copy(update={"pooled": corpora[:1]})
+    with pytest.raises(FinserError, match=f"was tested on {corpora[1]}; expected {corpora[0]}; params.yaml has changed since: dvc repro"):
+        collect(other)
+
+
 def test_results_of_other_seeds_than_params_are_refused(here):
     other = here.params.model_copy(update={"seeds": (1,)})
     with pytest.raises(FinserError, match="of other seeds than params.yaml's"):

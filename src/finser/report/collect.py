@@ -20,7 +20,7 @@ from finser.errors import FinserError
 from finser.files import read_json
 from finser.params import Feature, Params
 from finser.report.reading import Curve, read_columns, read_figures, read_history
-from finser.report.runs import Run, Tested, read_fusion, read_run, together
+from finser.report.runs import Run, Tested, check_corpora, read_fusion, read_run, together
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
@@ -178,7 +178,7 @@ def collect(params: Params) -> Results:
     FinserError
         A result is missing, is not readable, lacks a key, or contradicts another.
     """
-    return Results(
+    results = Results(
         params=params,
         corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
         splits=tuple(read_split(params, protocol) for protocol in params.protocols),
@@ -198,6 +198,9 @@ def collect(params: Params) -> Results:
         log=read_log(layout.COMMANDS_LOG, params.preset),
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     )
+    for run in results.runs:
+        check_corpora(run, params.corpora_of(run.model))
+    return results
 
 
 def read_corpus(params: Params, corpus: str) -> Corpus:

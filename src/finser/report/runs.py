@@ -134,6 +134,14 @@ def read_fusion(fusion: str, protocol: str, fold: int) -> Run:
     return _read_tested(layout.fusion_result(fusion, protocol, fold), fusion, protocol, fold, FUSION_KEYS)
 
 
+def check_corpora(run: Run, corpora: frozenset[str]) -> None:
+    """Raise :class:`FinserError` if a run was tested on another corpus than `corpora`: params.yaml has changed since."""
+    others = sorted(set(run.tested.corpora) - corpora)
+    if others:
+        what = f"{run.model}, {run.protocol}, fold {run.fold} was tested on {', '.join(others)}"
+        raise FinserError(what, where="results", expected=", ".join(sorted(corpora)), do="params.yaml has changed since: dvc repro")
+
+
 def _read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...]) -> Run:
     """metrics.json and predictions.parquet of `folder`, whose figures must have `keys`."""
     figures = read_figures(folder / "metrics.json", keys)
