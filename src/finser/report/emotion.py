@@ -267,8 +267,7 @@ def uar_interval(results: Results, model: str, protocol: str) -> tuple[float, fl
     """
     runs, options = results.of(model, protocol), results.params.evaluate_classifier
     if len(runs) == 1:
-        low, high = (runs[0].figures[f"uar_ci_{end}"] for end in ("low", "high"))
-        return None if low is None else (low, high)
+        return _ends(runs[0], "uar")
     tested = results.tested(model, protocol)
     given = (tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
     return bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=_draws(results, protocol))["uar"]
@@ -392,8 +391,13 @@ def _interval_title(results: Results) -> str:
 
 def _interval(run: Run, name: str) -> str:
     """``.412 to .603``; a dash where no corpus has two test speakers."""
+    return _range(_ends(run, name))
+
+
+def _ends(run: Run, name: str) -> tuple[float, float] | None:
+    """Of the interval in metrics.json; None where no corpus has two test speakers."""
     low, high = (run.figures[f"{name}_ci_{end}"] for end in ("low", "high"))
-    return _range(None if low is None else (low, high))
+    return None if low is None else (low, high)
 
 
 def _range(ends: tuple[float, float] | None, written: Callable[[float], str] = rate) -> str:

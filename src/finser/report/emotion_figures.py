@@ -157,8 +157,9 @@ def learning(results: Results, protocol: str) -> Figure:
     for curve in curves:
         tested = [results.tested(model, protocol) for model in curve]
         uars = np.array([one.uar for one in tested])
-        ends = [uar_interval(results, model, protocol) or (one.uar, one.uar) for model, one in zip(curve, tested, strict=True)]
-        errors = np.maximum((uars - np.array(ends)[:, 0], np.array(ends)[:, 1] - uars), 0)
+        intervals = [uar_interval(results, model, protocol) or (uar, uar) for model, uar in zip(curve, uars, strict=True)]
+        low, high = np.transpose(intervals)  # (points,) each
+        errors = np.maximum((uars - low, high - uars), 0)
         x = [training_speakers(results, model, protocol) for model in curve]
         panel.errorbar(x, uars, errors, linewidth=1.3, elinewidth=0.9, capsize=3, markersize=4.5, **_look(results, curve[-1]))
     panel.set(xlabel="training speakers, mean over the folds", ylabel="UAR", ylim=(0, None), xlim=(0, None))
