@@ -14,15 +14,15 @@ from finser import layout
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
-HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "emotions", "params"}
+HELPERS = {"errors", "files", "seeds", "progress", "workers", "layout", "machine", "emotions", "params"}
 ORDER = [
     "corpora",
     "weights",
     "shards",
     "frames",
     "audio",
-    "augment",
     "cepstrum",
+    "augment",
     "kernels",
     "labels",
     "splits",

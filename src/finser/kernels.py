@@ -6,7 +6,7 @@ The compiled code is kept in __pycache__, so that a second process need not comp
 import numba
 import numpy as np
 
-TOGETHER = 4  # always: so many frames or pitch classes are summed side by side, so that no addition waits for the one before
+BLOCK = 8  # frames summed side by side, so that no addition waits for the one before; every sum is of one frame alone
 
 
 @numba.njit(cache=True, nogil=True)
@@ -32,8 +32,9 @@ def windowed(padded: np.ndarray, first: int, window: np.ndarray, out: np.ndarray
     out[n:] = 0
 
 
-# reassoc: a sum may be taken in several parts at once; in the same parts for every frame
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+# No fastmath: it would let the compiler choose the order of a sum by the width of the CPU's vectors. A product of two float32 is exact
+# in float64, so that a fused multiply-add, where the CPU has one, changes no bit either.
+@numba.njit(cache=True, nogil=True)
 def bands(
     spectrum: np.ndarray,
     edges: np.ndarray,
@@ -45,12 +46,12 @@ def bands(
 ) -> None:
     """Powers of a spectrum under the triangles of a mel filter bank and under a chroma filter bank.
 
-    A power is the squared magnitude of the spectrum rounded to complex64, as librosa's is.
+    A power is the squared magnitude of the spectrum rounded to complex64, as librosa's is. Sums are in float64, over ascending bins.
 
     Parameters
     ----------
     spectrum : np.ndarray
-        complex128, shape (block, 1025); block is a multiple of 4.
+        complex128, shape (block, 1025); block is a multiple of 8.
     edges : np.ndarray
         int64, shape (130,): band m rises over bins ``edges[m] : edges[m + 1]`` and falls over the next.
     rising, falling : np.ndarray
@@ -60,51 +61,48 @@ def bands(
     mel, chroma : np.ndarray
         float32, shapes (block, 128) and (block, 12), overwritten.
     """
-    power = np.empty((TOGETHER, spectrum.shape[1]), np.float32)  # stays in the first cache
-    for row in range(0, len(spectrum), TOGETHER):
-        for i in range(TOGETHER):
-            for k in range(spectrum.shape[1]):
+    n_bins = spectrum.shape[1]
+    power = np.empty((n_bins, BLOCK))  # stays in the second cache
+    classes = np.empty((len(pitches), BLOCK))
+    for row in range(0, len(spectrum), BLOCK):
+        for i in range(BLOCK):
+            for k in range(n_bins):
                 real, imag = np.float32(spectrum[row + i, k].real), np.float32(spectrum[row + i, k].imag)
-                power[i, k] = real * real + imag * imag
-        _mel(power, edges, rising, falling, mel[row : row + TOGETHER])
-        _chroma(power, pitches, chroma[row : row + TOGETHER])
+                power[k, i] = np.float32(np.float64(real) * real + np.float64(imag) * imag)
+        _mel(power, edges, rising, falling, mel[row : row + BLOCK])
+        _chroma(power, pitches, classes)
+        for i in range(BLOCK):
+            for c in range(len(pitches)):
+                chroma[row + i, c] = np.float32(classes[c, i])
 
 
 @numba.njit(inline="always")
 def _mel(power: np.ndarray, edges: np.ndarray, rising: np.ndarray, falling: np.ndarray, out: np.ndarray) -> None:
-    zero, last = np.float32(0), len(edges) - 2
-    p, q, r, s = power[0], power[1], power[2], power[3]
-    for m in range(last + 1):
-        up_p, up_q, up_r, up_s, down_p, down_q, down_r, down_s = zero, zero, zero, zero, zero, zero, zero, zero
+    up, down, before = np.empty(BLOCK), np.empty(BLOCK), np.zeros(BLOCK)
+    for m in range(len(edges) - 1):
+        up[:], down[:] = 0, 0
         for k in range(edges[m], edges[m + 1]):
-            up, down = rising[k], falling[k]
-            up_p, up_q, up_r, up_s = up_p + up * p[k], up_q + up * q[k], up_r + up * r[k], up_s + up * s[k]
-            down_p, down_q, down_r, down_s = down_p + down * p[k], down_q + down * q[k], down_r + down * r[k], down_s + down * s[k]
-        if m < last:
-            out[0, m], out[1, m], out[2, m], out[3, m] = up_p, up_q, up_r, up_s
-        if m > 0:
-            out[0, m - 1] += down_p
-            out[1, m - 1] += down_q
-            out[2, m - 1] += down_r
-            out[3, m - 1] += down_s
+            rise, fall = np.float64(rising[k]), np.float64(falling[k])
+            for i in range(BLOCK):
+                up[i] += rise * power[k, i]
+                down[i] += fall * power[k, i]
+        for i in range(BLOCK):
+            if m > 0:
+                out[i, m - 1] = np.float32(before[i] + down[i])
+            before[i] = up[i]
 
 
 @numba.njit(inline="always")
 def _chroma(power: np.ndarray, pitches: np.ndarray, out: np.ndarray) -> None:
-    zero = np.float32(0)
-    for i in range(TOGETHER):
-        p = power[i]
-        for c in range(0, len(pitches), TOGETHER):
-            one, two, three, four = pitches[c], pitches[c + 1], pitches[c + 2], pitches[c + 3]
-            a, b, d, e = zero, zero, zero, zero
-            for k in range(len(p)):
-                a += one[k] * p[k]
-                b += two[k] * p[k]
-                d += three[k] * p[k]
-                e += four[k] * p[k]
-            out[i, c], out[i, c + 1], out[i, c + 2], out[i, c + 3] = a, b, d, e
+    out[:] = 0
+    for k in range(len(power)):
+        for c in range(len(pitches)):
+            weight = np.float64(pitches[c, k])
+            for i in range(BLOCK):
+                out[c, i] += weight * power[k, i]
 
 
+# reassoc: all sums are of whole numbers below 2^53, exact in any order
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def levels(padded: np.ndarray, rms: np.ndarray, zcr: np.ndarray) -> None:
     """RMS (full scale 1) and zero-crossing rate of every frame; a frame is four hops of 512 samples, and zero is positive.

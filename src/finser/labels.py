@@ -10,7 +10,6 @@ Two definitions (docs/features.md):
 import warnings
 from functools import cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
@@ -22,9 +21,6 @@ from finser.params import Params
 from finser.progress import say, track
 from finser.shards import SR, AudioRow, LabelRow, read_audio, write_labels
 from finser.workers import in_batches, map_in_order
-
-if TYPE_CHECKING:
-    from pyfftw import FFTW
 
 N_CHROMA = 12
 TINY = np.finfo(np.float32).tiny
@@ -121,26 +117,13 @@ def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
     kernels.levels(samples, rms[:, 0], zcr[:, 0])
     n_rows = -(-count // BLOCK) * BLOCK
     mel, chroma = np.empty((n_rows, N_MELS), np.float32), np.empty((n_rows, N_CHROMA), np.float32)
-    framed, spectrum, transform = _transform()
+    framed = np.empty((BLOCK, N_FFT))
     for start in range(0, n_rows, BLOCK):
         kernels.windowed(samples, start, _window(), framed)
-        transform.execute()
+        spectrum = scipy.fft.rfft(framed, axis=1)  # (block, 1025); pocketfft does not choose its code by the CPU
         kernels.bands(spectrum, *triangles(), chroma_bank(), mel[start : start + BLOCK], chroma[start : start + BLOCK])
     mel = mel[:count]
     return {"rms": rms, "zcr": zcr, "chroma": _normalised(chroma[:count]), "mfcc": _mfcc(mel), "mel": mel}
-
-
-@cache
-def _transform() -> tuple[np.ndarray, np.ndarray, "FFTW"]:
-    """Frames (block, 2048), their spectrum (block, 1025), and what computes this from those: FFTW, 2 to 3 times as fast as scipy.
-
-    Made once per process, and for one thread: the arrays are overwritten block by block. Its plan is estimated, not measured: timing
-    would choose another algorithm, with other last bits, from run to run.
-    """
-    import pyfftw  # takes half a second to import
-
-    framed, spectrum = pyfftw.empty_aligned((BLOCK, N_FFT)), pyfftw.empty_aligned((BLOCK, N_FFT // 2 + 1), np.complex128)
-    return framed, spectrum, pyfftw.FFTW(framed, spectrum, axes=(1,), flags=("FFTW_ESTIMATE", "FFTW_DESTROY_INPUT"))
 
 
 def _normalised(chroma: np.ndarray) -> np.ndarray:

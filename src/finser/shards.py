@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -233,9 +232,8 @@ def _label_record(row: LabelRow) -> dict:
 
 
 def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: str) -> int:
-    schema = schema.with_metadata(
-        {"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4", "finser": version("finser")}
-    )
+    # no version of finser: the same content has the same bytes whichever version wrote it
+    schema = schema.with_metadata({"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4"})
     binary = {field.name for field in schema if field.type == pa.binary()}
     compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
     dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.fft
 import soxr
 
-from finser.augment.vocoder import stretch
+from finser.augment.vocoder import stretch, times
+from finser.cepstrum import db_to_power
 from finser.errors import FinserError
 from finser.seeds import generator
 from finser.shards import SR
@@ -107,13 +108,13 @@ def reverberate(y: np.ndarray, *, rt60: float, drr_db: float, seed: int) -> np.n
     """
     response = room(rt60=rt60, drr_db=drr_db, seed=seed)
     size = scipy.fft.next_fast_len(len(y) + len(response) - 1, real=True)
-    spectrum = scipy.fft.rfft(y, size) * scipy.fft.rfft(response, size)
+    spectrum = times(scipy.fft.rfft(y, size), scipy.fft.rfft(response, size))
     return scipy.fft.irfft(spectrum, size)[: len(y)]
 
 
 def room(*, rt60: float, drr_db: float, seed: int) -> np.ndarray:
     """Impulse response of :func:`reverberate`, float32, shape (1 + round(rt60 * 22050),)."""
-    decay = 10.0 ** (-3 * np.arange(1, 1 + round(rt60 * SR)) / (rt60 * SR))
+    decay = db_to_power(-30 * np.arange(1, 1 + round(rt60 * SR)) / (rt60 * SR))
     tail = decay * white(len(decay), seed)
     tail *= np.sqrt(10 ** (-drr_db / 10) / np.sum(tail**2))
     return np.concatenate([[1.0], tail]).astype(np.float32)

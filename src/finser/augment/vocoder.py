@@ -42,6 +42,14 @@ def window() -> np.ndarray:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
 
 
+def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``a * b`` of complex numbers; NumPy's own product has other last bits where the CPU has a fused multiply-add."""
+    product = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b))
+    product.real = a.real * b.real - a.imag * b.imag
+    product.imag = a.real * b.imag + a.imag * b.real
+    return product
+
+
 def _analyse(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Magnitudes (float32) and unit phasors (complex64) of the STFT, shapes (frames + 1, 1025); a frame of silence ends them."""
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(y, N_FFT // 2), N_FFT)[::HOP_LENGTH]
@@ -49,18 +57,21 @@ def _analyse(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     phasors = np.ones((len(frames) + 1, BINS), np.complex64)
     for begin in range(0, len(frames), BLOCK):
         spectrum = scipy.fft.rfft(frames[begin : begin + BLOCK] * window(), axis=1)
-        size = np.abs(spectrum, out=magnitudes[begin : begin + len(spectrum)])
-        np.divide(spectrum, size, out=phasors[begin : begin + len(spectrum)], where=size > 0)  # nothing has phase 0, as in librosa
+        size = magnitudes[begin : begin + len(spectrum)]
+        np.sqrt(spectrum.real * spectrum.real + spectrum.imag * spectrum.imag, out=size)
+        found = phasors[begin : begin + len(spectrum)]
+        np.divide(spectrum.real, size, out=found.real, where=size > 0)  # nothing has phase 0, as in librosa
+        np.divide(spectrum.imag, size, out=found.imag, where=size > 0)
     return magnitudes, phasors
 
 
 def _advance(phasors: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Phases of the new frames: each turns on by what the old spectrum turns from its column to the next; shape (len(columns), 1025)."""
-    turns = phasors[1:] * phasors[:-1].conj()
+    turns = times(phasors[1:], phasors[:-1].conj())
     phases = np.empty((len(columns), BINS), np.complex64)
     phases[0] = phasors[0]
     for t, column in enumerate(columns[:-1]):
-        np.multiply(phases[t], turns[column], out=phases[t + 1])
+        phases[t + 1] = times(phases[t], turns[column])
     return phases
 
 
@@ -70,7 +81,9 @@ def _synthesise(magnitudes: np.ndarray, phases: np.ndarray, steps: np.ndarray, s
     for begin in range(0, len(steps), BLOCK):
         columns, shares = np.divmod(steps[begin : begin + BLOCK], 1)
         old, shares = columns.astype(int), shares.astype(np.float32)[:, None]
-        spectrum = ((1 - shares) * magnitudes[old] + shares * magnitudes[old + 1]) * phases[begin : begin + BLOCK]
+        magnitude, phase = (1 - shares) * magnitudes[old] + shares * magnitudes[old + 1], phases[begin : begin + BLOCK]
+        spectrum = np.empty_like(phase)
+        spectrum.real, spectrum.imag = magnitude * phase.real, magnitude * phase.imag
         frames = scipy.fft.irfft(spectrum, N_FFT, axis=1) * window()
         _overlap_add(sound[begin:], frames)
     weight = np.zeros_like(sound)

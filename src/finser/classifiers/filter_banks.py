@@ -5,7 +5,9 @@ from functools import cache
 
 import numpy as np
 import soxr
+from scipy.sparse import csr_array
 
+from finser.cepstrum import natural_log
 from finser.classifiers.inputs import Row, Source
 from finser.frames import HOP_LENGTH, to_float
 from finser.shards import SR
@@ -49,8 +51,9 @@ def filter_banks(y: np.ndarray) -> np.ndarray:
     first = frames[:, :1] * (1 - PREEMPHASIS)
     frames = np.hstack([first, frames[:, 1:] - PREEMPHASIS * frames[:, :-1]]) * np.hanning(WINDOW)
     spectrum = np.fft.rfft(frames, N_FFT).astype(np.complex64)  # (n_frames, 257), rounded as the extractor's
-    power = np.abs(spectrum).astype(np.float64) ** 2
-    return np.log(np.maximum(power @ _triangles(), FLOOR)).astype(np.float32)
+    power = spectrum.real.astype(np.float64) ** 2 + spectrum.imag.astype(np.float64) ** 2
+    mel = (_triangles() @ power.T).T  # (n_frames, 128)
+    return natural_log(np.maximum(mel, FLOOR)).astype(np.float32)
 
 
 def row_frames(_: Row, n_frames: int) -> np.ndarray:
@@ -59,10 +62,11 @@ def row_frames(_: Row, n_frames: int) -> np.ndarray:
 
 
 @cache
-def _triangles() -> np.ndarray:
-    """Weights of the bands, shape (257, 128)."""
+def _triangles() -> csr_array:
+    """Weights of the bands, shape (128, 257); sparse, because a sum then has one order, and BLAS takes another on every kind of CPU."""
     from transformers.audio_utils import mel_filter_bank  # takes seconds
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "At least one mel filter")  # of 128 the lowest fall between two bins, as Kaldi's do
-        return mel_filter_bank(N_FFT // 2 + 1, BANDS, 20, RATE // 2, RATE, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True)
+        bank = mel_filter_bank(N_FFT // 2 + 1, BANDS, 20, RATE // 2, RATE, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True)
+    return csr_array(bank.T)

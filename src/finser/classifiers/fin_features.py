@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from finser.cepstrum import natural_log, power_to_db
 from finser.fins.building import structured
 from finser.fins.store import load_fin
 from finser.fins.transform import FrontEnd
@@ -30,9 +31,9 @@ def of_librosa(features: dict[str, np.ndarray]) -> np.ndarray:
     result = np.zeros((len(next(iter(features.values()))), N_FEATURES), np.float32)
     for name, values in features.items():
         if name == "rms":
-            values = np.log(np.maximum(values, FLOOR))
+            values = natural_log(np.maximum(values, FLOOR))
         if name == "mel":
-            values = 10 * np.log10(np.maximum(values, FLOOR))
+            values = power_to_db(values, FLOOR)
         result[:, columns(name)] = values
     return result
 

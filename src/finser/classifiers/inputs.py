@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from finser import layout
+from finser.cepstrum import natural_log
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.frames import HOP_LENGTH
@@ -131,10 +132,14 @@ def deltas(mfcc: np.ndarray) -> np.ndarray:
     mfcc : np.ndarray
         Shape (n_frames, dim). Clips of fewer than 9 frames are continued by their first and last frame (mode ``nearest``).
     """
-    from scipy.signal import savgol_filter
-
-    mode = "interp" if len(mfcc) >= DELTA_WIDTH else "nearest"
-    return savgol_filter(mfcc, DELTA_WIDTH, polyorder=1, deriv=1, axis=0, mode=mode)
+    half = DELTA_WIDTH // 2
+    short = len(mfcc) < DELTA_WIDTH
+    rows = np.pad(mfcc, ((half, half), (0, 0)), "edge") if short else mfcc
+    inner = len(rows) - 2 * half
+    # scipy's savgol_filter asks LAPACK for these whole numbers, and gets other last bits on other CPUs
+    rises = sum(k * (rows[half + k :][:inner].astype(np.float64) - rows[half - k :][:inner]) for k in range(1, half + 1))
+    slopes = rises / (2 * sum(k * k for k in range(1, half + 1)))
+    return (slopes if short else np.pad(slopes, ((half, half), (0, 0)), "edge")).astype(mfcc.dtype)
 
 
 def summary_statistics(row: Row) -> np.ndarray:
@@ -149,7 +154,7 @@ def summary_statistics(row: Row) -> np.ndarray:
         float32, shape (211,): five blocks of 42, then the length.
     """
     mfcc = row.features["mfcc"]  # (frames, 20)
-    log_rms = np.log(np.maximum(row.features["rms"], FLOOR))
+    log_rms = natural_log(np.maximum(row.features["rms"], FLOOR)).astype(np.float32)
     frames = np.hstack([mfcc, deltas(mfcc), row.features["zcr"], log_rms])  # (frames, 42)
     return np.append(_over_time(frames), len(frames) * HOP_LENGTH / SR).astype(np.float32)
 

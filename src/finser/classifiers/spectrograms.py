@@ -1,5 +1,6 @@
 """Log-mel spectrograms of clips, made of the label rows, and what training does to them before they are learned from."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -7,6 +8,7 @@ from functools import cache, partial
 import numpy as np
 import torch
 
+from finser.cepstrum import db_to_power, power_to_db
 from finser.classifiers.inputs import Row, Source
 from finser.params import LogMel, Masks, SpectrogramAugment, SpectrogramNetwork
 from finser.shards import DIMENSIONS, SR
@@ -32,7 +34,7 @@ def log_mel(row: Row, options: LogMel) -> np.ndarray:
     if options.trim_db:
         power = power[sounding(row.features["rms"][:, 0], options.trim_db)]
     power = power.reshape(len(power), options.bands, -1).mean(2)  # (n_frames, bands)
-    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+    return power_to_db(power, 10 ** (FLOOR_DB / 10))
 
 
 def sounding(rms: np.ndarray, top_db: float) -> slice:
@@ -100,7 +102,7 @@ class Collate:
         if options is None:
             return clip
         if rng.random() < options.speed_share:
-            clip = change_speed(clip, float(np.exp(rng.uniform(*np.log(options.speed)))))
+            clip = change_speed(clip, math.exp(rng.uniform(*map(math.log, options.speed))))
         if rng.random() < options.noise_share:
             clip = add_noise(clip, rng.uniform(*options.noise_db), rng)
         return clip
@@ -146,9 +148,9 @@ def band_positions(bands: int, factor: float) -> np.ndarray:
 
 def add_noise(clip: np.ndarray, below_db: float, rng: np.random.Generator) -> np.ndarray:
     """White noise whose mel power is `below_db` dB below the clip's loudest cell: equal in every band, because their areas are."""
-    level = 10 ** ((clip.max() - below_db) / 10)
-    power = 10 ** (clip / 10) + level * rng.gamma(NOISE_FREEDOM, 1 / NOISE_FREEDOM, clip.shape)
-    return (10 * np.log10(power)).astype(np.float32)
+    level = db_to_power(clip.max() - below_db)
+    power = db_to_power(clip) + level * rng.gamma(NOISE_FREEDOM, 1 / NOISE_FREEDOM, clip.shape)
+    return power_to_db(power, 0.0).astype(np.float32)
 
 
 def mask(clip: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.Generator) -> np.ndarray:
