@@ -1,41 +1,56 @@
 """What decides the last bits of a training: threads, vector instructions, device and library versions.
 
-The same settings give the same bytes; other settings give other rounding, and a network trained under them is another network
+The same settings give the same bytes. Other settings round otherwise, and a network trained under them is another network
 (docs/reproducibility.md).
 """
 
+import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-TRAINING_THREADS = 1  # of torch in every training, whatever the job's cores: sums over threads have other last bits
-ALWAYS = ("numpy", "scipy", "finser")
+from finser.errors import FinserError
+
+ALWAYS = ("numpy", "scipy", "finser")  # of every training
+SETTINGS = ("threads", "cpu_capability", "blas", "cpu", "device", "gpu", "versions")  # keys of settings()
+
+
+def training_threads() -> int:
+    """Threads of torch in training and prediction: environment variable FINSER_THREADS, else 1.
+
+    They do not follow the job's cores, because a sum over more threads has other last bits.
+    """
+    given = os.environ.get("FINSER_THREADS", "1")
+    if not given.isdigit() or int(given) < 1:
+        raise FinserError("not a number of threads", where="environment variable FINSER_THREADS", expected="1 or more", found=given)
+    return int(given)
 
 
 def settings(libraries: Iterable[str], *, torch: bool = True) -> dict:
-    """The settings that a training runs under, JSON-able.
+    """The settings that this process trains under.
 
     Parameters
     ----------
     libraries : iterable of str
         Distributions that take part, beside numpy, scipy and finser.
     torch : bool
-        Whether torch takes part: then its threads, its CPU capability and the GPU are included.
+        Whether torch takes part.
 
     Returns
     -------
     dict
-        ``threads``, ``cpu_capability`` (``AVX512``, ``AVX2``, ...; None without torch), ``cpu`` (the model's name), ``device``
-        (``cpu`` or ``cuda``), ``gpu`` (its name or None) and ``versions``.
+        Of the keys `SETTINGS`: ``threads``; ``cpu_capability`` of torch (``AVX512``, ``AVX2``, ...) and ``blas``, the kernels of
+        OpenBLAS (``SkylakeX``, ...), None where the one or the other takes no part; ``cpu``, the model's name; ``device``, ``cpu``
+        or ``cuda``; ``gpu``, its name or None; ``versions`` by distribution.
     """
-    found = {"threads": 1, "cpu_capability": None, "cpu": cpu_model(), "device": "cpu", "gpu": None}
-    return {**found, **(_of_torch() if torch else {}), "versions": {name: version(name) for name in (*libraries, *ALWAYS)}}
+    names = sorted({*libraries, *ALWAYS})
+    return {**(_of_torch() if torch else _of_numpy()), "cpu": cpu_model(), "versions": {name: version(name) for name in names}}
 
 
 def key() -> str:
-    """What a checkpoint of torch belongs to: threads, capability, device and torch's version, as text."""
-    return repr(sorted(_of_torch().items())) + version("torch")
+    """What a checkpoint of a training with torch belongs to, beside its data and settings."""
+    return repr(sorted(_of_torch().items()))
 
 
 def cpu_model() -> str:
@@ -55,6 +70,14 @@ def _of_torch() -> dict:
     return {
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "blas": None,
         "device": "cuda" if gpu else "cpu",
         "gpu": gpu,
     }
+
+
+def _of_numpy() -> dict:
+    from threadpoolctl import threadpool_info
+
+    kernels = sorted({pool["architecture"] for pool in threadpool_info() if pool.get("internal_api") == "openblas"})
+    return {"threads": 1, "cpu_capability": None, "blas": ", ".join(kernels) or None, "device": "cpu", "gpu": None}

@@ -366,17 +366,22 @@ def test_a_state_belongs_to_the_code_that_made_it(key):
         assert make() == first
 
 
-def test_a_state_belongs_to_one_device_and_to_one_version_of_each_library(key, monkeypatch):
+def test_a_state_belongs_to_one_machine_and_to_one_version_of_each_library(key, monkeypatch):
     make, _ = key
     keys = [make()]
     with monkeypatch.context() as patch:
         patch.setattr(torch.cuda, "is_available", lambda: not AVAILABLE)
+        patch.setattr(torch.cuda, "get_device_name", lambda: "another")
         keys.append(make())
+    for name, value in (("get_num_threads", lambda: 3), ("backends.cpu.get_cpu_capability", lambda: "another")):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"torch.{name}", value)
+            keys.append(make())
     for library in ("torch", "lightning", "transformers"):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, "version", lambda name, other=library: "0.1" if name == other else version(name))
             keys.append(make())
-    assert len(set(keys)) == 5 and make() == keys[0]
+    assert len(set(keys)) == 7 and make() == keys[0]
 
 
 def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):

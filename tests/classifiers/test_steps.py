@@ -20,6 +20,7 @@ from finser.classifiers.training import train_classifier
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, write_json
+from finser.machine import SETTINGS
 from finser.params import KINDS, Params, Synthetic
 from finser.protocols import split
 from finser.shards import DIMENSIONS, read_audio, read_labels, write_audio, write_labels
@@ -28,7 +29,7 @@ from finser.splits import read_parts, read_split
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high")} | {"uar_seeds", "wa_seeds"}
 COUNTS = {"n_train", "n_train_speakers", "n_validation", "n_test", "n_test_speakers", "n_test_speakers_heard_by_fins", "params"}
 CALIBRATION = {"temperature", "temperature_seeds", "ece", "ece_scaled", "nll", "nll_scaled"}
-OTHERS = {"seed", "seeds", "epochs", "device", "protocol", "fold", "leaky", "noise", "validation_uar"}
+OTHERS = {"seed", "seeds", "epochs", "device", "trained_under", "protocol", "fold", "leaky", "noise", "validation_uar"}
 
 
 @pytest.mark.parametrize("model", KINDS)
@@ -154,7 +155,8 @@ def test_config_says_what_was_done(project, altered, run):
     assert config["options"] == altered("mlp", epochs=1).train_classifier["mlp"].model_dump(mode="json")
     assert config["train_speakers"] == sorted(set(parts["train"]["speaker"].to_pylist()))
     assert config["params"] == 200 * 128 + 128 + 128 * 64 + 64 + 64 * 8 + 8
-    assert set(config["versions"]) >= {"torch", "numpy", "scikit-learn"} and config["device"] in ("cpu", "cuda")
+    assert set(config) >= set(SETTINGS) and config["device"] in ("cpu", "cuda") and config["threads"] == 1
+    assert set(config["versions"]) >= {"numpy", "finser", "scikit-learn" if config["options"]["model"] == "svm" else "torch"}
     figures = read_json(layout.classifier_result("mlp", "random", 2) / "metrics.json")
     assert figures["leaky"] is True
     assert 0 < read_json(layout.training_time("train_classifier", "mlp", "random", 2, 0))["seconds_train"] < 600

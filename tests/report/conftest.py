@@ -38,6 +38,13 @@ TEMPERATURE = 1.3
 R2 = {"rms": 0.99995, "zcr": 0.9999, "chroma": 0.99998, "mfcc": 0.9997, "mel": 0.99999}
 
 
+def machine_settings(*, svm: bool = False, **changed) -> dict:
+    """What finser.machine.settings gives."""
+    versions = {"numpy": "2.4.6", "scikit-learn": "1.9.0"} if svm else {"numpy": "2.4.6", "torch": "2.13.0"}
+    common = {"threads": 1, "cpu": "AMD EPYC", "device": "cpu", "gpu": None, "versions": versions}
+    return {**common, "cpu_capability": None if svm else "AVX512", "blas": "SkylakeX" if svm else None, **changed}
+
+
 class Run:
     """Writes the inputs of a report below the current folder."""
 
@@ -122,6 +129,7 @@ class Run:
             "params_own": 89,
             "seed": 0,
             "device": "cpu",
+            "trained_under": [machine_settings()],
         }
         figures |= {"topology": "structured", "init": "random"}
         write_json(layout.training_time("train_fin", feature), {"seconds_train": 8.44})
@@ -178,6 +186,7 @@ class Run:
             "epochs": [24] * len(given),
             "seed": self.params.seeds[0],
             "device": "cpu",
+            "trained_under": [machine_settings(svm=model == "svm") for _ in given],
             "noise": self.noise(skill),
         }
         sizes = {"n_test": len(test), "n_test_speakers": len({row["speaker"] for row in test})}

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from finser import machine
 from finser.files import whole_file
 from finser.progress import say
 
@@ -103,10 +104,9 @@ def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) ->
 
 
 def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], targets: list[np.ndarray]) -> str:
-    """What a training is determined by: settings, data, the weights it begins from, device, versions, and the code that runs."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    """What determines a training: settings, data, initial weights, the machine, versions, and the code that runs."""
     versions = [f"{library} {version(library)}" for library in ("torch", "lightning", "transformers")]
-    digest = hashlib.blake2b(f"{device} {versions} {names} {options!r}".encode())
+    digest = hashlib.blake2b(f"{machine.key()} {versions} {names} {options!r}".encode())
     for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for part in inputs:

@@ -17,6 +17,7 @@ from finser.classifiers.training import HISTORY, clips_digest, parts_of
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
+from finser.machine import SETTINGS
 from finser.params import Classifier as Options
 from finser.params import EvaluateClassifier, Params
 from finser.progress import say
@@ -80,6 +81,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
         "n_test_speakers": len(set(test.examples.speakers)),
         "n_test_speakers_heard_by_fins": len(set(test.examples.speakers) & _heard_by_fins(next(iter(folders.values())))),
         **{name: config[name] for name in ("params", "seed", "device")},
+        "trained_under": [{name: one[name] for name in SETTINGS} for _, one in loaded.values()],
         "epochs": [config["epochs"] for _, config in loaded.values()],
         "seeds": list(params.seeds),
         "protocol": protocol,

@@ -12,8 +12,8 @@ from torch import nn
 from finser import seeds
 from finser.classifiers import Learned
 from finser.emotions import EMOTIONS
+from finser.machine import training_threads
 from finser.params import Network
-from finser.workers import cores
 
 
 class Collate(Protocol):
@@ -102,8 +102,8 @@ def class_weights(targets: np.ndarray, balance: str) -> torch.Tensor:
 
 
 def device() -> str:
-    """``cuda`` where there is a GPU, else ``cpu`` with the threads of this job."""
-    torch.set_num_threads(cores())
+    """``cuda`` where there is a GPU, else ``cpu``; torch gets :func:`finser.machine.training_threads`."""
+    torch.set_num_threads(training_threads())
     torch.set_flush_denormal(True)  # convolutions on denormals take many times as long
     return "cuda" if torch.cuda.is_available() else "cpu"
 

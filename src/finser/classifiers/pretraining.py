@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from finser import layout, seeds
+from finser import layout, machine, seeds
 from finser.classifiers import Learned, begin, learning, module_of, spectrograms
 from finser.classifiers.fin_features import N_FEATURES, of_librosa
 from finser.classifiers.inputs import Row, Source, check_apart, read_examples
@@ -28,6 +28,7 @@ from finser.progress import say
 from finser.shards import DIMENSIONS
 from finser.splits import LEAKY, read_parts
 
+LIBRARIES = ("torch", "lightning", "transformers", "librosa", "safetensors")
 Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
 
 
@@ -107,7 +108,8 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     checkpoint = layout.checkpoint("pretrain", trunk, protocol, str(fold))
     history, seconds, _ = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names, checkpoint)
     write_json(layout.training_time("pretrain", trunk, protocol, fold), {"seconds_train": round(seconds, 3)})
-    said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers)), "history": history}
+    said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers))}
+    said |= {"history": history, **machine.settings(LIBRARIES)}
     _write(layout.pretrained(trunk, protocol, fold), classifier.net, said)
     checkpoint.unlink(missing_ok=True)
     say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")

@@ -3,12 +3,11 @@
 import csv
 import hashlib
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
 
-from finser import layout
+from finser import layout, machine
 from finser.classifiers import Classifier, begin, module_of
 from finser.classifiers.inputs import Examples, check_apart, read_examples
 from finser.emotions import EMOTIONS
@@ -20,7 +19,7 @@ from finser.progress import say
 from finser.splits import LEAKY, ROLES, fewer_speakers, read_parts
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
-LIBRARIES = ("torch", "numpy", "scikit-learn", "lightning", "transformers", "finser")
+LIBRARIES = ("torch", "lightning", "transformers", "safetensors")  # of the networks
 
 
 def train_classifier(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
@@ -50,8 +49,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(history),
-        "device": _device(options),
-        "versions": {library: version(library) for library in LIBRARIES},
+        **_settings(options),
     }
     times = {"seconds_train": round(once + seconds, 3), "seconds_per_epoch": round(seconds / len(history), 3)}
     write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
@@ -110,12 +108,13 @@ def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> di
     }
 
 
-def _device(options: Options) -> str:
+def _settings(options: Options) -> dict:
     if options.model == "svm":
-        return "cpu"
+        return machine.settings(("scikit-learn", "threadpoolctl"), torch=False)
     from finser.classifiers.learning import device
 
-    return device()
+    device()
+    return machine.settings(LIBRARIES)
 
 
 def _write(folder: Path, classifier: Classifier, config: dict, history: list[dict]) -> None:

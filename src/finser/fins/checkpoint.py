@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
+from finser import machine
 from finser.files import whole_file
 from finser.progress import say
 
@@ -88,8 +89,8 @@ class Checkpoint:
 
 
 def _key(fin: nn.Module, about: str, random: torch.Generator) -> str:
-    """What a training is determined by: settings and data, the state it begins from, torch, and the code of this package."""
-    digest = hashlib.sha256(f"{torch.__version__} {about}".encode())
+    """What determines a training: settings and data, the initial state, torch, the machine (:mod:`finser.machine`), and this package."""
+    digest = hashlib.sha256(f"{torch.__version__} {machine.key()} {about}".encode())
     for name, tensor in [*sorted(fin.state_dict().items()), ("random", random.get_state())]:
         digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().contiguous().numpy().tobytes())
     for source in sorted(Path(__file__).parent.glob("*.py")):

@@ -18,6 +18,7 @@ from finser.fins.data import FrameSet, draw
 from finser.fins.store import load_fin
 from finser.fins.training import scores_of
 from finser.frames import HOP_LENGTH
+from finser.machine import SETTINGS
 from finser.params import Params
 from finser.progress import say
 from finser.regression import r2_each
@@ -59,6 +60,7 @@ def evaluate_fin(params: Params, feature: str) -> None:
         "seconds_evaluate": time.perf_counter() - started,
         **(speed(fin, test) if params.evaluate_fin.speed else {}),
         "device": config["device"],
+        "trained_under": [{name: config[name] for name in SETTINGS}],
     }
     write_json(layout.fin_result(feature), result)
     with whole_file(layout.fin_history(feature)) as partial:

@@ -10,7 +10,7 @@ import time
 import torch
 from torch import Tensor
 
-from finser import layout
+from finser import layout, machine
 from finser.files import write_json
 from finser.fins.base import count, frozen, start_torch
 from finser.fins.optimise import adam
@@ -21,6 +21,7 @@ from finser.params import Params, TrainFrontEnd
 from finser.progress import say
 from finser.seeds import seed_for
 
+LIBRARIES = ("torch", "safetensors")
 HELD_OUT = 1000  # noise frames that the error is measured on
 CHECKS = 10  # times in a training
 DECADES = 3.5  # of the learning rate's decay
@@ -52,7 +53,7 @@ def train_front_end(params: Params) -> None:
         "db": db,
         "db_at_initialisation": history[0]["db"],
         "steps": history[-1]["step"],
-        "device": device,
+        **machine.settings(LIBRARIES),
     }
     write_json(layout.training_time("train_front_end"), {"seconds_train": round(seconds, 3)})
     save_fin(layout.fin("front_end"), frozen(front_end), config, history)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from finser import layout
+from finser import layout, machine
 from finser.cepstrum import N_MELS, decibels
 from finser.errors import FinserError
 from finser.files import write_json
@@ -31,6 +31,7 @@ from finser.seeds import seed_for
 
 CHECKS = 10  # validations in a training
 DECADES = 3.0  # of the learning rate's decay
+LIBRARIES = ("torch", "librosa", "safetensors")
 SCALE_FRAMES = 8_192  # that means and deviations are taken from
 
 History = list[dict[str, float]]
@@ -109,7 +110,7 @@ def train_fin(params: Params, feature: str) -> None:
         "speakers": sorted(given.train.speakers | given.validation.speakers),
         "n_validation_frames": len(given.validation.frames),
         "n_validation_speakers": len(given.validation.speakers),
-        "device": device,
+        **machine.settings(LIBRARIES),
     }
     write_json(layout.training_time("train_fin", feature), {"seconds_train": round(seconds, 3)})
     save_fin(layout.fin(feature), fin, config, learned.history)

@@ -15,7 +15,7 @@ from finser import params as parameters
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
 from finser.params import Params
-from finser.report import emotion, figures, tables
+from finser.report import emotion, figures, machines, tables
 from finser.report.collect import Results, collect
 from finser.report.published import published
 
@@ -75,6 +75,7 @@ def _context(results: Results) -> dict[str, Any]:
         "tables": tables,
         "model_title": partial(tables.model_title, results),
         "emotion": emotion,
+        "machines": machines,
         "figures": figures,
         "published": published(results),
         "titles": titles,

@@ -28,6 +28,7 @@ TRAINING_KEYS = (
     "epochs",
     "seed",
     "device",
+    "trained_under",
     "noise",
     "n_train",
     "n_validation",

@@ -322,11 +322,6 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
     }
 
 
-def versions(results: Results) -> str:
-    """Versions of what computed."""
-    return table(["software", "version"], results.versions.items())
-
-
 def pointed(value: float, digits: int) -> str:
     """A number to so many digits, without the zero before its point."""
     text = f"{value:.{digits}f}"

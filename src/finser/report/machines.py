@@ -1,0 +1,67 @@
+"""The machine settings that the models of the page were trained under, and which models differ in them."""
+
+from collections.abc import Iterator
+
+from finser.machine import SETTINGS
+from finser.report import tables
+from finser.report.collect import Results
+
+TITLES = {
+    "threads": "threads",
+    "cpu_capability": "vector instructions (torch)",
+    "blas": "kernels of OpenBLAS",
+    "cpu": "CPU",
+    "device": "device",
+    "gpu": "GPU",
+}
+
+
+def trained_under(results: Results) -> str:
+    """A table of the settings, with every value that occurs."""
+    found = _values(results)
+    rows = [[title, ", ".join(found[name])] for name, title in TITLES.items() if found.get(name)]
+    return tables.table(["setting", "values"], rows)
+
+
+def unlike(results: Results) -> list[str]:
+    """A line for every setting that is not the same for all models: each value with its models. Empty if all are alike."""
+    names = {**TITLES, **{name: name.removeprefix("versions ") for name in _values(results) if name.startswith("versions ")}}
+    lines = []
+    for name, title in names.items():
+        values = _values(results).get(name, {})
+        if len(values) > 1:
+            lines.append(f"{title}: " + "; ".join(f"{value} ({', '.join(models)})" for value, models in values.items()))
+    return lines
+
+
+def versions(results: Results) -> str:
+    """Versions of the environment that wrote the page, beside those that the models were trained with."""
+    found = _values(results)
+    trained = {name.removeprefix("versions "): ", ".join(values) for name, values in found.items() if name.startswith("versions ")}
+    names = list(dict.fromkeys([*results.versions, *trained]))
+    rows = [[name, results.versions.get(name, "–"), trained.get(name, "–")] for name in names]
+    return tables.table(["software", "this page", "training"], rows)
+
+
+def _values(results: Results) -> dict[str, dict[str, list[str]]]:
+    """Setting -> value -> models, in the order of the page; versions are settings ``versions NAME``."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for model, settings in _models(results):
+        flat = {name: settings[name] for name in SETTINGS if name != "versions"}
+        flat |= {f"versions {name}": value for name, value in settings["versions"].items()}
+        for name, value in flat.items():
+            if value is not None:
+                models = found.setdefault(name, {}).setdefault(str(value), [])
+                if model not in models:
+                    models.append(model)
+    return found
+
+
+def _models(results: Results) -> Iterator[tuple[str, dict]]:
+    """Name and settings of every training, FINs first; a late fusion is not trained."""
+    for fin in results.fins:
+        for settings in fin.figures["trained_under"]:
+            yield f"FIN {fin.feature}", settings
+    for run in results.runs:
+        for settings in run.figures.get("trained_under", []):
+            yield run.model, settings

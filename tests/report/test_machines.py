@@ -1,0 +1,38 @@
+import json
+
+from finser import layout
+from finser.report import machines
+from finser.report.collect import collect
+from finser.report.page import write_page
+
+
+def changed(path, **values):
+    figures = json.loads(path.read_text())
+    figures["trained_under"][0] |= values
+    path.write_text(json.dumps(figures))
+
+
+def test_models_of_like_settings_are_not_flagged(here):
+    results = collect(here.params)
+    assert machines.unlike(results) == []
+    page = write_page(results)
+    assert "unlike settings" not in page and "| vector instructions (torch) | AVX512 |" in page and "| CPU | AMD EPYC |" in page
+
+
+def test_models_of_unlike_settings_are_named_with_what_differs(here):
+    model = next(name for name in here.params.models if name != "svm")
+    under = json.loads((layout.fin_result("mel")).read_text())["trained_under"][0]["versions"]
+    changed(layout.fin_result("mel"), threads=4, versions={**under, "torch": "2.12.0"})
+    protocol, fold = here.params.protocols[0], here.params.folds[0]
+    changed(layout.classifier_result(model, protocol, fold) / "metrics.json", cpu_capability="AVX2")
+    results = collect(here.params)
+    lines = machines.unlike(results)
+    assert [line.split(":")[0] for line in lines] == ["threads", "vector instructions (torch)", "torch"]
+    assert "4 (FIN mel)" in lines[0] and f"AVX2 ({model})" in lines[1] and "2.12.0 (FIN mel)" in lines[2]
+    page = write_page(results)
+    assert "**Trained under unlike settings**" in page and all(f"- {line}." in page for line in lines)
+
+
+def test_versions_of_training_stand_beside_those_of_the_page(here):
+    table = machines.versions(collect(here.params))
+    assert "| software | this page | training |" in table and "2.13.0 |" in table and "| snakemake |" in table
