@@ -76,11 +76,12 @@ def bands(
                 chroma[row + i, c] = np.float32(classes[c, i])
 
 
-@numba.njit(inline="always")
+@numba.njit(cache=True, nogil=True)
 def _mel(power: np.ndarray, edges: np.ndarray, rising: np.ndarray, falling: np.ndarray, out: np.ndarray) -> None:
     up, down, before = np.empty(BLOCK), np.empty(BLOCK), np.zeros(BLOCK)
     for m in range(len(edges) - 1):
-        up[:], down[:] = 0, 0
+        for i in range(BLOCK):
+            up[i] = down[i] = 0
         for k in range(edges[m], edges[m + 1]):
             rise, fall = np.float64(rising[k]), np.float64(falling[k])
             for i in range(BLOCK):
@@ -92,9 +93,11 @@ def _mel(power: np.ndarray, edges: np.ndarray, rising: np.ndarray, falling: np.n
             before[i] = up[i]
 
 
-@numba.njit(inline="always")
+@numba.njit(cache=True, nogil=True)
 def _chroma(power: np.ndarray, pitches: np.ndarray, out: np.ndarray) -> None:
-    out[:] = 0
+    for c in range(len(pitches)):
+        for i in range(BLOCK):
+            out[c, i] = 0
     for k in range(len(power)):
         for c in range(len(pitches)):
             weight = np.float64(pitches[c, k])
