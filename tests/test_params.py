@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import parse_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -331,9 +332,6 @@ def test_a_file_that_is_no_text(tmp_path):
         params.load(tmp_path / "params.yaml")
     with pytest.raises(FinserError, match="cannot be read"):
         params.load(tmp_path)
-    (tmp_path / "params.yaml").write_text("? [1]\n: 2\n")
-    with pytest.raises(FinserError, match="not YAML"):
-        params.load(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -352,3 +350,192 @@ def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
     with pytest.raises(FinserError) as caught:
         params.validate(put(values, "report.pairs", pairs))
     assert said in str(caught.value)
+
+
+def at(values: dict, key: str) -> object:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+DEMO = yaml.safe_load(params.dump(presets.demo()))
+LEAVES = [key for key in leaves(DEMO) if not isinstance(at(DEMO, key), dict)]
+NEVER = {bool: [1, 0.0, "true", [True], {}], int: [True, "3", 3.0, [3], {}], float: [True, "3", [3.0], {}], str: [3, True, 1.5, ["a"], {}]}
+
+
+def wrong_values(value: object) -> list[object]:
+    """What may never stand for a value: another type, however alike; in lists and pairs, for each of their parts."""
+    if isinstance(value, list):
+        parts = [[*value[:n], wrong, *value[n + 1 :]] for n, part in enumerate(value) for wrong in wrong_values(part)]
+        return [*parts, True, 3, "abc", {}]
+    return [*NEVER[type(value)], None, float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_types_are_checked_as_written(key):
+    for wrong in wrong_values(at(DEMO, key)):
+        values = yaml.safe_load(params.dump(presets.demo()))
+        with pytest.raises(FinserError) as caught:
+            params.validate(put(values, key, wrong))
+            pytest.fail(f"{key}: {wrong!r} is accepted")
+        said = str(caught.value)
+        assert key.rsplit(".", 1)[-1] in said and said.startswith("params.yaml: ") and "\n" not in said, said
+
+
+def test_an_integer_may_stand_for_a_float(values):
+    made = params.validate(put(values, "train_classifier.svm.c", 3))
+    assert (type(made.train_classifier["svm"].c), made.train_classifier["svm"].c) == (float, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_classifier.svm.c", True, "train_classifier.svm.c: wrong type; expected a number, without quotes; found true"),
+        ("train_classifier.svm.c", "3", "train_classifier.svm.c: wrong type; expected a number, without quotes; found '3' (text)"),
+        ("train_fin.rms.steps", 3.0, "steps: wrong type; expected a whole number, without quotes and decimal point; found 3.0"),
+        ("train_fin.rms.steps", [3], "steps: wrong type; expected a whole number, without quotes and decimal point; found a list"),
+        ("evaluate_fin.speed", 1, "evaluate_fin.speed: wrong type; expected true or false; found 1"),
+        ("evaluate_fin.speed", "true", "evaluate_fin.speed: wrong type; expected true or false; found 'true' (text)"),
+        ("report.title", 3, "report.title: wrong type; expected text; found 3"),
+        ("report.title", None, "report.title: wrong type; expected text; found nothing"),
+        ("corpora", "tess", "corpora: wrong type; expected a list; found 'tess' (text)"),
+        ("train_fin.rms", 3, "train_fin.rms: wrong type; expected a section: keys with values; found 3"),
+        ("train_fin", None, "train_fin: wrong type; expected a section: keys with values; found nothing"),
+        ("fuse_classifiers", [], "fuse_classifiers: wrong type; expected a section: keys with values; found a list"),
+        ("train_classifier.svm.c", float("inf"), "train_classifier.svm.c: Input should be a finite number; found inf"),
+        ("resample.sr", 22050.0, "resample.sr: Input should be a valid integer; found 22050.0"),
+        ("train_classifier.small_cnn.log_mel.bands", 64.0, "log_mel.bands: Input should be a valid integer; found 64.0"),
+    ],
+)
+def test_a_wrong_type_is_said_in_plain_words(values, key, value, said):
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, key, value))
+    assert said in str(caught.value)
+
+
+def read_text(text: str, folder: Path) -> dict:
+    (folder / "read.yaml").write_text(text, encoding="utf-8")
+    return params.read(folder / "read.yaml")
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, and of equal types all the way down: 1, 1.0 and True are three values."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other or (one != one and other != other)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1E3", 1000.0),
+        ("036", 36),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1_000", 1000),
+        ("-.5", -0.5),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("No", "No"),
+        ("TRUE", True),
+        ("~", None),
+        ("12:30", "12:30"),
+        ("'1'", "1"),
+        ("1.0", 1.0),
+    ],
+)
+def test_values_are_those_that_dvc_reads(tmp_path, written, value):
+    assert same(read_text(f"a: {written}\n", tmp_path), {"a": value})
+    assert same(parse_yaml(f"a: {written}\n", "params.yaml"), {"a": value})
+
+
+SPELLINGS = st.one_of(
+    st.from_regex(r"[-+]?[0-9][0-9_]{0,4}(\.[0-9]{0,3})?([eE][-+]?[0-9]{1,2})?", fullmatch=True),
+    st.from_regex(r"[-+]?\.[0-9]{1,3}(e[-+]?[0-9])?", fullmatch=True),
+    st.from_regex(r"0[xob][0-9a-f]{1,4}", fullmatch=True),
+    st.sampled_from(["y", "n", "yes", "on", "off", "true", "True", "FALSE", "null", "Null", "~", ".inf", "-.Inf", ".nan"]),
+    st.sampled_from(["'1'", '"1e3"', "1:30", "2:03:04", "1e3x", "0x", "0o9", "-", "''", "2026-11-28"]),
+    st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True),
+)
+LISTS = st.lists(SPELLINGS, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+SECTIONS = st.dictionaries(st.from_regex(r"k[a-z0-9]{0,2}", fullmatch=True), st.one_of(SPELLINGS, LISTS), max_size=4)
+
+
+def written(section: dict[str, str], *above: str) -> str:
+    return f"{{{', '.join([*above, *(f'{key}: {value}' for key, value in section.items())])}}}"
+
+
+@settings(deadline=None, max_examples=300)
+@given(SECTIONS, SECTIONS, SECTIONS)
+def test_documents_have_the_values_that_dvc_reads(tmp_path_factory, one, two, three):
+    """Numbers in many spellings, lists, and merge keys of one anchor and of two."""
+    folder = tmp_path_factory.getbasetemp()
+    text = f"a: &a {written(one)}\nb: &b {written(two, '<<: *a')}\nc: {written(three, '<<: [*b, *a]')}\n"
+    try:
+        theirs = parse_yaml(text, "params.yaml")
+    except Exception:
+        with pytest.raises(FinserError):
+            read_text(text, folder)
+        return
+    ours = read_text(text, folder)
+    assert same(ours, theirs)
+    assert ours["c"].keys() == one.keys() | two.keys() | three.keys()
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.text(max_size=30), st.text(" \n:-[]{}&*<>!?|'\"%@#0123456789ae.,", max_size=30)))
+def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
+    try:
+        read_text(text, tmp_path_factory.getbasetemp())
+    except FinserError as error:
+        assert "\n" not in str(error)
+
+
+def test_merge_keys_shorten_a_file(tmp_path):
+    text = params.dump(presets.demo())
+    svm, half = text.index("  svm:\n    model"), text.index("  svm_half:\n    model")
+    mlp = text.index("  mlp:\n    model")
+    shorter = text[:half].replace("  svm:\n    model", "  svm: &svm\n    model") + "  svm_half: {<<: *svm, speakers: 0.5}\n" + text[mlp:]
+    assert svm < half < mlp
+    (tmp_path / "params.yaml").write_text(shorter)
+    assert params.load(tmp_path / "params.yaml") == presets.demo()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' stands twice, line 3"),
+        ("a: 1\nb: [\n", "read.yaml: not YAML (did not find expected node content, line 3)"),
+        ("a: *b\n", "read.yaml: not YAML (found undefined alias, line 1)"),
+        ("a: 1\n---\nb: 2\n", "read.yaml: not YAML (but found another document, line 2)"),
+        ("a: {b: 2026-11-28}\n", "read.yaml: a.b: a value of type date; found 2026-11-28; put it in quotes if it is text"),
+        ("a: 2026-13-28\n", "read.yaml: not YAML (month must be in 1..12"),
+        ("a: {1: b}\n", "read.yaml: the key 1 is no text; put it in quotes"),
+        ("true: b\n", "read.yaml: the key true is no text; put it in quotes"),
+        ("? [1]\n: 2\n", "read.yaml: the key (1,) is no text"),
+        ("- 1\n", "read.yaml: holds no keys; expected lines such as `seed: 0`; found a list"),
+        ("a: &a {b: *a}\n", "read.yaml: a.b.b is nested more than 20 levels deep, or contains itself"),
+        ("a: !!python/object:os.system x\n", "read.yaml: not YAML (could not determine a constructor for the tag"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, text, said):
+    with pytest.raises(FinserError) as caught:
+        read_text(text, tmp_path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+ODD = ["1e-3", "036", "yes", "no", "null", "~", "1_0", "12:30", "2026-11-28", "<<", "a # b", ""]
+
+
+@settings(deadline=None)
+@given(st.one_of(st.sampled_from(ODD), st.text(max_size=12)))
+def test_titles_are_written_so_that_they_are_read_as_text(tmp_path_factory, title):
+    made = presets.tiny().model_copy(update={"report": params.Report(title=title)})
+    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(params.dump(made), encoding="utf-8", newline="")
+    assert params.load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title

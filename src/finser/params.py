@@ -4,14 +4,17 @@ Sections are named as the stages that read them. Unknown keys, wrong types and v
 key; nothing defaults silently in params.yaml itself, because `finser preset` writes every key.
 """
 
+import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
 
 from finser.errors import FinserError, nearest
 
@@ -25,9 +28,20 @@ Variant = Literal["original", Made]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
 Probability = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1)]
+DEEPEST = 20  # levels of params.yaml; it has 6
+EXPECTED = {  # pydantic's names of wrong types, in plain words
+    "bool_type": "true or false",
+    "dict_type": "a section: keys with values",
+    "float_type": "a number, without quotes",
+    "int_type": "a whole number, without quotes and decimal point",
+    "model_type": "a section: keys with values",
+    "model_attributes_type": "a section: keys with values",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
 DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
 
 
@@ -35,6 +49,13 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     if limits[0] > limits[1]:
         raise ValueError(f"the first limit, {limits[0]}, is above the second, {limits[1]}")
     return limits
+
+
+def _whole(value: Any) -> Any:
+    """Refuse 64.0 where pydantic's literals take it for 64."""
+    if isinstance(value, float):
+        raise ValueError("Input should be a valid integer")
+    return value
 
 
 Speed = Annotated[float, Field(ge=0.5, le=2)]
@@ -48,9 +69,12 @@ SecondsRange = Annotated[tuple[Seconds, Seconds], AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: immutable, and closed to keys that it does not know."""
+    """A part of params.yaml: immutable, closed to unknown keys, and of types as written.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    ``true`` is no number, ``"3"`` and ``3.0`` are no integers, 1 is no boolean. An integer may stand for a float.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Synthetic(Section):
@@ -130,7 +154,9 @@ class Index(Section):
 class Resample(Section):
     """One sampling rate for all corpora."""
 
-    sr: Literal[22050] = Field(22050, description="Hz; frames, labels and FINs are defined at this rate")
+    sr: Annotated[Literal[22050], BeforeValidator(_whole)] = Field(
+        22050, description="Hz; frames, labels and FINs are defined at this rate"
+    )
     quality: Literal["HQ", "VHQ", "MQ"] = Field("HQ", description="recipe of the SoX resampler (soxr)")
 
 
@@ -172,13 +198,13 @@ class Gain(Section):
 class BandLimit(Section):
     """Resampled to a lower rate and back."""
 
-    sr: int = Field(8000, ge=2000, lt=22050, strict=True, description="the lower rate in Hz; what lies above half of it is gone")
+    sr: int = Field(8000, ge=2000, lt=22050, description="the lower rate in Hz; what lies above half of it is gone")
 
 
 class Babble(Section):
     """Other speakers of the same corpus, talking at the same time (docs/augmentation.md: these may be test speakers' voices)."""
 
-    talkers: int = Field(4, ge=1, le=20, strict=True, description="clips mixed in, each of another speaker where there are so many")
+    talkers: int = Field(4, ge=1, le=20, description="clips mixed in, each of another speaker where there are so many")
     snr_db: DecibelRange = Field((5.0, 20.0), description="clip over the sum of the talkers in dB, uniform between the two")
 
 
@@ -414,7 +440,7 @@ class Network(Classifier):
     """What every network has: how long, how fast and against what it learns."""
 
     epochs: Count = Field(40, description="at most; the rate rises over the first 15 % of them and falls to zero at the last")
-    patience: int = Field(0, ge=0, strict=True, description="epochs without a better validation UAR after which it ends early; 0 never")
+    patience: int = Field(0, ge=0, description="epochs without a better validation UAR after which it ends early; 0 never")
     keep: Literal["last", "best"] = Field("last", description="the last epoch's weights, or those of the best validation UAR")
     batch_size: Count = 32
     learning_rate: LearningRate = Field(0.002, description="the peak of the rate, of AdamW")
@@ -445,7 +471,7 @@ class Mlp(Network):
 class LogMel(Section):
     """Log-mel spectrograms, from the label rows."""
 
-    bands: Literal[32, 64, 128] = Field(64, description="mel bands: librosa's 128, averaged in groups")
+    bands: Annotated[Literal[32, 64, 128], BeforeValidator(_whole)] = Field(64, description="mel bands: librosa's 128, averaged in groups")
     trim_db: float = Field(30.0, ge=0, le=100, description="ends so much softer than the loudest frame are cut off; 0 keeps them")
     center: Literal["clip", "cmn"] = Field("clip", description="the clip's mean is subtracted: one number, or one per band (cmn)")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to so many frames")
@@ -492,7 +518,7 @@ class SmallCnn(SpectrogramNetwork):
 
     model: Literal["small_cnn"] = "small_cnn"
     width: int = Field(24, ge=3, multiple_of=3, description="channels of the first convolution; the others have 2, 8/3 and 4 times as many")
-    recurrent: int = Field(0, ge=0, strict=True, description="units per direction of a GRU over time; 0 for none")
+    recurrent: int = Field(0, ge=0, description="units per direction of a GRU over time; 0 for none")
     pooling: Pooling = Field("attention", description="mean and deviation over time, of all frames alike or under learned weights")
 
 
@@ -501,7 +527,7 @@ class Resnet18(SpectrogramNetwork):
 
     model: Literal["resnet18"] = "resnet18"
     # with fewer, torch 2.13's backward pass of its strided 1 x 1 convolutions overruns memory on CPUs in channels_last
-    width: int = Field(64, ge=8, strict=True, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+    width: int = Field(64, ge=8, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
     pooling: Literal["mean", "statistics", "attention"] = Field(
         "mean", description="mean over time as published, or mean and deviation, of all frames alike or under learned weights"
     )
@@ -536,9 +562,9 @@ class Ast(Network):
 
     model: Literal["ast"] = "ast"
     size: AstSize = Field("tiny", description="width, layers and heads; tiny, small and base are DeiT's, base is the published one")
-    frequency_stride: int = Field(10, ge=1, le=16, strict=True, description="bands from one patch of 16 to the next; 16 is cheaper")
-    time_stride: int = Field(10, ge=1, le=16, strict=True, description="frames from one patch of 16 to the next; 16 is cheaper")
-    frames: int = Field(300, ge=16, le=1024, strict=True, description="frames of 10 ms that every clip is cropped or padded to")
+    frequency_stride: int = Field(10, ge=1, le=16, description="bands from one patch of 16 to the next; 16 is cheaper")
+    time_stride: int = Field(10, ge=1, le=16, description="frames from one patch of 16 to the next; 16 is cheaper")
+    frames: int = Field(300, ge=16, le=1024, description="frames of 10 ms that every clip is cropped or padded to")
     init: Literal["scratch", "weights", "imitation"] = Field(
         "scratch", description="random weights, published ones, or a trunk that `pretrain` taught"
     )
@@ -646,7 +672,7 @@ class Params(Section):
     seeds: tuple[Seed, ...] = Field(
         (0,), min_length=1, description="of initial weights and training draws: one training of each classifier each"
     )
-    seed: int = Field(0, ge=0, lt=2**31, strict=True, description="of every other draw")
+    seed: int = Field(0, ge=0, lt=2**31, description="of every other draw")
     fetch: dict[CorpusName, Source] = Field(description="where each corpus comes from")
     index: Index = Index()
     resample: Resample = Resample()
@@ -877,6 +903,24 @@ def load(path: Path = Path("params.yaml")) -> Params:
         The file is missing, is no YAML, or breaks the schema: one line names the first offending key, what was expected and
         what was found.
     """
+    values = read(path)
+    params = validate(values, path)
+    for missing in _missing(params, values):
+        raise FinserError(f"key '{missing}' is missing", where=path, do="add it: docs/params.md has its default")
+    return params
+
+
+def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
+    """The values of a YAML file, as DVC reads them: YAML 1.2, by the same reader with the same settings.
+
+    ``1e-3`` is a float, ``036`` is 36, ``yes`` and ``on`` are text, and merge keys (``<<: *name``) are filled in. The values are
+    dictionaries with text as keys, lists, text, integers, floats, booleans and None.
+
+    Raises
+    ------
+    FinserError
+        The file cannot be read, is no YAML, holds a key twice or a date; one line.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -884,19 +928,45 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except (OSError, UnicodeDecodeError) as error:
         raise FinserError(f"cannot be read ({error})", where=path) from None
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)
-    except (yaml.YAMLError, TypeError) as error:  # TypeError: a list as a key
-        raise FinserError(f"not YAML ({error})", where=path) from None
-    params = validate(values, path)
-    for missing in _missing(params, values):
-        raise FinserError(f"key '{missing}' is missing", where=path, do="add it: docs/params.md has its default")
-    return params
+        values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
+    except DuplicateKeyError as error:
+        key = re.search(r'duplicate (?:merge )?key "(.*?)"', error.problem)
+        raise FinserError(f"key '{key[1] if key else '?'}' stands twice, line {error.problem_mark.line + 1}", where=path) from None
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
+        raise FinserError(f"not YAML ({_reason(error)})", where=path) from None
+    if not isinstance(values, dict):
+        raise FinserError("holds no keys", where=path, expected="lines such as `seed: 0`", found=_shown(values))
+    return _plain(values, (), path)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a YAML text, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error) or type(error).__name__
+    return said if mark is None else f"{said}, line {mark.line + 1}"
+
+
+def _plain(value: Any, path: tuple[str, ...], where: object) -> Any:
+    """The same value without YAML's rarer types, which neither the schema nor dvc.lock knows."""
+    if len(path) > DEEPEST:
+        raise FinserError(f"{'.'.join(path[:3])} is nested more than {DEEPEST} levels deep, or contains itself", where=where)
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise FinserError(f"the key {_shown(key)} is no text", where=where, do="put it in quotes")
+        return {key: _plain(inner, (*path, key), where) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, (*path, str(number)), where) for number, inner in enumerate(value)]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    kind = type(value).__name__
+    raise FinserError(f"{'.'.join(path)}: a value of type {kind}", where=where, found=str(value), do="put it in quotes if it is text")
 
 
 def validate(values: Any, where: object = "params.yaml") -> Params:
     """Turn plain values into :class:`Params`; errors as in :func:`load`."""
     try:
-        return Params.model_validate(values)
+        return Params.model_validate_json(json.dumps(values))  # JSON has lists for tuples and text for paths
     except ValidationError as error:
         raise _explain(error.errors()[0], values, where) from None
 
@@ -912,20 +982,6 @@ def _missing(section: Section, values: dict, above: str = "") -> Iterator[str]:
         elif isinstance(value, dict):
             for item, inner in value.items():
                 yield from _missing(inner, values[name][item], f"{key}.{item}.")
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not the last one winning."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        """A mapping whose keys are all different."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.YAMLError(f"key '{key}' stands twice, line {key_node.start_mark.line + 1}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def _explain(problem: dict, values: Any, where: object) -> FinserError:
@@ -944,9 +1000,20 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
         return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))
+    if problem["type"] in EXPECTED:
+        return FinserError(f"{key}: wrong type", where=where, expected=EXPECTED[problem["type"]], found=_shown(problem["input"]))
     found = problem["input"] if not isinstance(problem["input"], dict) else None
     said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
     return FinserError(f"{key}: {said}" if key else said, where=where, found=None if found is None else repr(found))
+
+
+def _shown(value: Any) -> str:
+    """A value of a YAML file in words, with its type where the spelling does not tell."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return f"{value!r} (text)"
+    return "a section" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
 
 
 def _without_tag(location: tuple) -> list:
@@ -1005,5 +1072,13 @@ def _dump_section(section: Section, depth: int) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-    return yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    """A value as :func:`read` reads it: text that looks like a number stands in quotes."""
+    plain = _listed(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    yaml, text = YAML(typ="safe"), io.StringIO()
+    yaml.default_flow_style, yaml.width, yaml.allow_unicode = True, 10_000, True
+    yaml.dump(plain, text)
+    return text.getvalue().removesuffix("...\n").strip("\n")
+
+
+def _listed(values: tuple) -> list:
+    return [_listed(value) if isinstance(value, tuple) else value for value in values]

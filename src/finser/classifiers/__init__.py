@@ -4,6 +4,7 @@ One module per model. Each has `source(options)` (what it is given) and `begin(o
 prediction know nothing else of a model.
 """
 
+import json
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -97,7 +98,7 @@ def load(folder: Path) -> tuple[Classifier, dict]:
     if kind not in KINDS:
         raise FinserError(f"unknown model '{kind}'", where=folder, do=nearest(str(kind), KINDS))
     try:
-        options = KINDS[kind].model_validate(config["options"])
+        options = KINDS[kind].model_validate_json(json.dumps(config["options"]))  # as `params.validate`: lists for tuples
     except ValidationError as error:
         first = error.errors()[0]
         what = f"options of another version of finser ({'.'.join(map(str, first['loc']))}: {first['msg']})"
