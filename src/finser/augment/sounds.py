@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
+from finser.augment.changes import QUALITY
 from finser.corpora.local import audio_files, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum
 from finser.params import Augment, NoiseFile
-from finser.shards import ClipReader
+from finser.shards import SR, ClipReader
 
+BLOCK = 2**16  # frames read at once
 ESC_50 = Path("meta/esc50.csv")  # the list of ESC-50's recordings, which lie in audio/
 
 
@@ -63,6 +66,12 @@ class Sounds:
         if not found.frames:
             raise FinserError("holds no sample", where=self.folder / name)
         return found.frames, found.samplerate
+
+    def power(self, name: str) -> float:
+        """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: what lies above 11,025 Hz does not count."""
+        path = self.folder / name
+        found = path.stat()
+        return _power(path, found.st_mtime_ns, found.st_size)
 
     def excerpt(self, name: str, offset: int, size: int) -> np.ndarray:
         """`size` samples of a file of noise from sample `offset`, mono, at its own rate; from its beginning again after its end."""
@@ -124,6 +133,22 @@ def _reader(folder: Path, *_state: int) -> ClipReader:
 @lru_cache(maxsize=4096)
 def _sha256(path: Path, *_state: int) -> str:  # a file that changed is another one
     return checksum(path)
+
+
+@lru_cache(maxsize=4096)
+def _power(path: Path, *_state: int) -> float:
+    return _read(_mean_square, path)
+
+
+def _mean_square(path: Path) -> float:
+    """Of the mean of the channels at 22,050 Hz, read in blocks."""
+    squares, count = 0.0, 0
+    with soundfile.SoundFile(path) as file:
+        stream = soxr.ResampleStream(file.samplerate, SR, 1, quality=QUALITY)
+        for block in file.blocks(BLOCK, dtype="float32", always_2d=True):  # (frames, channels)
+            made = stream.resample_chunk(block.mean(axis=1), last=file.tell() >= file.frames)
+            squares, count = squares + float(np.sum(np.square(made, dtype=np.float64))), count + len(made)
+    return squares / max(count, 1)
 
 
 def _read(function: Callable, path: Path, **how: object) -> object:
