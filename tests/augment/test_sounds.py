@@ -77,5 +77,11 @@ def test_a_broken_file_is_one_line(tmp_path):
         Sounds(tmp_path, tmp_path, ("x.wav",)).shape("x.wav")
 
 
+def test_a_file_of_which_no_excerpt_can_be_read_is_one_line(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.full(9000, 0.1), 8000, subtype="GSM610")
+    with pytest.raises(FinserError, match=r"x.wav: is compressed so that no excerpt.*ffmpeg"):
+        Sounds(tmp_path, tmp_path, ("x.wav",)).shape("x.wav")
+
+
 def test_nothing_is_opened_before_it_is_asked_for(tmp_path):
     assert Sounds.of(Augment(), tmp_path / "nowhere").names == ()

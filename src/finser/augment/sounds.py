@@ -13,7 +13,7 @@ import soxr
 from finser.augment.changes import QUALITY
 from finser.corpora.local import audio_files, size_of_audio
 from finser.errors import FinserError
-from finser.files import checksum
+from finser.files import checksum, why
 from finser.params import Augment, NoiseFile
 from finser.shards import SR, ClipReader
 
@@ -62,10 +62,13 @@ class Sounds:
 
     def shape(self, name: str) -> tuple[int, int]:
         """Number of samples and sampling rate in Hz of a file of noise."""
-        found = _read(soundfile.info, self.folder / name)
-        if not found.frames:
+        frames, rate, seekable = _read(_shape, self.folder / name)
+        if not frames:
             raise FinserError("holds no sample", where=self.folder / name)
-        return found.frames, found.samplerate
+        if not seekable:
+            do = "convert it to PCM, for example: ffmpeg -i OLD.wav -c:a pcm_s16le NEW.wav"
+            raise FinserError("is compressed so that no excerpt of it can be read", where=self.folder / name, do=do)
+        return frames, rate
 
     def power(self, name: str) -> float:
         """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: what lies above 11,025 Hz does not count."""
@@ -140,12 +143,17 @@ def _power(path: Path, *_state: int) -> float:
     return _read(_mean_square, path)
 
 
+def _shape(path: Path) -> tuple[int, int, bool]:
+    with soundfile.SoundFile(path) as file:
+        return file.frames, file.samplerate, file.seekable()
+
+
 def _mean_square(path: Path) -> float:
     """Of the mean of the channels at 22,050 Hz, read in blocks."""
     squares, count = 0.0, 0
     with soundfile.SoundFile(path) as file:
         stream = soxr.ResampleStream(file.samplerate, SR, 1, quality=QUALITY)
-        for block in file.blocks(BLOCK, dtype="float32", always_2d=True):  # (frames, channels)
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):  # (frames, channels)
             made = stream.resample_chunk(block.mean(axis=1), last=file.tell() >= file.frames)
             squares, count = squares + float(np.sum(np.square(made, dtype=np.float64))), count + len(made)
     return squares / max(count, 1)
@@ -155,4 +163,4 @@ def _read(function: Callable, path: Path, **how: object) -> object:
     try:
         return function(path, **how)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file") from None
+        raise FinserError(f"not readable as audio ({why(error)})", where=path, do="restore the file") from None

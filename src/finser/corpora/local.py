@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from finser.corpora import complete, registry
 from finser.errors import FinserError
-from finser.files import check_room, disk_is_full
+from finser.files import check_room, disk_is_full, why
 from finser.params import Local, Source
 from finser.progress import track
 
@@ -88,7 +88,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
         except OSError as error:
             if disk_is_full(error):
                 raise
-            _unreadable(error)
+            _unreadable(error, path / name)
 
 
 def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:
@@ -113,8 +113,8 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
                 yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
 
 
-def size_of_audio(path: Path) -> int:
-    """Size of an audio file in bytes.
+def size_of_audio(path: Path, where: object = None) -> int:
+    """Size of an audio file in bytes; `where` is how it is named in errors, `path` by default.
 
     Raises
     ------
@@ -124,12 +124,13 @@ def size_of_audio(path: Path) -> int:
     try:
         size, other = path.stat().st_size, impostor(path)
     except OSError as error:
-        _unreadable(error)
+        _unreadable(error, where or path)
+    where = where or path
     if not size:
-        raise FinserError("empty file", where=path, do="copy or download it again")
+        raise FinserError("empty file", where=where, do="copy or download it again")
     if other:
         do = "run `git lfs pull` in that repository" if "LFS" in other else "download it again"
-        raise FinserError(f"{other} in place of audio", where=path, do=do)
+        raise FinserError(f"{other} in place of audio", where=where, do=do)
     return size
 
 
@@ -150,5 +151,5 @@ def _is_litter(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _unreadable(error: OSError) -> NoReturn:
-    raise FinserError(f"cannot be read ({error.strerror})", where=error.filename) from None
+def _unreadable(error: OSError, where: object = None) -> NoReturn:
+    raise FinserError(f"cannot be read ({why(error)})", where=where or error.filename) from None
