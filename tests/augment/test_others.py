@@ -15,6 +15,7 @@ from finser import layout
 from finser.augment import Sounds, apply, others
 from finser.augment.changes import mix, power
 from finser.augment.excerpts import STEP, first_loud, is_loud_enough
+from finser.corpora.local import digest
 from finser.errors import FinserError
 from finser.frames import to_float
 from finser.params import Augment, Babble, NoiseFile
@@ -29,7 +30,8 @@ def sounds(project, settings) -> Sounds:
 def noise_section(folder) -> NoiseFile:
     """The section that describes the recordings in a folder."""
     files = list(folder.rglob("*.wav"))
-    return NoiseFile(folder=folder, files=len(files), bytes=sum(path.stat().st_size for path in files))
+    names = [path.relative_to(folder) for path in files]
+    return NoiseFile(folder=folder, files=len(files), bytes=sum(path.stat().st_size for path in files), digest=digest(folder, names))
 
 
 def level(y: np.ndarray) -> float:

@@ -4,14 +4,14 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
 import soxr
 
 from finser.augment.changes import QUALITY
-from finser.corpora.local import audio_files, size_of_audio
+from finser.corpora.local import audio_files, digest, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
 from finser.params import Augment, NoiseFile
@@ -94,7 +94,7 @@ def checked_names(section: NoiseFile) -> tuple[str, ...]:
     Raises
     ------
     FinserError
-        There is none, or files and bytes are not those of params.yaml, or ESC-50's list and its folder differ.
+        There is none, or files, bytes and digest are not those of params.yaml, or ESC-50's list and its folder differ.
     """
     folder = section.folder.expanduser()
     names = tuple(map(str, audio_files(folder)))
@@ -102,13 +102,14 @@ def checked_names(section: NoiseFile) -> tuple[str, ...]:
         names = _esc_50(folder, names)
     if not names:
         raise FinserError("no recording of noise here", where=folder, expected="files that end in .wav")
-    found = len(names), sum(size_of_audio(folder / name) for name in names)
-    if found != (section.files, section.bytes):
+    found = {"files": len(names), "bytes": sum(size_of_audio(folder / name) for name in names)}
+    found["digest"] = digest(folder, map(PurePosixPath, names))
+    if found != {name: getattr(section, name) for name in found}:
         raise FinserError(
             "the folder of noise is not what params.yaml says",
             where=folder,
-            expected=f"augment.noise_file.files: {section.files}, bytes: {section.bytes}",
-            found=f"files: {found[0]}, bytes: {found[1]}",
+            expected=", ".join(f"augment.noise_file.{name}: {getattr(section, name)}" for name in found),
+            found=", ".join(f"{name}: {value}" for name, value in found.items()),
             do="write what was found into params.yaml, if this is the folder you mean",
         )
     return names
