@@ -27,8 +27,10 @@ def disk_is_full(error: BaseException) -> bool:
 
 def why(error: BaseException) -> str:
     """What an error says, in words: the system's, else the library's, else the name of its kind; never empty, never None."""
-    said = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
-    return " ".join(str(said).split()) or type(error).__name__
+    words = getattr(error, "strerror", None) or getattr(error, "error_string", None)
+    if not words:  # an OSError without them would write "[Errno None] None"
+        words = " ".join(str(part) for part in error.args if part is not None) if isinstance(error, OSError) else str(error)
+    return " ".join(str(words).split()) or type(error).__name__
 
 
 def refusal(target: Path, error: BaseException) -> FinserError:
