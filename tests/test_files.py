@@ -5,11 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from finser.errors import FinserError
-from finser.files import check_room, checksum, read_json, whole_file, whole_folder, write_json, write_text
+from finser.files import check_room, checksum, read_json, refusal, whole_file, whole_folder, why, write_json, write_text
 
 
 def left(folder) -> list[str]:
@@ -99,3 +100,29 @@ def test_room_is_that_of_the_disk(tmp_path):
     with pytest.raises(FinserError, match=r"not/yet: not enough disk space; expected \S+ .B free; found \S+ .B; make room"):
         check_room(tmp_path / "not" / "yet", 2 * free)
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(), "OSError"),
+        (OSError("odd"), "odd"),
+        (OSError(None, None), "OSError"),
+        (FileNotFoundError(2, "No such file or directory", "a"), "No such file or directory"),
+        (FileNotFoundError(), "FileNotFoundError"),
+        (ValueError("two\nlines"), "two lines"),
+    ],
+)
+def test_an_error_is_never_nothing(tmp_path, error, words):
+    """An OSError need not have words or a file of its own."""
+    assert why(error) == words
+    assert f"a: cannot be written ({words})" in str(refusal(tmp_path / "a", error))
+
+
+def test_an_unreadable_file_without_words_is_one_line(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(FinserError, match=r"a.json: cannot be read \(OSError\)"):
+        read_json(tmp_path / "a.json")

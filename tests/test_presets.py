@@ -3,6 +3,7 @@
 import pytest
 
 from finser import presets
+from finser.corpora import local, ravdess, savee
 from finser.errors import FinserError
 
 NAMES = {"RAVDESS": "Actor_0{0}/03-01-01-01-01-01-0{0}.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
@@ -79,6 +80,42 @@ def test_a_corpus_that_is_whole_is_not_marked_as_partial(tmp_path):
     fake_corpus(tmp_path / "TESS", 2)
     fetch = presets.make("local", tmp_path, allow_partial=True).fetch
     assert {corpus: source.allow_partial for corpus, source in fetch.items()} == {"tess": True, "savee": False}
+
+
+def write_clips(folder, clips) -> None:
+    for clip in clips:
+        path = folder / f"{clip.partition('/')[2]}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"RIFF")
+
+
+def test_a_doubled_tree_that_lacks_a_clip_is_accepted_by_fetch_too(tmp_path):
+    """Kaggle's RAVDESS holds every clip twice: 2,878 files, 1,439 clips of 1,440."""
+    clips = list(ravdess.every())[:-1]
+    write_clips(tmp_path / "RAVDESS", clips)
+    write_clips(tmp_path / "RAVDESS/audio_speech_actors_01-24", clips)
+    with pytest.raises(FinserError, match="expected 1440 clips; found 1439 clips"):
+        presets.make("local", tmp_path)
+    source = presets.make("local", tmp_path, allow_partial=True).fetch["ravdess"]
+    assert (source.files, source.allow_partial) == (2878, True)
+    local.copy(source, "ravdess", tmp_path / "copy")
+    assert len(local.audio_files(tmp_path / "copy")) == 2878
+
+
+def test_local_says_what_it_took_and_what_it_left_out(tmp_path, capsys):
+    fake_corpus(tmp_path / "RAVDESS", 3)
+    (tmp_path / "RAVDESS").rename(tmp_path / "Ravdess")
+    fake_corpus(tmp_path / "TESS", 2)
+    write_clips(tmp_path / "Savee", savee.every())
+    (tmp_path / "Emodb").mkdir()
+    made = presets.make("local", tmp_path, allow_partial=True)
+    said = capsys.readouterr().err
+    assert made.corpora == ("ravdess", "tess", "savee")
+    assert f"ravdess: {tmp_path}/Ravdess: 3 files, 3 of 1,440 clips, accepted as partial\n" in said
+    assert f"savee: {tmp_path}/Savee: 480 files, 480 of 480 clips\n" in said
+    assert "left out, as no corpus that this preset takes: Emodb\n" in said
+    presets.make("ravdess", tmp_path, allow_partial=True)
+    assert "takes: Emodb, Savee, TESS\n" in capsys.readouterr().err
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -9,6 +9,7 @@ import soxr
 from finser import layout
 from finser.corpora.index import read_clips
 from finser.errors import FinserError
+from finser.files import why
 from finser.frames import to_int16
 from finser.params import Params
 from finser.progress import track
@@ -33,10 +34,11 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         libsndfile cannot read the file, or it holds no sample, or one that is NaN or infinite.
     """
     try:
-        samples, sr = soundfile.read(path, dtype="float32")  # (n,) or (n, channels)
+        with soundfile.SoundFile(path) as file:
+            samples, sr = file.read(file.frames, dtype="float32"), file.samplerate  # (n,) or (n, channels); all of a GSM file, too
     except (soundfile.LibsndfileError, OSError) as error:
         raise FinserError(
-            f"not readable as audio ({error})", where=path, do="restore the file; a corpus's: then run fetch and index again"
+            f"not readable as audio ({why(error)})", where=path, do="restore the file; a corpus's: then run fetch and index again"
         ) from None
     if not len(samples):
         raise FinserError("holds no sample", where=path)

@@ -25,12 +25,19 @@ def disk_is_full(error: BaseException) -> bool:
     return (int(said[1]) if said else getattr(error, "errno", None)) in FULL
 
 
+def why(error: BaseException) -> str:
+    """What an error says, in words: the system's, else the library's, else the name of its kind; never empty, never None."""
+    words = getattr(error, "strerror", None) or getattr(error, "error_string", None)
+    if not words:  # an OSError without them would write "[Errno None] None"
+        words = " ".join(str(part) for part in error.args if part is not None) if isinstance(error, OSError) else str(error)
+    return " ".join(str(words).split()) or type(error).__name__
+
+
 def refusal(target: Path, error: BaseException) -> FinserError:
     """One line that says that `target` could not be written, and why."""
-    reason = getattr(error, "strerror", None) or str(error)
     full = disk_is_full(error)
     return FinserError(
-        "no space left to write it" if full else f"cannot be written ({reason})",
+        "no space left to write it" if full else f"cannot be written ({why(error)})",
         where=target,
         do=f"nothing half-written was kept; {'free some space' if full else 'mend it'} and run again",
     )
@@ -163,4 +170,4 @@ def read_json(path: Path) -> dict:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FinserError(f"not JSON ({error})", where=path, do="delete it and run again") from None
     except OSError as error:
-        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
+        raise FinserError(f"cannot be read ({why(error)})", where=path) from None

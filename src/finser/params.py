@@ -92,6 +92,10 @@ class Local(Section):
     path: Path = Field(description="folder to copy from")
     files: Count = Field(description="audio files there when `finser preset local` looked; fetch checks it")
     bytes: Count = Field(description="their total size in bytes; fetch checks it")
+    digest: str = Field(
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="of names, sizes and times of change of all that is copied; fetch checks it; written by `finser preset local`",
+    )
     allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
 
 
@@ -214,6 +218,11 @@ class NoiseFile(Section):
     folder: Path | None = Field(None, description="where they lie; needed if augment.variants names noise_file")
     files: Count | None = Field(None, description="recordings there; augment checks it, and says what it found")
     bytes: Count | None = Field(None, description="their total size in bytes; augment checks it, and says what it found")
+    digest: str | None = Field(
+        None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="of their names, sizes and times of change; augment checks it",
+    )
     snr_db: DecibelRange = Field((0.0, 20.0), description="clip over noise in dB, uniform between the two")
 
 

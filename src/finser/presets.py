@@ -32,6 +32,7 @@ from finser.params import (
     TrainFrontEnd,
     begins,
 )
+from finser.progress import say
 
 # what runs on corpora of any size; ResNet-18, AST and arms whose FINs learn would take a CPU days, and wait in train_classifier
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
@@ -209,18 +210,23 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
 
 
 def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial: bool) -> dict[str, Local]:
-    """Those of the `wanted` corpora (all by default) that lie in `folder`, counted."""
-    from finser.corpora.local import check_complete, find, survey
+    """Those of the `wanted` corpora (all by default) that lie in `folder`, counted; says what it took and what it left out."""
+    from finser.corpora.local import check_complete, clips, describe, find, unknown
 
-    found = {}
+    found, ignored = {}, unknown(folder)
     for corpus, path in find(folder).items():
         if wanted and corpus not in wanted:
+            ignored.append(path.name)
             continue  # what nobody reads need not be complete
-        files, size = survey(path, corpus)
-        whole = Local(source="local", path=path.resolve(), files=files, bytes=size)
+        whole = Local(source="local", path=path.resolve(), **describe(path, corpus))
         partial = whole.model_copy(update={"allow_partial": allow_partial})
         expected = check_complete(path, partial, corpus, do="complete it, or accept it: --allow-partial")
-        found[corpus] = partial if files < expected else whole
+        distinct = len(clips(path, corpus))  # a repack may hold every clip twice
+        found[corpus] = partial if distinct < expected else whole
+        accepted = ", accepted as partial" if distinct < expected else ""
+        say(f"{corpus}: {path}: {whole.files:,} files, {distinct:,} of {expected:,} clips{accepted}")
+    if ignored:
+        say(f"{folder}: left out, as no corpus that this preset takes: {', '.join(sorted(ignored))}")
     return found
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser.errors import FinserError
-from finser.files import whole_folder
+from finser.files import whole_folder, why
 
 SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
@@ -298,7 +298,7 @@ def find_parts(path: Path) -> list[Path]:
     except FileNotFoundError:
         parts = []
     except OSError as error:
-        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
+        raise FinserError(f"cannot be read ({why(error)})", where=path) from None
     if not parts:
         raise FinserError("no shards", where=path, do="run the stage that makes them: dvc repro")
     for number, part in enumerate(parts):

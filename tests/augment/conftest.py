@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from finser import layout
+from finser.corpora.local import digest
 from finser.frames import to_int16
 from finser.params import Augment
 from finser.seeds import generator
@@ -62,6 +63,7 @@ def settings(noise_folder) -> Augment:
     """Every variant there is."""
     files = list(noise_folder.rglob("*.wav"))
     found = {"folder": noise_folder, "files": len(files), "bytes": sum(file.stat().st_size for file in files)}
+    found["digest"] = digest(noise_folder, [path.relative_to(noise_folder) for path in files])
     return Augment(variants=ALL, noise_file=found, babble={"talkers": 3})
 
 

@@ -1,5 +1,6 @@
 """A folder of noise is what params.yaml says, or one line says how it differs."""
 
+import os
 import shutil
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import soundfile
 
 from finser.augment.sounds import Sounds, checked_names
+from finser.corpora.local import digest
 from finser.errors import FinserError
 from finser.params import Augment, NoiseFile
 
@@ -23,7 +25,8 @@ def section(settings, folder, **changes) -> NoiseFile:
 
 def test_esc_50_is_understood(esc, settings):
     soundfile.write(esc / "loose.wav", np.zeros(10), 22050)  # none of ESC-50's
-    assert checked_names(section(settings, esc)) == ("audio/1-1-A-0.wav", "audio/1-2-A-1.wav", "audio/1-3-A-2.wav")
+    names = ("audio/1-1-A-0.wav", "audio/1-2-A-1.wav", "audio/1-3-A-2.wav")
+    assert checked_names(section(settings, esc, digest=digest(esc, names))) == names
 
 
 def test_esc_50s_list_and_folder_must_agree(esc, settings):
@@ -39,14 +42,29 @@ def test_any_folder_will_do(esc, settings):
     shutil.rmtree(esc / "meta")
     (esc / "deep/er").mkdir(parents=True)
     (esc / "audio/1-1-A-0.wav").rename(esc / "deep/er/RAIN.WAV")
-    assert checked_names(section(settings, esc)) == ("audio/1-2-A-1.wav", "audio/1-3-A-2.wav", "deep/er/RAIN.WAV")
+    names = ("audio/1-2-A-1.wav", "audio/1-3-A-2.wav", "deep/er/RAIN.WAV")
+    assert checked_names(section(settings, esc, digest=digest(esc, names))) == names
 
 
-@pytest.mark.parametrize("given", [{"files": None, "bytes": None}, {"files": 4}, {"bytes": 5}])
+@pytest.mark.parametrize(
+    "given", [{"files": None, "bytes": None, "digest": None}, {"files": 4}, {"bytes": 5}, {"digest": "sha256:" + "0" * 64}]
+)
 def test_a_folder_that_changed_is_refused_and_what_was_found_is_said(esc, settings, given):
     right = settings.noise_file
-    with pytest.raises(FinserError, match=rf"found files: {right.files}, bytes: {right.bytes}; write what was found into params.yaml"):
+    with pytest.raises(
+        FinserError,
+        match=rf"found files: {right.files}, bytes: {right.bytes}, digest: sha256:\w{{64}}; write what was found into",
+    ):
         Sounds.of(Augment(variants=("noise_file",), noise_file=section(settings, esc, **given)), esc)
+
+
+def test_a_recording_that_was_replaced_by_one_of_the_same_size_is_seen(esc, settings):
+    names = ("audio/1-1-A-0.wav", "audio/1-2-A-1.wav", "audio/1-3-A-2.wav")
+    noted = section(settings, esc, digest=digest(esc, names))
+    checked_names(noted)
+    os.utime(esc / names[0], ns=(2 * 10**18, 2 * 10**18))
+    with pytest.raises(FinserError, match="the folder of noise is not what params.yaml says"):
+        checked_names(noted)
 
 
 def test_no_folder_and_no_recording(tmp_path, settings):
@@ -74,6 +92,12 @@ def test_a_broken_file_is_one_line(tmp_path):
         Sounds(tmp_path, tmp_path, ("x.wav",)).shape("x.wav")
     soundfile.write(tmp_path / "x.wav", np.zeros(0), 22050)
     with pytest.raises(FinserError, match=r"x.wav: holds no sample"):
+        Sounds(tmp_path, tmp_path, ("x.wav",)).shape("x.wav")
+
+
+def test_a_file_of_which_no_excerpt_can_be_read_is_one_line(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.full(9000, 0.1), 8000, subtype="GSM610")
+    with pytest.raises(FinserError, match=r"x.wav: is compressed so that no excerpt.*ffmpeg"):
         Sounds(tmp_path, tmp_path, ("x.wav",)).shape("x.wav")
 
 

@@ -10,6 +10,7 @@ from finser import layout
 from finser.classifiers import evaluation
 from finser.classifiers.inputs import Examples, Row, Source
 from finser.classifiers.noise import TALKERS, babble, in_noise, inputs_in_noise
+from finser.errors import FinserError
 from finser.labels import features
 from finser.params import Params
 from finser.shards import SR, read_audio
@@ -58,6 +59,18 @@ def test_a_voice_that_is_mostly_digital_silence_babbles_all_the_same():
     voice[-10:] = 1000
     for seed in range(20):
         assert np.any(babble([voice], 200, np.random.default_rng(seed)))
+
+
+def test_near_silence_is_no_babble():
+    """A voice, then zeros with ten samples of 1: an excerpt of these would become clicks that hold all of the noise's power."""
+    voice = np.concatenate([samples(1, 3000, 3000), np.zeros(57_000, np.int16)])
+    voice[30_000:30_100:10] = 1
+    faint = np.eye(1, 5000, 7, dtype=np.int16)[0]
+    for seed in range(40):
+        made = babble([voice, faint], 2000, np.random.default_rng(seed))
+        assert np.sqrt(np.mean(made**2)) > 0.1, "the talker is at most 20 dB below its clip"
+    with pytest.raises(FinserError, match="the training clips: too quiet to make noise of"):
+        babble([faint], 2000, np.random.default_rng(0))
 
 
 def test_equal_names_make_equal_bytes_and_others_others():

@@ -110,7 +110,7 @@ def test_damage(tmp_path):
     data = bytearray(archive.read_bytes())
     data[60] ^= 255
     archive.write_bytes(data)
-    with pytest.raises(FinserError, match="cannot be unpacked"):
+    with pytest.raises(FinserError, match="cannot be unpacked.*it may be damaged"):
         unpack(archive, tmp_path / "to")
     cut = a_tar(tmp_path / "b", {"noise": bytes(range(256)) * 5000})
     cut.write_bytes(cut.read_bytes()[:-200])
@@ -136,6 +136,24 @@ def test_a_member_that_stands_twice(tmp_path):
 def test_members_that_lie_on_each_other(tmp_path, make, names):
     with pytest.raises(FinserError, match="cannot be unpacked"):
         unpack(make(tmp_path / "x", dict.fromkeys(names, b"1")), tmp_path / "to")
+
+
+@pytest.mark.parametrize("make", [a_zip, a_tar])
+def test_what_the_system_refuses_is_no_damage(tmp_path, make):
+    """A name that is too long, a file in the way, a file in place of the folder: each is called so."""
+    archive = make(tmp_path / "x", {"a": b"1", "b" * 300: b"2"})
+    with pytest.raises(FinserError, match=r"cannot be unpacked \(File name too long: .*bbb\); names in it are longer") as raised:
+        unpack(archive, tmp_path / "to")
+    assert "damaged" not in str(raised.value)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/a").touch()
+    with pytest.raises(FinserError, match=r"cannot be unpacked \(File exists: .*there/a\)") as raised:
+        unpack(make(tmp_path / "y", {"a": b"1"}), tmp_path / "there")
+    assert "damaged" not in str(raised.value)
+    (tmp_path / "plain").touch()
+    with pytest.raises(FinserError, match=r"cannot be unpacked \((Not a directory|File exists): ") as raised:
+        unpack(make(tmp_path / "z", {"a": b"1"}), tmp_path / "plain")
+    assert "damaged" not in str(raised.value)
 
 
 @pytest.mark.parametrize("make", [a_zip, a_tar])

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +20,7 @@ from finser.params import Download
 
 FINSER = Path(sys.executable).parent / "finser"
 EAGER = http.Patience(tries=3, pause=0.0, silence=5.0)
-LISTING = f"/api/datasets/:persistentId/?persistentId={download.TESS_RECORD}"
+LISTING = f"/api/datasets/:persistentId/versions/1.0?persistentId={download.TESS_RECORD}"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
 PARTIAL = Download(source="download", allow_partial=True)
 
@@ -176,6 +178,17 @@ def test_the_published_sources():
     assert all(file.checksum.startswith("sha256:") and len(file.checksum) == 71 for file in wanted)
 
 
+def test_the_publishers_archive_is_recorded_with_its_checksum(server, answer, project, write_wav, params_with, monkeypatch):
+    write_wav(project / "source/Actor_01/03-01-05-01-01-01-01.wav")
+    packed = Path(shutil.make_archive("a", "zip", "source")).absolute()
+    monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
+    monkeypatch.setattr(download, "RAVDESS_CHECKSUM", sha256(packed))
+    server.answers["/a.zip"] = [answer(packed.read_bytes())]
+    monkeypatch.setattr(download, "registry", SimpleNamespace(get=lambda name: replace(ravdess.CORPUS, size=packed.stat().st_size)))
+    fetch(params_with("ravdess", PARTIAL), "ravdess")
+    assert json.loads((layout.raw("ravdess") / "SOURCE.json").read_text())["checksum"] == sha256(packed)
+
+
 def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project, params_with, monkeypatch):
     monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
     monkeypatch.setattr(files.shutil, "disk_usage", disk_with(600_000_000))
@@ -304,7 +317,9 @@ def test_crema_d_as_a_stage(server, answer, project, params_with, monkeypatch):
     monkeypatch.setattr(download, "crema_d_files", lambda: wanted)
     fetch(params_with("crema_d", PARTIAL), "crema_d")
     found = tree(layout.raw("crema_d"))
-    assert json.loads(found.pop("SOURCE.json"))["licence"] == "ODbL 1.0 (contents DbCL 1.0)"
+    said = json.loads(found.pop("SOURCE.json"))
+    assert said["licence"] == "ODbL 1.0 (contents DbCL 1.0)"
+    assert said["files"] == {file.name: file.checksum for file in wanted}
     assert found == bodies
     served = server.served
     fetch(params_with("crema_d", PARTIAL), "crema_d")
@@ -314,12 +329,13 @@ def test_crema_d_as_a_stage(server, answer, project, params_with, monkeypatch):
 # ------------------------------------------------------------------------------------------------ TESS
 
 
-def dataverse(bodies, **more):
+def dataverse(bodies, version=(1, 0), **more):
     entries = [
         {"label": "x", "dataFile": {"id": number, "filename": name, "md5": md5(body)[4:], "filesize": len(body)} | more}
         for number, (name, body) in enumerate(bodies.items())
     ]
-    return json.dumps({"status": "OK", "data": {"latestVersion": {"files": entries}}}).encode()
+    data = {"versionNumber": version[0], "versionMinorNumber": version[1], "versionState": "RELEASED", "files": entries}
+    return json.dumps({"status": "OK", "data": data}).encode()
 
 
 def offer_tess(server, answer, bodies):
@@ -329,11 +345,14 @@ def offer_tess(server, answer, bodies):
 
 def test_tess_is_sorted_into_folders_by_name(server, answer, project, params_with, monkeypatch):
     monkeypatch.setattr(download, "TESS", server.address)
+    monkeypatch.setattr(download, "ADDRESSES", {"tess": server.address})
     names = ("OAF_back_angry.wav", "readme.pdf", "YAF_back_ps.wav", "OA_bite_neutral.wav", "OAF_food_fear.WAV")
     offer_tess(server, answer, {name: name.encode() for name in names})
     fetch(params_with("tess", PARTIAL), "tess")
     found = tree(layout.raw("tess"))
-    del found["SOURCE.json"]
+    said = json.loads(found.pop("SOURCE.json"))
+    assert (said["record"], said["version"], said["address"]) == (download.TESS_RECORD, "1.0", server.address)
+    assert said["files"] == {name: md5(body) for name, body in found.items()}
     assert found == {
         "OAF_angry/OAF_back_angry.wav": b"OAF_back_angry.wav",
         "YAF_pleasant_surprised/YAF_back_ps.wav": b"YAF_back_ps.wav",
@@ -351,6 +370,15 @@ def test_a_list_that_lacks_clips_is_refused_before_any_is_fetched(server, answer
         FinserError, match="TESS is incomplete; expected 2800 clips; found 2 clips, 2798 missing: tess/OAF_disgust/OAF_back"
     ):
         fetch(params_with("tess", Download(source="download")), "tess")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("version", [(1, 1), (2, 0)])
+def test_another_version_of_tess_is_refused_before_any_file_is_fetched(server, answer, project, params_with, monkeypatch, version):
+    monkeypatch.setattr(download, "TESS", server.address)
+    server.answers[LISTING] = [answer(dataverse({"OAF_back_angry.wav": b"1"}, version))]
+    with pytest.raises(FinserError, match=rf"another version of the data set; expected 1.0; found {version[0]}.{version[1]}"):
+        fetch(params_with("tess", PARTIAL), "tess")
     assert len(server.asked) == 1
 
 

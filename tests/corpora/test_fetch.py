@@ -11,8 +11,8 @@ from finser.params import Local, Synthetic
 
 def test_a_local_corpus(project, write_wav, params_with):
     write_wav(project / "from/SAVEE/ALL/DC_a01.wav")
-    files, size = local.survey(project / "from/SAVEE", "savee")
-    fetch(params_with("savee", Local(source="local", path=project / "from/SAVEE", files=files, bytes=size, allow_partial=True)), "savee")
+    noted = local.describe(project / "from/SAVEE", "savee")
+    fetch(params_with("savee", Local(source="local", path=project / "from/SAVEE", allow_partial=True, **noted)), "savee")
     root = layout.raw("savee")
     assert (root / "ALL/DC_a01.wav").read_bytes() == (project / "from/SAVEE/ALL/DC_a01.wav").read_bytes()
     said = json.loads((root / "SOURCE.json").read_text())
@@ -24,7 +24,7 @@ def test_nothing_is_left_of_a_failure_and_what_was_there_stays(project, write_wa
     write_wav(project / "from/ALL/DC_a01.wav")
     write_wav(layout.raw("savee") / "ALL/JE_a01.wav")
     with pytest.raises(FinserError, match="changed"):
-        fetch(params_with("savee", Local(source="local", path=project / "from", files=2, bytes=1)), "savee")
+        fetch(params_with("savee", Local(source="local", path=project / "from", files=2, bytes=1, digest="sha256:" + "0" * 64)), "savee")
     assert [path.name for path in layout.raw("savee").parent.iterdir()] == ["savee"]
     assert (layout.raw("savee") / "ALL/JE_a01.wav").exists()
 

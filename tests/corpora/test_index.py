@@ -64,6 +64,60 @@ def test_silence_is_excluded_and_quiet_speech_is_kept(project, write_wav, params
     assert {row["status"] for row in rows_of("crema_d").values()} == {"excluded"}
 
 
+SILENT_AS_USED = "silent as 22050 Hz, mono, 16 bit"
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "reason"),
+    [
+        (np.outer(np.rint(9999 * np.sin(np.arange(3000) / 9)), [1, -1]).astype(np.int16), {"sr": 48_000}, SILENT_AS_USED),
+        (np.full(3000, 2.0**-23), {"subtype": "PCM_24"}, SILENT_AS_USED),
+        (np.full(3000, 1e-30), {"subtype": "FLOAT"}, SILENT_AS_USED),
+        (0.5 * np.hanning(9600) * np.sin(np.arange(9600) * 2 * np.pi * 30 / 96), {"sr": 96_000, "subtype": "FLOAT"}, SILENT_AS_USED),
+        (np.array([0.5]), {"sr": 48_000}, "too short: no sample is left at 22050 Hz"),
+        (np.array([0.5, 0.5]), {"sr": 96_000}, "too short: no sample is left at 22050 Hz"),
+        (np.array([0.5]), {"sr": 22_050}, ""),
+        (np.full(100, 1 / 32768), {"sr": 22_050}, ""),
+        (np.outer(np.sin(np.arange(3000) / 9), [0.5, 0.0]), {}, ""),
+    ],
+)
+def test_what_is_silent_once_it_is_used_is_excluded(project, write_wav, params_with, samples, options, reason):
+    """Nothing that index keeps stops resample, or is digital silence after it."""
+    write_wav(layout.raw("savee") / "DC/a01.wav", samples=samples, **options)
+    write_wav(layout.raw("savee") / "DC/a02.wav")
+    params = params_with("savee")
+    index.index(params, "savee")
+    row = rows_of("savee")["DC/a01.wav"]
+    assert (row["status"], row["reason"]) == ("excluded" if reason else "ok", reason)
+    resample(params, "savee")
+    kept = [clip.audio for clip in read_audio(layout.audio("savee"))]
+    assert len(kept) == 2 - bool(reason) and all(audio.any() for audio in kept)
+
+
+def test_all_files_that_cannot_be_used_are_named_by_the_users_own_path(project, write_wav, params_with, capsys):
+    own = Local(source="local", path="/home/me/SAVEE", files=1, bytes=1, digest="sha256:" + "0" * 64, allow_partial=True)
+    for take in range(1, 7):
+        write_wav(layout.raw("savee") / f"DC/a{take:02d}.wav", hertz=100 * take)
+    for take in range(1, 6):
+        path = layout.raw("savee") / f"DC/a{take:02d}.wav"
+        path.write_bytes([b"", b"no audio" * 9, b"<html>" * 9, b"version https://git-lfs", path.read_bytes()[:-9]][take - 1])
+    with pytest.raises(FinserError, match=r"^/home/me/SAVEE: 5 files cannot be used; found .*a01.*a02.*a03.*\(2 more: all are") as raised:
+        index.index(params_with("savee", own), "savee")
+    logged = capsys.readouterr().err.splitlines()
+    names = [f"/home/me/SAVEE/DC/a{take:02d}.wav: " for take in range(1, 6)]
+    assert all(any(line.startswith(name) for line in logged) for name in names)
+    assert "data/raw" not in str(raised.value) + "".join(logged)
+    assert not layout.clips("savee").exists()
+
+
+def test_all_clips_with_two_contents_are_named(project, write_wav, params_with):
+    for take in (1, 2):
+        write_wav(layout.raw("savee") / f"ALL/DC_a{take:02d}.wav", hertz=100)
+        write_wav(layout.raw("savee") / f"AudioData/DC/a{take:02d}.wav", hertz=200 + take)
+    with pytest.raises(FinserError, match=r"2 files cannot be used; found .*DC/a01.wav: another file.*DC/a02.wav: another file"):
+        index.index(params_with("savee"), "savee")
+
+
 def test_duplicates(project, write_wav, params_with, capsys):
     root = layout.raw("crema_d") / "AudioWAV"
     for name in ("1006_TIE_HAP_XX", "1006_TIE_NEU_XX"):
@@ -268,7 +322,7 @@ def whole_savee(root, write_wav):
 
 def test_a_partial_corpus_needs_permission(project, write_wav, params_with, capsys):
     whole_savee(layout.raw("savee"), write_wav)
-    strict = Local(source="local", path="x", files=1, bytes=1)
+    strict = Local(source="local", path="x", files=1, bytes=1, digest="sha256:" + "0" * 64)
     index.index(params_with("savee", strict), "savee")
     assert index.read_clips("savee").num_rows == 480
     layout.clips("savee").unlink()

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from finser.corpora import local
@@ -19,8 +21,7 @@ def small_savee(root, write_wav):
 
 
 def source_of(root, corpus="savee"):
-    files, size = local.survey(root, corpus)
-    return Local(source="local", path=root, files=files, bytes=size, allow_partial=True)
+    return Local(source="local", path=root, allow_partial=True, **local.describe(root, corpus))
 
 
 def test_a_survey_counts_audio_only(tmp_path, write_wav):
@@ -43,7 +44,7 @@ def test_a_copy_keeps_the_layout_and_leaves_litter(tmp_path, write_wav):
     assert all((tmp_path / "to" / name).read_bytes() == (root / name).read_bytes() for name in copied)
 
 
-@pytest.mark.parametrize("change", ["one more", "one less", "longer"])
+@pytest.mark.parametrize("change", ["one more", "one less", "longer", "renamed", "swapped", "edited", "text"])
 def test_a_folder_that_has_changed_is_refused(tmp_path, write_wav, change):
     root = small_savee(tmp_path / "from", write_wav)
     source = source_of(root)
@@ -51,8 +52,20 @@ def test_a_folder_that_has_changed_is_refused(tmp_path, write_wav, change):
         write_wav(root / "AudioData/JK/a01.wav")
     elif change == "one less":
         (root / "AudioData/DC/a01.wav").unlink()
-    else:
+    elif change == "longer":
         write_wav(root / "AudioData/DC/a01.wav", n=1700)
+    elif change == "renamed":  # relabelled
+        (root / "AudioData/DC/a01.wav").rename(root / "AudioData/DC/a03.wav")
+    elif change == "swapped":
+        one, other = root / "AudioData/DC/a01.wav", root / "AudioData/DC/a02.wav"
+        os.utime(other, ns=(2 * 10**18, 2 * 10**18))
+        one.rename(root / "x"), other.rename(one), (root / "x").rename(other)
+    elif change == "edited":  # as many bytes
+        write_wav(root / "AudioData/DC/a01.wav", hertz=150)
+        os.utime(root / "AudioData/DC/a01.wav", ns=(2 * 10**18, 2 * 10**18))
+    else:
+        (root / "notes.csv").write_text("man,sex\n")
+        os.utime(root / "notes.csv", ns=(2 * 10**18, 2 * 10**18))
     with pytest.raises(FinserError, match="changed since `finser preset local`.*run it again"):
         local.copy(source, "savee", tmp_path / "to")
     assert not (tmp_path / "to").exists()
@@ -110,6 +123,55 @@ def test_find_takes_whichever_corpora_exist(tmp_path):
     for folder in ("CREMA-D", "ESD", "music"):
         (tmp_path / folder).mkdir()
     assert local.find(tmp_path) == {"crema_d": tmp_path / "CREMA-D", "esd": tmp_path / "ESD"}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "names"),
+    {
+        "ravdess": ["Ravdess", "ravdess", "RAVDESS Emotional speech audio", "ravdess-emotional-speech-audio", "audio_speech_actors_01-24"],
+        "crema_d": ["Crema", "CREMA", "cremad", "CremaD", "crema_d", "Crema-D", "CREMA D"],
+        "tess": [
+            "Tess",
+            "TESS Toronto emotional speech set data",
+            "toronto-emotional-speech-set-tess",
+            "Toronto emotional speech set (TESS)",
+        ],
+        "savee": ["Savee", "savee", "surrey-audiovisual-expressed-emotion-savee"],
+        "esd": ["esd", "Emotional Speech Dataset (ESD)", "Emotion Speech Dataset", "emotional-speech-dataset-esd"],
+    }.items(),
+)
+def test_find_knows_the_names_of_repacks_in_any_case(tmp_path, corpus, names):
+    for number, name in enumerate(names):
+        (tmp_path / str(number) / name).mkdir(parents=True)
+        assert local.find(tmp_path / str(number)) == {corpus: tmp_path / str(number) / name}
+
+
+def test_two_folders_of_one_corpus_are_refused_and_the_others_named(tmp_path):
+    for name in ("RAVDESS", "Crema", "music", ".git", "__MACOSX", "savee2"):
+        (tmp_path / name).mkdir()
+    assert local.unknown(tmp_path) == ["music", "savee2"]
+    (tmp_path / "again").symlink_to(tmp_path / "RAVDESS")
+    assert list(local.find(tmp_path)) == ["ravdess", "crema_d"]
+    (tmp_path / "cremad").mkdir()
+    with pytest.raises(FinserError, match="two folders of CREMA-D; found Crema and cremad; move one"):
+        local.find(tmp_path)
+
+
+def test_a_folder_without_any_corpus_says_what_lies_there(tmp_path):
+    (tmp_path / "Actor_01").mkdir()
+    with pytest.raises(FinserError, match="no corpus here; expected .*; found Actor_01"):
+        local.find(tmp_path)
+
+
+def test_all_files_that_are_no_audio_of_the_corpus_are_named_at_once(tmp_path, write_wav, capsys):
+    write_wav(tmp_path / "AudioData/DC/x01.wav")
+    write_wav(tmp_path / "AudioData/DC/a01.wav")
+    (tmp_path / "AudioData/DC/a02.wav").touch()
+    (tmp_path / "AudioData/DC/a03.wav").write_text("version https://git-lfs.github.com/spec/v1")
+    (tmp_path / "AudioData/DC/a04.wav").symlink_to(tmp_path / "gone.wav")
+    with pytest.raises(FinserError, match=r"4 files cannot be used; found .*a02.wav: empty.*a03.wav: a Git LFS.*a04.wav: cannot.*1 more"):
+        local.survey(tmp_path, "savee")
+    assert f"{tmp_path}/AudioData/DC/x01.wav: unknown emotion code" in capsys.readouterr().err
 
 
 def test_find_says_what_it_looked_for(tmp_path):

@@ -19,12 +19,12 @@ def indexed(project, params_with, monkeypatch):
 
     def run(corpus, folder):
         path = Path(ROOT) / folder
-        files, size = local.survey(path, corpus)
+        noted = local.describe(path, corpus)
         layout.raw(corpus).parent.mkdir(parents=True)
         layout.raw(corpus).symlink_to(path)
-        index.index(params_with(corpus, Local(source="local", path=path, files=files, bytes=size, allow_partial=True)), corpus)
+        index.index(params_with(corpus, Local(source="local", path=path, allow_partial=True, **noted)), corpus)
         table = index.read_clips(corpus)
-        assert table.num_rows == files
+        assert table.num_rows == noted["files"]
         return {row["clip_id"]: row for row in table.to_pylist()}, dict(index.excluded(table))
 
     return run

@@ -25,7 +25,15 @@ def power(y: np.ndarray) -> float:
 
 
 def mix(y: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Add `noise` (as long as `y`, not silent) so that power(y) / power(noise) is `snr_db`."""
+    """Add `noise` (as long as `y`) so that power(y) / power(noise) is `snr_db`; a silent `y` gets none.
+
+    Raises
+    ------
+    FinserError
+        The noise is silent: no factor gives it a level.
+    """
+    if not power(noise):
+        raise FinserError("silent noise has no signal-to-noise ratio", expected="noise that is not digital silence")
     return y + np.float32(np.sqrt(power(y) / power(noise) / 10 ** (snr_db / 10))) * noise
 
 

@@ -1,13 +1,13 @@
 """Variants that mix in other recordings: other speakers of the same corpus (babble), or a folder of noise (noise_file)."""
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 
 from finser.augment.changes import mix, power, resampled
 from finser.augment.draws import between
+from finser.augment.excerpts import first_loud, refuse_silence
 from finser.augment.sounds import Sounds
 from finser.errors import FinserError
 from finser.frames import to_float
@@ -24,7 +24,7 @@ def draw_babble(section: Babble, seed: int, original: AudioRow, sounds: Sounds) 
     Raises
     ------
     FinserError
-        The corpus has no other speaker.
+        The corpus has no other speaker, or one of them has no clip that is loud enough.
     """
     by_speaker = sounds.clips.by_speaker
     speakers = sorted(set(by_speaker) - {original.speaker})
@@ -35,15 +35,26 @@ def draw_babble(section: Babble, seed: int, original: AudioRow, sounds: Sounds) 
     names, offsets = [], []
     for talker in range(section.talkers):
         clips = by_speaker[speakers[order[talker % len(order)]]]
-        names.append(clips[random.integers(len(clips))])
-        heard = sounds.clips.audio(names[-1])
-        begin = int(random.integers(len(heard)))
-        offsets.append(where_sound_is(partial(_around, heard), len(heard), len(original.audio), begin, where=names[-1]))
+        first = int(random.integers(len(clips)))
+        begin = random.integers(len(sounds.clips.audio(clips[first])))
+        name, offset = _talker([*clips[first:], *clips[:first]], int(begin), len(original.audio), sounds)
+        names.append(name)
+        offsets.append(offset)
     return {"clip_ids": names, "offsets": offsets, "snr_db": between(section.snr_db, seed, "snr_db")}
 
 
+def _talker(clips: Sequence[str], begin: int, size: int, sounds: Sounds) -> tuple[str, int]:
+    """The first of a speaker's `clips` that has a loud enough excerpt of `size` samples, looked for from `begin` on, and its offset."""
+    for name in clips:
+        heard = to_float(sounds.clips.audio(name))
+        offset = first_loud(lambda at, heard=heard: _around(heard, at, size), len(heard), size, begin % len(heard), power(heard))
+        if offset is not None:
+            return name, offset
+    raise refuse_silence(clips[0], "no clip of this speaker is louder: take babble out of augment.variants")
+
+
 def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offsets: Sequence[int], snr_db: float) -> np.ndarray:
-    """Add other clips, each scaled to power 1 and repeated as long as `y` lasts, at a signal-to-noise ratio in dB.
+    """Add excerpts of other clips, scaled to power 1 as whole clips, each repeated as long as `y` lasts, at a signal-to-noise ratio in dB.
 
     Parameters
     ----------
@@ -66,12 +77,20 @@ def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offset
 
 
 def draw_noise_file(section: NoiseFile, seed: int, original: AudioRow, sounds: Sounds) -> dict:
-    """Which recording, from which of its samples on, and how loud; its checksum says which recording was meant."""
+    """Which recording, from which of its samples on, and how loud; its checksum says which recording was meant.
+
+    Raises
+    ------
+    FinserError
+        The recording is too quiet at 22,050 Hz.
+    """
     random = generator(seed, "file")
     name = sounds.names[random.integers(len(sounds.names))]
     length, sr = sounds.shape(name)
-    size, begin = _own_size(len(original.audio), sr), int(random.integers(length))
-    offset = where_sound_is(partial(sounds.excerpt, name), length, size, begin, where=sounds.folder / name)
+    size, begin = len(original.audio), int(random.integers(length))
+    offset = first_loud(lambda at: _noise(sounds, name, at, size), length, _own_size(size, sr), begin, sounds.power(name))
+    if offset is None:
+        raise refuse_silence(sounds.folder / name, "take it out of the folder of noise")
     return {"file": name, "sha256": sounds.sha256(name), "offset": offset, "snr_db": between(section.snr_db, seed, "snr_db")}
 
 
@@ -98,33 +117,13 @@ def add_noise_file(y: np.ndarray, sounds: Sounds, *, file: str, sha256: str, off
     """
     if sounds.sha256(file) != sha256:
         raise FinserError("not the recording that was drawn", where=sounds.folder / file, expected=f"sha256 {sha256}")
-    _, sr = sounds.shape(file)
-    return mix(y, resampled(sounds.excerpt(file, offset, _own_size(len(y), sr)), sr, len(y)), snr_db)
+    return mix(y, _noise(sounds, file, offset, len(y)), snr_db)
 
 
-def where_sound_is(read: Callable[[int, int], np.ndarray], length: int, size: int, offset: int, *, where: object) -> int:
-    """The first of `offset`, ``offset + size``, ... (around the end) from which an excerpt is not digital silence.
-
-    Parameters
-    ----------
-    read : callable
-        Excerpt of the recording: the sample it begins with and its size -> samples.
-    length, size : int
-        Of the recording and of the excerpt, in samples.
-    offset : int
-        Looked at first.
-    where : object
-        Name of the recording, for the error.
-
-    Raises
-    ------
-    FinserError
-        All of the recording is digital silence.
-    """
-    for begin in range(offset, offset + length, size):
-        if np.any(read(begin % length, size)):
-            return begin % length
-    raise FinserError("nothing but digital silence, which no noise can be made of", where=where)
+def _noise(sounds: Sounds, name: str, offset: int, size: int) -> np.ndarray:
+    """`size` samples at 22,050 Hz of a recording of noise from its own sample `offset`."""
+    _, sr = sounds.shape(name)
+    return resampled(sounds.excerpt(name, offset, _own_size(size, sr)), sr, size)
 
 
 def _around(y: np.ndarray, offset: int, size: int) -> np.ndarray:

@@ -4,17 +4,20 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
+import soxr
 
-from finser.corpora.local import audio_files, size_of_audio
+from finser.augment.changes import QUALITY
+from finser.corpora.local import audio_files, digest, size_of_audio
 from finser.errors import FinserError
-from finser.files import checksum
+from finser.files import checksum, why
 from finser.params import Augment, NoiseFile
-from finser.shards import ClipReader
+from finser.shards import SR, ClipReader
 
+BLOCK = 2**16  # frames read at once
 ESC_50 = Path("meta/esc50.csv")  # the list of ESC-50's recordings, which lie in audio/
 
 
@@ -59,10 +62,19 @@ class Sounds:
 
     def shape(self, name: str) -> tuple[int, int]:
         """Number of samples and sampling rate in Hz of a file of noise."""
-        found = _read(soundfile.info, self.folder / name)
-        if not found.frames:
+        frames, rate, seekable = _read(_shape, self.folder / name)
+        if not frames:
             raise FinserError("holds no sample", where=self.folder / name)
-        return found.frames, found.samplerate
+        if not seekable:
+            do = "convert it to PCM, for example: ffmpeg -i OLD.wav -c:a pcm_s16le NEW.wav"
+            raise FinserError("is compressed so that no excerpt of it can be read", where=self.folder / name, do=do)
+        return frames, rate
+
+    def power(self, name: str) -> float:
+        """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: what lies above 11,025 Hz does not count."""
+        path = self.folder / name
+        found = path.stat()
+        return _power(path, found.st_mtime_ns, found.st_size)
 
     def excerpt(self, name: str, offset: int, size: int) -> np.ndarray:
         """`size` samples of a file of noise from sample `offset`, mono, at its own rate; from its beginning again after its end."""
@@ -82,7 +94,7 @@ def checked_names(section: NoiseFile) -> tuple[str, ...]:
     Raises
     ------
     FinserError
-        There is none, or files and bytes are not those of params.yaml, or ESC-50's list and its folder differ.
+        There is none, or files, bytes and digest are not those of params.yaml, or ESC-50's list and its folder differ.
     """
     folder = section.folder.expanduser()
     names = tuple(map(str, audio_files(folder)))
@@ -90,13 +102,14 @@ def checked_names(section: NoiseFile) -> tuple[str, ...]:
         names = _esc_50(folder, names)
     if not names:
         raise FinserError("no recording of noise here", where=folder, expected="files that end in .wav")
-    found = len(names), sum(size_of_audio(folder / name) for name in names)
-    if found != (section.files, section.bytes):
+    found = {"files": len(names), "bytes": sum(size_of_audio(folder / name) for name in names)}
+    found["digest"] = digest(folder, map(PurePosixPath, names))
+    if found != {name: getattr(section, name) for name in found}:
         raise FinserError(
             "the folder of noise is not what params.yaml says",
             where=folder,
-            expected=f"augment.noise_file.files: {section.files}, bytes: {section.bytes}",
-            found=f"files: {found[0]}, bytes: {found[1]}",
+            expected=", ".join(f"augment.noise_file.{name}: {getattr(section, name)}" for name in found),
+            found=", ".join(f"{name}: {value}" for name, value in found.items()),
             do="write what was found into params.yaml, if this is the folder you mean",
         )
     return names
@@ -126,8 +139,29 @@ def _sha256(path: Path, *_state: int) -> str:  # a file that changed is another 
     return checksum(path)
 
 
+@lru_cache(maxsize=4096)
+def _power(path: Path, *_state: int) -> float:
+    return _read(_mean_square, path)
+
+
+def _shape(path: Path) -> tuple[int, int, bool]:
+    with soundfile.SoundFile(path) as file:
+        return file.frames, file.samplerate, file.seekable()
+
+
+def _mean_square(path: Path) -> float:
+    """Of the mean of the channels at 22,050 Hz, read in blocks."""
+    squares, count = 0.0, 0
+    with soundfile.SoundFile(path) as file:
+        stream = soxr.ResampleStream(file.samplerate, SR, 1, quality=QUALITY)
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):  # (frames, channels)
+            made = stream.resample_chunk(block.mean(axis=1), last=file.tell() >= file.frames)
+            squares, count = squares + float(np.sum(np.square(made, dtype=np.float64))), count + len(made)
+    return squares / max(count, 1)
+
+
 def _read(function: Callable, path: Path, **how: object) -> object:
     try:
         return function(path, **how)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise FinserError(f"not readable as audio ({error})", where=path, do="restore the file") from None
+        raise FinserError(f"not readable as audio ({why(error)})", where=path, do="restore the file") from None

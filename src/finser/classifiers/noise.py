@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from finser import seeds
-from finser.augment.changes import mix, white
+from finser.augment.changes import mix, power, white
+from finser.augment.excerpts import STEP, first_loud, refuse_silence
 from finser.classifiers.inputs import Examples, Row, Source
 from finser.frames import to_float, to_int16
 from finser.labels import features
@@ -14,13 +15,31 @@ TALKERS = 4  # clips that babble together
 
 
 def babble(voices: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
-    """`TALKERS` of the int16 clips at equal power, each from a random sample that is not 0 on and round its end, float, (size,)."""
+    """`TALKERS` of the int16 clips at equal power, each from a random sample on and round its end, float, (size,).
+
+    As in augmentation, an excerpt is at most 20 dB below its clip (:mod:`finser.augment.excerpts`); clips that are quieter than one
+    step of 16 bit do not talk.
+
+    Raises
+    ------
+    FinserError
+        All clips are quieter than that.
+    """
+    heard = [to_float(voice) for voice in voices]
+    heard = [voice for voice in heard if power(voice) >= STEP**2]
+    if not heard:
+        raise refuse_silence("the training clips", "take babble out of evaluate_classifier.noise.kinds")
     total = np.zeros(size)
-    for index in rng.choice(len(voices), min(TALKERS, len(voices)), replace=False):
-        voice = to_float(voices[index])
-        at = int(rng.choice(np.flatnonzero(voice)))  # digital silence cannot be scaled to any power
-        total += np.take(voice, np.arange(at, at + size), mode="wrap") / np.sqrt(np.mean(voice.astype(float) ** 2))
+    for index in rng.choice(len(heard), min(TALKERS, len(heard)), replace=False):
+        voice = heard[index]
+        begin = int(rng.choice(np.flatnonzero(voice)))
+        at = first_loud(lambda start, voice=voice: _around(voice, start, size), len(voice), size, begin, power(voice))
+        total += _around(voice, at, size) / np.sqrt(power(voice))
     return total
+
+
+def _around(voice: np.ndarray, start: int, size: int) -> np.ndarray:
+    return np.take(voice, np.arange(start, start + size), mode="wrap")
 
 
 def in_noise(clip: np.ndarray, kind: str, snr_db: float, voices: list[np.ndarray], names: tuple) -> np.ndarray:

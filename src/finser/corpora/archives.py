@@ -1,5 +1,6 @@
 """Unpacking zip and tar archives that one does not trust."""
 
+import errno
 import os
 import shutil
 import stat
@@ -13,13 +14,22 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from finser.errors import FinserError
-from finser.files import check_room, disk_is_full
+from finser.files import check_room, disk_is_full, why
 
 # Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
 RATIO = 20
 FLOOR = 100 * 2**20  # bytes
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, OSError, ValueError)
+ADVICE = {
+    errno.ENAMETOOLONG: "names in it are longer than this disk allows: unpack it elsewhere, and use `finser preset local PATH`",
+    errno.EEXIST: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
+    errno.ENOTDIR: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
+    errno.EISDIR: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
+    errno.ENOENT: "get it again, if it is gone",
+    errno.EIO: "the disk may be failing: copy it to another",
+}
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,22 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
                 _extract(_tar_members(opened, archive), folder, limit, archive)
         else:
             raise FinserError("neither a zip nor a tar archive", where=archive)
-    except _BROKEN as error:
+    except OSError as error:
         if disk_is_full(error):
             raise
-        raise FinserError(f"cannot be unpacked ({error})", where=archive, do="it may be damaged: get it again") from None
+        raise _of_system(error, archive) if error.errno else _damaged(error, archive) from None  # gzip's and bz2's have no number
+    except _BROKEN as error:
+        raise _damaged(error, archive) from None
+
+
+def _damaged(error: Exception, archive: Path) -> FinserError:
+    return FinserError(f"cannot be unpacked ({why(error)})", where=archive, do="it may be damaged: get it again")
+
+
+def _of_system(error: OSError, archive: Path) -> FinserError:
+    """What the system refuses is no damage: a name that is too long, a file where a folder should be."""
+    at = f": {error.filename}" if error.filename else ""
+    return FinserError(f"cannot be unpacked ({why(error)}{at})", where=archive, do=ADVICE.get(error.errno, "mend it and run again"))
 
 
 def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path) -> None:

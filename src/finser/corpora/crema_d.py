@@ -65,6 +65,7 @@ CORPUS = Corpus(
     name="crema_d",
     title="CREMA-D",
     folder="CREMA-D",
+    repacks=("Crema", "CREMA-D AudioWAV"),
     licence="ODbL 1.0 (contents DbCL 1.0)",
     home="https://github.com/CheyneyComputerScience/CREMA-D",
     clips=7_442,

@@ -18,7 +18,7 @@ from finser import layout
 from finser.corpora import archives, complete, crema_d, http, local, registry
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
-from finser.files import check_room, checksum, disk_is_full
+from finser.files import check_room, checksum, disk_is_full, why
 from finser.params import Download, Params
 from finser.progress import meter, say, track
 
@@ -31,6 +31,7 @@ CREMA_D = (
 )
 TESS = "https://borealisdata.ca"
 TESS_RECORD = "doi:10.5683/SP2/E8H2MF"
+TESS_VERSION = "1.0"  # of the data set: cited as "Borealis, V1"; a later one may have other files
 ADDRESSES = {"ravdess": RAVDESS, "crema_d": CREMA_D[0], "tess": TESS}
 
 CONNECTIONS = 8  # at once: publishers' servers limit their clients
@@ -80,8 +81,14 @@ class Bases:
             self._left.pop(0)
 
 
-def download(params: Params, corpus: str, folder: Path, patience: http.Patience | None = None) -> None:
+def download(params: Params, corpus: str, folder: Path, patience: http.Patience | None = None) -> dict:
     """Download a corpus into `folder`: the archive at ``fetch.CORPUS.address``, or else what its publisher offers.
+
+    Returns
+    -------
+    dict
+        What was verified, for SOURCE.json: `address`, and `checksum` of the archive or `files`, the checksum of every file; for TESS
+        also `version`, that of the data set.
 
     Raises
     ------
@@ -99,17 +106,24 @@ def download(params: Params, corpus: str, folder: Path, patience: http.Patience 
     store.mkdir(parents=True, exist_ok=True)
     patience = patience or http.Patience()
     with http.client(patience) as client:
-        link = http.Link(client, patience)
-        if source.address:
-            archive(link, source.address, source.checksum, store, folder)
-        elif corpus == "ravdess":
-            archive(link, RAVDESS, RAVDESS_CHECKSUM, store, folder, known.size, RAVDESS_UNPACKED)
-        elif corpus == "crema_d":
-            singly(link, CREMA_D, crema_d_files(), store, folder)
-        else:
-            singly(link, (TESS,), tess_files(link, TESS, store, source), store, folder)
+        verified = _bring(http.Link(client, patience), source, corpus, store, folder)
     local.survey(folder, corpus)
     complete.check(map(known.parse, local.audio_files(folder)), source, known, address_of(source, corpus))
+    return {"address": address_of(source, corpus), **verified}
+
+
+def _bring(link: http.Link, source: Download, corpus: str, store: Path, folder: Path) -> dict:
+    """Download a corpus from where it is, and say what it was verified by."""
+    if source.address:
+        archive(link, source.address, source.checksum, store, folder)
+        return {"checksum": source.checksum}
+    if corpus == "ravdess":
+        archive(link, RAVDESS, RAVDESS_CHECKSUM, store, folder, registry.get(corpus).size, RAVDESS_UNPACKED)
+        return {"checksum": RAVDESS_CHECKSUM}
+    bases, files = ((TESS,), tess_files(link, TESS, store, source)) if corpus == "tess" else (CREMA_D, crema_d_files())
+    singly(link, bases, files, store, folder)
+    version = {"record": TESS_RECORD, "version": TESS_VERSION} if corpus == "tess" else {}
+    return {**version, "files": {file.name: file.checksum for file in sorted(files, key=lambda file: file.name)}}
 
 
 def address_of(source: Download, corpus: str) -> str | None:
@@ -156,7 +170,7 @@ def _verify_file(path: Path, expected: str, address: str) -> None:
     except OSError as error:
         if disk_is_full(error):
             raise
-        raise FinserError(f"cannot be read ({error.strerror})", where=address) from None
+        raise FinserError(f"cannot be read ({why(error)})", where=address) from None
     if found != digest:
         what = local.impostor(path)
         what = f"{what} in place of the file" if what else f"wrong {algorithm}"
@@ -250,15 +264,15 @@ def crema_d_files() -> list[File]:
 
 
 def tess_files(link: http.Link, server: str, store: Path, source: Download) -> list[File]:
-    """Every wav that a Dataverse `server` lists for TESS, sorted into folders by speaker and emotion.
+    """Every wav that a Dataverse `server` lists for TESS, version 1.0, sorted into folders by speaker and emotion.
 
     Raises
     ------
     FinserError
-        It sends no such list, or one that lacks clips while ``source.allow_partial`` is not set.
+        It sends no such list, one of another version, or one that lacks clips while ``source.allow_partial`` is not set.
     """
     known = registry.get("tess")
-    address = f"{server}/api/datasets/:persistentId/?persistentId={TESS_RECORD}"
+    address = f"{server}/api/datasets/:persistentId/versions/{TESS_VERSION}?persistentId={TESS_RECORD}"
     files = [
         File(_tess_name(known, entry["filename"]), f"api/access/datafile/{entry['id']}", f"md5:{entry['md5']}", entry["size"])
         for entry in _listed(link, address, store)
@@ -279,10 +293,14 @@ def _listed(link: http.Link, address: str, store: Path) -> list[dict]:
     http.discard(listing)  # it may have changed
     http.save(link, address, listing)
     try:
-        entries = [item["dataFile"] for item in json.loads(listing.read_bytes())["data"]["latestVersion"]["files"]]
+        data = json.loads(listing.read_bytes())["data"]
+        version = f"{data['versionNumber']}.{data['versionMinorNumber']}"
+        entries = [item["dataFile"] for item in data["files"]]
         wavs = [_entry(entry) for entry in entries if entry["filename"].lower().endswith(".wav")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinserError(f"not the list of files that was expected ({error!r})", where=address) from None
+    if version != TESS_VERSION:
+        raise FinserError("another version of the data set", where=address, expected=TESS_VERSION, found=version)
     unsafe = [entry["filename"] for entry in wavs if set(entry["filename"]) & set("/\\\0")]
     if unsafe:
         raise FinserError("unsafe file name in the list", where=address, found=f"'{unsafe[0]}'")

@@ -91,6 +91,7 @@ CORPUS = Corpus(
     name="esd",
     title="ESD",
     folder="ESD",
+    repacks=("Emotional Speech Dataset (ESD)", "Emotional Speech Dataset", "Emotion Speech Dataset", "ESD Emotional Speech Dataset"),
     licence="research only, after a signed form",
     home="https://hltsingapore.github.io/ESD/",
     how_to_get=(

@@ -9,6 +9,7 @@ from finser.params import Download, Local, Params, Source, Synthetic
 def fetch(params: Params, corpus: str) -> None:
     """Fill data/raw/CORPUS, whole or not at all; SOURCE.json in it says whose they are."""
     source = params.fetch[corpus]
+    verified: dict = {}
     with whole_folder(layout.raw(corpus)) as folder:
         if isinstance(source, Synthetic):
             from finser.corpora import synthetic  # loads the synthesizer
@@ -19,8 +20,8 @@ def fetch(params: Params, corpus: str) -> None:
         else:
             from finser.corpora import download  # only here is a network library needed
 
-            download.download(params, corpus, folder)
-        write_json(folder / "SOURCE.json", provenance(source, corpus))
+            verified = download.download(params, corpus, folder)
+        write_json(folder / "SOURCE.json", provenance(source, corpus) | verified)
 
 
 def provenance(source: Source, corpus: str) -> dict:

@@ -1,11 +1,11 @@
 """Stage `index`: one row per audio file found, good or not, and why not.
 
-A file that cannot be right (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage: the
-copy is to be mended first. A file that is right but useless (silent, a duplicate) is kept in the index with its reason.
+A file that cannot be right (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage, which
+names all such files: the copy is to be mended first. A file that is right but useless (silent, a duplicate) is kept in the index
+with its reason.
 """
 
 import re
-import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
+import soxr
 
 from finser import layout
-from finser.corpora import complete, local, registry
+from finser.corpora import complete, faults, headers, local, registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
-from finser.files import checksum, whole_file
-from finser.params import Params
+from finser.files import checksum, whole_file, why
+from finser.params import Local, Params, Resample, Source
 from finser.progress import say, track
 from finser.workers import map_in_order
 
@@ -49,12 +50,15 @@ CLIPS_SCHEMA = pa.schema(
     ]
 )
 BLOCK = 2**16  # frames read at once
-CONTAINERS = {b"RIFF": "<", b"FORM": ">"}  # wav and AIFF: byte order of the sizes of their chunks
+USED = Resample()  # how index looks at clips as they are used: at what rate, by which resampler
 
 
 @dataclass(frozen=True)
 class Sound:
-    """What one audio file holds; `peak` and `rms` are of full scale 1, over all channels."""
+    """What one audio file holds; `peak` and `rms` are of full scale 1, over all channels.
+
+    `used` is the peak of what is used of it: the mean of its channels at 22,050 Hz, rounded to 16 bit; None if that has no sample.
+    """
 
     sha256: str
     sample_rate: int
@@ -63,6 +67,7 @@ class Sound:
     seconds: float
     peak: float
     rms: float
+    used: float | None
 
 
 def index(params: Params, corpus: str) -> None:
@@ -79,8 +84,11 @@ def index(params: Params, corpus: str) -> None:
     paths = local.audio_files(root)
     utterances = _with_texts([known.parse(path) for path in paths], paths, root, known)
     expected = complete.check(utterances, source, known, root)
-    sounds = track(map_in_order(measure, [root / path for path in paths]), f"reading {corpus}", total=len(paths))
+    jobs = [(root / path, origin(source, root) / path) for path in paths]
+    sounds = list(track(map_in_order(_measured, jobs), f"reading {corpus}", total=len(paths)))
+    faults.refuse([sound for sound in sounds if isinstance(sound, FinserError)], origin(source, root))
     rows = [{**asdict(said), "path": str(path), **asdict(sound)} for path, said, sound in zip(paths, utterances, sounds, strict=True)]
+    faults.refuse(clashes(rows, origin(source, root)), origin(source, root))
     for row, reason in zip(rows, exclusions(rows, params.index.silence_peak), strict=True):
         row.update(status="excluded" if reason else "ok", reason=reason)
     table = pa.Table.from_pylist(rows, CLIPS_SCHEMA)
@@ -131,54 +139,74 @@ def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], roo
     return completed
 
 
-def measure(path: Path) -> Sound:
+def origin(source: Source, root: Path) -> Path:
+    """Where a user finds the files of data/raw/CORPUS: in the folder that they were copied from, or there."""
+    return source.path.expanduser() if isinstance(source, Local) else root
+
+
+def _measured(job: tuple[Path, Path]) -> Sound | FinserError:
+    """:func:`measure`, with its error as a value: one such file does not hide the next."""
+    try:
+        return measure(*job)
+    except FinserError as error:
+        return error
+
+
+def measure(path: Path, where: Path | None = None) -> Sound:
     """Read an audio file to its end.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    where : Path, optional
+        How it is named in errors; default `path`.
 
     Raises
     ------
     FinserError
-        It is empty, truncated, unreadable, without samples, or a Git LFS pointer.
+        It is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not say how much it holds.
     """
-    local.size_of_audio(path)
-    check_whole(path)
-    peak, squares, n_samples = 0.0, 0.0, 0
+    where = path if where is None else where
+    local.size_of_audio(path, where)
+    headers.check(path, where)
+    peak, squares, n_samples, mono = 0.0, 0.0, 0, []
     try:
         with soundfile.SoundFile(path) as file:
-            for block in file.blocks(BLOCK, dtype="float64", always_2d=True):  # (frames, channels)
+            while len(block := file.read(BLOCK, dtype="float64", always_2d=True)):  # (frames, channels); blocks() fails on GSM
                 peak = max(peak, float(np.abs(block).max()))
                 squares += float(np.square(block).sum())
                 n_samples += len(block)
+                mono.append(block.astype(np.float32).mean(axis=1))  # (frames,)
             promised, rate, channels = file.frames, file.samplerate, file.channels
     except (soundfile.SoundFileError, OSError) as error:
-        raise FinserError(f"not readable as audio ({error})", where=path) from None
+        raise FinserError(f"not readable as audio ({why(error)})", where=where, do="copy or download it again") from None
     if n_samples == 0 or n_samples != promised:
-        raise FinserError("truncated audio", where=path, expected=f"{promised or 'some'} samples", found=n_samples)
+        raise FinserError("truncated audio", where=where, expected=f"{promised or 'some'} samples", found=n_samples)
     if not np.isfinite(squares):
-        raise FinserError("samples that are no numbers", where=path)
+        raise FinserError("samples that are no numbers (NaN or infinite)", where=where, do="repair the file")
     rms = float(np.sqrt(squares / (n_samples * channels)))
-    return Sound(checksum(path), rate, channels, n_samples, n_samples / rate, peak, rms)
+    return Sound(checksum(path), rate, channels, n_samples, n_samples / rate, peak, rms, peak_as_used(np.concatenate(mono), rate))
 
 
-def check_whole(path: Path) -> None:
-    """Refuse a wav or AIFF file whose header promises more audio than the file holds (libsndfile would read what is there)."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        order = CONTAINERS.get(file.read(4))
-        position = 12
-        while order and position + 8 <= size:
-            file.seek(position)
-            name, length = struct.unpack(f"{order}4sI", file.read(8))
-            if name in (b"data", b"SSND"):
-                if position + 8 + length > size:
-                    raise FinserError(
-                        "truncated audio",
-                        where=path,
-                        expected=f"{length} bytes of samples",
-                        found=size - position - 8,
-                        do="copy or download it again",
-                    )
-                return
-            position += 8 + length + length % 2  # chunks start at even positions
+def peak_as_used(mono: np.ndarray, rate: int) -> float | None:
+    """Peak of a clip, float32, shape (n,), of `rate` Hz, once it is resampled to 22,050 Hz and rounded to 16 bit; None: no sample left.
+
+    Channels of opposite sign, a lowest bit of 24, floats of 1e-30 and a tone above 11,025 Hz are not silent before that.
+    """
+    y = mono if rate == USED.sr else soxr.resample(mono, rate, USED.sr, quality=USED.quality)
+    return float(np.rint(np.abs(y).max() * 32_768)) / 32_768 if len(y) else None
+
+
+def clashes(rows: Sequence[dict], folder: Path) -> list[FinserError]:
+    """An error for every file below `folder` that is the same clip as an earlier one, with other bytes."""
+    first: dict[str, dict] = {}
+    pairs = [(first.setdefault(row["clip_id"], row), row) for row in rows]
+    return [
+        FinserError(f"another file is the same clip with other bytes: {one['path']}", where=folder / other["path"], do="remove one")
+        for one, other in pairs
+        if one["sha256"] != other["sha256"]
+    ]
 
 
 def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
@@ -187,14 +215,9 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
     Parameters
     ----------
     rows : sequence of dict
-        clip_id, path, sha256, emotion and peak of each file, sorted by path.
+        clip_id, path, sha256, emotion, peak and used (see :class:`Sound`) of each file, sorted by path.
     silence_peak : float
-        A clip whose peak is not above this is silent.
-
-    Raises
-    ------
-    FinserError
-        Two files are the same clip with different bytes.
+        A clip whose peak, as it is used, is not above this is silent.
     """
     reasons = [""] * len(rows)
     first: dict[str, dict] = {}
@@ -202,17 +225,24 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
     for number, row in enumerate(rows):
         original = first.setdefault(row["clip_id"], row)
         if original is not row:
-            if original["sha256"] != row["sha256"]:
-                raise FinserError(f"another file is the same clip with other bytes: {original['path']}", where=row["path"], do="remove one")
             reasons[number] = f"second copy of {row['clip_id']}"
-        elif row["peak"] <= silence_peak:
-            reasons[number] = f"silent: peak {row['peak']:g}"
+        elif useless := _useless(row, silence_peak):
+            reasons[number] = useless
         else:
             alike[row["sha256"]].append(number)
     for numbers in alike.values():
         for number, reason in _duplicates(numbers, rows):
             reasons[number] = reason
     return reasons
+
+
+def _useless(row: dict, silence_peak: float) -> str:
+    """Why a clip has nothing that could be used, or ""."""
+    if row["peak"] <= silence_peak:
+        return f"silent: peak {row['peak']:g}"
+    if row["used"] is None:
+        return f"too short: no sample is left at {USED.sr} Hz"
+    return f"silent as {USED.sr} Hz, mono, 16 bit" if row["used"] <= silence_peak else ""
 
 
 def _duplicates(numbers: Sequence[int], rows: Sequence[dict]) -> Iterator[tuple[int, str]]:

@@ -1,40 +1,76 @@
 """A corpus that already lies in a folder: found, counted, copied."""
 
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from finser.corpora import complete, registry
+from finser.corpora import complete, faults, registry
 from finser.errors import FinserError
-from finser.files import check_room, disk_is_full
+from finser.files import check_room, disk_is_full, why
 from finser.params import Local, Source
 from finser.progress import track
 
 AUDIO = (".wav",)
 TEXT = (".csv", ".txt")  # speakers, votes, transcripts, licences: copied beside the audio
+COPIED = AUDIO + TEXT
 LFS_POINTER = b"version https://git-lfs"
 HTML = rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head)\b"
 HEAD = 4096  # bytes: as much of a file as it takes to see that it is no audio
 
 
 def find(root: Path) -> dict[str, Path]:
-    """The corpora that lie under `root`: root/RAVDESS, root/CREMA-D, root/TESS, root/SAVEE, root/ESD, whichever exist.
+    """The corpora that lie under `root`, by the names of its folders: RAVDESS, CREMA-D, TESS, SAVEE, ESD, or names of common repacks.
+
+    Case, spaces and punctuation do not matter: ``crema_d``, ``Crema`` and ``TESS Toronto emotional speech set data`` are known, too.
 
     Raises
     ------
     FinserError
-        `root` is no folder, or none of the five is there.
+        `root` is no folder, none of the five is there, or two folders have names of the same corpus.
     """
-    if not root.is_dir():
-        raise FinserError("no such folder", where=root)
-    found = {name: root / corpus.folder for name, corpus in registry.CORPORA.items() if (root / corpus.folder).is_dir()}
+    found: dict[str, Path] = {}
+    for folder in _subfolders(root):
+        name = _corpus_of(folder)
+        if name and name in found:
+            do = "move one of them away, or rename it"
+            raise FinserError(
+                f"two folders of {registry.get(name).title}", where=root, found=f"{found[name].name} and {folder.name}", do=do
+            )
+        found |= {name: folder} if name else {}
     if not found:
         folders = ", ".join(corpus.folder for corpus in registry.CORPORA.values())
-        raise FinserError("no corpus here", where=root, expected=f"at least one of the folders {folders}")
-    return found
+        seen = ", ".join(folder.name for folder in _subfolders(root)) or "no folder"
+        raise FinserError("no corpus here", where=root, expected=f"at least one of the folders {folders}", found=seen)
+    return {name: found[name] for name in registry.CORPORA if name in found}
+
+
+def unknown(root: Path) -> list[str]:
+    """Names of the folders under `root` that are none of a corpus."""
+    return [folder.name for folder in _subfolders(root) if not _corpus_of(folder)]
+
+
+def _subfolders(root: Path) -> list[Path]:
+    """Folders directly under `root`, sorted; links to one and the same folder count once, by the first name."""
+    if not root.is_dir():
+        raise FinserError("no such folder", where=root)
+    first: dict[Path, Path] = {}
+    for path in sorted(path for path in root.iterdir() if path.is_dir() and not _is_litter(path.name)):
+        first.setdefault(path.resolve(), path)
+    return list(first.values())
+
+
+def _corpus_of(folder: Path) -> str | None:
+    """The corpus whose folder, or a repack of it, is called so."""
+    names = {_plain(name): corpus.name for corpus in registry.CORPORA.values() for name in (corpus.folder, *corpus.repacks)}
+    return names.get(_plain(folder.name))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
 
 
 def survey(path: Path, corpus: str) -> tuple[int, int]:
@@ -43,16 +79,53 @@ def survey(path: Path, corpus: str) -> tuple[int, int]:
     Raises
     ------
     FinserError
-        No audio there, a name that the corpus does not have, or a Git LFS pointer in place of audio.
+        No audio there, or files that have no name of the corpus, or are empty, unreadable, or no audio: all of them are named.
     """
     names = audio_files(path)
     if not names:
         raise FinserError(f"no {registry.get(corpus).title} audio here", where=path, expected="files that end in .wav")
-    total = 0
-    for name in names:
+    sizes = [_checked(path, name, corpus) for name in names]
+    faults.refuse([size for size in sizes if isinstance(size, FinserError)], path)
+    return len(names), sum(sizes)
+
+
+def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
+    """Size of an audio file in bytes, or why it is none of the corpus."""
+    try:
         registry.get(corpus).parse(name)
-        total += size_of_audio(path / name)
-    return len(names), total
+    except FinserError as error:
+        return FinserError(f"{path}/{error}")
+    try:
+        return size_of_audio(path / name)
+    except FinserError as error:
+        return error
+
+
+def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
+    """``sha256:...`` of names, sizes and times of change of files below `root`: another one where a file was renamed or replaced.
+
+    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name, size and time of change is
+    not seen.
+    """
+    lines = []
+    for name in sorted(names, key=str):
+        try:
+            found = (root / name).stat()
+        except OSError as error:
+            _unreadable(error, root / name)
+        lines.append(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n")
+    return f"sha256:{hashlib.sha256(''.join(lines).encode(errors='surrogateescape')).hexdigest()}"
+
+
+def describe(path: Path, corpus: str) -> dict[str, int | str]:
+    """What params.yaml notes of a local corpus: `files` and `bytes` of its audio, `digest` of all that is copied; as in :func:`survey`."""
+    files, size = survey(path, corpus)
+    return {"files": files, "bytes": size, "digest": digest(path, files_under(path, COPIED))}
+
+
+def clips(path: Path, corpus: str) -> set[str]:
+    """The distinct clips below a folder, by the names of its audio files; two copies of a clip count once."""
+    return {registry.get(corpus).parse(name).clip_id for name in audio_files(path)}
 
 
 def speakers(path: Path, corpus: str) -> set[str]:
@@ -66,21 +139,23 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
     Raises
     ------
     FinserError
-        The audio files are not those that ``finser preset local`` counted, or clips are missing and `allow_partial` is not set.
+        The files are not those that ``finser preset local`` noted, or clips are missing and `allow_partial` is not set.
     """
     path = source.path.expanduser()
-    found = survey(path, corpus)
-    if found != (source.files, source.bytes):
+    found = describe(path, corpus)
+    noted = {name: getattr(source, name) for name in found}
+    if found != noted:
+        alike = all(found[name] == noted[name] for name in ("files", "bytes"))
         raise FinserError(
             "the folder has changed since `finser preset local`",
             where=path,
             expected=f"{source.files} audio files of {source.bytes} bytes",
-            found=f"{found[0]} of {found[1]} bytes",
+            found="as many, but a file was renamed, replaced or edited" if alike else f"{found['files']} of {found['bytes']} bytes",
             do="run it again",
         )
     check_complete(path, source, corpus)
     check_room(folder, source.bytes)
-    for name in track(list(files_under(path, AUDIO + TEXT)), f"copying {corpus}"):
+    for name in track(list(files_under(path, COPIED)), f"copying {corpus}"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -88,7 +163,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
         except OSError as error:
             if disk_is_full(error):
                 raise
-            _unreadable(error)
+            _unreadable(error, path / name)
 
 
 def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:
@@ -113,8 +188,8 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
                 yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
 
 
-def size_of_audio(path: Path) -> int:
-    """Size of an audio file in bytes.
+def size_of_audio(path: Path, where: object = None) -> int:
+    """Size of an audio file in bytes; `where` is how it is named in errors, `path` by default.
 
     Raises
     ------
@@ -124,12 +199,13 @@ def size_of_audio(path: Path) -> int:
     try:
         size, other = path.stat().st_size, impostor(path)
     except OSError as error:
-        _unreadable(error)
+        _unreadable(error, where or path)
+    where = where or path
     if not size:
-        raise FinserError("empty file", where=path, do="copy or download it again")
+        raise FinserError("empty file", where=where, do="copy or download it again")
     if other:
         do = "run `git lfs pull` in that repository" if "LFS" in other else "download it again"
-        raise FinserError(f"{other} in place of audio", where=path, do=do)
+        raise FinserError(f"{other} in place of audio", where=where, do=do)
     return size
 
 
@@ -150,5 +226,5 @@ def _is_litter(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _unreadable(error: OSError) -> NoReturn:
-    raise FinserError(f"cannot be read ({error.strerror})", where=error.filename) from None
+def _unreadable(error: OSError, where: object = None) -> NoReturn:
+    raise FinserError(f"cannot be read ({why(error)})", where=where or error.filename) from None

@@ -58,6 +58,7 @@ CORPUS = Corpus(
     name="ravdess",
     title="RAVDESS",
     folder="RAVDESS",
+    repacks=("RAVDESS Emotional speech audio", "RAVDESS speech", "audio_speech_actors_01-24"),
     licence="CC BY-NC-SA 4.0",
     home="https://zenodo.org/records/1188976",
     clips=1_440,

@@ -51,6 +51,7 @@ CORPUS = Corpus(
     name="savee",
     title="SAVEE",
     folder="SAVEE",
+    repacks=("Surrey Audiovisual Expressed Emotion (SAVEE)", "Surrey Audio-Visual Expressed Emotion (SAVEE) Database", "SAVEE Database"),
     licence="research only, after registration",
     home="http://kahlan.eps.surrey.ac.uk/savee/",
     how_to_get=(

@@ -65,6 +65,13 @@ CORPUS = Corpus(
     name="tess",
     title="TESS",
     folder="TESS",
+    repacks=(
+        "TESS Toronto emotional speech set data",
+        "TESS Toronto emotional speech set",
+        "Toronto emotional speech set (TESS)",
+        "Toronto emotional speech set",
+        "Toronto emotional speech set data",
+    ),
     licence="CC BY-NC-ND 4.0",
     home="https://doi.org/10.5683/SP2/E8H2MF",
     clips=2_800,

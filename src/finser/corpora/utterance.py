@@ -78,6 +78,8 @@ class Corpus:
         Published validation speakers per fold (counted from 1), where there are any.
     parts : mapping of tuples of str to int
         Published parts that are complete in themselves: their speakers, and their number of clips.
+    repacks : tuple of str
+        Other names of that folder, as common repacks have them; case and punctuation do not matter.
     texts : callable, optional
         From the corpus's folder to the transcripts that lie in it: ``{file name without suffix: (text, label)}``.
     """
@@ -97,6 +99,7 @@ class Corpus:
     folds: tuple[tuple[str, ...], ...] = ()
     validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    repacks: tuple[str, ...] = ()
     texts: Callable[..., dict[str, tuple[str, str]]] | None = None
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from finser import layout
 from finser.corpora import download, http
 from finser.errors import FinserError
-from finser.files import checksum, whole_folder
+from finser.files import checksum, whole_folder, why
 from finser.params import Params, Weights
 from finser.progress import say
 from finser.weights.conversion import convert, read
@@ -51,7 +51,7 @@ def verify(path: Path, expected: str) -> None:
     try:
         found = checksum(path)
     except OSError as error:
-        raise FinserError(f"cannot be read ({error.strerror})", where=path) from None
+        raise FinserError(f"cannot be read ({why(error)})", where=path) from None
     if found != expected:
         raise FinserError("wrong sha256", where=path, expected=expected, found=found, do="it was not used")
 

@@ -1,0 +1,32 @@
+"""Many faults as one error: the first few in its line, all of them in the log."""
+
+from collections.abc import Sequence
+
+from finser.errors import FinserError
+from finser.progress import say
+
+NAMED = 3  # faults in the line; the log has all
+
+
+def refuse(faults: Sequence[FinserError], where: object) -> None:
+    """Raise one error for all `faults`, if there are any.
+
+    Parameters
+    ----------
+    faults : sequence of FinserError
+        One for each file that cannot be used.
+    where : object
+        The folder that holds the files.
+
+    Raises
+    ------
+    FinserError
+        The fault itself if it is the only one; otherwise their number and the first three. All are printed on standard error first.
+    """
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        for fault in faults:
+            say(str(fault))
+        more = f" ({len(faults) - NAMED} more: all are listed above)" if len(faults) > NAMED else ""
+        raise FinserError(f"{len(faults)} files cannot be used", where=where, found=" | ".join(map(str, faults[:NAMED])) + more)
