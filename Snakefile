@@ -2,19 +2,31 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+sys.path[:0] = [str(Path(workflow.basedir) / "src"), str(Path(workflow.basedir) / "workflow")]
 
 from pipeline import Pipeline, use_this_environment, validate
 
 use_this_environment()
 validate()
-dvc = Pipeline(ancient)
+dvc = Pipeline(ancient, workflow.resource_settings.cores)
 if workflow.is_main_process:
     dvc.ask()
+    dvc.clear_at_the_end(workflow)
+    if dvc.cores and dvc.cards:
+        workflow.global_resources.setdefault("gpu", dvc.cards)
 
 
-wildcard_constraints:
-    **dvc.wildcard_constraints(),
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    fetch,
+    fetch_weights,
+
+
+onstart:
+    dvc.clear_strays()
 
 
 rule all:
@@ -28,3 +40,7 @@ include: "workflow/rules/audio.smk"
 include: "workflow/rules/fins.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/report.smk"
+
+
+if workflow.is_main_process:
+    dvc.check_targets(list(workflow.dag_settings.targets), {rule.name for rule in workflow.rules})

@@ -6,14 +6,14 @@ rule resample:
         dvc.inputs("resample"),
     output:
         directory(dvc.outs("resample")),
+    wildcard_constraints:
+        **dvc.wildcards("resample"),
     log:
         "logs/resample/{corpus}.log",
     benchmark:
         "logs/benchmarks/resample/{corpus}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
-    threads: dvc.threads("resample", workflow.resource_settings.cores)
+    threads: dvc.threads("resample")
     resources:
         mem_mb=dvc.memory,
         runtime=60,
@@ -28,14 +28,14 @@ rule augment:
         dvc.inputs("augment"),
     output:
         directory(dvc.outs("augment")),
+    wildcard_constraints:
+        **dvc.wildcards("augment"),
     log:
         "logs/augment/{corpus}.log",
     benchmark:
         "logs/benchmarks/augment/{corpus}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
-    threads: dvc.threads("augment", workflow.resource_settings.cores)
+    threads: dvc.threads("augment")
     resources:
         mem_mb=dvc.memory,
         runtime=120,
@@ -50,14 +50,14 @@ rule label:
         dvc.inputs("label"),
     output:
         directory(dvc.outs("label")),
+    wildcard_constraints:
+        **dvc.wildcards("label"),
     log:
         "logs/label/{corpus}.log",
     benchmark:
         "logs/benchmarks/label/{corpus}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
-    threads: dvc.threads("label", workflow.resource_settings.cores)
+    threads: dvc.threads("label")
     resources:
         mem_mb=dvc.memory,
         runtime=60,
@@ -72,13 +72,13 @@ rule split:
         dvc.inputs("split"),
     output:
         dvc.outs("split"),
+    wildcard_constraints:
+        **dvc.wildcards("split"),
     log:
         "logs/split/{protocol}.log",
     benchmark:
         "logs/benchmarks/split/{protocol}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

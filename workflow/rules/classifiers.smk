@@ -6,13 +6,13 @@ rule fetch_weights:
         dvc.inputs("fetch_weights"),
     output:
         directory(dvc.outs("fetch_weights")),
+    wildcard_constraints:
+        **dvc.wildcards("fetch_weights"),
     log:
         "logs/fetch_weights/{key}.log",
     benchmark:
         "logs/benchmarks/fetch_weights/{key}.tsv"
     priority: 1
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -29,15 +29,16 @@ rule pretrain:
     output:
         model=directory(dvc.outs("pretrain")[0]),
         time=dvc.outs("pretrain")[1],
+    wildcard_constraints:
+        **dvc.wildcards("pretrain"),
     log:
         "logs/pretrain/{trunk}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/pretrain/{trunk}-{protocol}-{fold}.tsv"
     priority: 1
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=16000,
         runtime=480,
     message:
@@ -51,13 +52,13 @@ rule initialise:
         dvc.inputs("initialise"),
     output:
         directory(dvc.outs("initialise")),
+    wildcard_constraints:
+        **dvc.wildcards("initialise"),
     log:
         "logs/initialise/{key}.log",
     benchmark:
         "logs/benchmarks/initialise/{key}.tsv"
     priority: 1
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -74,15 +75,16 @@ rule train_classifier:
     output:
         model=directory(dvc.outs("train_classifier")[0]),
         time=dvc.outs("train_classifier")[1],
+    wildcard_constraints:
+        **dvc.wildcards("train_classifier"),
     log:
         "logs/train_classifier/{model}-{protocol}-{fold}-{seed}.log",
     benchmark:
         "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}-{seed}.tsv"
     priority: 1
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=16000,
         runtime=480,
     message:
@@ -96,14 +98,15 @@ rule evaluate_classifier:
         dvc.inputs("evaluate_classifier"),
     output:
         dvc.outs("evaluate_classifier"),
+    wildcard_constraints:
+        **dvc.wildcards("evaluate_classifier"),
     log:
         "logs/evaluate_classifier/{model}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/evaluate_classifier/{model}-{protocol}-{fold}.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=8000,
         runtime=60,
     message:
@@ -117,12 +120,12 @@ rule fuse_classifiers:
         dvc.inputs("fuse_classifiers"),
     output:
         dvc.outs("fuse_classifiers"),
+    wildcard_constraints:
+        **dvc.wildcards("fuse_classifiers"),
     log:
         "logs/fuse_classifiers/{fusion}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/fuse_classifiers/{fusion}-{protocol}-{fold}.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -6,14 +6,14 @@ rule fetch:
         dvc.inputs("fetch"),
     output:
         directory(dvc.outs("fetch")),
+    wildcard_constraints:
+        **dvc.wildcards("fetch"),
     log:
         "logs/fetch/{corpus}.log",
     benchmark:
         "logs/benchmarks/fetch/{corpus}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
-    threads: dvc.threads("fetch", workflow.resource_settings.cores)
+    threads: dvc.threads("fetch")
     resources:
         mem_mb=dvc.memory,
         runtime=240,
@@ -28,14 +28,14 @@ rule index:
         dvc.inputs("index"),
     output:
         dvc.outs("index"),
+    wildcard_constraints:
+        **dvc.wildcards("index"),
     log:
         "logs/index/{corpus}.log",
     benchmark:
         "logs/benchmarks/index/{corpus}.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
-    threads: dvc.threads("index", workflow.resource_settings.cores)
+    threads: dvc.threads("index")
     resources:
         mem_mb=dvc.memory,
         runtime=60,

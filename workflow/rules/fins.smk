@@ -12,10 +12,9 @@ rule train_front_end:
     benchmark:
         "logs/benchmarks/train_front_end/all.tsv"
     priority: 3
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=4000,
         runtime=120,
     message:
@@ -30,15 +29,16 @@ rule train_fin:
     output:
         model=directory(dvc.outs("train_fin")[0]),
         time=dvc.outs("train_fin")[1],
+    wildcard_constraints:
+        **dvc.wildcards("train_fin"),
     log:
         "logs/train_fin/{key}.log",
     benchmark:
         "logs/benchmarks/train_fin/{key}.tsv"
     priority: 2
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=8000,
         runtime=240,
     message:
@@ -52,12 +52,12 @@ rule evaluate_fin:
         dvc.inputs("evaluate_fin"),
     output:
         dvc.outs("evaluate_fin"),
+    wildcard_constraints:
+        **dvc.wildcards("evaluate_fin"),
     log:
         "logs/evaluate_fin/{feature}.log",
     benchmark:
         "logs/benchmarks/evaluate_fin/{feature}.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
@@ -73,14 +73,15 @@ rule compare_fin:
         dvc.inputs("compare_fin"),
     output:
         dvc.outs("compare_fin"),
+    wildcard_constraints:
+        **dvc.wildcards("compare_fin"),
     log:
         "logs/compare_fin/{feature}-{way}-{seed}.log",
     benchmark:
         "logs/benchmarks/compare_fin/{feature}-{way}-{seed}.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=8000,
         runtime=60,
     message:
@@ -94,14 +95,15 @@ rule reference_fin:
         dvc.inputs("reference_fin"),
     output:
         dvc.outs("reference_fin"),
+    wildcard_constraints:
+        **dvc.wildcards("reference_fin"),
     log:
         "logs/reference_fin/{feature}-{seed}.log",
     benchmark:
         "logs/benchmarks/reference_fin/{feature}-{seed}.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=8000,
         runtime=60,
     message:

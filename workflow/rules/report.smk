@@ -12,8 +12,6 @@ rule report:
         "logs/report/all.log",
     benchmark:
         "logs/benchmarks/report/all.tsv"
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,0 +1,44 @@
+"""Whether the current folder is a project that this finser may work in."""
+
+from pathlib import Path
+
+import finser
+from finser.errors import FinserError
+
+FOLDERS = ("data", "models", "results")
+
+
+def check_place() -> None:
+    """Refuse a folder whose results would be recorded wrongly or not at all.
+
+    Raises
+    ------
+    FinserError
+        The code is another copy's, there is no git repository, or data/, models/ or results/ is a link out of the project.
+    """
+    check_code()
+    root = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)) and not _without_git(root):
+        raise FinserError("no git repository here, and DVC works in one only", where=root, do="run: git init")
+    for name in FOLDERS:
+        target = (root / name).resolve()
+        if (root / name).exists() and not target.is_relative_to(root.resolve()):
+            raise FinserError(
+                f"a link to {target}, which DVC cannot record",
+                where=name,
+                expected="a folder of the project",
+                do="move DVC's cache to the other disk instead: dvc cache dir PATH, and dvc config cache.type symlink",
+            )
+
+
+def check_code() -> None:
+    """Refuse to run the code of another copy of the project: DVC records the code that lies in this one."""
+    here, runs = Path("src/finser").resolve(), Path(finser.__file__).resolve().parent
+    if here.is_dir() and here != runs:
+        raise FinserError("the code of another copy of the project", where=runs, expected=here, do="run workflow/finser in place of finser")
+
+
+def _without_git(root: Path) -> bool:
+    """Whether DVC was told to do without git (``dvc config core.no_scm true``)."""
+    files = (root / ".dvc/config", root / ".dvc/config.local")
+    return any("no_scm = true" in file.read_text(encoding="utf-8").lower() for file in files if file.exists())

@@ -1,0 +1,71 @@
+"""Outputs under names that params.yaml no longer has: a folder that is a dependency would count them.
+
+They are removed only by a run, only below data/, models/ and results/, and only if DVC's cache holds the same bytes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from finser.errors import FinserError
+from finser.files import checksum, remove
+from finser.graph import Graph
+
+ROOTS = ("data", "models", "results")
+CACHE = Path(".dvc/cache/files/md5")
+OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
+
+
+def recorded(graph: Graph) -> dict[str, str]:
+    """Outputs that dvc.lock records, that exist, and that no job of `graph` makes: path -> md5."""
+    lock = Path("dvc.lock")
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
+    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    return {out["path"]: out.get("md5", "") for out in outs if out["path"] not in graph.makers and _removable(out["path"])}
+
+
+def _removable(path: str) -> bool:
+    """Whether a path exists, and is a plain one below a folder of results."""
+    parts = PurePosixPath(path).parts
+    return len(parts) > 1 and parts[0] in ROOTS and ".." not in parts and Path(path).exists()
+
+
+def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
+    """Remove what :func:`recorded` finds below some folders; returns the paths removed.
+
+    Raises
+    ------
+    FinserError
+        DVC's cache does not hold the same bytes of one of them. Nothing is removed then.
+    """
+    folders = [PurePosixPath(folder) for folder in below]
+    found = {path: md5 for path, md5 in recorded(graph).items() if any(folder in PurePosixPath(path).parents for folder in folders)}
+    for path, md5 in found.items():
+        if not _in_cache(Path(path), md5):
+            raise FinserError(
+                "params.yaml no longer names what made it, and DVC's cache does not hold the same bytes",
+                where=path,
+                do="move it out of the project, or put its name back into params.yaml",
+            )
+    for path in found:
+        remove(Path(path))
+    return list(found)
+
+
+def _in_cache(path: Path, md5: str) -> bool:
+    """Whether the cache holds a file or folder with the bytes that it has now."""
+    if not (CACHE / md5[:2] / md5[2:]).is_file():
+        return False
+    if not md5.endswith(".dir"):
+        return path.is_file() and checksum(path, "md5") == md5
+    listed = json.loads((CACHE / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
+    wanted = {entry["relpath"]: entry["md5"] for entry in listed}
+    return dict(_md5s(path)) == wanted and all((CACHE / one[:2] / one[2:]).is_file() for one in wanted.values())
+
+
+def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in OWN:
+            yield path.relative_to(folder).as_posix(), checksum(path, "md5")
