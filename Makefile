@@ -5,7 +5,7 @@ STAMP := .venv/.complete
 
 .PHONY: report test lint environment
 report: $(STAMP)
-	$(BIN)/snakemake --cores all --rerun-incomplete results/report.md
+	$(BIN)/snakemake --cores all --rerun-incomplete --keep-going results/report.md
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -40,7 +40,3 @@ include: "workflow/rules/audio.smk"
 include: "workflow/rules/fins.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/report.smk"
-
-
-if workflow.is_main_process:
-    dvc.check_targets(list(workflow.dag_settings.targets), {rule.name for rule in workflow.rules})

@@ -31,7 +31,7 @@ from dvc.repo import Repo
 
 from finser import params, strays
 from finser.corpora.registry import expected_count
-from finser.errors import FinserError, nearest
+from finser.errors import FinserError
 from finser.graph import Graph
 from finser.place import check_place
 
@@ -87,13 +87,6 @@ class Pipeline(Graph):
         """Constraints of a rule: every wildcard takes only the values that dvc.yaml and params.yaml name for this stage."""
         return {axis: "|".join(map(re.escape, values)) or "(?!)" for axis, values in self.axes(name).items()}
 
-    def check_targets(self, targets: list[str], rules: set[str]) -> None:
-        """Refuse a target that is neither a rule nor made by any job, in one line that names the nearest one."""
-        for target in targets:
-            path = target.rstrip("/")
-            if path not in (*rules, *self.stages, *self.makers) and not Path(path).exists():
-                sys.exit(f"error: {target}: no stage makes it; {nearest(path, self.makers)}")
-
     def threads(self, name: str) -> Callable:
         """Cores of one job of a stage that works in processes: in proportion to the clips of its corpus.
 
@@ -112,7 +105,9 @@ class Pipeline(Graph):
     def clips(self) -> dict[str, int]:
         """Clips of each corpus: those counted in a local folder, else as many as a complete one has."""
         sources = params.load().fetch
-        return {corpus: getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]}
+        return {
+            corpus: getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]
+        }
 
     @staticmethod
     def memory(wildcards: object, threads: int) -> int:

@@ -19,11 +19,13 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
-from finser import layout
+from finser import layout, strays, unchanged
 from finser import params as parameters
 from finser.errors import FinserError, nearest
 from finser.files import refusal, whole_file, write_text
+from finser.graph import Graph
 from finser.params import Params
+from finser.place import check_code, check_place
 from finser.workers import cores
 
 STAGES = "Stages (dvc.yaml calls them)"
@@ -43,22 +45,43 @@ Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 
 def _run(stage: str, module: str, **item: object) -> None:
     """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
+    check_place()
     params = parameters.load()
     _check_item(params, item)
+    _hide_gpu_from(params, item)
+    values = tuple(map(str, item.values()))
+    _clear_strays(stage, values)
+    before = unchanged.snapshot(stage, values)
     started, clock = datetime.now(UTC), time.monotonic()
 
     def log(status: str) -> None:
         """Write the line of this run."""
-        entry = {"preset": params.preset, "stage": stage, "item": [str(part) for part in item.values()], "status": status, "cores": cores()}
+        entry = {"preset": params.preset, "stage": stage, "item": list(values), "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
 
     try:
         getattr(import_module(module), stage)(params, *item.values())
+        unchanged.check(before, stage, values)
     except BaseException:
         with suppress(FinserError):  # what the step says is the cause; a disk that takes no log, either, is none
             log("failed")
         raise
     log("ok")
+
+
+def _hide_gpu_from(params: Params, item: dict[str, object]) -> None:
+    """A job that asks for no GPU must not use one that another job has."""
+    section = params.train_classifier.get(item.get("model", item.get("trunk")))
+    if section is not None and not section.on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def _clear_strays(stage: str, values: tuple[str, ...]) -> None:
+    """Remove outputs under names that params.yaml no longer has from the folders that a job reads."""
+    graph = Graph()
+    item = dict(zip(graph.axes(stage), values, strict=True))
+    for path in strays.clear(graph, graph.paths(stage, item, "deps")):
+        print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
 
 
 def _check_item(params: Params, item: dict[str, object]) -> None:
@@ -311,7 +334,13 @@ def readme() -> None:
 
 def main() -> None:
     """Entry point: run a command; whatever a user can cause ends in one line and a status that is not 0."""
-    sys.exit(_status(lambda: app(standalone_mode=False)))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first call of CUDA; other values give other bits
+    sys.exit(_status(_checked))
+
+
+def _checked() -> object:
+    check_code()
+    return app(standalone_mode=False)
 
 
 def _status(command: Callable[[], object]) -> int:
@@ -329,9 +358,9 @@ def _status(command: Callable[[], object]) -> int:
     except BrokenPipeError:  # `finser inspect ... | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except FileNotFoundError as error:
-        return _fail(f"{error.filename}: no such file")
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and error.filename is not None:
+            return _fail(f"{error.filename}: no such file")
         if hasattr(error, "format_message"):  # click's own: a wrong argument or option
             return _fail(f"{error.format_message()} See: finser --help", 2)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):

@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -43,13 +45,36 @@ def refusal(target: Path, error: BaseException) -> FinserError:
     )
 
 
-def _stale(target: Path) -> Iterator[Path]:
-    """What an earlier, killed run left beside `target`; DVC's lock keeps two live runs apart."""
-    ours = re.compile(re.escape(f"{PARTIAL}{target.name}-") + r"\d+(-old)?")  # not those of NAME-x
-    return (path for path in target.parent.glob(f"{PARTIAL}*") if ours.fullmatch(path.name))
+def _own_name(target: Path) -> Path:
+    """A temporary path beside `target` that names host, process and a random number: no other run writes or removes it."""
+    return target.parent / f"{PARTIAL}{target.name}-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def _remove(path: Path) -> None:
+def _host() -> str:
+    return re.sub(r"\W", "_", socket.gethostname())
+
+
+def _abandoned(target: Path) -> Iterator[Path]:
+    """What killed processes of this host left beside `target`. Those of a live process or of another host are not ours to remove."""
+    ours = re.compile(re.escape(f"{PARTIAL}{target.name}-{_host()}-") + r"(\d+)-[0-9a-f]{8}(-old)?")  # not those of NAME-x
+    for path in target.parent.glob(f"{PARTIAL}*"):
+        found = ours.fullmatch(path.name)
+        if found and not _alive(int(found[1])):
+            yield path
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's process
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that it holds; nothing happens where there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -86,23 +111,43 @@ def whole_folder(target: Path) -> Iterator[Path]:
     with _beside(target) as partial:
         _make(partial, target)
         yield partial
-        if target.exists():
-            # a rename cannot replace a folder that holds something: step it aside first
+        _flush(partial)
+        while target.exists():  # a rename cannot replace a folder that holds something; another run may put its own there meanwhile
             aside = partial.with_name(f"{partial.name}-old")
-            _rename(target, aside)
-            _rename(partial, target)
-            _remove(aside)
-        else:
-            _rename(partial, target)
+            with suppress(FileNotFoundError):
+                target.replace(aside)
+            try:
+                partial.replace(target)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    _put_back(aside, target)
+                    raise refusal(target, error) from None
+            remove(aside)
+            if not partial.exists():
+                return
+        _rename(partial, target)
+
+
+def _put_back(aside: Path, target: Path) -> None:
+    if aside.exists() and not target.exists():
+        aside.replace(target)
+
+
+def _flush(folder: Path) -> None:
+    """Write a folder's files to disk, so that none is truncated after a power cut."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A temporary path for `target`; what is there at the end is removed, and what the disk refuses is said of `target`."""
-    partial = target.parent / f"{PARTIAL}{target.name}-{os.getpid()}"
+    partial = _own_name(target)
     _make(target.parent, target)
-    for leftover in _stale(target):
-        _remove(leftover)
+    for leftover in _abandoned(target):
+        remove(leftover)
     try:
         yield partial
     except Exception as error:
@@ -111,7 +156,7 @@ def _beside(target: Path) -> Iterator[Path]:
             raise refusal(target, error) from None
         raise
     finally:
-        _remove(partial)
+        remove(partial)
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -428,6 +428,8 @@ class Initialise(Section):
 class Classifier(Section):
     """What every classifier has."""
 
+    on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU where there is one
+
     model: str
     corpora: tuple[CorpusName, ...] | None = Field(
         None, min_length=1, description="of `pooled`, those that it learns from and is tested on; all if left out"
@@ -441,6 +443,7 @@ class Classifier(Section):
 class Svm(Classifier):
     """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
 
+    on_gpu: ClassVar[bool] = False
     model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
 
@@ -465,6 +468,7 @@ class Network(Classifier):
 class Mlp(Network):
     """A dense network on statistics of 20 MFCC."""
 
+    on_gpu: ClassVar[bool] = False  # too small to gain from one
     model: Literal["mlp"] = "mlp"
     variants: tuple[Variant, ...] = Field(
         DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"

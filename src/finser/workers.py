@@ -20,8 +20,8 @@ Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """Cores of this job: environment variable FINSER_CORES (the Snakemake rules set it to their threads), else 1."""
-    given = os.environ.get("FINSER_CORES", "1")
+    """Cores of this job: environment variable FINSER_CORES (the Snakemake rules set it to their threads), else all that it may use."""
+    given = os.environ.get("FINSER_CORES", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
     if not given.isdigit() or int(given) < 1:
         raise FinserError("not a number of cores", where="environment variable FINSER_CORES", expected="1 or more", found=given)
     return int(given)

@@ -6,12 +6,12 @@ rule resample:
         dvc.inputs("resample"),
     output:
         directory(dvc.outs("resample")),
-    wildcard_constraints:
-        **dvc.wildcards("resample"),
     log:
         "logs/resample/{corpus}.log",
     benchmark:
         "logs/benchmarks/resample/{corpus}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("resample"),
     priority: 3
     threads: dvc.threads("resample")
     resources:
@@ -28,12 +28,12 @@ rule augment:
         dvc.inputs("augment"),
     output:
         directory(dvc.outs("augment")),
-    wildcard_constraints:
-        **dvc.wildcards("augment"),
     log:
         "logs/augment/{corpus}.log",
     benchmark:
         "logs/benchmarks/augment/{corpus}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("augment"),
     priority: 3
     threads: dvc.threads("augment")
     resources:
@@ -50,12 +50,12 @@ rule label:
         dvc.inputs("label"),
     output:
         directory(dvc.outs("label")),
-    wildcard_constraints:
-        **dvc.wildcards("label"),
     log:
         "logs/label/{corpus}.log",
     benchmark:
         "logs/benchmarks/label/{corpus}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("label"),
     priority: 3
     threads: dvc.threads("label")
     resources:
@@ -72,12 +72,12 @@ rule split:
         dvc.inputs("split"),
     output:
         dvc.outs("split"),
-    wildcard_constraints:
-        **dvc.wildcards("split"),
     log:
         "logs/split/{protocol}.log",
     benchmark:
         "logs/benchmarks/split/{protocol}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("split"),
     priority: 3
     threads: 1
     resources:

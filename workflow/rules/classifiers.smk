@@ -6,12 +6,12 @@ rule fetch_weights:
         dvc.inputs("fetch_weights"),
     output:
         directory(dvc.outs("fetch_weights")),
-    wildcard_constraints:
-        **dvc.wildcards("fetch_weights"),
     log:
         "logs/fetch_weights/{key}.log",
     benchmark:
         "logs/benchmarks/fetch_weights/{key}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("fetch_weights"),
     priority: 1
     threads: 1
     resources:
@@ -29,12 +29,12 @@ rule pretrain:
     output:
         model=directory(dvc.outs("pretrain")[0]),
         time=dvc.outs("pretrain")[1],
-    wildcard_constraints:
-        **dvc.wildcards("pretrain"),
     log:
         "logs/pretrain/{trunk}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/pretrain/{trunk}-{protocol}-{fold}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("pretrain"),
     priority: 1
     threads: 1
     resources:
@@ -52,12 +52,12 @@ rule initialise:
         dvc.inputs("initialise"),
     output:
         directory(dvc.outs("initialise")),
-    wildcard_constraints:
-        **dvc.wildcards("initialise"),
     log:
         "logs/initialise/{key}.log",
     benchmark:
         "logs/benchmarks/initialise/{key}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("initialise"),
     priority: 1
     threads: 1
     resources:
@@ -75,12 +75,12 @@ rule train_classifier:
     output:
         model=directory(dvc.outs("train_classifier")[0]),
         time=dvc.outs("train_classifier")[1],
-    wildcard_constraints:
-        **dvc.wildcards("train_classifier"),
     log:
         "logs/train_classifier/{model}-{protocol}-{fold}-{seed}.log",
     benchmark:
         "logs/benchmarks/train_classifier/{model}-{protocol}-{fold}-{seed}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("train_classifier"),
     priority: 1
     threads: 1
     resources:
@@ -98,12 +98,12 @@ rule evaluate_classifier:
         dvc.inputs("evaluate_classifier"),
     output:
         dvc.outs("evaluate_classifier"),
-    wildcard_constraints:
-        **dvc.wildcards("evaluate_classifier"),
     log:
         "logs/evaluate_classifier/{model}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/evaluate_classifier/{model}-{protocol}-{fold}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("evaluate_classifier"),
     threads: 1
     resources:
         gpu=dvc.gpu,
@@ -120,12 +120,12 @@ rule fuse_classifiers:
         dvc.inputs("fuse_classifiers"),
     output:
         dvc.outs("fuse_classifiers"),
-    wildcard_constraints:
-        **dvc.wildcards("fuse_classifiers"),
     log:
         "logs/fuse_classifiers/{fusion}-{protocol}-{fold}.log",
     benchmark:
         "logs/benchmarks/fuse_classifiers/{fusion}-{protocol}-{fold}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("fuse_classifiers"),
     threads: 1
     resources:
         mem_mb=2000,

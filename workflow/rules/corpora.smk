@@ -6,12 +6,12 @@ rule fetch:
         dvc.inputs("fetch"),
     output:
         directory(dvc.outs("fetch")),
-    wildcard_constraints:
-        **dvc.wildcards("fetch"),
     log:
         "logs/fetch/{corpus}.log",
     benchmark:
         "logs/benchmarks/fetch/{corpus}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("fetch"),
     priority: 3
     threads: dvc.threads("fetch")
     resources:
@@ -28,12 +28,12 @@ rule index:
         dvc.inputs("index"),
     output:
         dvc.outs("index"),
-    wildcard_constraints:
-        **dvc.wildcards("index"),
     log:
         "logs/index/{corpus}.log",
     benchmark:
         "logs/benchmarks/index/{corpus}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("index"),
     priority: 3
     threads: dvc.threads("index")
     resources:

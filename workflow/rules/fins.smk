@@ -29,12 +29,12 @@ rule train_fin:
     output:
         model=directory(dvc.outs("train_fin")[0]),
         time=dvc.outs("train_fin")[1],
-    wildcard_constraints:
-        **dvc.wildcards("train_fin"),
     log:
         "logs/train_fin/{key}.log",
     benchmark:
         "logs/benchmarks/train_fin/{key}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("train_fin"),
     priority: 2
     threads: 1
     resources:
@@ -52,12 +52,12 @@ rule evaluate_fin:
         dvc.inputs("evaluate_fin"),
     output:
         dvc.outs("evaluate_fin"),
-    wildcard_constraints:
-        **dvc.wildcards("evaluate_fin"),
     log:
         "logs/evaluate_fin/{feature}.log",
     benchmark:
         "logs/benchmarks/evaluate_fin/{feature}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("evaluate_fin"),
     threads: 1
     resources:
         mem_mb=8000,
@@ -73,12 +73,12 @@ rule compare_fin:
         dvc.inputs("compare_fin"),
     output:
         dvc.outs("compare_fin"),
-    wildcard_constraints:
-        **dvc.wildcards("compare_fin"),
     log:
         "logs/compare_fin/{feature}-{way}-{seed}.log",
     benchmark:
         "logs/benchmarks/compare_fin/{feature}-{way}-{seed}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("compare_fin"),
     threads: 1
     resources:
         gpu=dvc.gpu,
@@ -95,12 +95,12 @@ rule reference_fin:
         dvc.inputs("reference_fin"),
     output:
         dvc.outs("reference_fin"),
-    wildcard_constraints:
-        **dvc.wildcards("reference_fin"),
     log:
         "logs/reference_fin/{feature}-{seed}.log",
     benchmark:
         "logs/benchmarks/reference_fin/{feature}-{seed}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("reference_fin"),
     threads: 1
     resources:
         gpu=dvc.gpu,
