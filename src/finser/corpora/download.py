@@ -31,7 +31,7 @@ CREMA_D = (
 )
 TESS = "https://borealisdata.ca"
 TESS_RECORD = "doi:10.5683/SP2/E8H2MF"
-TESS_VERSION = "1.0"  # of the data set: cited as "Borealis, V1"; a later one may have other files
+TESS_VERSION = "1.0"  # of the data set, which is cited as V1; a later one may have other files
 ADDRESSES = {"ravdess": RAVDESS, "crema_d": CREMA_D[0], "tess": TESS}
 
 CONNECTIONS = 8  # at once: publishers' servers limit their clients
