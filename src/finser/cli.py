@@ -30,6 +30,7 @@ from finser.workers import cores
 
 STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
+RESTARTED = "FINSER_RESTARTED"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
 Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
@@ -338,8 +339,20 @@ def main() -> None:
     sys.exit(_status(_checked))
 
 
+def _own_code() -> None:
+    """Start again with the code of the project in the current folder, if this is another copy's."""
+    try:
+        check_code()
+    except FinserError:
+        if os.environ.get(RESTARTED):
+            raise
+        above = os.environ.get("PYTHONPATH")
+        path = os.pathsep.join([str(Path("src").resolve()), *([above] if above else [])])
+        os.execve(sys.executable, [sys.executable, "-m", "finser", *sys.argv[1:]], os.environ | {"PYTHONPATH": path, RESTARTED: "1"})
+
+
 def _checked() -> object:
-    check_code()
+    _own_code()
     return app(standalone_mode=False)
 
 

@@ -6,6 +6,7 @@ key; nothing defaults silently in params.yaml itself, because `finser preset` wr
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +22,16 @@ from finser.errors import FinserError, nearest
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Way = Literal["closed_form", "staged", "end_to_end"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+UNSEEN_BY_DVC = ("size", "nfiles")  # keys that DVC's run cache leaves out, wherever they stand (dvc/stage/cache.py)
+
+
+def _seen_by_dvc(name: str) -> str:
+    if name in UNSEEN_BY_DVC:
+        raise ValueError(f"'{name}' is a name that DVC's run cache does not look at: a change would restore old results; take another name")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_seen_by_dvc)]
 Protocol = Literal["speaker", "random", "cross_corpus"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
@@ -127,7 +137,7 @@ class Weights(Section):
 
     source: Literal["download", "local"] = Field(description="download: from `address`; local: the file at `path`")
     kind: Literal["deit", "ast"] = Field(description="deit: an image model (DeiT with a distillation token); ast: an AST")
-    size: AstSize = Field("base", description="what they are weights of: docs/classifiers.md has the sizes")
+    model_size: AstSize = Field("base", description="what they are weights of: docs/classifiers.md has the sizes")
     address: str | None = Field(None, pattern=r"^https?://", description="of a .safetensors file (download)")
     revision: str | None = Field(None, min_length=1, description="the publisher's name of this version, e.g. a commit; recorded (download)")
     path: Path | None = Field(None, description="a .safetensors file (local)")
@@ -574,7 +584,7 @@ class Ast(Network):
     """The Audio Spectrogram Transformer on Kaldi's log-mel filter banks."""
 
     model: Literal["ast"] = "ast"
-    size: AstSize = Field("tiny", description="width, layers and heads; tiny, small and base are DeiT's, base is the published one")
+    model_size: AstSize = Field("tiny", description="width, layers and heads; tiny, small and base are DeiT's, base is the published one")
     frequency_stride: int = Field(10, ge=1, le=16, description="bands from one patch of 16 to the next; 16 is cheaper")
     time_stride: int = Field(10, ge=1, le=16, description="frames from one patch of 16 to the next; 16 is cheaper")
     frames: int = Field(300, ge=16, le=1024, description="frames of 10 ms that every clip is cropped or padded to")
@@ -591,7 +601,7 @@ class Ast(Network):
     @property
     def trunk_shape(self) -> dict[str, Any]:
         """The keys that say which trunks fit, and their values."""
-        return {name: getattr(self, name) for name in ("model", "size", "frequency_stride", "time_stride", "frames")}
+        return {name: getattr(self, name) for name in ("model", "model_size", "frequency_stride", "time_stride", "frames")}
 
 
 AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
@@ -812,9 +822,9 @@ class Params(Section):
                 raise ValueError(f"{where}.weights names a section of fetch_weights if {where}.init is 'weights', and is left out if not")
             if wanted is not None and wanted not in self.fetch_weights:
                 raise ValueError(f"{where}.weights names '{wanted}', which is no section of fetch_weights")
-            if wanted is not None and self.fetch_weights[wanted].size != options.size:
-                size = self.fetch_weights[wanted].size
-                raise ValueError(f"{where}.size is '{options.size}', and fetch_weights.{wanted} has weights of '{size}'")
+            if wanted is not None and self.fetch_weights[wanted].model_size != options.model_size:
+                size = self.fetch_weights[wanted].model_size
+                raise ValueError(f"{where}.model_size is '{options.model_size}', and fetch_weights.{wanted} has weights of '{size}'")
         return self
 
     @model_validator(mode="after")
@@ -883,6 +893,26 @@ class Params(Section):
         """Corpora that a classifier, or the members of a fusion, learn from and are tested on."""
         section = self.fuse_classifiers[model].members[0] if model in self.fusions else model
         return frozenset(self.train_classifier[section].corpora or self.pooled)
+
+    def settings_of_fin(self, feature: Feature) -> dict[str, Any]:
+        """What the training of a FIN follows, but for its front end: the keys, as JSON has them; its config.json has them as options."""
+        data, section = self.train_fin.data, getattr(self.train_fin, feature)
+        return {
+            "augment.variants": list(self.augment.variants),
+            "label": self.label.model_dump(mode="json"),
+            "seed": self.seed,
+            "train_fin.data": data.model_dump(mode="json"),
+            f"train_fin.{feature}": section.model_dump(mode="json"),
+        }
+
+    def settings_of_trunk(self, trunk: str) -> dict[str, Any]:
+        """What the pretraining of a trunk follows, likewise."""
+        return {
+            "pooled": list(self.pooled),
+            "pretrain": self.pretrain.model_dump(mode="json", exclude={"trunks"}),
+            "seed": self.seed,
+            f"train_classifier.{trunk}": self.train_classifier[trunk].model_dump(mode="json"),
+        }
 
     def n_folds(self, protocol: Protocol) -> int:
         """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers learn from."""
@@ -979,7 +1009,7 @@ def _plain(value: Any, path: tuple[str, ...], where: object) -> Any:
 def validate(values: Any, where: object = "params.yaml") -> Params:
     """Turn plain values into :class:`Params`; errors as in :func:`load`."""
     try:
-        return Params.model_validate_json(json.dumps(values))  # JSON has lists for tuples and text for paths
+        return Params.model_validate_json(json.dumps(values, default=os.fspath))  # JSON has lists for tuples and text for paths
     except ValidationError as error:
         raise _explain(error.errors()[0], values, where) from None
 

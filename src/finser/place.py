@@ -35,7 +35,7 @@ def check_code() -> None:
     """Refuse to run the code of another copy of the project: DVC records the code that lies in this one."""
     here, runs = Path("src/finser").resolve(), Path(finser.__file__).resolve().parent
     if here.is_dir() and here != runs:
-        raise FinserError("the code of another copy of the project", where=runs, expected=here, do="run workflow/finser in place of finser")
+        raise FinserError("the code of another copy of the project", where=runs, expected=here, do="run workflow/finser")
 
 
 def _without_git(root: Path) -> bool:

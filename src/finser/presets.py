@@ -63,7 +63,7 @@ def demo() -> Params:
             small_cnn=SmallCnn(epochs=4),
             small_cnn_taught=SmallCnn(epochs=4, init="imitation", trunk="small_cnn"),
             resnet18=Resnet18(epochs=3, width=16),
-            ast=Ast(size="nano", frequency_stride=16, time_stride=16, epochs=2, learning_rate=0.002),
+            ast=Ast(model_size="nano", frequency_stride=16, time_stride=16, epochs=2, learning_rate=0.002),
             fin_librosa=FinEnsemble(arm="librosa", fins=(), **short),
             fin_ensemble=FinEnsemble(**short),
             fin_tuned=FinEnsemble(arm="tuned", **below),

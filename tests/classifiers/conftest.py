@@ -96,7 +96,7 @@ def write_fins(speakers: list[str]) -> None:
 
 
 FEW = {"epochs": 12, "variants": ("original", "noise")}
-NANO = {"size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 64, "batch_size": 16, "learning_rate": 0.002}
+NANO = {"model_size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 64, "batch_size": 16, "learning_rate": 0.002}
 SMALL = {"crop_frames": 32, "center": "cmn"}  # of log_mel; a tone's place is what tells the emotion, not its level
 
 

@@ -26,7 +26,7 @@ from finser.params import Masks, Params, SpectrogramAugment, Synthetic, Weights,
 from finser.weights.fetch import fetch_weights
 from finser.weights.sizes import size_of
 
-NANO = Options(size="nano", frequency_stride=16, time_stride=16, epochs=2)
+NANO = Options(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
 PARAMETERS = {"nano": 189_576, "tiny": 5_457_224, "small": 21_531_272, "base": 85_529_864, "large": 302_943_240}
 
 
@@ -82,7 +82,7 @@ def test_a_row_is_resampled_to_16_khz():
 def test_exact_numbers_of_parameters(size):
     """Counted from the topology by hand as well."""
     with torch.device("meta"):
-        net = Ast(Options(size=size))
+        net = Ast(Options(model_size=size))
     width, layers = size_of(size).width, size_of(size).layers
     rows, columns = (128 - 16) // 10 + 1, (300 - 16) // 10 + 1
     layer = 4 * (width * width + width) + 2 * 2 * width + (4 * width * width + 4 * width) + (4 * width * width + width)
@@ -92,7 +92,7 @@ def test_exact_numbers_of_parameters(size):
 
 @pytest.mark.parametrize(("stride", "patches"), [(10, (12, 29)), (16, (8, 18))])
 def test_shapes(stride, patches):
-    options = Options(size="nano", frequency_stride=stride, time_stride=stride)
+    options = Options(model_size="nano", frequency_stride=stride, time_stride=stride)
     net = Ast(options).eval()
     x = torch.randn(3, 300, 128)
     assert grid(options) == net.grid == patches
@@ -230,13 +230,13 @@ def published(tmp_path):
 
 
 def section(path, kind: str) -> Weights:
-    return Weights(source="local", kind=kind, size="nano", path=path, sha256=checksum(path))
+    return Weights(source="local", kind=kind, model_size="nano", path=path, sha256=checksum(path))
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])
 def test_published_weights_are_where_training_begins(project, params, published, kind, expected):
     model, weights = published(kind)
-    options = Options(size="nano", init="weights", weights="given", epochs=1, learning_rate=1e-9)
+    options = Options(model_size="nano", init="weights", weights="given", epochs=1, learning_rate=1e-9)
     params = with_ast(params, options, given=weights)
     assert params.initialise.models["ast"].begin == "models/weights/given"
     fetch_weights(params, "given")
@@ -256,7 +256,7 @@ def test_published_weights_are_where_training_begins(project, params, published,
 def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, published):
     """128 x 1,024 as published: nothing is cut, so the pooled output is the published model's."""
     model, weights = published("ast")
-    options = Options(size="nano", frames=1024, init="weights", weights="given")
+    options = Options(model_size="nano", frames=1024, init="weights", weights="given")
     fetch_weights(params := with_ast(params, options, given=weights), "given")
     initialise(params, "ast")
     classifier = begin(options, ())
@@ -269,15 +269,15 @@ def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, p
 
 def test_weights_of_another_size_are_refused_before_anything_runs(params, published):
     weights = published("ast")[1]
-    with pytest.raises(Exception, match="train_classifier.ast.size is 'tiny', and fetch_weights.given has weights of 'nano'"):
-        with_ast(params, Options(size="tiny", init="weights", weights="given"), given=weights)
+    with pytest.raises(Exception, match="train_classifier.ast.model_size is 'tiny', and fetch_weights.given has weights of 'nano'"):
+        with_ast(params, Options(model_size="tiny", init="weights", weights="given"), given=weights)
 
 
 def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(project, params, published):
     _, weights = published("ast")
     fetch_weights(with_ast(params, NANO, given=weights), "given")
-    other = Options(size="tiny", init="weights", weights="given")
-    changed = with_ast(params, other, given=weights.model_copy(update={"size": "tiny"}))
+    other = Options(model_size="tiny", init="weights", weights="given")
+    changed = with_ast(params, other, given=weights.model_copy(update={"model_size": "tiny"}))
     with pytest.raises(FinserError, match="weights of another size; expected tiny: 192 wide, 12 layers; found 64 wide, 3 layers"):
         initialise(changed, "ast")
 
@@ -285,7 +285,7 @@ def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(pro
 @pytest.mark.parametrize("wrong", [{"init": "weights"}, {"weights": "given"}, {"init": "weights", "weights": "other"}])
 def test_init_and_weights_go_together(params, published, wrong):
     with pytest.raises(Exception, match="train_classifier.ast.weights names"):
-        with_ast(params, Options(size="nano", **wrong), given=published("ast")[1])
+        with_ast(params, Options(model_size="nano", **wrong), given=published("ast")[1])
 
 
 def test_an_imitating_trunk_is_taught_and_begun_from(project, params):

@@ -170,7 +170,7 @@ TAUGHT = {
     "shallow_cnn": KINDS["shallow_cnn"](width=4, init="imitation", trunk="taught"),
     "small_cnn": SmallCnnOptions(width=3, recurrent=4, init="imitation", trunk="taught"),
     "resnet18": KINDS["resnet18"](width=8, init="imitation", trunk="taught"),
-    "ast": KINDS["ast"](size="nano", init="imitation", trunk="taught"),
+    "ast": KINDS["ast"](model_size="nano", init="imitation", trunk="taught"),
 }
 TRUNKS = {
     "shallow_cnn": ("convolutions.", "norms.", "dense."),

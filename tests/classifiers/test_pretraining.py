@@ -36,7 +36,7 @@ NETS = {
     "shallow_cnn": ShallowCnn(width=4),
     "small_cnn": SmallCnn(width=3),
     "resnet18": Resnet18(width=8),
-    "ast": Ast(size="nano", frequency_stride=16, time_stride=16, frames=64),
+    "ast": Ast(model_size="nano", frequency_stride=16, time_stride=16, frames=64),
 }
 EACH = pytest.mark.parametrize("name", NETS)
 SHORT = Pretrain(epochs=1, batch_size=16, crop_frames=32, learning_rate=0.01)
@@ -361,6 +361,31 @@ def test_a_trunk_that_heard_a_test_speaker_is_refused(project, trunks):
     initialise(params, "taught")
     with pytest.raises(FinserError, match=f"its trunk was taught by test speakers: {tested} .1 in all.*dvc repro"):
         train_classifier(params, "taught", "speaker", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"options": {"learning_rate": 0.02}}, "pretrain.learning_rate than params.yaml has; expected 0.02; found 0.01"),
+        ({"options": {"masks": {"band_masks": 1}}}, "pretrain.masks.band_masks than params.yaml has; expected 1; found 2"),
+        (
+            {"trunk": {"dropout": 0.5}},
+            "train_classifier.shallow_cnn.dropout than params.yaml has; expected 0.5; found 0.4",
+        ),
+    ],
+)
+def test_a_trunk_of_other_settings_is_refused(project, trunks, change, said):
+    params = trunks()
+    pretrain(params, *PLACE)
+    initialise(params, "taught")
+    train_classifier(params, "taught", "speaker", 1, 0)
+    sections = dict(params.train_classifier)
+    sections["shallow_cnn"] = sections["shallow_cnn"].model_copy(update=change.get("trunk", {}))
+    masks = {**params.pretrain.masks.model_dump(), **change.get("options", {}).get("masks", {})}
+    settings_ = {**params.pretrain.model_dump(), **change.get("options", {}), "masks": masks}
+    other = params.model_copy(update={"train_classifier": sections, "pretrain": Pretrain(**settings_)})
+    with pytest.raises(FinserError, match=f"models/initial/taught/speaker/1: was trained with another value of {said}; run: dvc repro"):
+        train_classifier(other, "taught", "speaker", 1, 0)
 
 
 def test_a_trunk_of_another_shape_is_refused(project, trunks):

@@ -158,6 +158,31 @@ def test_without_an_unseen_corpus_its_figures_are_null(trained, make_params):
     evaluate_fin(trained, "mel")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_fin.rms.steps", 399, "train_fin.rms.steps than params.yaml has; expected 399; found 400"),
+        ("train_fin.data.disturbance.noise", 0.1, "train_fin.data.disturbance.noise than params.yaml has; expected 0.1; found 0.3"),
+        (
+            "augment.variants",
+            ["noise", "speed_pitch", "gain"],
+            "augment.variants than params.yaml has; expected ..noise., .speed_pitch",
+        ),
+        ("seed", 1, "seed than params.yaml has; expected 1; found 0"),
+    ],
+)
+def test_a_fin_of_other_settings_is_not_evaluated(trained, make_params, key, value, said):
+    values = trained.model_dump(mode="json", exclude_none=True)
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node[part]
+    node[last] = value
+    with pytest.raises(FinserError, match=f"models/fins/rms: was trained with another value of {said}.*train it again: dvc repro"):
+        evaluate_fin(make_params(**values), "rms")
+    evaluate_fin(trained, "rms")
+
+
 @pytest.mark.parametrize("feature", ["rms", "mfcc"])
 def test_a_seed_gives_the_same_bytes(trained, feature):
     before = (layout.fin(feature) / "model.safetensors").read_bytes()

@@ -54,7 +54,7 @@ def with_weights(**sections: dict | Weights) -> Params:
 
 
 def local(path: Path, kind: str, **others: str) -> dict:
-    return {"source": "local", "kind": kind, "size": "nano", "path": path, "sha256": checksum(path), **others}
+    return {"source": "local", "kind": kind, "model_size": "nano", "path": path, "sha256": checksum(path), **others}
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_sections_that_make_no_sense_are_one_line(project, published):
 
 @pytest.mark.parametrize(
     ("changed", "said"),
-    [({"size": "tiny"}, "has another shape; expected .*size tiny have"), ({"kind": "deit"}, "lacks 'embeddings.cls_token'")],
+    [({"model_size": "tiny"}, "has another shape; expected .*size tiny have"), ({"kind": "deit"}, "lacks 'embeddings.cls_token'")],
 )
 def test_weights_of_another_kind_or_size_are_refused(project, published, changed, said):
     with pytest.raises(FinserError, match=said):

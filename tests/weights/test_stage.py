@@ -11,11 +11,11 @@ from finser.params import Ast, Params, Synthetic, Weights, begins, dump, load
 
 ROOT = Path(__file__).parents[2]
 CORPORA = ("ravdess", "crema_d", "tess", "savee", "esd")
-GIVEN = Weights(source="local", kind="ast", size="nano", path="a.safetensors", sha256="0" * 64)
+GIVEN = Weights(source="local", kind="ast", model_size="nano", path=Path("a.safetensors"), sha256="0" * 64)
 
 
 def some(**weights: Weights) -> Params:
-    models = {"ast": Ast(size="nano", init="weights", weights=next(iter(weights))) if weights else Ast(size="nano")}
+    models = {"ast": Ast(model_size="nano", init="weights", weights=next(iter(weights))) if weights else Ast(model_size="nano")}
     chosen = {"models": tuple(models), "train_classifier": models, "initialise": {"models": begins(models, models)}}
     return Params(fetch=dict.fromkeys(CORPORA, Synthetic()), fetch_weights=weights, **chosen)
 

@@ -22,7 +22,7 @@ TOKENS = 2  # class and distillation
 
 
 class Ast(nn.Module):
-    """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `size` base.
+    """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `model_size` base.
 
     Random weights are as published: patches, tokens and positions too begin at sd 0.02.
 
@@ -42,7 +42,7 @@ class Ast(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(1))
         self.register_buffer("scale", torch.ones(1))
-        size = size_of(options.size)
+        size = size_of(options.model_size)
         self.grid = grid(options)
         self.TIME_STEP, self.n_frames, self.n_steps = options.time_stride, options.frames, self.grid[1]
         self.encoder = ASTModel(

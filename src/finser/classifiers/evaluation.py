@@ -17,6 +17,7 @@ from finser.classifiers.training import HISTORY, clips_digest, parts_of
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
+from finser.fins import settings
 from finser.machine import SETTINGS
 from finser.params import Classifier as Options
 from finser.params import EvaluateClassifier, Params
@@ -186,11 +187,7 @@ def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
 
 def check_settings(config: dict, options: Options, where: Path) -> None:
     """Raise :class:`FinserError` if a model was trained with other settings than its section has now: it expects other inputs."""
-    trained, now = config["options"], options.model_dump(mode="json")
-    other = sorted(key for key in trained.keys() | now.keys() if trained.get(key) != now.get(key))
-    if other:
-        what = f"was trained with another value of {other[0]} than params.yaml has"
-        raise FinserError(what, where=where, expected=now.get(other[0]), found=trained.get(other[0]), do=AGAIN)
+    settings.check_settings(config, options.model_dump(mode="json"), where, AGAIN)
 
 
 def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:

@@ -110,6 +110,7 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     write_json(layout.training_time("pretrain", trunk, protocol, fold), {"seconds_train": round(seconds, 3)})
     said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers))}
     said |= {"history": history, **machine.settings(LIBRARIES)}
+    said["options"] = params.settings_of_trunk(trunk)
     _write(layout.pretrained(trunk, protocol, fold), classifier.net, said)
     checkpoint.unlink(missing_ok=True)
     say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")

@@ -26,10 +26,10 @@ def write_adapted(folder: Path, options: Options, target: Path) -> None:
     FinserError
         They are not there, or are weights of another size.
     """
-    size, config = size_of(options.size), read_json(folder / "config.json")
+    size, config = size_of(options.model_size), read_json(folder / "config.json")
     found = f"{config.get('hidden_size')} wide, {config.get('num_hidden_layers')} layers"
     if found != (expected := f"{size.width} wide, {size.layers} layers"):
-        raise FinserError("weights of another size", where=folder, expected=f"{options.size}: {expected}", found=found)
+        raise FinserError("weights of another size", where=folder, expected=f"{options.model_size}: {expected}", found=found)
     model = _load(folder)
     tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     tensors[POSITIONS] = adapted_positions(tensors[POSITIONS], model.embeddings.get_shape(model.config), grid(options))

@@ -13,6 +13,7 @@ from finser.classifiers.inputs import Examples, check_apart, read_examples
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
+from finser.fins.settings import check_settings
 from finser.params import Classifier as Options
 from finser.params import Params
 from finser.progress import say
@@ -34,7 +35,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
     check_apart(examples.values(), leaky=LEAKY[protocol])
     classifier = begin(options, (seed, model, protocol, fold))
-    classifier.receive(_given(options, model, protocol, fold, parts))
+    classifier.receive(_given(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     begun = read_json(layout.initial(model) / "config.json")["weights"]
     say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
@@ -75,18 +76,22 @@ def clips_digest(parts: dict[str, pa.Table]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _given(options: Options, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
+def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
     """What `initialise` prepared; of trunks, that of this fold.
 
     Raises
     ------
     FinserError
-        There is no trunk of this fold, or (unless the protocol is leaky by design) a test speaker taught it.
+        There is no trunk of this fold, it was taught with other settings than params.yaml has, or (unless the protocol is leaky by
+        design) a test speaker taught it.
     """
+    options = params.train_classifier[model]
     if getattr(options, "init", None) != "imitation":
         return layout.initial(model)
     folder = layout.initial(model) / protocol / str(fold)
-    taught_by = set(read_json(folder / "config.json")["speakers"])
+    config = read_json(folder / "config.json")
+    check_settings(config, params.settings_of_trunk(options.trunk), folder, "run: dvc repro")
+    taught_by = set(config["speakers"])
     heard = sorted(taught_by & set(parts["test"]["speaker"].to_pylist()))
     if heard and not LEAKY[protocol]:
         what = f"its trunk was taught by test speakers: {', '.join(heard[:3])} ({len(heard)} in all)"

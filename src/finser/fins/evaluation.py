@@ -15,6 +15,7 @@ from finser.files import whole_file, write_json
 from finser.fins.base import Fin, predict, start_torch
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.data import FrameSet, draw
+from finser.fins.settings import check_settings
 from finser.fins.store import load_fin
 from finser.fins.training import scores_of
 from finser.frames import HOP_LENGTH
@@ -36,6 +37,7 @@ def evaluate_fin(params: Params, feature: str) -> None:
     """
     device = start_torch()
     fin, config = load_fin(layout.fin(feature))
+    check_settings(config, params.settings_of_fin(feature), layout.fin(feature))
     fin.to(device)
     size, unseen = params.evaluate_fin.frames, params.unseen_corpora
     started = time.perf_counter()

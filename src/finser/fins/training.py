@@ -103,6 +103,7 @@ def train_fin(params: Params, feature: str) -> None:
         "definition": params.label.definition,
         "frame": "np.pad(y, 1024)[512 t : 512 t + 2048] of int16 / 32768 at 22050 Hz",
         "seed": params.seed,
+        "options": params.settings_of_fin(feature),
         **count(fin),
         **learned.facts,
         "n_train_frames": int(given.train.counts.sum()),

@@ -323,7 +323,8 @@ def _particular(section: Classifier) -> str:
         fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
         return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
     origin = {"imitation": "trunk", "weights": "weights"}.get(getattr(section, "init", "scratch"))
-    said = [f"{key} {getattr(section, key)}" for key in ("size", "width") if hasattr(section, key)]
+    shown = {"model_size": "size", "width": "width"}
+    said = [f"{word} {getattr(section, key)}" for key, word in shown.items() if hasattr(section, key)]
     said += [f"begins from the {origin} {code(getattr(section, origin))}"] if origin else []
     return "; ".join(said) or DASH
 

@@ -82,7 +82,7 @@ def convert(published: dict[str, Tensor], options: Weights, where: object) -> tu
     FinserError
         Tensors are missing, unknown, or of another size.
     """
-    kind, size = kind_of(options.kind), size_of(options.size)
+    kind, size = kind_of(options.kind), size_of(options.model_size)
     kept = {name.removeprefix(kind.prefix): tensor for name, tensor in published.items() if not name.startswith(kind.heads)}
     name = "embeddings.position_embeddings"
     positions = kept[name].shape[1] if name in kept and kept[name].ndim == 3 else 0
@@ -98,7 +98,7 @@ def convert(published: dict[str, Tensor], options: Weights, where: object) -> tu
 
 def _check(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]], options: Weights, where: object) -> None:
     """Refuse anything but exactly the `expected` tensors."""
-    of, do = f"weights of kind {options.kind}, size {options.size}", "correct kind or size in params.yaml"
+    of, do = f"weights of kind {options.kind}, size {options.model_size}", "correct kind or model_size in params.yaml"
     for name, shape in expected.items():
         if name not in found:
             raise FinserError(f"lacks '{name}'", where=where, expected=of, do=do)
