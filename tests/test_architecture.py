@@ -14,7 +14,21 @@ from finser import layout
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
-HELPERS = {"errors", "graph", "strays", "unchanged", "place", "files", "seeds", "progress", "workers", "layout", "machine", "emotions", "params"}
+HELPERS = {
+    "errors",
+    "graph",
+    "strays",
+    "unchanged",
+    "place",
+    "files",
+    "seeds",
+    "progress",
+    "workers",
+    "layout",
+    "machine",
+    "emotions",
+    "params",
+}
 ORDER = [
     "corpora",
     "weights",

@@ -126,3 +126,29 @@ def test_an_unreadable_file_without_words_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_text", fail)
     with pytest.raises(FinserError, match=r"a.json: cannot be read \(OSError\)"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("writer", [whole_file, whole_folder])
+def test_two_writers_of_one_target_leave_each_other_alone(tmp_path, writer):
+    """The second begins and ends while the first still writes; both end well, and one of the two is there, whole."""
+    target = tmp_path / "a"
+
+    def write(partial, word):
+        (partial / "inside").write_text(word) if writer is whole_folder else partial.write_text(word)
+
+    with writer(target) as first:
+        write(first, "first")
+        with writer(target) as second:
+            assert first.exists() and first != second
+            write(second, "second")
+        assert first.exists()
+    assert left(tmp_path) == ["a"]
+    assert (target / "inside" if writer is whole_folder else target).read_text() == "first"
+
+
+def test_what_another_host_is_writing_stays(tmp_path):
+    other = tmp_path / ".partial-a-otherhost-1-0123abcd"
+    other.touch()
+    with whole_file(tmp_path / "a") as partial:
+        partial.touch()
+    assert left(tmp_path) == [other.name, "a"]

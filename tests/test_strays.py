@@ -1,0 +1,90 @@
+"""Outputs under names that params.yaml no longer has: removed only where DVC's cache holds them."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from finser import params, presets, strays
+from finser.errors import FinserError
+from finser.graph import Graph
+
+ROOT = Path(__file__).parents[1]
+
+
+def keep(content: bytes, suffix: str = "") -> str:
+    """Put something into the cache, as DVC does."""
+    md5 = hashlib.md5(content).hexdigest() + suffix
+    path = Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return md5
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """`tiny`, whose dvc.lock still records a corpus that it does not have: a file and a folder, both in the cache."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    Path("params.yaml").write_text(params.dump(presets.make("tiny")))
+    for path in ("data/clips/savee.parquet", "data/labels/savee/part-0.parquet", "data/labels/ravdess/part-0.parquet"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(path.encode())
+    inside = [{"md5": keep(b"data/labels/savee/part-0.parquet"), "relpath": "part-0.parquet"}]
+    record("index@savee", "data/clips/savee.parquet", keep(b"data/clips/savee.parquet"))
+    record("label@savee", "data/labels/savee", keep(json.dumps(inside).encode(), ".dir"))
+    record("label@ravdess", "data/labels/ravdess", "0" * 32 + ".dir")
+    return tmp_path
+
+
+def record(job: str, path: str, md5: str) -> None:
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
+    stages[job] = {"cmd": "x", "outs": [{"path": path, "md5": md5}]}
+    lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def test_what_the_cache_holds_is_removed_and_named(project):
+    assert strays.clear(Graph()) == ["data/clips/savee.parquet", "data/labels/savee"]
+    assert not Path("data/labels/savee").exists() and Path("data/labels/ravdess").exists()
+    assert strays.clear(Graph()) == []
+
+
+def test_only_below_the_folders_asked_for(project):
+    assert strays.clear(Graph(), ["data/labels"]) == ["data/labels/savee"]
+    assert Path("data/clips/savee.parquet").exists()
+
+
+def spoil_content():
+    Path("data/labels/savee/part-0.parquet").write_text("edited")
+
+
+def spoil_one_more():
+    Path("data/labels/savee/notes.txt").write_text("mine")
+
+
+def spoil_cache():
+    shutil.rmtree(".dvc/cache")
+
+
+def spoil_file_in_cache():
+    md5 = hashlib.md5(b"data/labels/savee/part-0.parquet").hexdigest()
+    (Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]).unlink()
+
+
+@pytest.mark.parametrize("spoil", [spoil_content, spoil_one_more, spoil_cache, spoil_file_in_cache], ids=lambda spoil: spoil.__name__[6:])
+def test_what_the_cache_does_not_hold_stays_and_is_named(project, spoil):
+    spoil()
+    before = sorted(path for path in Path("data").rglob("*"))
+    with pytest.raises(FinserError, match="DVC's cache does not hold the same bytes"):
+        strays.clear(Graph())
+    assert sorted(path for path in Path("data").rglob("*")) == before
+
+
+@pytest.mark.parametrize("path", ["../victim", "src/finser", "data", "data/../../victim", "/tmp/victim"])
+def test_nothing_outside_of_the_results_is_touched(project, path):
+    record("odd", path, keep(b"x"))
+    assert path not in strays.recorded(Graph())
