@@ -1,4 +1,4 @@
-"""Nothing is silently wrong: reading changes nothing, a copy runs its own code, edits during a run are seen, dropped names leave no trace."""
+"""Nothing is silently wrong: reading changes nothing, copies run their own code, edits are seen, dropped names leave no trace."""
 
 import hashlib
 import shutil
@@ -187,7 +187,7 @@ def test_a_folder_without_git_is_told_to_make_a_repository(project):
     line = error_line(project.snakemake(check=False))
     assert line.endswith("run: git init")
     project.run("git", "init", "-q", ".")
-    assert "Nothing to be done" in "".join(project.snakemake("-n").stderr)
+    project.assert_clean()
 
 
 def test_a_linked_data_folder_is_refused_before_anything_runs(project, tmp_path):
