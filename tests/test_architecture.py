@@ -49,7 +49,15 @@ ORDER = [
     "classifiers",
     "report",
 ]
-FOR_PEOPLE = ["schema_docs", "presets", "inspection", "export", "imitation", "cli"]  # beside the flow: these may import all of it
+FOR_PEOPLE = [
+    "schema_docs",
+    "presets",
+    "inspection",
+    "export",
+    "imitation",
+    "cli",
+    "__main__",
+]  # beside the flow: these may import all of it
 STEPS = {
     "fetch": "corpora.fetch",
     "index": "corpora.index",

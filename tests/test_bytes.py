@@ -17,7 +17,7 @@ def settings():
     values["corpora"].append("esd")
     values["fetch"]["esd"] = Synthetic(speakers=3, clips_per_emotion=3).model_dump(mode="json")
     values["augment"]["variants"] = KINDS
-    return params.Params.model_validate(values)
+    return params.validate(values)
 
 
 def run_in(folder, settings, monkeypatch, cores) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from finser import params, presets
 
+ROOT = Path(__file__).parents[1]
 FINSER = Path(sys.executable).parent / "finser"
 
 
@@ -20,7 +22,7 @@ def finser(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 @pytest.fixture
 def root(tmp_path):
     (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
-    (tmp_path / "dvc.yaml").touch()
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     return tmp_path
 
 

@@ -16,6 +16,7 @@ from finser.errors import FinserError
 from finser.files import whole_file, whole_folder
 from finser.shards import AudioRow, write_audio
 
+ROOT = Path(__file__).parents[1]
 MANY = np.random.default_rng(0).integers(-9999, 9999, 1_000_000).astype(np.int16)  # 2 MB
 
 
@@ -112,6 +113,7 @@ def project(tmp_path, monkeypatch):
     """The current folder: a project with shards of one corpus, whose labels take more than half a megabyte."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(params.dump(presets.demo()))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     rows = [AudioRow(f"tess/{number}", "tess", "tess/OAF", "sad", "original", 0, {}, MANY[number:150_000]) for number in range(6)]
     write_audio(layout.shards("tess"), rows)
     return tmp_path
@@ -145,6 +147,7 @@ def bytes_of(path) -> dict[str, bytes]:
 def test_every_data_stage_on_a_full_disk(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     stages = {"fetch": layout.raw, "index": layout.clips, "resample": layout.audio, "augment": layout.shards, "label": layout.labels}
     for stage, out in stages.items():
         target = out("ravdess")

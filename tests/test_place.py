@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finser.errors import FinserError
-from finser.place import check_place
+from finser.place import check_git, check_place
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     (tmp_path / ".git").mkdir()
+    (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -23,6 +24,12 @@ def project(tmp_path, monkeypatch):
 def test_a_plain_project_is_accepted(project):
     (project / "data").mkdir()
     check_place()
+
+
+def test_outside_of_a_project(project):
+    (project / "dvc.yaml").unlink()
+    with pytest.raises(FinserError, match="no dvc.yaml here"):
+        check_place()
 
 
 @pytest.mark.parametrize("name", ["data", "models", "results"])
@@ -35,10 +42,10 @@ def test_a_link_to_another_disk_is_refused(project, tmp_path_factory, name):
 def test_a_folder_without_git_is_told_what_to_do(project):
     (project / ".git").rmdir()
     with pytest.raises(FinserError, match="run: git init$"):
-        check_place()
+        check_git()
     (project / ".dvc").mkdir()
     (project / ".dvc/config").write_text("[core]\n    no_scm = true\n")
-    check_place()
+    check_git()
 
 
 def test_a_command_runs_the_code_of_the_project_that_it_is_called_in(project):

@@ -33,7 +33,7 @@ from finser import params, strays
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError
 from finser.graph import Graph
-from finser.place import check_place
+from finser.place import check_git, check_place
 
 TOKENS = Path(".snakemake/stale")
 LOCKS = Path(".snakemake/locks")
@@ -50,6 +50,7 @@ def validate() -> None:
     """Check the folder and params.yaml before anything else; what is wrong ends Snakemake with one line."""
     try:
         check_place()
+        check_git()
         params.load()
     except FinserError as error:
         sys.exit(f"error: {error}")

@@ -14,12 +14,12 @@ def check_place() -> None:
     Raises
     ------
     FinserError
-        The code is another copy's, there is no git repository, or data/, models/ or results/ is a link out of the project.
+        It is no project, the code is another copy's, or data/, models/ or results/ is a link out of the project.
     """
-    check_code()
     root = Path.cwd()
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)) and not _without_git(root):
-        raise FinserError("no git repository here, and DVC works in one only", where=root, do="run: git init")
+    if not Path("dvc.yaml").exists():
+        raise FinserError("no dvc.yaml here", where=root, do="run in the project's root")
+    check_code()
     for name in FOLDERS:
         target = (root / name).resolve()
         if (root / name).exists() and not target.is_relative_to(root.resolve()):
@@ -29,6 +29,13 @@ def check_place() -> None:
                 expected="a folder of the project",
                 do="move DVC's cache to the other disk instead: dvc cache dir PATH, and dvc config cache.type symlink",
             )
+
+
+def check_git() -> None:
+    """Refuse a folder in which DVC would not run, such as an unpacked archive."""
+    root = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)) and not _without_git(root):
+        raise FinserError("no git repository here, and DVC works in one only", where=root, do="run: git init")
 
 
 def check_code() -> None:

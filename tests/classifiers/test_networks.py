@@ -247,7 +247,7 @@ TINY = {
     "shallow_cnn": {"width": 4, "log_mel.crop_frames": 32},
     "small_cnn": {"width": 3, "log_mel.crop_frames": 32},
     "resnet18": {"width": 8, "log_mel.crop_frames": 32},
-    "ast": {"size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 32},
+    "ast": {"model_size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 32},
     "fin_ensemble librosa": {"arm": "librosa", "fins": (), "channels": 8, "crop_frames": 32},
     "fin_ensemble uninitialised": {"arm": "uninitialised", "fins": ("rms",), "channels": 8, "crop_frames": 32},
 }

@@ -18,6 +18,7 @@ from finser.corpora.fetch import fetch
 from finser.errors import FinserError
 from finser.params import Download
 
+ROOT = Path(__file__).parents[2]
 FINSER = Path(sys.executable).parent / "finser"
 EAGER = http.Patience(tries=3, pause=0.0, silence=5.0)
 LISTING = f"/api/datasets/:persistentId/versions/1.0?persistentId={download.TESS_RECORD}"
@@ -416,6 +417,7 @@ def test_a_killed_stage_goes_on(server, answer, project, write_wav, heed_interru
     demo = presets.demo()
     made = demo.model_copy(update={"fetch": demo.fetch | {"savee": from_(f"{server.address}/a.zip", sha256(archive))}})
     (project / "params.yaml").write_text(params.dump(made))
+    shutil.copy(ROOT / "dvc.yaml", project)
     child = subprocess.Popen([FINSER, "fetch", "savee"], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     part, deadline = layout.downloads("savee") / "a.zip.part", time.monotonic() + 60
     while http.length(part) < len(body) // 2 and time.monotonic() < deadline:
