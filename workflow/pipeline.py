@@ -158,11 +158,9 @@ class Pipeline(Graph):
     def clear_strays(self) -> None:
         """Remove outputs under names that params.yaml no longer has, and name them; see :mod:`finser.strays`."""
         try:
-            removed = strays.clear(self)
+            strays.clear_and_say(self)
         except FinserError as error:
             sys.exit(f"error: {error}")
-        for path in removed:
-            print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
 
     def clear_at_the_end(self, workflow) -> None:  # noqa: ANN001
         """Call :meth:`clear_strays` when a run ends, too: Snakemake calls no handler where there is nothing to be done."""

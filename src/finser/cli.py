@@ -81,8 +81,7 @@ def _clear_strays(stage: str, values: tuple[str, ...]) -> None:
     """Remove outputs under names that params.yaml no longer has from the folders that a job reads."""
     graph = Graph()
     item = dict(zip(graph.axes(stage), values, strict=True))
-    for path in strays.clear(graph, graph.paths(stage, item, "deps")):
-        print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
+    strays.clear_and_say(graph, graph.paths(stage, item, "deps"))
 
 
 def _check_item(params: Params, item: dict[str, object]) -> None:

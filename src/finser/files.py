@@ -114,8 +114,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
         _flush(partial)
         while target.exists():  # a rename cannot replace a folder that holds something; another run may put its own there meanwhile
             aside = partial.with_name(f"{partial.name}-old")
-            with suppress(FileNotFoundError):
-                target.replace(aside)
+            with suppress(FileNotFoundError):  # another run has just stepped it aside
+                _step_aside(target, aside)
             try:
                 partial.replace(target)
             except OSError as error:
@@ -126,6 +126,15 @@ def whole_folder(target: Path) -> Iterator[Path]:
             if not partial.exists():
                 return
         _rename(partial, target)
+
+
+def _step_aside(target: Path, aside: Path) -> None:
+    try:
+        target.replace(aside)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise refusal(target, error) from None
 
 
 def _put_back(aside: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ They are removed only by a run, only below data/, models/ and results/, and only
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -52,6 +53,12 @@ def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
     for path in found:
         remove(Path(path))
     return list(found)
+
+
+def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
+    """:func:`clear`, and a line on standard error for each path removed."""
+    for path in clear(graph, below):
+        print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
 
 
 def _in_cache(path: Path, md5: str) -> bool:
