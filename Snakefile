@@ -10,6 +10,7 @@ use_this_environment()
 validate()
 dvc = Pipeline(ancient, workflow.resource_settings.cores)
 if workflow.is_main_process:
+    dvc.check_run()
     dvc.ask()
     dvc.clear_at_the_end(workflow)
     if dvc.cores and dvc.cards:

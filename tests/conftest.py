@@ -22,6 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
     librosa.feature.chroma_stft(y=y)
 
 
+@pytest.fixture(scope="session")
+def copy_stages():
+    """Copy dvc.yaml and the versions that it names to a folder: what a stage command needs beside params.yaml."""
+
+    def copy(folder: Path) -> None:
+        (folder / "workflow").mkdir(exist_ok=True)
+        for name in ("dvc.yaml", "workflow/libraries.yaml"):
+            shutil.copy(Path(__file__).parents[1] / name, folder / name)
+
+    return copy
+
+
 @contextmanager
 def nobody():
     """Root reads everything: become nobody for a while, where this process may."""

@@ -17,6 +17,7 @@ SOURCE = ROOT / "src" / "finser"
 HELPERS = {
     "errors",
     "graph",
+    "libraries",
     "strays",
     "unchanged",
     "place",
@@ -78,6 +79,20 @@ STEPS = {
     "fuse_classifiers": "classifiers.fusing",
     "report": "report.page",
 }
+RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages
+LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
+IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
+OTHERS = {  # libraries of a package of which the stage uses another part
+    "index": {"espeakng-loader", "scipy"},
+    "resample": {"espeakng-loader", "scipy"},
+    "augment": {"espeakng-loader"},
+    "split": {"espeakng-loader", "scipy", "soundfile", "soxr"},
+    "train_front_end": {"pyarrow"},
+    "fetch_weights": {"espeakng-loader", "numpy", "scipy", "soundfile", "soxr"},
+    "initialise": {"pyarrow", "soxr"},
+    "fuse_classifiers": {"librosa", "lightning", "numba", "soxr", "torch"},
+    "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
+}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -130,13 +145,41 @@ def test_imports_run_one_way(name):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_its_own_source(stage):
-    """A source that a stage's step imports is a dependency of it, but for the helpers: they are meant to stay."""
+    """A source that a stage's step imports is a dependency of it, but for the helpers that change no result."""
     body = STAGES[stage].get("do", STAGES[stage])
     listed = [dep for dep in body["deps"] if dep.startswith("src/")]
     for name in closure(STEPS[stage]):
-        if name and name.split(".")[0] not in HELPERS:
+        if name and name.split(".")[0] not in HELPERS - RESULTS_DEPEND_ON:
             path = str(modules()[name].relative_to(ROOT))
             assert any(path == dep or path.startswith(dep + "/") for dep in listed), f"{stage} imports {path}, which is not among its deps"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_follows_the_libraries_that_it_imports(stage):
+    """Lists may name more: the modules of one kind of model are imported by name."""
+    body = STAGES[stage].get("do", STAGES[stage])
+    (listed,) = [entry["workflow/libraries.yaml"] for entry in body["params"] if isinstance(entry, dict)]
+    imported = set().union(*(third_party(modules()[name]) for name in closure(STEPS[stage])))
+    found = {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported}
+    assert found - OTHERS.get(stage, set()) <= set(listed) <= set(LIBRARIES) and listed == sorted(listed)
+
+
+def third_party(path: Path) -> set[str]:
+    """Packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
+
+
+def test_every_library_of_the_classifiers_is_followed_by_their_training():
+    folder = SOURCE / "classifiers"
+    imported = set().union(*map(third_party, folder.rglob("*.py")))
+    listed = next(entry for entry in STAGES["train_classifier"]["params"] if isinstance(entry, dict))["workflow/libraries.yaml"]
+    assert {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported} <= set(listed)
 
 
 def test_stages_are_those_of_the_command_line_and_of_the_rules():
@@ -244,7 +287,8 @@ def test_documented_parameters_are_the_real_ones():
 def test_environment_yml_holds_pyprojects_pins():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    pins = next(entry["pip"] for entry in conda if isinstance(entry, dict))
+    constraint, *pins = next(entry["pip"] for entry in conda if isinstance(entry, dict))
+    assert constraint == "--constraint constraints.txt"
     assert sorted(pins) == sorted(project["dependencies"] + project["optional-dependencies"]["test"])
     assert f"python{project['requires-python']}" in conda[0]
 
@@ -260,6 +304,11 @@ def test_constraints_pin_every_dependency_at_what_runs_here():
         assert pins[re.sub(r"[-_.]+", "-", name).lower()] == version(name).split("+")[0], (
             f"constraints.txt and this environment differ in {name}"
         )
+
+
+def test_libraries_that_stages_follow_are_those_of_the_constraints():
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    assert {name: pins[name] for name in LIBRARIES} == LIBRARIES
 
 
 def test_nothing_needs_torchvision_or_torchaudio():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +19,9 @@ def finser(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, copy_stages):
     (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
     return tmp_path
 
 

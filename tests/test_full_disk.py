@@ -109,11 +109,11 @@ def test_a_folder_where_a_file_should_be(tmp_path):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, copy_stages):
     """The current folder: a project with shards of one corpus, whose labels take more than half a megabyte."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(params.dump(presets.demo()))
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
     rows = [AudioRow(f"tess/{number}", "tess", "tess/OAF", "sad", "original", 0, {}, MANY[number:150_000]) for number in range(6)]
     write_audio(layout.shards("tess"), rows)
     return tmp_path
@@ -144,10 +144,10 @@ def bytes_of(path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()}
 
 
-def test_every_data_stage_on_a_full_disk(tmp_path, monkeypatch, run):
+def test_every_data_stage_on_a_full_disk(tmp_path, monkeypatch, run, copy_stages):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
     stages = {"fetch": layout.raw, "index": layout.clips, "resample": layout.audio, "augment": layout.shards, "label": layout.labels}
     for stage, out in stages.items():
         target = out("ravdess")

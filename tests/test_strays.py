@@ -25,10 +25,10 @@ def keep(content: bytes, suffix: str = "") -> str:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, copy_stages):
     """`tiny`, whose dvc.lock still records a corpus that it does not have: a file and a folder, both in the cache."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
     Path("params.yaml").write_text(params.dump(presets.make("tiny")))
     for path in ("data/clips/savee.parquet", "data/labels/savee/part-0.parquet", "data/labels/ravdess/part-0.parquet"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """What was edited while a stage ran is an error; what no job of the stage reads is not."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ JOB = ("train_fin", ("zcr",))
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, copy_stages):
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
     Path("params.yaml").write_text(params.dump(presets.make("tiny")))
     for path in (
         "src/finser/fins/zcr.py",

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from dvc.exceptions import DvcException
 from dvc.ignore import DvcIgnorePatterns
 from dvc.pathspec_math import PatternInfo
 from dvc.repo import Repo
+from snakemake.cli import get_argument_parser
 
-from finser import params, strays
+from finser import libraries, params, strays
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError
 from finser.graph import Graph
@@ -66,6 +68,11 @@ def gpus() -> int:
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return listed.stdout.count("GPU ") if listed.returncode == 0 else 0
+
+
+def _targets() -> list[str]:
+    """Targets on Snakemake's command line; none if another program runs the workflow."""
+    return get_argument_parser().parse_args().targets if Path(sys.argv[0]).stem in ("snakemake", "__main__") else []
 
 
 class Pipeline(Graph):
@@ -154,6 +161,24 @@ class Pipeline(Graph):
                 return repo.status()
         except DvcException as error:
             sys.exit(f"error: dvc status: {' '.join(str(error).split())}")
+
+    def check_run(self) -> None:
+        """Refuse mistyped targets, and libraries of other versions than DVC would record; what is wrong ends Snakemake with one line."""
+        try:
+            libraries.check(self, *self.stages)
+            for target in _targets():
+                self._check_target(target)
+        except FinserError as error:
+            sys.exit(f"error: {error}")
+
+    def _check_target(self, target: str) -> None:
+        if target in self.stages and self.axes(target):
+            raise FinserError("a stage of several jobs", where=target, do=f"name an output, as in {self.outs(target)[0]}")
+        known = [*self.stages, "all", *self.makers]
+        if target.rstrip("/") not in known and not target.startswith("logs/"):
+            close = get_close_matches(target, known, n=1)
+            do = f"did you mean '{close[0]}'?" if close else "snakemake -n results/report.md lists all jobs"
+            raise FinserError("no stage makes this target", where=target, do=do)
 
     def clear_strays(self) -> None:
         """Remove outputs under names that params.yaml no longer has, and name them; see :mod:`finser.strays`."""

@@ -3,23 +3,27 @@
 Every command ends with status 0, or not 0 and one line on standard error that begins with ``error:``.
 """
 
+import atexit
 import errno
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
-from finser import layout, strays, unchanged
+from finser import layout, libraries, strays, unchanged
 from finser import params as parameters
 from finser.errors import FinserError, nearest
 from finser.files import refusal, whole_file, write_text
@@ -51,6 +55,7 @@ def _run(stage: str, module: str, **item: object) -> None:
     _check_item(params, item)
     _hide_gpu_from(params, item)
     values = tuple(map(str, item.values()))
+    libraries.check(Graph(), stage)
     _clear_strays(stage, values)
     before = unchanged.snapshot(stage, values)
     started, clock = datetime.now(UTC), time.monotonic()
@@ -335,7 +340,24 @@ def readme() -> None:
 def main() -> None:
     """Entry point: run a command; whatever a user can cause ends in one line and a status that is not 0."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first call of CUDA; other values give other bits
+    _give_numba_a_cache()
     sys.exit(_status(_checked))
+
+
+def _give_numba_a_cache() -> None:
+    """Lend numba a temporary folder where it can keep compiled code nowhere: it would refuse to compile."""
+    if "NUMBA_CACHE_DIR" in os.environ or _writable(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numba"):
+        return
+    packages = [Path(find_spec(name).origin).parent for name in ("finser", "librosa")]
+    if not all(_writable(package / "__pycache__") for package in packages):
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="finser-numba-")
+        atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a folder can be written or made."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return folder.is_absolute() and os.access(existing, os.W_OK)
 
 
 def _own_code() -> None:

@@ -11,6 +11,9 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from finser import params as parameters
+from finser.errors import FinserError
+
+LIBRARIES = Path("workflow/libraries.yaml")
 
 
 class Graph:
@@ -42,6 +45,25 @@ class Graph:
     def _values(self, given: str | list | dict) -> list | dict:
         """``"${corpora}"`` -> the list or mapping in params.yaml; one written out stands for itself."""
         return self.value(given.removeprefix("${").removesuffix("}")) if isinstance(given, str) else given
+
+    def parameters(self, name: str, item: dict[str, str]) -> dict[str, object]:
+        """The keys of params.yaml that a job follows, with their values."""
+        return {key: self.value(key) for key in self.paths(name, item, "params") if key != str(LIBRARIES)}
+
+    def libraries(self, name: str) -> dict[str, str]:
+        """The libraries that a stage follows, with the versions that `LIBRARIES` names."""
+        entries = [entry for entry in self.body(name).get("params", []) if isinstance(entry, dict)]
+        return {library: self._version(library) for entry in entries for library in entry[str(LIBRARIES)]}
+
+    def _version(self, library: str) -> str:
+        found = self._versions.get(library)
+        if not isinstance(found, str):
+            raise FinserError(f"no version of {library}", where=LIBRARIES, expected=f'a line such as {library}: "1.2.3", in quotes')
+        return found
+
+    @cached_property
+    def _versions(self) -> dict[str, object]:
+        return parameters.read(LIBRARIES)
 
     def value(self, key: str) -> object:
         """The value of a dotted key of params.yaml; None where a part of it is missing."""

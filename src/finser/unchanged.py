@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finser.errors import FinserError
 from finser.files import checksum
-from finser.graph import Graph
+from finser.graph import LIBRARIES, Graph
 
 Snapshot = dict[str, object]
 
@@ -24,12 +24,12 @@ def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
     Returns
     -------
     dict
-        ``params.yaml: KEY`` -> value, and path -> what tells one content from another: SHA-256 of a source file, size and time of
-        any other file.
+        ``params.yaml: KEY`` -> value, library -> version, and path -> SHA-256 of a source file, size and time of any other file.
     """
     graph = Graph()
     item = dict(zip(graph.axes(stage), values, strict=True))
-    seen: Snapshot = {f"params.yaml: {key}": graph.value(key) for key in graph.paths(stage, item, "params")}
+    seen: Snapshot = {f"params.yaml: {key}": value for key, value in graph.parameters(stage, item).items()}
+    seen |= {f"{LIBRARIES}: {name}": version for name, version in graph.libraries(stage).items()}
     for dep in graph.paths(stage, item, "deps"):
         for path in _files(Path(dep)):
             seen[str(path)] = checksum(path) if path.parts[0] == "src" else _stamp(path)

@@ -410,14 +410,14 @@ def test_a_listed_name_that_tess_does_not_have(server, answer, link, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_stage_goes_on(server, answer, project, write_wav, heed_interrupts, number):
+def test_a_killed_stage_goes_on(server, answer, project, write_wav, heed_interrupts, number, copy_stages):
     archive = packed(project / "source", write_wav)
     body = archive.read_bytes()
     server.answers["/a.zip"] = [answer(body, cut=len(body) // 2, stall=True), answer(body)]
     demo = presets.demo()
     made = demo.model_copy(update={"fetch": demo.fetch | {"savee": from_(f"{server.address}/a.zip", sha256(archive))}})
     (project / "params.yaml").write_text(params.dump(made))
-    shutil.copy(ROOT / "dvc.yaml", project)
+    copy_stages(project)
     child = subprocess.Popen([FINSER, "fetch", "savee"], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     part, deadline = layout.downloads("savee") / "a.zip.part", time.monotonic() + 60
     while http.length(part) < len(body) // 2 and time.monotonic() < deadline:

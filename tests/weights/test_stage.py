@@ -1,6 +1,5 @@
 """The stage in both engines: none, one, and what a classifier that begins from it depends on."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +20,8 @@ def some(**weights: Weights) -> Params:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+def project(tmp_path, monkeypatch, copy_stages):
+    copy_stages(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT / "workflow")
     return tmp_path

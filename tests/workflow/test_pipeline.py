@@ -1,7 +1,6 @@
 """What dvc.yaml becomes for Snakemake, without running anything."""
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def pipeline(tmp_path, monkeypatch):
+def pipeline(tmp_path, monkeypatch, copy_stages):
     """The pipeline of a preset, by its name."""
     source = importlib.util.spec_from_file_location("pipeline", ROOT / "workflow/pipeline.py")
     module = importlib.util.module_from_spec(source)
     source.loader.exec_module(module)
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    copy_stages(tmp_path)
 
     def of(preset: str, cores: int | None = None):
         Path("params.yaml").write_text(params.dump(presets.make(preset)))
