@@ -17,7 +17,6 @@ import json
 import math
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from dvc.repo import Repo
 from snakemake.cli import get_argument_parser
 
 from finser import libraries, params, strays
+from finser.cards import cards
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError
 from finser.graph import Graph
@@ -56,18 +56,6 @@ def validate() -> None:
         params.load()
     except FinserError as error:
         sys.exit(f"error: {error}")
-
-
-def gpus() -> int:
-    """Number of NVIDIA cards that this machine shows to its jobs; CUDA_VISIBLE_DEVICES restricts them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([card for card in visible.split(",") if card.strip() and card.strip() != "-1"])
-    try:
-        listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return listed.stdout.count("GPU ") if listed.returncode == 0 else 0
 
 
 def _targets() -> list[str]:
@@ -125,7 +113,7 @@ class Pipeline(Graph):
     @cached_property
     def cards(self) -> int:
         """GPUs of this machine; a cluster has one for each job that asks."""
-        return gpus() if self.cores else 1
+        return len(cards()) if self.cores else 1
 
     def gpu(self, wildcards) -> int:  # noqa: ANN001
         """GPUs that a job asks for: 1 for a network that trains on one, if there is one; 0 for SVM and MLP."""

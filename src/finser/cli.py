@@ -19,12 +19,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import IO, Annotated, Literal, get_args
 
 import typer
 
 from finser import layout, libraries, strays, unchanged
 from finser import params as parameters
+from finser.cards import take_one
 from finser.errors import FinserError, nearest
 from finser.files import refusal, whole_file, write_text
 from finser.graph import Graph
@@ -35,6 +36,16 @@ from finser.workers import cores
 STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
 RESTARTED = "FINSER_RESTARTED"
+ON_GPU = {  # the stages whose rules ask for a GPU
+    "train_front_end",
+    "train_fin",
+    "evaluate_fin",
+    "compare_fin",
+    "reference_fin",
+    "pretrain",
+    "train_classifier",
+    "evaluate_classifier",
+}
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
 Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
 Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
@@ -53,7 +64,7 @@ def _run(stage: str, module: str, **item: object) -> None:
     check_place()
     params = parameters.load()
     _check_item(params, item)
-    _hide_gpu_from(params, item)
+    lock = _choose_card(params, stage, item)  # noqa: F841  (held to the end of the process)
     values = tuple(map(str, item.values()))
     libraries.check(Graph(), stage)
     _clear_strays(stage, values)
@@ -75,11 +86,13 @@ def _run(stage: str, module: str, **item: object) -> None:
     log("ok")
 
 
-def _hide_gpu_from(params: Params, item: dict[str, object]) -> None:
-    """A job that asks for no GPU must not use one that another job has."""
+def _choose_card(params: Params, stage: str, item: dict[str, object]) -> IO | None:
+    """One GPU for a job that trains or evaluates a network, none for others, so that no job uses the card of another."""
     section = params.train_classifier.get(item.get("model", item.get("trunk")))
-    if section is not None and not section.on_gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if stage in ON_GPU and (section is None or section.on_gpu):
+        return take_one()
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    return None
 
 
 def _clear_strays(stage: str, values: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import DuplicateKeyError
 
 from finser.errors import FinserError, nearest
+from finser.files import why
 
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
@@ -969,7 +970,7 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do="run in the project's root, or write one: finser preset demo") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise FinserError(f"cannot be read ({error})", where=path) from None
+        raise FinserError(f"cannot be read ({why(error)})", where=path) from None
     try:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:

@@ -347,4 +347,4 @@ def _readable(part: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise FinserError(f"not a readable shard ({error})", where=part, do=AGAIN) from None
+        raise FinserError(f"not a readable shard ({why(error)})", where=part, do=AGAIN) from None

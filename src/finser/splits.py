@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.errors import FinserError
+from finser.files import why
 from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
@@ -73,7 +74,7 @@ def read_split(protocol: str, fold: int) -> pa.Table:
     try:
         table = pq.read_table(path).cast(SCHEMA)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise FinserError(f"not a split ({error})", where=path, do=f"run: finser split {protocol}") from None
+        raise FinserError(f"not a split ({why(error)})", where=path, do=f"run: finser split {protocol}") from None
     found = (pq.read_schema(path).metadata or {}).get(b"protocol", b"?").decode()
     if found != protocol:
         raise FinserError("another protocol", where=path, expected=protocol, found=found)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from finser import layout
@@ -60,6 +61,19 @@ def check_predictions(model: str, figures: dict) -> None:
     history = (layout.classifier_result(model, "speaker", 1) / "history.csv").read_text().splitlines()
     assert history[0] == "epoch,train_loss,validation_loss,validation_uar,validation_wa,seed"
     assert len(history) == 1 + sum(figures["epochs"])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is false")
+@pytest.mark.parametrize("model", KINDS)
+def test_every_model_trains_and_is_evaluated_on_a_gpu(project, altered, run, model):
+    asked = altered(model, variants=("original",), **({} if model == "svm" else {"epochs": 2}))
+    figures = run(asked, model)
+    (settings,) = figures["trained_under"]
+    assert (settings["device"], bool(settings["gpu"])) == (("cpu", False) if model == "svm" else ("cuda", True))
+    assert 0 <= figures["uar"] <= 1 and np.isfinite(figures["nll"])
+    first = (layout.classifier(model, "speaker", 1, 0) / "model.safetensors").read_bytes()
+    run(asked, model)
+    assert (layout.classifier(model, "speaker", 1, 0) / "model.safetensors").read_bytes() == first, "another training, the same bytes"
 
 
 @pytest.mark.parametrize("model", KINDS)

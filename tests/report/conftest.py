@@ -163,7 +163,10 @@ class Run:
         ]
         write_parquet(layout.fin_frames(feature), rows)
         for way in ("closed_form", "reference"):
-            write_json(layout.fin_comparison(feature, way, 0), {**figures, "feature": feature, "way": way, "seed": 0})
+            write_json(
+                layout.fin_comparison(feature, way, 0),
+                {**figures, "feature": feature, "way": way, "seed": 0, "trained_under": [machine_settings()]},
+            )
         steps = np.arange(100, 3001, 100)
         curve = 1 - np.exp(-steps / 300) - (1 - R2[feature])
         write_csv(layout.fin_history(feature), "step,loss_train,r2_validation", zip(steps, 1 - curve, curve, strict=True))

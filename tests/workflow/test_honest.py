@@ -251,7 +251,12 @@ def test_labels_where_numba_can_keep_nothing(project, tmp_path):
     for folder in closed:
         folder.chmod(0o555)
     before = (project.root / "data/labels/ravdess/part-00000.parquet").read_bytes()
-    environment = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp"), "FINSER_CORES": "1"}
+    environment = {
+        "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "FINSER_CORES": "1",
+    }
     done = project.run(*WITHOUT_PRIVILEGES, "workflow/finser", "label", "ravdess", env=environment, check=False)
     for folder in closed:
         folder.chmod(0o755)

@@ -1,6 +1,7 @@
 """What dvc.yaml becomes for Snakemake, without running anything."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_only_networks_that_train_on_a_gpu_ask_for_one(pipeline, monkeypatch):
 def test_cards_are_those_that_jobs_may_see(pipeline, monkeypatch, visible, cards):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert pipeline("demo", 8).cards == cards
+
+
+def test_the_rules_that_ask_for_a_gpu_are_the_stages_that_use_one():
+    from finser.cli import ON_GPU
+
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert set(re.findall(r"rule (\w+):(?:(?!\nrule ).)*?gpu=dvc\.gpu", rules, flags=re.DOTALL)) == ON_GPU
 
 
 def test_wildcards_are_those_of_the_rule(pipeline):

@@ -60,6 +60,7 @@ rule evaluate_fin:
         **dvc.wildcards("evaluate_fin"),
     threads: 1
     resources:
+        gpu=dvc.gpu,
         mem_mb=8000,
         runtime=60,
     message:

@@ -10,7 +10,7 @@ from finser.classifiers.evaluation import Judged, calibration_of, figures_of_mer
 from finser.classifiers.inputs import Examples, check_apart
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.files import read_json, whole_folder, write_json
+from finser.files import read_json, whole_folder, why, write_json
 from finser.params import Params
 from finser.progress import say
 from finser.splits import LEAKY
@@ -85,7 +85,7 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do=again) from None
     except (pa.ArrowException, OSError) as error:
-        raise FinserError(f"not readable ({error})", where=path, do=again) from None
+        raise FinserError(f"not readable ({why(error)})", where=path, do=again) from None
     table = table.sort_by([("seed", "ascending"), ("clip_id", "ascending")])
     by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in params.seeds]
     first = by_seed[0]

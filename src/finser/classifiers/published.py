@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from finser.classifiers.ast import TOKENS, grid
 from finser.errors import FinserError
-from finser.files import read_json
+from finser.files import read_json, why
 from finser.params import Ast as Options
 from finser.weights.sizes import size_of
 
@@ -75,8 +75,9 @@ def _load(folder: Path) -> Any:
     try:
         model, about = ASTModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, output_loading_info=True)
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise FinserError(f"weights that cannot be loaded ({reason})", where=folder, do="delete the folder and run: dvc repro") from None
+        raise FinserError(
+            f"weights that cannot be loaded ({why(error)})", where=folder, do="delete the folder and run: dvc repro"
+        ) from None
     wrong = [*about["missing_keys"], *about["unexpected_keys"], *about["mismatched_keys"]]
     if wrong:
         raise FinserError(f"weights of another topology: {wrong[0]}", where=folder, do="delete the folder and run: dvc repro")

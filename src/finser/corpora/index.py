@@ -111,7 +111,7 @@ def read_clips(corpus: str) -> pa.Table:
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do=f"run first: finser index {corpus}") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise FinserError(f"not readable as Parquet ({error})", where=path, do=f"run again: finser index {corpus}") from None
+        raise FinserError(f"not readable as Parquet ({why(error)})", where=path, do=f"run again: finser index {corpus}") from None
     if not table.schema.equals(CLIPS_SCHEMA):
         raise FinserError("not an index of clips", where=path, expected=f"columns {', '.join(CLIPS_SCHEMA.names)}")
     return table

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from finser import layout
+from finser import layout, machine
 from finser.files import write_json
 from finser.fins.base import Fin, count, start_torch
 from finser.fins.building import structured
@@ -33,7 +33,7 @@ from finser.fins.front_end import teach as teach_front_end
 from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
 from finser.fins.reference import ReferenceFin
-from finser.fins.training import fit, lessons, prepare, scores
+from finser.fins.training import LIBRARIES, fit, lessons, prepare, scores
 from finser.fins.transform import NARROW, WIDE, FrontEnd
 from finser.params import Fin as FinParams
 from finser.params import Params
@@ -79,6 +79,7 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
         "best_step": best_step,
         "seconds_train": seconds,
         "device": device,
+        "trained_under": [machine.settings(LIBRARIES)],
     }
     write_json(layout.fin_comparison(feature, way, seed), result)
     checkpoint.unlink(missing_ok=True)

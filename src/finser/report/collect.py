@@ -265,7 +265,7 @@ def read_fin(feature: str) -> Fin:
 def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
     """Figures of a FIN that nothing is built on."""
     path = layout.fin_comparison(feature, way, seed)
-    return read_figures(path, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", *R2_KEYS))
+    return read_figures(path, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", "trained_under", *R2_KEYS))
 
 
 def read_log(path: Path, preset: str) -> Log:

@@ -62,6 +62,9 @@ def _models(results: Results) -> Iterator[tuple[str, dict]]:
     for fin in results.fins:
         for settings in fin.figures["trained_under"]:
             yield f"FIN {fin.feature}", settings
+    for one in results.compared:
+        for settings in one["trained_under"]:
+            yield f"FIN {one['feature']} {one['way']}", settings
     for run in results.runs:
         for settings in run.figures.get("trained_under", []):
             yield run.model, settings

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser.errors import FinserError
-from finser.files import read_json
+from finser.files import read_json, why
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_columns(path: Path, columns: list[str]) -> pa.Table:
     except FileNotFoundError:
         raise _missing(path) from None
     except (pa.ArrowException, OSError) as error:
-        raise FinserError(f"not readable ({error})", where=path, do="delete it and run again") from None
+        raise FinserError(f"not readable ({why(error)})", where=path, do="delete it and run again") from None
 
 
 def _number(text: str | None) -> float:

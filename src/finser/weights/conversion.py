@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from finser.errors import FinserError
+from finser.files import why
 from finser.params import Weights
 from finser.weights.sizes import EXPANSION, PATCH, Size, shapes, size_of
 
@@ -58,8 +59,7 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise FinserError(f"not a safetensors file ({reason})", where=path, do="other formats of weights are not read") from None
+        raise FinserError(f"not a safetensors file ({why(error)})", where=path, do="other formats of weights are not read") from None
 
 
 def convert(published: dict[str, Tensor], options: Weights, where: object) -> tuple[dict[str, Tensor], dict]:
