@@ -1,5 +1,6 @@
 """Whole or not at all."""
 
+import errno
 import os
 import shutil
 import signal
@@ -42,6 +43,22 @@ def test_folder_replaces_a_folder_wholly(tmp_path):
             (partial / name).touch()
     assert left(tmp_path / "a") == ["two"]
     assert left(tmp_path) == ["a"]
+
+
+def test_a_folder_that_cannot_be_moved_aside_is_one_line_and_keeps_what_it_holds(tmp_path, monkeypatch):
+    target, replace = tmp_path / "a", Path.replace
+    with whole_folder(target) as partial:
+        (partial / "old").touch()
+
+    def refuse(self: Path, to: Path) -> Path:
+        if self == target:
+            raise PermissionError(errno.EBUSY, "Device or resource busy", str(self))  # a mount point
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(FinserError, match="a: cannot be written .Device or resource busy."), whole_folder(target) as partial:
+        (partial / "new").touch()
+    assert left(target) == ["old"] and left(tmp_path) == ["a"]
 
 
 @pytest.mark.parametrize("writer", ["whole_file", "whole_folder"])

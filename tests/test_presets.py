@@ -113,9 +113,9 @@ def test_local_says_what_it_took_and_what_it_left_out(tmp_path, capsys):
     assert made.corpora == ("ravdess", "tess", "savee")
     assert f"ravdess: {tmp_path}/Ravdess: 3 files, 3 of 1,440 clips, accepted as partial\n" in said
     assert f"savee: {tmp_path}/Savee: 480 files, 480 of 480 clips\n" in said
-    assert "left out, as no corpus that this preset takes: Emodb\n" in said
+    assert "left out, because this preset takes no such corpus: Emodb\n" in said
     presets.make("ravdess", tmp_path, allow_partial=True)
-    assert "takes: Emodb, Savee, TESS\n" in capsys.readouterr().err
+    assert "corpus: Emodb, Savee, TESS\n" in capsys.readouterr().err
 
 
 def test_unknown_name_suggests_the_nearest():

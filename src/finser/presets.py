@@ -226,7 +226,7 @@ def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial
         accepted = ", accepted as partial" if distinct < expected else ""
         say(f"{corpus}: {path}: {whole.files:,} files, {distinct:,} of {expected:,} clips{accepted}")
     if ignored:
-        say(f"{folder}: left out, as no corpus that this preset takes: {', '.join(sorted(ignored))}")
+        say(f"{folder}: left out, because this preset takes no such corpus: {', '.join(sorted(ignored))}")
     return found
 
 

@@ -44,7 +44,7 @@ def aiff(samples: bytes, promised: int | None = None) -> bytes:
 
 WHOLE = riff(fmt(), chunk(b"data", PCM))
 BIG_LIST = chunk(b"LIST", b"INFO" + bytes(200_000))
-UNSAID, MORE, CUT = "does not say how long the audio is.*ffmpeg", "goes on after the end that the header states.*ffmpeg", "truncated audio"
+UNSAID, MORE, CUT = "does not say how long the audio is.*ffmpeg", "holds more audio than its header states.*ffmpeg", "truncated audio"
 GOOD = {
     "plain": WHOLE,
     "RIFF size 0": riff(fmt(), chunk(b"data", PCM), size=0),

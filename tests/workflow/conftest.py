@@ -75,6 +75,15 @@ class Project:
         dry = self.snakemake("-n")
         assert "Nothing to be done" in dry.stdout + dry.stderr
 
+    def pushed_and_cloned(self, folder: Path) -> "Project":
+        """Commit everything, push the results to a remote in `folder`, and clone the project there; nothing is pulled."""
+        self.dvc("remote", "add", "-d", "store", str(folder / "store"))
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "results")
+        self.dvc("push", "-q")
+        self.run("git", "clone", "-q", str(self.root), str(folder / "clone"))
+        return Project(folder / "clone")
+
     def hashes(self) -> dict[str, str]:
         """DVC's md5 of every output, from dvc.lock."""
         stages = yaml.safe_load((self.root / "dvc.lock").read_text())["stages"].values()

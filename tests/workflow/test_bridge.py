@@ -128,12 +128,7 @@ def test_source_edit_that_changes_no_output_stops_there(project, engine):
 
 
 def test_clone_and_pull(project, tmp_path):
-    project.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "results")
-    project.dvc("push", "-q")
-    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
-    clone = type(project)(tmp_path / "clone")
+    clone = project.pushed_and_cloned(tmp_path)
     assert not (clone.root / "results/report.md").exists()
     clone.dvc("pull", "-q")
     clone.assert_clean()

@@ -96,12 +96,7 @@ def test_a_dropped_corpus_leaves_no_trace_for_a_clone(project, tmp_path):
     project.set("fetch", {"ravdess": project.get("fetch.ravdess")})
     project.dvc("repro", "-q")
     assert "up to date" in project.dvc("status").stdout
-    project.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "results")
-    project.dvc("push", "-q")
-    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
-    clone = type(project)(tmp_path / "clone")
+    clone = project.pushed_and_cloned(tmp_path)
     clone.dvc("pull", "-q")
     clone.assert_clean()
 

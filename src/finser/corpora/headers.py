@@ -1,6 +1,6 @@
 """Whether a wav or AIFF file holds as much audio as its header says: neither less (a truncated copy) nor more.
 
-libsndfile reads what is there, or what the header says, whichever is less, without a word.
+libsndfile reads the shorter of the length in the header and that of the file, and reports no error.
 """
 
 import struct
@@ -82,7 +82,7 @@ def _check_samples(file: IO[bytes], order: str, start: int, length: int, size: i
         what = "the header does not say how long the audio is, so that a truncated copy would not be seen"
         raise FinserError(what, where=where, do=f"a program streamed it: {REWRITE}")
     if rest:
-        what = "the audio goes on after the end that the header states"
+        what = "the file holds more audio than its header states"
         raise FinserError(what, where=where, expected=f"{length} bytes of samples", found=f"{rest} more bytes", do=REWRITE)
 
 
