@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,16 @@ def test_what_the_cache_holds_is_removed_and_named(project):
 def test_only_below_the_folders_asked_for(project):
     assert strays.clear(Graph(), ["data/labels"]) == ["data/labels/savee"]
     assert Path("data/clips/savee.parquet").exists()
+
+
+def test_the_cache_may_lie_on_another_disk(project, tmp_path_factory):
+    """As the tutorial says: dvc cache dir PATH."""
+    disk = tmp_path_factory.mktemp("disk")
+    shutil.move(".dvc/cache", disk / "cache")
+    subprocess.run([Path(sys.executable).with_name("dvc"), "init", "-q", "--no-scm", "-f"], check=True)
+    subprocess.run([Path(sys.executable).with_name("dvc"), "cache", "dir", "-q", disk / "cache"], check=True)
+    assert not Path(".dvc/cache/files").exists()
+    assert strays.clear(Graph()) == ["data/clips/savee.parquet", "data/labels/savee"]
 
 
 def spoil_content():

@@ -15,7 +15,6 @@ from finser.files import checksum, remove
 from finser.graph import Graph
 
 ROOTS = ("data", "models", "results")
-CACHE = Path(".dvc/cache/files/md5")
 OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
 
 
@@ -63,13 +62,21 @@ def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
 
 def _in_cache(path: Path, md5: str) -> bool:
     """Whether the cache holds a file or folder with the bytes that it has now."""
-    if not (CACHE / md5[:2] / md5[2:]).is_file():
+    cache = _cache()
+    if not (cache / md5[:2] / md5[2:]).is_file():
         return False
     if not md5.endswith(".dir"):
         return path.is_file() and checksum(path, "md5") == md5
-    listed = json.loads((CACHE / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
+    listed = json.loads((cache / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
     wanted = {entry["relpath"]: entry["md5"] for entry in listed}
-    return dict(_md5s(path)) == wanted and all((CACHE / one[:2] / one[2:]).is_file() for one in wanted.values())
+    return dict(_md5s(path)) == wanted and all((cache / one[:2] / one[2:]).is_file() for one in wanted.values())
+
+
+def _cache() -> Path:
+    """Where DVC keeps contents by md5: .dvc/cache, or what ``dvc cache dir`` set."""
+    from dvc.config import Config  # takes a tenth of a second, and strays are rare
+
+    return Path(Config(dvc_dir=".dvc")["cache"].get("dir") or ".dvc/cache", "files/md5")
 
 
 def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
