@@ -131,6 +131,7 @@ def test_training_learns_and_says_what_it_did(trained, feature):
     assert len(history) <= 11 and history[0]["step"] == "0" and int(best["step"]) == config["best_step"]
     assert float(best["r2_validation"]) == config["r2_validation"]  # the weights kept are the best ones
     assert fin.feature == feature and config["n_train_speakers"] == 4
+    assert config["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize("feature", ORDER)
