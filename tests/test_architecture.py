@@ -15,6 +15,7 @@ from finser import layout
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
 HELPERS = {
+    "litter",
     "cards",
     "errors",
     "graph",

@@ -25,7 +25,14 @@ def test_visible_cards(monkeypatch, visible, found):
     assert cards() == found
 
 
-@pytest.mark.parametrize(("listing", "found"), [("exit 9", []), ("echo 'GPU 0: A'; echo 'GPU 1: B'", ["0", "1"])])
+@pytest.mark.parametrize(
+    ("listing", "found"),
+    [
+        ("exit 9", []),
+        ("echo 'GPU 0: NVIDIA GeForce RTX 3060 Laptop GPU (UUID: GPU-1)'", ["0"]),
+        ("echo 'GPU 0: A'; echo 'GPU 1: B'", ["0", "1"]),
+    ],
+)
 def test_cards_are_those_of_nvidia_smi(monkeypatch, tmp_path, listing, found):
     (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{listing}\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
@@ -36,18 +43,18 @@ def test_cards_are_those_of_nvidia_smi(monkeypatch, tmp_path, listing, found):
 
 def test_every_process_has_a_card_of_its_own(tmp_path):
     """The third finds both taken and is not restricted; a card is free again when its process ends, killed or not."""
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "4,7", "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "MIG-GPU-aa/1/0,7", "TMPDIR": str(tmp_path)}
 
     def start() -> tuple[subprocess.Popen, str]:
         child = subprocess.Popen([sys.executable, "-c", CHILD], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return child, child.stdout.readline().strip()
 
     (first, one), (second, two), (third, rest) = start(), start(), start()
-    assert (one, two, rest) == ("4", "7", "4,7")
+    assert (one, two, rest) == ("MIG-GPU-aa/1/0", "7", "MIG-GPU-aa/1/0,7")
     first.kill()
     first.wait()
     fourth, again = start()
-    assert again == "4"
+    assert again == "MIG-GPU-aa/1/0"
     for child in (second, third, fourth):
         child.kill()
         child.wait()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finser.errors import FinserError
-from finser.place import check_git, check_place
+from finser.place import check_git, check_lock, check_place
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -58,3 +58,10 @@ def test_a_command_runs_the_code_of_the_project_that_it_is_called_in(project):
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     done = subprocess.run([sys.executable, "-c", code, "check"], cwd=project, env=environment, capture_output=True, text=True)
     assert done.stdout == "the code of this copy\n"
+
+
+def test_an_empty_lock_of_a_full_disk_is_one_line(project):
+    check_lock()
+    (project / "dvc.lock").touch()
+    with pytest.raises(FinserError, match="dvc.lock: empty: the disk was full when DVC wrote it; git checkout dvc.lock"):
+        check_lock()

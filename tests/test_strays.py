@@ -100,3 +100,28 @@ def test_what_the_cache_does_not_hold_stays_and_is_named(project, spoil):
 def test_nothing_outside_of_the_results_is_touched(project, path):
     record("odd", path, keep(b"x"))
     assert path not in strays.recorded(Graph())
+
+
+def test_litter_in_a_dropped_folder_is_removed_with_it(project):
+    shutil.copy(ROOT / ".dvcignore", project)
+    Path("data/labels/savee/.DS_Store").write_text("litter")
+    assert "data/labels/savee" in strays.clear(Graph())
+
+
+def test_a_truncated_content_in_the_cache_is_none(project):
+    md5 = hashlib.md5(b"data/clips/savee.parquet").hexdigest()
+    (Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]).write_bytes(b"data")
+    with pytest.raises(FinserError, match="does not hold the same bytes"):
+        strays.clear(Graph())
+
+
+@pytest.mark.parametrize("text", ["stages:\n", "schema: '2.0'\n", ""])
+def test_a_lock_without_stages_records_nothing(project, text):
+    Path("dvc.lock").write_text(text)
+    assert strays.clear(Graph()) == []
+
+
+def test_a_lock_with_merge_marks_is_one_line(project):
+    Path("dvc.lock").write_text("<<<<<<< HEAD\nstages:\n=======\nstages:\n>>>>>>> other\n")
+    with pytest.raises(FinserError, match="dvc.lock: not YAML"):
+        strays.clear(Graph())

@@ -1,5 +1,6 @@
 """What was edited while a stage ran is an error; what no job of the stage reads is not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,4 +80,13 @@ def nothing():
 def test_what_the_job_does_not_read_may_change(project, edit):
     before = unchanged.snapshot(*JOB)
     edit()
+    unchanged.check(before, *JOB)
+
+
+@pytest.mark.parametrize("name", ["zcr.py~", "#zcr.py#", "Thumbs.db", ".zcr.py.swp", ".ipynb_checkpoints/zcr-checkpoint.py"])
+def test_litter_is_no_change(project, name):
+    shutil.copy(ROOT / ".dvcignore", project)
+    before = unchanged.snapshot(*JOB)
+    Path("src/finser/fins", name).parent.mkdir(exist_ok=True)
+    Path("src/finser/fins", name).write_text("litter")
     unchanged.check(before, *JOB)

@@ -35,7 +35,7 @@ from finser.cards import cards
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError
 from finser.graph import Graph
-from finser.place import check_git, check_place
+from finser.place import check_git, check_lock, check_place
 
 TOKENS = Path(".snakemake/stale")
 LOCKS = Path(".snakemake/locks")
@@ -53,6 +53,7 @@ def validate() -> None:
     try:
         check_place()
         check_git()
+        check_lock()
         params.load()
     except FinserError as error:
         sys.exit(f"error: {error}")
@@ -78,6 +79,7 @@ class Pipeline(Graph):
         super().__init__()
         self.ancient, self.cores = ancient, cores
         self.stale: set[str] = set()
+        self.refused = False
 
     def wildcards(self, name: str) -> dict[str, str]:
         """Constraints of a rule: every wildcard takes only the values that dvc.yaml and params.yaml name for this stage."""
@@ -160,10 +162,11 @@ class Pipeline(Graph):
             sys.exit(f"error: {error}")
 
     def _check_target(self, target: str) -> None:
+        target = os.path.relpath(target) if os.path.sep in target else target
         if target in self.stages and self.axes(target):
             raise FinserError("a stage of several jobs", where=target, do=f"name an output, as in {self.outs(target)[0]}")
         known = [*self.stages, "all", *self.makers]
-        if target.rstrip("/") not in known and not target.startswith("logs/"):
+        if target not in known and not target.startswith("logs/"):
             close = get_close_matches(target, known, n=1)
             do = f"did you mean '{close[0]}'?" if close else "snakemake -n results/report.md lists all jobs"
             raise FinserError("no stage makes this target", where=target, do=do)
@@ -173,15 +176,22 @@ class Pipeline(Graph):
         try:
             strays.clear_and_say(self)
         except FinserError as error:
+            self.refused = True
             sys.exit(f"error: {error}")
 
     def clear_at_the_end(self, workflow) -> None:  # noqa: ANN001
         """Call :meth:`clear_strays` when a run ends, too: Snakemake calls no handler where there is nothing to be done."""
 
         def finish() -> None:
-            """Only after a real run, and not beside another one."""
+            """Only after a real run, and not beside another one. A handler at exit can end with a status by os._exit alone."""
+            if self.refused:
+                return
             if workflow.executor_plugin and not workflow.dryrun and not workflow.touch and not any(LOCKS.glob("*")):
-                self.clear_strays()
+                try:
+                    strays.clear_and_say(self)
+                except FinserError as error:
+                    print(f"error: {error}", file=sys.stderr, flush=True)
+                    os._exit(1)
 
         atexit.register(finish)
 

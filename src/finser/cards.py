@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,7 +18,8 @@ def cards() -> list[str]:
         listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [str(number) for number in range(listed.stdout.count("GPU "))] if listed.returncode == 0 else []
+    lines = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(number) for number in range(len(lines))] if listed.returncode == 0 else []
 
 
 def take_one() -> IO | None:
@@ -30,7 +32,7 @@ def take_one() -> IO | None:
     """
     found = cards()
     for card in found if len(found) > 1 else []:
-        lock = open(Path(tempfile.gettempdir(), f"finser-{os.getuid()}-card-{card}.lock"), "a")  # noqa: PTH123, SIM115
+        lock = open(Path(tempfile.gettempdir(), f"finser-{os.getuid()}-card-{re.sub(r'[^A-Za-z0-9-]', '_', card)}.lock"), "a")  # noqa: PTH123, SIM115
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -36,6 +36,8 @@ from finser.workers import cores
 STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
 RESTARTED = "FINSER_RESTARTED"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 ON_GPU = {  # the stages whose rules ask for a GPU
     "train_front_end",
     "train_fin",
@@ -69,6 +71,7 @@ def _run(stage: str, module: str, **item: object) -> None:
     libraries.check(Graph(), stage)
     _clear_strays(stage, values)
     before = unchanged.snapshot(stage, values)
+    params = parameters.load()  # as the snapshot has them
     started, clock = datetime.now(UTC), time.monotonic()
 
     def log(status: str) -> None:
@@ -410,7 +413,7 @@ def _status(command: Callable[[], object]) -> int:
             return _fail(f"{error.filename}: no such file")
         if hasattr(error, "format_message"):  # click's own: a wrong argument or option
             return _fail(f"{error.format_message()} See: finser --help", 2)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if isinstance(error, OSError) and error.errno in (FULL if error.filename is None else (*FULL, *DENIED)):
             return _fail(f"{error.filename or 'the disk written to'}: {os.strerror(error.errno).lower()}; nothing half-written was kept")
         traceback.print_exc()
         return _fail(f"{type(error).__name__}: {' '.join(str(error).split())}; this is a defect of finser, please report it", 70)

@@ -48,9 +48,9 @@ def settings(libraries: Iterable[str], *, torch: bool = True) -> dict:
     return {**(_of_torch() if torch else _of_numpy()), "cpu": cpu_model(), "versions": {name: version(name) for name in names}}
 
 
-def key() -> str:
-    """What a checkpoint of a training with torch belongs to, beside its data and settings."""
-    return repr(sorted(_of_torch().items()))
+def key(libraries: Iterable[str]) -> str:
+    """What a checkpoint of a training with torch belongs to, beside its data and settings: all of :func:`settings`."""
+    return repr(sorted(settings(libraries).items()))
 
 
 def cpu_model() -> str:

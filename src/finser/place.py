@@ -14,18 +14,19 @@ def check_place() -> None:
     Raises
     ------
     FinserError
-        It is no project, the code is another copy's, or data/, models/ or results/ is a link out of the project.
+        It is no project, the code is another copy's, or data/, models/, results/ or a folder in them is a link out of the project.
     """
     root = Path.cwd()
     if not Path("dvc.yaml").exists():
         raise FinserError("no dvc.yaml here", where=root, do="run in the project's root")
     check_code()
-    for name in FOLDERS:
-        target = (root / name).resolve()
-        if (root / name).exists() and not target.is_relative_to(root.resolve()):
+    folders = [path for name in FOLDERS for depth in ("", "/*", "/*/*") for path in sorted(Path().glob(name + depth)) if path.is_dir()]
+    for path in folders:
+        target = path.resolve()
+        if path.is_symlink() and not target.is_relative_to(root.resolve()):
             raise FinserError(
                 f"a link to {target}, which DVC cannot record",
-                where=name,
+                where=path,
                 expected="a folder of the project",
                 do="move DVC's cache to the other disk instead: dvc cache dir PATH, and dvc config cache.type symlink",
             )
@@ -36,6 +37,13 @@ def check_git() -> None:
     root = Path.cwd()
     if not any((folder / ".git").exists() for folder in (root, *root.parents)) and not _without_git(root):
         raise FinserError("no git repository here, and DVC works in one only", where=root, do="run: git init")
+
+
+def check_lock() -> None:
+    """Refuse an empty dvc.lock, as a full disk leaves it."""
+    lock = Path("dvc.lock")
+    if lock.exists() and not lock.stat().st_size:
+        raise FinserError("empty: the disk was full when DVC wrote it", where=lock, do="git checkout dvc.lock, or remove it and run again")
 
 
 def check_code() -> None:

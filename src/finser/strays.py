@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-import yaml
-
 from finser.errors import FinserError
 from finser.files import checksum, remove
 from finser.graph import Graph
+from finser.litter import is_litter
+from finser.params import read
 
 ROOTS = ("data", "models", "results")
 OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
@@ -21,8 +21,8 @@ OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
 def recorded(graph: Graph) -> dict[str, str]:
     """Outputs that dvc.lock records, that exist, and that no job of `graph` makes: path -> md5."""
     lock = Path("dvc.lock")
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
-    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    stages = (read(lock) if lock.exists() else {}).get("stages") or {}
+    outs = [out for stage in stages.values() for out in stage.get("outs") or []]
     return {out["path"]: out.get("md5", "") for out in outs if out["path"] not in graph.makers and _removable(out["path"])}
 
 
@@ -66,10 +66,15 @@ def _in_cache(path: Path, md5: str) -> bool:
     if not (cache / md5[:2] / md5[2:]).is_file():
         return False
     if not md5.endswith(".dir"):
-        return path.is_file() and checksum(path, "md5") == md5
+        return _same_size(path, cache / md5[:2] / md5[2:]) and checksum(path, "md5") == md5
     listed = json.loads((cache / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
     wanted = {entry["relpath"]: entry["md5"] for entry in listed}
-    return dict(_md5s(path)) == wanted and all((cache / one[:2] / one[2:]).is_file() for one in wanted.values())
+    return dict(_md5s(path)) == wanted and all(_same_size(path / name, cache / one[:2] / one[2:]) for name, one in wanted.items())
+
+
+def _same_size(path: Path, kept: Path) -> bool:
+    """Whether both are files of one size: a truncated content in the cache is none."""
+    return path.is_file() and kept.is_file() and path.stat().st_size == kept.stat().st_size
 
 
 def _cache() -> Path:
@@ -81,5 +86,5 @@ def _cache() -> Path:
 
 def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in OWN:
+        if path.is_file() and path.name not in OWN and not is_litter(path):
             yield path.relative_to(folder).as_posix(), checksum(path, "md5")

@@ -7,6 +7,7 @@ from pathlib import Path
 from finser.errors import FinserError
 from finser.files import checksum
 from finser.graph import LIBRARIES, Graph
+from finser.litter import is_litter
 
 Snapshot = dict[str, object]
 
@@ -32,7 +33,7 @@ def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
     seen |= {f"{LIBRARIES}: {name}": version for name, version in graph.libraries(stage).items()}
     for dep in graph.paths(stage, item, "deps"):
         for path in _files(Path(dep)):
-            seen[str(path)] = checksum(path) if path.parts[0] == "src" else _stamp(path)
+            seen[str(path)] = checksum(path) if path.parts[0] in ("src", "params.yaml") else _stamp(path)
     return seen
 
 
@@ -64,7 +65,8 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
     for folder, _, names in os.walk(path):
         if "__pycache__" not in folder and ".partial-" not in folder:
-            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+            paths = (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+            yield from (path for path in paths if not is_litter(path))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional
 
+from finser import machine
 from finser.classifiers import begin, checkpoint, loop, module_of
 from finser.classifiers.checkpoint import Checkpoint
 from finser.classifiers.inputs import Examples, read_examples
@@ -377,11 +378,11 @@ def test_a_state_belongs_to_one_machine_and_to_one_version_of_each_library(key, 
         with monkeypatch.context() as patch:
             patch.setattr(f"torch.{name}", value)
             keys.append(make())
-    for library in ("torch", "lightning", "transformers"):
+    for library in ("torch", "lightning", "transformers", "numpy", "scipy"):
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "version", lambda name, other=library: "0.1" if name == other else version(name))
+            patch.setattr(machine, "version", lambda name, other=library: "0.1" if name == other else version(name))
             keys.append(make())
-    assert len(set(keys)) == 7 and make() == keys[0]
+    assert len(set(keys)) == 9 and make() == keys[0]
 
 
 def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):

@@ -33,6 +33,19 @@ def test_models_of_unlike_settings_are_named_with_what_differs(here):
     assert "**Trained under unlike settings**" in page and all(f"- {line}." in page for line in lines)
 
 
+def test_models_that_train_on_no_gpu_are_not_unlike_those_that_do(here):
+    """Nor has an SVM the threads of the others."""
+    for feature in ("rms", "zcr", "chroma", "mel", "mfcc"):
+        changed(layout.fin_result(feature), device="cuda", gpu="H100", threads=4)
+    for path in sorted(layout.RESULTS.glob("fins/compared/*/*/*.json")):
+        changed(path, device="cuda", gpu="H100", threads=4)
+    changed(layout.classifier_result("mlp", here.params.protocols[0], here.params.folds[0]) / "metrics.json", threads=4)
+    assert machines.unlike(collect(here.params)) == []
+    changed(layout.fin_result("mel"), gpu="A100")
+    (line,) = machines.unlike(collect(here.params))
+    assert line.startswith("GPU: ") and "A100 (FIN mel)" in line
+
+
 def test_versions_of_training_stand_beside_those_of_the_page(here):
     table = machines.versions(collect(here.params))
     assert "| software | this page | training |" in table and "2.13.0 |" in table and "| snakemake |" in table

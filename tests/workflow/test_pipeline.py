@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from finser import params, presets
 
@@ -105,3 +106,17 @@ def test_every_output_has_one_maker(pipeline):
     made = pipeline("demo")
     outs = [out for name in made.stages for item in made.items(name) for out in made.outs(name, item)]
     assert len(outs) == len(set(outs)) == len(made.makers)
+
+
+def test_no_profile_asks_for_a_gpu_in_place_of_the_rules():
+    """A profile's set-resources would overrule that SVM and MLP need none."""
+    for profile in (ROOT / "workflow/profiles").glob("*/config.yaml"):
+        resources = yaml.safe_load(profile.read_text()).get("set-resources", {})
+        assert not [rule for rule, asked in resources.items() if "gpu" in asked], profile
+
+
+@pytest.mark.parametrize(
+    "target", ["results/report.md", "./results/report.md", "results//report.md", "data/clips/../clips/ravdess.parquet"]
+)
+def test_a_target_may_be_written_as_any_path(pipeline, target):
+    pipeline("tiny")._check_target(target)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +104,8 @@ def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) ->
 
 def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], targets: list[np.ndarray]) -> str:
     """What determines a training: settings, data, initial weights, the machine, versions, and the code that runs."""
-    versions = [f"{library} {version(library)}" for library in ("torch", "lightning", "transformers")]
-    digest = hashlib.blake2b(f"{machine.key()} {versions} {names} {options!r}".encode())
+    libraries = ("torch", "lightning", "transformers", "librosa")
+    digest = hashlib.blake2b(f"{machine.key(libraries)} {names} {options!r}".encode())
     for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for part in inputs:

@@ -22,10 +22,10 @@ FLOOR = 100 * 2**20  # bytes
 
 ADVICE = {
     errno.ENAMETOOLONG: "names in it are longer than this disk allows: unpack it elsewhere, and use `finser preset local PATH`",
-    errno.EEXIST: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
-    errno.ENOTDIR: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
-    errno.EISDIR: "two of its members lie on each other: unpack it by hand, and use `finser preset local PATH`",
-    errno.ENOENT: "get it again, if it is gone",
+    errno.EEXIST: "it holds a file and a folder of one name: unpack it by hand, and use `finser preset local PATH`",
+    errno.ENOTDIR: "it holds a file and a folder of one name: unpack it by hand, and use `finser preset local PATH`",
+    errno.EISDIR: "it holds a file and a folder of one name: unpack it by hand, and use `finser preset local PATH`",
+    errno.ENOENT: "the archive is gone: get it again",
     errno.EIO: "the disk may be failing: copy it to another",
 }
 

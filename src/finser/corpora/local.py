@@ -150,7 +150,9 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             "the folder has changed since `finser preset local`",
             where=path,
             expected=f"{source.files} audio files of {source.bytes} bytes",
-            found="as many, but a file was renamed, replaced or edited" if alike else f"{found['files']} of {found['bytes']} bytes",
+            found="as many, but other names, sizes or times of change (text files count, too)"
+            if alike
+            else f"{found['files']} of {found['bytes']} bytes",
             do="run it again",
         )
     check_complete(path, source, corpus)

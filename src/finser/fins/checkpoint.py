@@ -90,7 +90,7 @@ class Checkpoint:
 
 def _key(fin: nn.Module, about: str, random: torch.Generator) -> str:
     """What determines a training: settings and data, the initial state, torch, the machine (:mod:`finser.machine`), and this package."""
-    digest = hashlib.sha256(f"{torch.__version__} {machine.key()} {about}".encode())
+    digest = hashlib.sha256(f"{machine.key(('torch', 'librosa'))} {about}".encode())
     for name, tensor in [*sorted(fin.state_dict().items()), ("random", random.get_state())]:
         digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().contiguous().numpy().tobytes())
     for source in sorted(Path(__file__).parent.glob("*.py")):

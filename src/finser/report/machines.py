@@ -26,12 +26,19 @@ def trained_under(results: Results) -> str:
 def unlike(results: Results) -> list[str]:
     """A line for every setting that is not the same for all models: each value with its models. Empty if all are alike."""
     names = {**TITLES, **{name: name.removeprefix("versions ") for name in _values(results) if name.startswith("versions ")}}
-    lines = []
+    lines, every = [], _values(results)
     for name, title in names.items():
-        values = _values(results).get(name, {})
+        values = {value: [model for model in models if _may_differ(results, name, model)] for value, models in every.get(name, {}).items()}
+        values = {value: models for value, models in values.items() if models}
         if len(values) > 1:
             lines.append(f"{title}: " + "; ".join(f"{value} ({', '.join(models)})" for value, models in values.items()))
     return lines
+
+
+def _may_differ(results: Results, name: str, model: str) -> bool:
+    """Whether a setting is a model's own: an SVM has no threads, and what trains on no GPU is given none."""
+    section = results.params.train_classifier.get(model)
+    return section is None or (section.on_gpu if name in ("device", "gpu") else section.model != "svm" or name != "threads")
 
 
 def versions(results: Results) -> str:

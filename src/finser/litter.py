@@ -1,0 +1,19 @@
+"""Files that editors, file managers and network file systems leave behind: DVC and finser ignore the same ones."""
+
+from functools import cache
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+PATTERNS = Path(".dvcignore")
+
+
+def is_litter(path: Path) -> bool:
+    """Whether .dvcignore of the current folder lists a relative path, or a folder above it."""
+    text = PATTERNS.read_text(encoding="utf-8") if PATTERNS.exists() else ""
+    return _spec(text).match_file(path.as_posix())
+
+
+@cache
+def _spec(text: str) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(text.splitlines())
