@@ -117,8 +117,19 @@ def optional(section: type[BaseModel], above: str = "") -> Iterator[str]:
             yield from optional(field.annotation, f"{above}{name}.")
 
 
+def entries() -> list[str | dict]:
+    return list(itertools.chain.from_iterable(body.get("params", []) for body in BODIES.values()))
+
+
 def followed() -> set[str]:
-    return set(itertools.chain.from_iterable(body["params"] for body in BODIES.values() if "params" in body))
+    """Keys of params.yaml; keys of other files are under the file's name."""
+    return {entry for entry in entries() if isinstance(entry, str)}
+
+
+def test_the_only_other_file_of_parameters_has_names_without_patterns():
+    others = [entry for entry in entries() if isinstance(entry, dict)]
+    assert {file for entry in others for file in entry} == {"workflow/libraries.yaml"} and len(others) == len(BODIES)
+    assert all(re.fullmatch(r"[a-z][a-z-]*", name) for entry in others for name in entry["workflow/libraries.yaml"])
 
 
 def test_keys_that_may_be_left_out_are_followed_with_their_whole_section():
