@@ -125,3 +125,36 @@ def test_a_lock_with_merge_marks_is_one_line(project):
     Path("dvc.lock").write_text("<<<<<<< HEAD\nstages:\n=======\nstages:\n>>>>>>> other\n")
     with pytest.raises(FinserError, match="dvc.lock: not YAML"):
         strays.clear(Graph())
+
+
+@pytest.mark.parametrize("name", ["savee/part-0.parquet", "notes.txt"])
+def test_what_no_job_makes_is_refused_where_a_job_reads_its_folder(project, name):
+    """Nothing is recorded of it: a stage was run by hand, or dvc.lock is of another branch."""
+    Path("dvc.lock").unlink()
+    shutil.rmtree("data/labels/savee")
+    graph = Graph()
+    strays.check(graph, ["data/labels", "data/clips/ravdess.parquet", "src/finser"])
+    Path("data/labels", name).parent.mkdir(exist_ok=True)
+    Path("data/labels", name).write_text("x")
+    with pytest.raises(FinserError, match=rf"^data/labels/{name.split('/')[0]}: no job makes it"):
+        strays.check(graph, ["data/labels"])
+    strays.check(graph, ["data/shards"])
+
+
+def test_litter_and_partial_folders_are_no_inputs(project):
+    shutil.copy(ROOT / ".dvcignore", project)
+    shutil.rmtree("data/labels/savee")
+    for name in (".DS_Store", ".gitignore", ".partial-x-1", "Thumbs.db"):
+        Path("data/labels", name).write_text("x")
+    strays.check(Graph(), ["data/labels"])
+
+
+def test_what_git_keeps_is_no_stray(project):
+    """As results/fusions/README.md of this project."""
+    shutil.rmtree("data/labels/savee")
+    Path("data/labels/README.md").write_text("what lies here\n")
+    with pytest.raises(FinserError, match="README.md: no job makes it"):
+        strays.check(Graph(), ["data/labels"])
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "-f", "data/labels/README.md"], check=True)
+    strays.check(Graph(), ["data/labels"])

@@ -99,10 +99,12 @@ def _choose_card(params: Params, stage: str, item: dict[str, object]) -> IO | No
 
 
 def _clear_strays(stage: str, values: tuple[str, ...]) -> None:
-    """Remove outputs under names that params.yaml no longer has from the folders that a job reads."""
+    """Remove outputs under names that params.yaml no longer has from the folders that a job reads; refuse what no job makes."""
     graph = Graph()
     item = dict(zip(graph.axes(stage), values, strict=True))
-    strays.clear_and_say(graph, graph.paths(stage, item, "deps"))
+    deps = graph.paths(stage, item, "deps")
+    strays.clear_and_say(graph, deps)
+    strays.check(graph, deps)
 
 
 def _check_item(params: Params, item: dict[str, object]) -> None:

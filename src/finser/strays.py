@@ -4,6 +4,7 @@ They are removed only by a run, only below data/, models/ and results/, and only
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,36 @@ def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
     """:func:`clear`, and a line on standard error for each path removed."""
     for path in clear(graph, below):
         print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
+
+
+def check(graph: Graph, deps: Iterable[str]) -> None:
+    """Refuse what no job makes in the folders that a job reads: DVC would count it as an input.
+
+    Raises
+    ------
+    FinserError
+        Such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
+    """
+    for dep in deps:
+        for path in _unknown(graph, Path(dep)) if dep in graph.below else ():
+            if not _in_git(path):
+                raise FinserError("no job makes it, and DVC would count it as an input", where=path, do="move it out of the project")
+
+
+def _in_git(path: Path) -> bool:
+    """Whether git keeps a path, such as results/fusions/README.md: every clone has it."""
+    listed = subprocess.run(["git", "ls-files", "--error-unmatch", "--", path], capture_output=True, check=False)
+    return listed.returncode == 0
+
+
+def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:
+    """Files and folders below a folder of outputs that are no output, nor above one; litter and dotfiles do not count."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = path.as_posix()
+        if name in graph.below:
+            yield from _unknown(graph, path)
+        elif name not in graph.makers and not path.name.startswith(".") and not is_litter(path):
+            yield path
 
 
 def _in_cache(path: Path, md5: str) -> bool:
