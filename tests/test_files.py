@@ -169,3 +169,12 @@ def test_what_another_host_is_writing_stays(tmp_path):
     with whole_file(tmp_path / "a") as partial:
         partial.touch()
     assert left(tmp_path) == [other.name, "a"]
+
+
+def test_files_of_a_folder_have_the_mode_of_new_files(tmp_path):
+    """safetensors writes 0600: a group that shares a project could not read its models."""
+    (tmp_path / "new").touch()
+    with whole_folder(tmp_path / "model") as partial:
+        (partial / "weights").touch(mode=0o600)
+    assert (tmp_path / "model/weights").stat().st_mode == (tmp_path / "new").stat().st_mode
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["weights"]

@@ -150,11 +150,41 @@ def test_litter_and_partial_folders_are_no_inputs(project):
 
 
 def test_what_git_keeps_is_no_stray(project):
-    """As results/fusions/README.md of this project."""
-    shutil.rmtree("data/labels/savee")
-    Path("data/labels/README.md").write_text("what lies here\n")
-    with pytest.raises(FinserError, match="README.md: no job makes it"):
-        strays.check(Graph(), ["data/labels"])
+    """As results/fusions/README.md of this project, also where nothing is committed yet: an unpacked archive."""
     subprocess.run(["git", "init", "-q"], check=True)
-    subprocess.run(["git", "add", "-f", "data/labels/README.md"], check=True)
+    Path(".gitignore").write_text("/data/**\n!/data/**/\n!README.md\n")
+    for name in ("README.md", "notes.txt"):
+        Path("data/labels", name).write_text("what lies here\n")
+        if name == "README.md":
+            strays.check(Graph(), ["data/labels"])
+    with pytest.raises(FinserError, match=r"notes.txt: no job makes it"):
+        strays.check(Graph(), ["data/labels"])
+
+
+def test_of_results_git_keeps_the_readmes_alone():
+    kept = [
+        path for path in ("results/fusions/README.md", "results/fusions/x/metrics.json", "models/x") if strays._of_the_project(ROOT / path)
+    ]
+    assert kept == ["results/fusions/README.md"]
+
+
+def test_folders_that_a_removal_leaves_empty_go_too(project):
+    """An empty folder of a dropped name is no input, but looks like one."""
+    path = Path("results/classifiers/mlp/speaker/1/metrics.json")
+    path.parent.mkdir(parents=True)
+    path.write_text("{}\n")
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    lock["stages"]["gone"] = {"outs": [{"path": str(path), "md5": keep(b"{}\n")}]}
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    strays.clear(Graph())
+    assert not Path("results/classifiers").exists() and Path("results").exists()
+
+
+def test_an_empty_folder_and_what_a_run_would_remove_are_no_strays(project):
+    """Before a run, dropped outputs are still there: the run removes them, and says so."""
+    Path("data/labels/gone/deep").mkdir(parents=True)
+    assert "data/labels/savee" in strays.recorded(Graph())
     strays.check(Graph(), ["data/labels"])
+    Path("data/labels/gone/deep/a.parquet").write_text("x")
+    with pytest.raises(FinserError, match="data/labels/gone: no job makes it"):
+        strays.check(Graph(), ["data/labels"])

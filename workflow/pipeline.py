@@ -153,9 +153,10 @@ class Pipeline(Graph):
             sys.exit(f"error: dvc status: {' '.join(str(error).split())}")
 
     def check_run(self) -> None:
-        """Refuse mistyped targets, and libraries of other versions than DVC would record; what is wrong ends Snakemake with one line."""
+        """Refuse mistyped targets, libraries of other versions than DVC would record, and files that no job makes, in one line."""
         try:
             libraries.check(self, *self.stages)
+            strays.check(self, {dep for name in self.stages for item in self.items(name) for dep in self.paths(name, item, "deps")})
             for target in _targets():
                 self._check_target(target)
         except FinserError as error:

@@ -15,18 +15,19 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
-from typing import IO, Annotated, Literal, get_args
+from typing import IO, Annotated, Literal
 
 import typer
 
 from finser import layout, libraries, strays, unchanged
 from finser import params as parameters
 from finser.cards import take_one
-from finser.errors import FinserError, nearest
+from finser.errors import FinserError
 from finser.files import refusal, whole_file, write_text
 from finser.graph import Graph
 from finser.params import Params
@@ -64,12 +65,12 @@ Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 def _run(stage: str, module: str, **item: object) -> None:
     """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
     check_place()
-    params = parameters.load()
-    _check_item(params, item)
+    params, graph = parameters.load(), Graph()
+    _check_item(graph.axes(stage), item)
     lock = _choose_card(params, stage, item)  # noqa: F841  (held to the end of the process)
     values = tuple(map(str, item.values()))
-    libraries.check(Graph(), stage)
-    _clear_strays(stage, values)
+    libraries.check(graph, stage)
+    _clear_strays(graph, stage, values)
     before = unchanged.snapshot(stage, values)
     params = parameters.load()  # as the snapshot has them
     started, clock = datetime.now(UTC), time.monotonic()
@@ -98,33 +99,21 @@ def _choose_card(params: Params, stage: str, item: dict[str, object]) -> IO | No
     return None
 
 
-def _clear_strays(stage: str, values: tuple[str, ...]) -> None:
+def _clear_strays(graph: Graph, stage: str, values: tuple[str, ...]) -> None:
     """Remove outputs under names that params.yaml no longer has from the folders that a job reads; refuse what no job makes."""
-    graph = Graph()
     item = dict(zip(graph.axes(stage), values, strict=True))
     deps = graph.paths(stage, item, "deps")
     strays.clear_and_say(graph, deps)
     strays.check(graph, deps)
 
 
-def _check_item(params: Params, item: dict[str, object]) -> None:
-    known = {
-        "corpus": params.corpora,
-        "feature": get_args(parameters.Feature),
-        "way": get_args(parameters.Way),
-        "weights": params.fetch_weights,
-        "model": params.models,
-        "trunk": params.pretrain.trunks,
-        "fusion": params.fusions,
-        "protocol": get_args(parameters.Protocol),
-        "fold": range(1, params.n_folds(item.get("protocol", "speaker")) + 1),
-        **({"seed": params.seeds} if "model" in item else {}),  # evaluation reads all seeds of a folder; FINs are compared under any
-    }
-    for axis, value in item.items():
-        if axis in known and value not in known[axis]:
-            named = [str(name) for name in known[axis]]
+def _check_item(axes: dict[str, list[str]], item: dict[str, object]) -> None:
+    """Refuse an item that is no job of the stage: nothing would read its output, and DVC would count it in the folders of others."""
+    for (axis, value), named in zip(item.items(), axes.values(), strict=True):
+        if str(value) not in named:
             expected = f"one of {', '.join(named)}" if named else "one that it names, and it names none"
-            do = nearest(str(value), named) if named else ""
+            close = get_close_matches(str(value), named, n=1, cutoff=0.5)
+            do = f"did you mean '{close[0]}'?" if close else "add it there first"
             raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=do)
 
 

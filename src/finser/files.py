@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -143,9 +144,14 @@ def _put_back(aside: Path, target: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Write a folder's files to disk, so that none is truncated after a power cut."""
+    """Write a folder's files to disk, so that none is truncated after a power cut; all get the mode of new files (safetensors has 0600)."""
+    with tempfile.TemporaryDirectory(dir=folder) as probe:
+        Path(probe, "new").touch()
+        mode = Path(probe, "new").stat().st_mode
     for path in folder.rglob("*"):
         if path.is_file():
+            with suppress(PermissionError):  # file systems without modes
+                path.chmod(mode)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
 

@@ -33,6 +33,9 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     from finser.fins.base import predict, start_torch  # torch takes seconds to import
 
     _refuse_twice(files)
+    for path in files:
+        if not path.is_file():
+            raise FinserError("no such file", where=path)
     start_torch()
     fins, definition = _load()
     try:
@@ -40,8 +43,6 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     except (FileExistsError, NotADirectoryError):
         raise FinserError("is in the way of a folder", where=folder, do="name another with --out") from None
     for path in files:
-        if not path.is_file():
-            raise FinserError("no such file", where=path)
         pcm, gain = resample_clip(path, SR, params.resample.quality)
         given = features(pcm, definition)
         imitated = {feature: predict(fin, frames(pcm)) for feature, fin in fins.items()}

@@ -50,9 +50,17 @@ def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
                 where=path,
                 do="move it out of the project, or put its name back into params.yaml",
             )
-    for path in found:
-        remove(Path(path))
+    for path in map(Path, found):
+        remove(path)
+        _remove_empty(path.parent)
     return list(found)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder below :data:`ROOTS` that nothing is left in, and those above it: they would look like somebody's own."""
+    while len(folder.parts) > 1 and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
@@ -64,21 +72,25 @@ def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
 def check(graph: Graph, deps: Iterable[str]) -> None:
     """Refuse what no job makes in the folders that a job reads: DVC would count it as an input.
 
+    What :func:`clear` removes does not count, nor does an empty folder.
+
     Raises
     ------
     FinserError
         Such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
     """
+    dropped = {Path(path) for path in recorded(graph)}
     for dep in deps:
         for path in _unknown(graph, Path(dep)) if dep in graph.below else ():
-            if not _in_git(path):
+            own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
+            if own and not _of_the_project(path):
                 raise FinserError("no job makes it, and DVC would count it as an input", where=path, do="move it out of the project")
 
 
-def _in_git(path: Path) -> bool:
-    """Whether git keeps a path, such as results/fusions/README.md: every clone has it."""
-    listed = subprocess.run(["git", "ls-files", "--error-unmatch", "--", path], capture_output=True, check=False)
-    return listed.returncode == 0
+def _of_the_project(path: Path) -> bool:
+    """Whether git does not ignore a path, such as results/fusions/README.md: every clone has it. Results are all ignored."""
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", "--", path], capture_output=True, check=False)
+    return ignored.returncode == 1
 
 
 def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:
@@ -116,6 +128,12 @@ def _cache() -> Path:
 
 
 def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in OWN and not is_litter(path):
-            yield path.relative_to(folder).as_posix(), checksum(path, "md5")
+    for path in _files(folder):
+        yield path.relative_to(folder).as_posix(), checksum(path, "md5")
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file, or the files of a folder in order, without litter and what engines mark."""
+    for one in [path] if path.is_file() else sorted(path.rglob("*")):
+        if one.is_file() and one.name not in OWN and not is_litter(one):
+            yield one
