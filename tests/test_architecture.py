@@ -45,11 +45,13 @@ ORDER = [
     "splits",
     "protocols",
     "metrics",
+    "intervals",
     "calibration",
     "fusion",
     "regression",
     "fins",
     "classifiers",
+    "summary",
     "report",
 ]
 FOR_PEOPLE = [
@@ -79,6 +81,7 @@ STEPS = {
     "train_classifier": "classifiers.training",
     "evaluate_classifier": "classifiers.evaluation",
     "fuse_classifiers": "classifiers.fusing",
+    "summarise": "summary.summarise",
     "report": "report.page",
 }
 RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages

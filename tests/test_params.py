@@ -19,7 +19,7 @@ FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
 def values() -> dict:
     """The demo's values without pairs and fusions, which name models."""
     values = yaml.safe_load(params.dump(presets.demo()))
-    values["report"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
+    values["summarise"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
     return values
 
 
@@ -192,7 +192,7 @@ def test_cross_corpus_trains_and_tests_every_model(values, corpora, folds, possi
     values |= {"protocols": ["speaker", "cross_corpus"], "folds": folds}
     put(values, "train_classifier.mlp.corpora", corpora)
     put(values, "fusions", [])
-    put(values, "report.pairs", [])
+    put(values, "summarise.pairs", [])
     if possible:
         params.validate(values)
     else:
@@ -337,18 +337,18 @@ def test_a_file_that_is_no_text(tmp_path):
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([["mlp", "svn"]], "report.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
-        ([["mlp", "mlp"]], "report.pairs compares 'mlp' with itself"),
-        ([["mlp", "svm"], ["svm", "mlp"], ["mlp", "svm"]], "report.pairs names 'mlp' against 'svm' twice"),
-        ([["mlp", "svm", "mlp"]], "report.pairs.0"),
-        ([["small_cnn", "mlp"]], "report.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
+        ([["mlp", "svn"]], "summarise.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
+        ([["mlp", "mlp"]], "summarise.pairs compares 'mlp' with itself"),
+        ([["mlp", "svm"], ["svm", "mlp"], ["mlp", "svm"]], "summarise.pairs names 'mlp' against 'svm' twice"),
+        ([["mlp", "svm", "mlp"]], "summarise.pairs.0"),
+        ([["small_cnn", "mlp"]], "summarise.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
     ],
 )
 def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
     put(values, "train_classifier.small_cnn.corpora", ["ravdess"])
-    assert params.validate(put(values, "report.pairs", [["fin_ensemble", "svm"]])).report.pairs == (("fin_ensemble", "svm"),)
+    assert params.validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, "report.pairs", pairs))
+        params.validate(put(values, "summarise.pairs", pairs))
     assert said in str(caught.value)
 
 

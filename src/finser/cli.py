@@ -228,6 +228,12 @@ def fuse_classifiers(fusion: FusionName, protocol: Protocol, fold: Fold) -> None
     _run("fuse_classifiers", "finser.classifiers.fusing", fusion=fusion, protocol=protocol, fold=fold)
 
 
+@app.command("summarise", rich_help_panel=STAGES)
+def summarise() -> None:
+    """Figures of every model over all folds, and comparisons of models, with intervals."""
+    _run("summarise", "finser.summary.summarise")
+
+
 @app.command("report", rich_help_panel=STAGES)
 def report() -> None:
     """Write results/report.md, results/report.html and their figures."""

@@ -90,6 +90,11 @@ def per_speaker(truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, 
     return {corpus: np.stack(counts, axis=1) for corpus, counts in found.items()}
 
 
+def over_seeds(counts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every figure of :data:`finser.metrics.FIGURES` for each training seed, the mean over the corpora, shape (seeds,)."""
+    return {name: np.mean([figure(one.sum(1)) for one in counts.values()], axis=0) for name, figure in FIGURES.items()}
+
+
 def estimates(counts: Mapping[str, np.ndarray], confidence: float) -> dict[str, Estimate]:
     """Every figure of :data:`finser.metrics.FIGURES` with its interval, within 0 and 1.
 

@@ -108,6 +108,16 @@ def fusion_result(fusion: str, protocol: str, fold: int) -> Path:
     return RESULTS / "fusions" / fusion / protocol / str(fold)
 
 
+def summary() -> Path:
+    """Figures of every model, all folds together."""
+    return RESULTS / "summary/figures.json"
+
+
+def comparisons() -> Path:
+    """Differences of pairs of models, all folds together."""
+    return RESULTS / "summary/comparisons.json"
+
+
 def training_time(stage: str, *item: str | int) -> Path:
     """Seconds that a training took: apart from its model, whose bytes must not depend on the clock."""
     return (RESULTS / "timing" / stage / "/".join(map(str, item or ("all",)))).with_suffix(".json")

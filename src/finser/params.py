@@ -657,18 +657,22 @@ class NoiseCurve(Section):
 class EvaluateClassifier(Section):
     """WA, UAR and macro-F1 with intervals, calibration, and what noise does."""
 
-    bootstrap: int = Field(1000, ge=100, description="resamplings of the test speakers")
-    confidence: Share = Field(0.95, description="of the percentile intervals")
+    confidence: Share = Field(0.95, description="coverage of the intervals over test speakers")
     noise: NoiseCurve = NoiseCurve()
+
+
+class Summarise(Section):
+    """Figures of all folds together, and comparisons of models."""
+
+    pairs: tuple[tuple[Name, Name], ...] = Field(
+        (), description="pairs of models to compare on the same test clips; every model is also compared with the floor, svm"
+    )
 
 
 class Report(Section):
     """The page."""
 
     title: str = "Speech emotion recognition, reproducibly"
-    pairs: tuple[tuple[Name, Name], ...] = Field(
-        (), description="models compared with each other on the same resampled test speakers; each is with the floor, svm, anyway"
-    )
 
 
 class Params(Section):
@@ -714,6 +718,7 @@ class Params(Section):
     train_classifier: dict[Name, AnyClassifier] = Field(every_model(), description="Emotion classifiers: one section per name in models")
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
     fuse_classifiers: dict[Name, Fusion] = Field({}, description="Late fusions: one section per name in fusions")
+    summarise: Summarise = Summarise()
     report: Report = Report()
 
     @model_validator(mode="after")
@@ -873,19 +878,19 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _pairs_can_be_compared(self) -> "Params":
-        for pair in self.report.pairs:
+        for pair in self.summarise.pairs:
             for name in pair:
                 if name not in (*self.models, *self.fusions):
                     advice = nearest(name, (*self.models, *self.fusions))
-                    raise ValueError(f"report.pairs names '{name}', which is neither in models nor in fusions; {advice}")
+                    raise ValueError(f"summarise.pairs names '{name}', which is neither in models nor in fusions; {advice}")
             if pair[0] == pair[1]:
-                raise ValueError(f"report.pairs compares '{pair[0]}' with itself")
-            if self.report.pairs.count(pair) > 1:
-                raise ValueError(f"report.pairs names '{pair[0]}' against '{pair[1]}' twice")
+                raise ValueError(f"summarise.pairs compares '{pair[0]}' with itself")
+            if self.summarise.pairs.count(pair) > 1:
+                raise ValueError(f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice")
             first, second = (self.corpora_of(name) for name in pair)
             if first != second:
                 raise ValueError(
-                    f"report.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
+                    f"summarise.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
                     f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
                 )
         return self

@@ -21,11 +21,11 @@ from finser.params import (
     Params,
     Pretrain,
     ReferenceFin,
-    Report,
     Resnet18,
     ShallowCnn,
     SmallCnn,
     Split,
+    Summarise,
     Svm,
     Synthetic,
     TrainFin,
@@ -73,7 +73,7 @@ def demo() -> Params:
         fusions=("fused",),
         fuse_classifiers={"fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked")},
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(10.0, 0.0), clips=24)),
-        report=Report(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_ensemble", "fin_librosa"), ("small_cnn_taught", "small_cnn"))),
+        summarise=Summarise(pairs=(("fin_tuned", "fin_uninitialised"), ("fin_ensemble", "fin_librosa"), ("small_cnn_taught", "small_cnn"))),
     )
 
 
@@ -94,7 +94,7 @@ def tiny() -> Params:
         compare_fin=CompareFin(features=("rms",)),
         reference_fin=ReferenceFin(features=("rms",), steps=20, batch_size=32),
         **_classifiers(svm=Svm(), fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",))),
-        evaluate_classifier=EvaluateClassifier(bootstrap=100, noise=NoiseCurve(kinds=())),
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(kinds=())),
     )
 
 
@@ -158,7 +158,7 @@ def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Param
             "small_cnn_seeds": Fusion(members=("small_cnn",)),
             "fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked"),
         },
-        report=Report(pairs=(*arms, *((f"{name}_taught", name) for name in trunks))),
+        summarise=Summarise(pairs=(*arms, *((f"{name}_taught", name) for name in trunks))),
     )
 
 
@@ -187,7 +187,7 @@ def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
         folds=(1, 2, 3, 4, 5),
         fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora},
         **_classifiers(LIGHT, **full()),
-        report=Report(pairs=LIGHT_PAIRS),
+        summarise=Summarise(pairs=LIGHT_PAIRS),
     )
 
 
@@ -237,7 +237,7 @@ def _on(corpora: tuple[str, ...], learned_from: str) -> dict:
         "train_fin": TrainFin(data=FinData(corpora=(learned_from,))),
         "pooled": corpora,
         **_classifiers(LIGHT, **full()),
-        "report": Report(pairs=LIGHT_PAIRS),
+        "summarise": Summarise(pairs=LIGHT_PAIRS),
     }
 
 

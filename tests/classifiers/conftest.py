@@ -129,7 +129,7 @@ def params() -> Params:
         fetch={"ravdess": Synthetic()},
         train_fin={"data": {"corpora": ("ravdess",)}},
         train_classifier=sections(),
-        evaluate_classifier={"bootstrap": 200, "noise": {"kinds": ()}},
+        evaluate_classifier={"noise": {"kinds": ()}},
     )
 
 

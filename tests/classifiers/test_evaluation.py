@@ -10,11 +10,12 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from finser import layout
 from finser.classifiers import load
-from finser.classifiers.evaluation import Judged, calibration_of, evaluate_classifier, figures_of_merit
+from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit
 from finser.classifiers.inputs import Examples
 from finser.emotions import EMOTIONS
 from finser.files import read_json
-from finser.params import EvaluateClassifier, Params
+from finser.intervals import estimates, per_speaker
+from finser.params import Params
 
 SEEDS = (5, 0)
 
@@ -92,28 +93,16 @@ def test_nothing_of_the_test_part_changes_the_temperature():
     assert first["temperature"] > 1.1 and first["nll_scaled"] < first["nll"], "these are too sure"
 
 
-def test_the_interval_holds_the_figure_and_one_speaker_has_none():
-    options = EvaluateClassifier(bootstrap=300)
+def test_figures_and_intervals_are_those_of_the_jackknife():
     test = judged("test", 0)
-    figures = figures_of_merit(test, options, np.random.default_rng(0))
-    for name in ("uar", "wa", "f1_macro"):
-        assert figures[f"{name}_ci_low"] < figures[name] < figures[f"{name}_ci_high"]
-    assert figures == figures_of_merit(test, options, np.random.default_rng(0))
+    figures = figures_of_merit(test, 0.95)
+    counts = per_speaker(test.examples.targets, test.predicted, np.array(test.examples.speakers), 8)
+    for name, one in estimates(counts, 0.95).items():
+        assert (figures[name], figures[f"{name}_ci_low"], figures[f"{name}_ci_high"]) == (one.value, one.low, one.high)
+    assert figures["interval_corpora"] == ["c"] and figures["uar"] == pytest.approx(np.mean(figures["uar_seeds"]))
     alone = replace(test, examples=replace(test.examples, speakers=["c/0"] * len(test.examples)))
-    figures = figures_of_merit(alone, options, np.random.default_rng(0))
-    assert figures["uar_ci_low"] is None and figures["uar_ci_high"] is None and 0 < figures["uar"] < 1
-
-
-def test_the_resampled_speakers_depend_on_the_seed_and_on_nothing_else(project, params, altered, run):
-    """Of a bad classifier on ten test speakers: two of them leave few intervals to choose from."""
-    asked = altered("mlp", epochs=1, variants=("original",))
-    asked = asked.model_copy(update={"evaluate_classifier": EvaluateClassifier(bootstrap=100, noise={"kinds": ()})})
-    first, found = run(asked, "mlp", "random"), []
-    for seed in (asked.seed, asked.seed + 1):
-        evaluate_classifier(asked.model_copy(update={"seed": seed}), "mlp", "random", 1)
-        found.append(read_json(layout.classifier_result("mlp", "random", 1) / "metrics.json"))
-    moved = {name for name in first if first[name] != found[1][name]}
-    assert found[0] == first and moved and all("_ci_" in name for name in moved)
+    figures = figures_of_merit(alone, 0.95)
+    assert figures["uar_ci_low"] is None and figures["interval_corpora"] == [] and 0 < figures["uar"] < 1
 
 
 def test_time_is_kept_apart_from_the_figures(figures):

@@ -18,7 +18,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, write_json
 from finser.params import Params
-from finser.report.runs import read_fusion
+from finser.summary.runs import read_fusion
 
 MODELS = ("svm", "mlp", "small_cnn")
 SEEDS = (5, 0)

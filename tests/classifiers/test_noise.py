@@ -107,7 +107,7 @@ def test_a_clip_in_noise_has_the_features_that_were_learned_from(definition):
 
 @pytest.fixture
 def curve_params(params) -> Params:
-    asked = {"bootstrap": 100, "noise": {"kinds": ("white", "babble"), "snr_db": (60.0, -20.0), "clips": 16}}
+    asked = {"noise": {"kinds": ("white", "babble"), "snr_db": (60.0, -20.0), "clips": 16}}
     return Params.model_validate({**params.model_dump(), "evaluate_classifier": asked})
 
 

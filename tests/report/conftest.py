@@ -22,8 +22,8 @@ from finser.params import (
     Mlp,
     NoiseCurve,
     Params,
-    Report,
     SmallCnn,
+    Summarise,
     Svm,
     Synthetic,
     TrainFin,
@@ -31,6 +31,7 @@ from finser.params import (
 )
 from finser.report.collect import Results, collect
 from finser.report.page import report
+from finser.summary.summarise import summarise
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}
 SKILL = {"svm": 0.45, "mlp": 0.5, "mlp_half": 0.4, "fin_ensemble": 0.55, "ravdess_cnn": 0.6}
@@ -194,7 +195,7 @@ class Run:
         }
         sizes = {"n_test": len(test), "n_test_speakers": len({row["speaker"] for row in test})}
         place = {"protocol": protocol, "fold": fold, "leaky": protocol == "random"}
-        write_json(folder / "metrics.json", figures_of(truth, given) | training | sizes | place)
+        write_json(folder / "metrics.json", figures_of(test, given) | training | sizes | place)
         write_parquet(folder / "predictions.parquet", predictions_of(test, given))
         curve = [(e, 2 * 0.9**e, 1.9 * 0.95**e, skill * (1 - 0.8**e), 0.3) for e in range(1, 2 if model == "svm" else 25)]
         rows = [(*row, seed) for seed in given for row in curve]
@@ -217,7 +218,7 @@ class Run:
         names = [f"{model} {seed}" for model in members for seed in self.params.seeds]
         weights = self.rng.dirichlet(np.ones(len(names)))  # any: the report shows what the file says
         shares = {"weights": dict(zip(names, weights.tolist(), strict=True))}
-        write_json(folder / "metrics.json", figures_of([row["emotion"] for row in each[0]], given) | sizes | heard | shares)
+        write_json(folder / "metrics.json", figures_of(each[0], given) | sizes | heard | shares)
 
     def probabilities(self, truth: list[str], skill: float) -> np.ndarray:
         """Shape (n, 8): right in a share `skill` of the clips, and unsure."""
@@ -250,13 +251,24 @@ class Run:
         layout.COMMANDS_LOG.write_text("\n".join(lines) + "\n")
 
 
-def figures_of(truth: list[str], given: dict[int, np.ndarray]) -> dict:
-    """What metrics.json says of test clips: means over the seeds."""
+def per_corpus(test: list[dict], predicted: list[str], figure) -> float:
+    """Mean over the corpora of a figure of their clips."""
+    corpora = [row["speaker"].split("/")[0] for row in test]
+    parts = [
+        [(row["emotion"], said) for row, said, of in zip(test, predicted, corpora, strict=True) if of == name] for name in set(corpora)
+    ]
+    return float(np.mean([figure(*zip(*part, strict=True)) for part in parts]))
+
+
+def f1_macro(truth: tuple[str, ...], predicted: tuple[str, ...]) -> float:
+    return f1_score(truth, predicted, labels=sorted(set(truth)), average="macro", zero_division=0)
+
+
+def figures_of(test: list[dict], given: dict[int, np.ndarray]) -> dict:
+    """What metrics.json says of test clips: means over the corpora and seeds."""
     predicted = [[EMOTIONS[best] for best in rows.argmax(1)] for rows in given.values()]
-    numbers = [EMOTIONS.index(emotion) for emotion in truth]
-    uars = [balanced_accuracy_score(truth, one) for one in predicted]
-    was = [accuracy_score(truth, one) for one in predicted]
-    f1s = [f1_score(truth, one, labels=sorted(set(truth)), average="macro", zero_division=0) for one in predicted]
+    numbers = [EMOTIONS.index(row["emotion"]) for row in test]
+    uars, was, f1s = ([per_corpus(test, one, of) for one in predicted] for of in (balanced_accuracy_score, accuracy_score, f1_macro))
     figures = {name: float(np.mean(values)) for name, values in (("uar", uars), ("wa", was), ("f1_macro", f1s))}
     ends = {f"{name}_ci_{end}": value + by for name, value in figures.items() for end, by in (("low", -0.051), ("high", 0.049))}
     temperatures = [TEMPERATURE + 0.3 * place for place in range(len(given))]
@@ -265,6 +277,7 @@ def figures_of(truth: list[str], given: dict[int, np.ndarray]) -> dict:
         float(np.mean([log_loss(numbers, rows / rows.sum(1, keepdims=True), labels=range(8)) for rows in all_rows]))
         for all_rows in (given.values(), scaled)
     ]
+    ends["interval_corpora"] = sorted({row["speaker"].split("/")[0] for row in test})[:2]
     calibration = {"ece": 0.1234, "ece_scaled": 0.0456, "nll": nlls[0], "nll_scaled": nlls[1]}
     calibration |= {"temperature": float(np.mean(temperatures)), "temperature_seeds": temperatures}
     return figures | ends | calibration | {"uar_seeds": uars, "wa_seeds": was, "seeds": list(given)}
@@ -326,7 +339,7 @@ def synthetic_params() -> Params:
         seeds=(0, 1),
         fetch={corpus: Synthetic(speakers=speakers) for corpus, speakers in SPEAKERS.items()},
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20, 0))),
-        report=Report(pairs=(("fin_ensemble", "mlp"),)),
+        summarise=Summarise(pairs=(("fin_ensemble", "mlp"),)),
     )
 
 
@@ -341,7 +354,7 @@ def real_params() -> Params:
         folds=(2,),
         fetch={corpus: Download(source="download") for corpus in corpora},
         train_fin=TrainFin(data=FinData(corpora=("ravdess",))),
-        evaluate_classifier=EvaluateClassifier(bootstrap=200, noise=NoiseCurve(kinds=())),
+        evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(kinds=())),
         **classifiers(svm=Svm(), mlp=Mlp()),
     )
 
@@ -350,7 +363,7 @@ def cross_params() -> Params:
     """The same two corpora, each left out once, beside both other protocols; two seeds, a fusion, and a trunk of no model that runs."""
     values = real_params().model_dump()
     places = {"protocols": ("speaker", "random", "cross_corpus"), "folds": (1, 2), "seeds": (0, 1)}
-    fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "mlp")}}, "report": {"pairs": (("both", "mlp"),)}}
+    fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "mlp")}}, "summarise": {"pairs": (("both", "mlp"),)}}
     sections = {**values["train_classifier"], "small_cnn": SmallCnn().model_dump()}
     return Params.model_validate({**values, **places, **fused, "train_classifier": sections, "pretrain": {"trunks": ("small_cnn",)}})
 
@@ -377,6 +390,7 @@ def written(folder: Path, params: Params) -> tuple[Path, Params]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Run(params).write()
+        summarise(params)
     return folder, params
 
 

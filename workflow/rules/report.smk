@@ -1,4 +1,23 @@
-# The report: what was run, and every figure of merit with its interval.
+# Figures of all folds together with their intervals, and the report, which formats them.
+
+
+rule summarise:
+    input:
+        dvc.inputs("summarise"),
+    output:
+        dvc.outs("summarise"),
+    log:
+        "logs/summarise/all.log",
+    benchmark:
+        "logs/benchmarks/summarise/all.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    message:
+        "Sum up all folds, and compare the models"
+    shell:
+        dvc.repro("summarise")
 
 
 rule report:

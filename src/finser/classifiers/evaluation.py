@@ -2,14 +2,14 @@
 
 import csv
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finser import calibration, layout, metrics, seeds
+from finser import calibration, layout
 from finser.classifiers import Classifier, load, module_of
 from finser.classifiers.inputs import Examples, Row, Source, check_apart, read_examples
 from finser.classifiers.noise import inputs_in_noise
@@ -18,9 +18,10 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
 from finser.fins import settings
+from finser.intervals import estimates, over_seeds, per_speaker
 from finser.machine import SETTINGS
 from finser.params import Classifier as Options
-from finser.params import EvaluateClassifier, Params
+from finser.params import Params
 from finser.progress import say
 from finser.splits import LEAKY
 
@@ -49,6 +50,11 @@ class Judged:
         """Class numbers, shape (seeds, n)."""
         return self.probabilities.argmax(2)
 
+    @property
+    def counts(self) -> dict[str, np.ndarray]:
+        """Confusion matrices of each corpus and speaker; see :func:`finser.intervals.per_speaker`."""
+        return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(EMOTIONS))
+
 
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
     """Write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
@@ -72,9 +78,9 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     clip_ms = 1000 * (time.perf_counter() - started) / len(classifiers) / sum(map(len, examples.values()))
     config = next(iter(loaded.values()))[1]
     figures = {
-        **figures_of_merit(test, params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", model, protocol, fold)),
+        **figures_of_merit(test, params.evaluate_classifier.confidence),
         **calibration_of(validation, test),
-        "validation_uar": validation_uar(validation),  # what choices may be made by
+        "validation_uar": uar_of(validation),  # what choices may be made by
         "noise": noise_curve(params, classifiers, source, parts),
         **{name: config[name] for name in ("n_train", "n_validation")},
         "n_train_speakers": len(config["train_speakers"]),
@@ -102,31 +108,22 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
     return Judged(examples, np.stack([classifier.probabilities(examples.inputs) for classifier in classifiers]))
 
 
-def figures_of_merit(test: Judged, options: EvaluateClassifier, rng: np.random.Generator) -> dict:
-    """UAR, WA and macro-F1, means over the seeds, with the bounds of their intervals; None where no corpus has two test speakers."""
-    targets = test.examples.targets
-    confusions = np.stack([metrics.confusion_matrix(targets, predicted, len(EMOTIONS)) for predicted in test.predicted])  # (seeds, 8, 8)
-    result: dict = {name: float(figure(confusions).mean()) for name, figure in metrics.FIGURES.items()}
-    result["uar_seeds"] = metrics.uar(confusions).tolist()
-    result["wa_seeds"] = metrics.wa(confusions).tolist()
-    intervals = metrics.bootstrap(
-        targets,
-        test.predicted,
-        np.array(test.examples.speakers),
-        len(EMOTIONS),
-        resamplings=options.bootstrap,
-        confidence=options.confidence,
-        rng=rng,
-    )
-    for name, interval in intervals.items():
-        result[f"{name}_ci_low"], result[f"{name}_ci_high"] = interval or (None, None)
-    return result
+def figures_of_merit(test: Judged, confidence: float) -> dict:
+    """UAR, WA and macro-F1, means over the corpora and seeds, with the bounds of their intervals and the corpora that these cover.
+
+    Bounds are None, and the corpora empty, if no corpus has enough test speakers; see :mod:`finser.intervals`.
+    """
+    counts = test.counts
+    found, seeds = estimates(counts, confidence), over_seeds(counts)
+    result: dict = {name: one.value for name, one in found.items()}
+    for name, one in found.items():
+        result[f"{name}_ci_low"], result[f"{name}_ci_high"] = one.low, one.high
+    return {**result, "interval_corpora": list(found["uar"].corpora), **{f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}}
 
 
-def validation_uar(validation: Judged) -> float:
-    """Mean over the seeds of the UAR on validation clips."""
-    truth = validation.examples.targets
-    return float(np.mean([metrics.uar(metrics.confusion_matrix(truth, predicted, len(EMOTIONS))) for predicted in validation.predicted]))
+def uar_of(judged: Judged) -> float:
+    """UAR of a part, mean over the corpora and seeds."""
+    return float(over_seeds(judged.counts)["uar"].mean())
 
 
 def calibration_of(validation: Judged, test: Judged) -> dict:
@@ -158,8 +155,7 @@ def noise_curve(params: Params, classifiers: list[Classifier], source: Source, p
 
     def score(inputs: list) -> float:
         """UAR on inputs in the order of the test clips."""
-        predicted = classifiers[0].probabilities(inputs).argmax(1)
-        return float(metrics.uar(metrics.confusion_matrix(heard["test"].targets, predicted, len(EMOTIONS))))
+        return uar_of(_judge(classifiers[:1], replace(heard["test"], inputs=inputs)))
 
     result = {"clean": {"inf": score(clean.inputs)}}
     for kind in asked.kinds:

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from finser import calibration, fusion, layout, seeds
-from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit, predictions_table, validation_uar
+from finser import calibration, fusion, layout
+from finser.classifiers.evaluation import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
 from finser.classifiers.inputs import Examples, check_apart
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -32,9 +32,9 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
     check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
     weights, judged = fuse(fitted, given, options.method)
     figures = {
-        **figures_of_merit(judged["test"], params.evaluate_classifier, seeds.generator(params.seed, "bootstrap", name, protocol, fold)),
+        **figures_of_merit(judged["test"], params.evaluate_classifier.confidence),
         **calibration_of(judged["validation"], judged["test"]),
-        "validation_uar": validation_uar(judged["validation"]),
+        "validation_uar": uar_of(judged["validation"]),
         "weights": dict(zip(members, weights.tolist(), strict=True)),
         "method": options.method,
         "seeds": list(params.seeds[:1]),  # predictions.parquet has one row per clip, under this seed

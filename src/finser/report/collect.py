@@ -19,12 +19,13 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.params import Feature, Params
-from finser.report.reading import Curve, read_columns, read_figures, read_history
-from finser.report.runs import Run, Tested, check_corpora, read_fusion, read_run, together
+from finser.summary.comparisons import floor, pairs_of
+from finser.summary.reading import Curve, read_columns, read_figures, read_history
+from finser.summary.runs import Run, Tested, together
+from finser.summary.summarise import read_runs
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
-FLOOR = "svm"
 ROLES = ("train", "validation", "test")
 FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under", "conditions", "r2_test_each")
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
@@ -132,6 +133,8 @@ class Results:
     fins: tuple[Fin, ...]
     compared: tuple[Mapping[str, Any], ...]
     runs: tuple[Run, ...]
+    figures: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> model -> what results/summary/figures.json says
+    comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> pair -> what comparisons.json says
     log: Log
     front_end_seconds: float
     versions: Mapping[str, str]
@@ -143,19 +146,12 @@ class Results:
 
     @property
     def floor(self) -> str | None:
-        """The model that every other is compared with: the section svm, if there is one and it is an SVM."""
-        return FLOOR if FLOOR in self.params.models and self.params.train_classifier[FLOOR].model == "svm" else None
-
-    @property
-    def sexes(self) -> dict[str, str]:
-        """Speaker to ``female`` or ``male``."""
-        return {speaker: sex for corpus in self.corpora for speaker, sex in corpus.sexes.items()}
+        """The model that every other is compared with."""
+        return floor(self.params)
 
     def covers(self, model: str) -> frozenset[str]:
-        """Corpora that a model is tested on: its section's, its members', or those that its runs met."""
-        if model in (*self.params.models, *self.params.fusions):
-            return self.params.corpora_of(model)
-        return frozenset(str(corpus) for run in self.runs if run.model == model for corpus in set(run.tested.corpora))
+        """Corpora that a model is tested on: those of its section, or of its members."""
+        return self.params.corpora_of(model)
 
     def tested(self, model: str, protocol: str) -> Tested:
         """Test clips of all folds of a model under a protocol, one fold after the other."""
@@ -190,17 +186,29 @@ def collect(params: Params) -> Results:
                 *product(params.reference_fin.features, ["reference"], params.reference_fin.seeds),
             )
         ),
-        runs=(
-            *(read_run(params, *one) for one in product(params.models, params.protocols, params.folds)),
-            *(read_fusion(*one) for one in product(params.fusions, params.protocols, params.folds)),
-        ),
+        runs=read_runs(params),
+        figures=read_json(layout.summary()),
+        comparisons=read_json(layout.comparisons()),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
         log=read_log(layout.COMMANDS_LOG, params.preset),
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     )
-    for run in results.runs:
-        check_corpora(run, params.corpora_of(run.model))
+    check_summary(results)
     return results
+
+
+def check_summary(results: Results) -> None:
+    """Raise :class:`FinserError` if figures.json or comparisons.json are not those of the folds' own results."""
+    stated = {
+        (protocol, model, fold): uar
+        for protocol, models in results.figures.items()
+        for model, one in models.items()
+        for fold, uar in one["uar_folds"].items()
+    }
+    found = {(run.protocol, run.model, str(run.fold)): run.figures["uar"] for run in results.runs}
+    pairs = {protocol: [f"{a} - {b}" for a, b in pairs_of(results.params)] for protocol in results.params.protocols}
+    if stated != found or {protocol: list(one) for protocol, one in results.comparisons.items()} != pairs:
+        raise FinserError("not of the present results", where=layout.summary().parent, do="run: finser summarise")
 
 
 def read_corpus(params: Params, corpus: str) -> Corpus:

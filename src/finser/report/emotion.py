@@ -1,4 +1,4 @@
-"""Tables of the emotion classifiers: per fold, and of all folds' test clips together; figures are means over the seeds."""
+"""Tables of the emotion classifiers; they format results/summary/ and the folds' metrics.json, and compute nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
@@ -6,148 +6,118 @@ from typing import Any
 
 import numpy as np
 
-from finser import seeds
 from finser.emotions import EMOTIONS
-from finser.errors import FinserError
-from finser.metrics import bootstrap, bootstrap_of_folds, f1s, paired_bootstrap, precisions, recalls
 from finser.params import Classifier, FinEnsemble, Fusion
 from finser.report.collect import Results
-from finser.report.runs import AGAIN, CALIBRATION, Run, Tested
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
+from finser.summary.comparisons import floor_of
+from finser.summary.runs import CALIBRATION, Run
 
 NOISES = ("clean", "white", "babble")
-PER_CLASS = {"precision": precisions, "recall": recalls, "F1": f1s}
+PER_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def by_fold(results: Results, protocol: str) -> str:
-    """Every model and fold under a protocol, the floor beside every other model, and means over the folds with their intervals."""
-    uar_interval, wa_interval, f1_interval = (f"{name}, {_interval_title(results)}" for name in ("UAR", "WA", "F1"))
-    header = ["model", "fold", "UAR", uar_interval, "floor UAR", "UAR - floor", "WA", wa_interval, "macro-F1", f1_interval]
+    """Every model and fold under a protocol, and all folds together, with intervals."""
+    header = [text for name in ("UAR", "WA", "macro-F1") for text in (name, f"{name}, {_interval_title(results)}")]
     rows = []
     for model in results.models:
         runs = results.of(model, protocol)
         rows += [_run_row(results, run) for run in runs]
-        rows += [_mean_row(results, model, protocol)] if len(runs) > 1 else []
-    return table([*header, "test clips", "test speakers"], rows)
+        rows += [_all_row(results, model, protocol)] if len(runs) > 1 else []
+    return table(["model", "fold", *header, "test clips", "test speakers"], rows)
 
 
 def _run_row(results: Results, run: Run) -> list[str]:
-    figures = run.figures
-    floor = floor_of(results, run.model)
-    floor_uar = results.run(floor, run.protocol, run.fold).figures["uar"] if floor else None
-    return [
-        model_cell(results, run.model),
-        str(run.fold),
-        with_range(figures["uar"], figures["uar_seeds"]),
-        _interval(run, "uar"),
-        rate(floor_uar),
-        gain(difference(figures["uar"], floor_uar)),
-        rate(figures["wa"]),
-        _interval(run, "wa"),
-        rate(figures["f1_macro"]),
-        _interval(run, "f1_macro"),
-        count(figures["n_test"]),
-        count(figures["n_test_speakers"]),
-    ]
+    figures, cells = run.figures, []
+    for name in ("uar", "wa", "f1_macro"):
+        low, high = (figures[f"{name}_ci_{end}"] for end in ("low", "high"))
+        shown = with_range(figures[name], figures["uar_seeds"]) if name == "uar" else rate(figures[name])
+        cells += [shown, interval(results, {"low": low, "high": high, "corpora": figures["interval_corpora"]}, run.model)]
+    return [model_cell(results, run.model), str(run.fold), *cells, count(figures["n_test"]), count(figures["n_test_speakers"])]
 
 
-def _mean_row(results: Results, model: str, protocol: str) -> list[str]:
-    runs = results.of(model, protocol)
-    uars = [run.figures["uar"] for run in runs]
-    of_seeds = np.mean([run.figures["uar_seeds"] for run in runs], axis=0)
-    floor = mean_uar(results, floor_of(results, model), protocol)
-    wa, f1 = (fmean(run.figures[key] for run in runs) for key in ("wa", "f1_macro"))
-    mean = fmean(uars)
-    of_folds = f"mean; {rate(min(uars))} to {rate(max(uars))}"
-    bold = [f"**{value}**" for value in (model_cell(results, model), of_folds, with_range(mean, of_seeds))]
-    of_uar, of_wa, of_f1 = (_range(interval) for interval in mean_intervals(results, model, protocol).values())
-    return [*bold, of_uar, rate(floor), gain(difference(mean, floor)), rate(wa), of_wa, rate(f1), of_f1, "", ""]
-
-
-def mean_intervals(results: Results, model: str, protocol: str) -> dict[str, tuple[float, float] | None]:
-    """Intervals of the means over the folds of UAR, WA and macro-F1, in this order, speakers resampled within every fold and corpus.
-
-    None if in any of the folds no corpus has two test speakers; see :func:`finser.metrics.bootstrap_of_folds`.
-    """
-    options, rng = results.params.evaluate_classifier, _draws(results, protocol)
-    folds = [(run.tested.truth, run.tested.predicted, run.tested.speakers) for run in results.of(model, protocol)]
-    return bootstrap_of_folds(folds, len(EMOTIONS), resamplings=options.bootstrap, confidence=options.confidence, rng=rng)
+def _all_row(results: Results, model: str, protocol: str) -> list[str]:
+    one = results.figures[protocol][model]
+    cells = [f"**{with_range(one['uar']['value'], one['uar_seeds'])}**", interval(results, one["uar"], model)]
+    for name in ("wa", "f1_macro"):
+        cells += [rate(one[name]["value"]), interval(results, one[name], model)]
+    return [f"**{model_cell(results, model)}**", "**all**", *cells, count(one["n_test"]), count(one["n_test_speakers"])]
 
 
 def with_range(mean: float, each: Sequence[float]) -> str:
-    """``.612 (.598 to .630)``: the mean, and the least and the largest where there are several, seeds or folds."""
+    """``.612 (.598 to .630)``: the mean, and the least and the largest of several seeds or folds."""
     return rate(mean) + (f" ({rate(min(each))} to {rate(max(each))})" if len(each) > 1 else "")
 
 
-def floor_of(results: Results, model: str) -> str | None:
-    """The floor, where it is another model, tested on the same corpora."""
-    floor = results.floor
-    return floor if floor and floor != model and results.covers(floor) == results.covers(model) else None
+def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: Callable[[float], str] = rate) -> str:
+    """``.412 to .603``, with the corpora that it covers if these are not all of the model's; a dash if there is no interval."""
+    if estimate["low"] is None:
+        return DASH
+    covered = set(estimate["corpora"])
+    only = [corpus.title for corpus in results.corpora if corpus.name in covered]
+    return f"{shown(estimate['low'])} to {shown(estimate['high'])}" + ("" if covered == results.covers(model) else f" ({', '.join(only)})")
+
+
+def partial_intervals(results: Results, protocol: str) -> bool:
+    """Whether an interval of a protocol covers some of a model's corpora only."""
+    given = [(one["uar"], model) for model, one in results.figures[protocol].items()]
+    return any(estimate["corpora"] and set(estimate["corpora"]) != results.covers(model) for estimate, model in given)
 
 
 def without_floor(results: Results) -> list[str]:
-    """Models that no floor can be compared with: they are tested on other corpora."""
-    return [model for model in results.models if results.floor not in (None, model) and not floor_of(results, model)]
+    """Models that are tested on other corpora than the floor, and so cannot be compared with it."""
+    return [model for model in results.models if results.floor not in (None, model) and not floor_of(results.params, model)]
 
 
-def mean_uar(results: Results, model: str | None, protocol: str) -> float | None:
-    """Mean UAR over the folds; None if the model was not run."""
-    uars = [run.figures["uar"] for run in results.of(model, protocol)] if model else []
-    return fmean(uars) if uars else None
-
-
-def difference(value: float | None, other: float | None) -> float | None:
-    """Of the rounded numbers, so that what the page shows adds up."""
-    return None if value is None or other is None else round(value, 3) - round(other, 3)
+def against_floor(results: Results, model: str, protocol: str) -> Mapping[str, Any] | None:
+    """The comparison of a model with its floor; None without a floor."""
+    return results.comparisons[protocol].get(f"{model} - {floor_of(results.params, model)}")
 
 
 def gap(results: Results) -> str:
     """How much of a UAR is due to hearing the test speakers in training."""
-    rows = []
-    for model in results.models:
-        leaky, apart = (mean_uar(results, model, protocol) for protocol in ("random", "speaker"))
-        rows.append([model_cell(results, model), rate(leaky), rate(apart), gain(difference(leaky, apart))])
+    random, speaker = results.figures["random"], results.figures["speaker"]
+    rows = [
+        [model_cell(results, model), rate(random[model]["uar"]["value"]), rate(speaker[model]["uar"]["value"]), gain(random[model]["leak"])]
+        for model in results.models
+    ]
     return table(["model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows)
 
 
 def summary(results: Results) -> str:
-    """The classifiers in brief: mean UAR over the folds with their range, its interval, distance to the floor, parameters."""
+    """The classifiers in brief: UAR of all folds with their range, its interval, difference from the floor, parameters."""
     protocols = results.params.protocols
     rows = []
     for model in results.models:
         cells = []
         for protocol in protocols:
-            runs = results.of(model, protocol)
-            uars = [run.figures["uar"] for run in runs]
-            floor = mean_uar(results, floor_of(results, model), protocol)
-            interval = _range(mean_intervals(results, model, protocol)["uar"]) if len(runs) > 1 else _interval(runs[0], "uar")
-            cells += [with_range(fmean(uars), uars), interval, gain(difference(fmean(uars), floor))]
+            one, compared = results.figures[protocol][model], against_floor(results, model, protocol)
+            cells += [with_range(one["uar"]["value"], list(one["uar_folds"].values())), interval(results, one["uar"], model)]
+            cells += [gain(compared["value"]) if compared else DASH]
         rows.append([model_cell(results, model), *cells, _sizes(results, model)])
     header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - floor")]
     return table(["model", *header, "parameters"], rows)
 
 
-def _sizes(results: Results, model: str, protocol: str | None = None) -> str:
-    """Parameters, the least and the largest where folds differ."""
-    runs = [run for run in results.runs if run.model == model and protocol in (None, run.protocol)]
-    return _span([run.figures.get("params") for run in runs])
+def _sizes(results: Results, model: str) -> str:
+    """Parameters over all protocols, the least and the largest."""
+    given = [one[model]["cost"]["params"] for one in results.figures.values()]
+    return _span([number for ends in given if ends for number in ends])
 
 
-def _span(values: Sequence[int | None]) -> str:
-    """Whole numbers: the one, or the least and the largest; a dash where there are none."""
-    known = [value for value in values if value is not None]
-    return " to ".join(dict.fromkeys(count(end) for end in (min(known), max(known)))) if known else DASH
+def _span(values: Sequence[int] | None) -> str:
+    """Whole numbers: the one, or the least and the largest; a dash for none."""
+    return " to ".join(dict.fromkeys(count(end) for end in (min(values), max(values)))) if values else DASH
 
 
 def per_class(results: Results, protocol: str) -> str:
     """Precision, recall and F1 per emotion, all folds together."""
-    present = emotions_of(results)
-    rows = []
+    present, rows = emotions_of(results), []
     for model in results.models:
-        confusions = results.tested(model, protocol).confusions
-        for name, figure in PER_CLASS.items():
-            scores = figure(confusions).mean(0)
-            rows.append([model_cell(results, model), name, *(rate(scores[EMOTIONS.index(emotion)]) for emotion in present)])
+        classes = results.figures[protocol][model]["classes"]
+        for name, title in PER_CLASS.items():
+            rows.append([model_cell(results, model), title, *(rate(classes[emotion][name]) for emotion in present)])
     return table(["model", "figure", *present], rows, left=2)
 
 
@@ -158,26 +128,38 @@ def emotions_of(results: Results) -> list[str]:
 
 
 def per_corpus(results: Results, protocol: str) -> str:
-    """UAR on the test clips of each corpus, all folds together, over the emotions that it has."""
+    """UAR and interval on the test clips of each corpus, all folds together, over the emotions that it has."""
     names = {c.name: c.title for c in results.corpora if c.name in results.params.pooled}
     rows = []
     for model in results.models:
-        tested = results.tested(model, protocol)
-        parts = [tested.where(tested.corpora == name) for name in names]
-        rows.append([model_cell(results, model), *(rate(part.uar if len(part) else None) for part in parts)])
+        of, cells = results.figures[protocol][model]["corpora"], []
+        for name in names:
+            estimate = of[name]["uar"] if name in of else None
+            bounds = f" ({rate(estimate['low'])} to {rate(estimate['high'])})" if estimate and estimate["low"] is not None else ""
+            cells.append(rate(estimate["value"]) + bounds if estimate else DASH)
+        rows.append([model_cell(results, model), *cells])
     return table(["model", *names.values()], rows)
+
+
+def hints(results: Results, protocol: str) -> str:
+    """UAR with all emotions allowed, and restricted to those of the clip's corpus; empty if all corpora have the same emotions."""
+    if len({frozenset(corpus.emotions) for corpus in results.corpora if corpus.name in results.params.pooled}) < 2:
+        return ""
+    rows = []
+    for model in results.models:
+        one = results.figures[protocol][model]
+        free, own = one["uar"]["value"], one["restricted"]["value"]
+        rows.append([model_cell(results, model), rate(free), rate(own), gain(one["restricted_gain"])])
+    return table(["model", "UAR", "UAR, own emotions", "gain"], rows)
 
 
 def per_sex(results: Results, protocol: str) -> str:
     """UAR on the test clips of women and of men, all folds together."""
     rows = []
     for model in results.models:
-        tested, cells, uars = results.tested(model, protocol), [], []
-        for sex in ("female", "male"):
-            part = tested.of([speaker for speaker, of in results.sexes.items() if of == sex])
-            uars.append(part.uar if len(part) else None)
-            cells += [count(len(set(part.speakers))), rate(uars[-1])]
-        rows.append([model_cell(results, model), *cells, gain(difference(*uars))])
+        sexes = results.figures[protocol][model]["sexes"]
+        cells = [cell for one in (sexes["female"], sexes["male"]) for cell in (count(one["n_test_speakers"]), rate(one["uar"]))]
+        rows.append([model_cell(results, model), *cells, gain(sexes["female_minus_male"])])
     return table(["model", "women", "UAR, women", "men", "UAR, men", "women - men"], rows)
 
 
@@ -186,17 +168,16 @@ def one_sex(results: Results) -> list[str]:
     return [c.title for c in results.corpora if c.name in results.params.pooled and len(set(c.sexes.values())) == 1]
 
 
-def speaker_uars(tested: Tested) -> dict[str, float]:
+def speaker_uars(results: Results, model: str, protocol: str) -> dict[str, float]:
     """UAR of every speaker over the emotions that were heard of them, the least first."""
-    found = {str(speaker): tested.of([speaker]).uar for speaker in np.unique(tested.speakers)}
-    return dict(sorted(found.items(), key=lambda one: one[1]))
+    return dict(sorted(results.figures[protocol][model]["speakers"].items(), key=lambda one: one[1]))
 
 
 def per_speaker(results: Results, protocol: str) -> str:
     """The speaker that a model does worst on, the median, and the one that it does best on."""
     rows = []
     for model in results.models:
-        uars = speaker_uars(results.tested(model, protocol))
+        uars = speaker_uars(results, model, protocol)
         (worst, least), *_, (best, largest) = [*uars.items()] * 2  # one speaker is both
         middle = rate(median(uars.values()))
         rows.append([model_cell(results, model), count(len(uars)), worst, rate(least), middle, best, rate(largest)])
@@ -207,21 +188,17 @@ def calibration(results: Results, protocol: str) -> str:
     """ECE and NLL before and after temperature scaling, means over the folds."""
     rows = []
     for model in results.models:
-        runs = results.of(model, protocol)
-        t, *others = (fmean(run.figures[key] for run in runs) for key in CALIBRATION)
+        t, *others = (results.figures[protocol][model]["calibration"][key] for key in CALIBRATION)
         rows.append([model_cell(results, model), pointed(t, 2), *(pointed(value, 3) for value in others)])
     return table(["model", "temperature", "ECE", "ECE, scaled", "NLL, nats", "NLL, scaled"], rows)
 
 
 def noise_curves(results: Results, protocol: str) -> dict[str, dict[tuple[str, float], float]]:
-    """Per model that was heard in noise: (kind, SNR in dB) -> UAR, mean over the folds; clean is ("clean", inf)."""
-    curves = {}
-    for model in results.models:
-        given = [run.figures.get("noise") or {} for run in results.of(model, protocol)]
-        points = {(kind, snr) for one in given for kind, curve in one.items() for snr in curve}
-        if points:
-            curves[model] = {(kind, float(snr)): fmean(one[kind][snr] for one in given) for kind, snr in points}
-    return curves
+    """Per model that was tested in noise: (kind, SNR in dB) -> UAR, mean over the folds; clean is ("clean", inf)."""
+    given = {model: results.figures[protocol][model]["noise"] for model in results.models}
+    return {
+        model: {(kind, float(snr)): uar for kind, curve in one.items() for snr, uar in curve.items()} for model, one in given.items() if one
+    }
 
 
 def noise(results: Results, protocol: str) -> str:
@@ -242,65 +219,34 @@ def learning_curves(results: Results) -> list[list[str]]:
     return [curve for curve in curves if sections[curve[0]].speakers < sections[curve[-1]].speakers]
 
 
-def training_speakers(results: Results, model: str, protocol: str) -> float:
-    """Mean number over the folds."""
-    return fmean(run.figures["n_train_speakers"] for run in results.of(model, protocol))
-
-
 def learning(results: Results, protocol: str) -> str:
     """UAR over the number of training speakers, all folds together; empty if no sections differ only in that."""
     rows = []
     for curve in learning_curves(results):
         for model in curve:
-            tested = results.tested(model, protocol)
-            share = f"{results.params.train_classifier[model].speakers:.0%}"
-            speakers = f"{training_speakers(results, model, protocol):,.1f}".removesuffix(".0")
-            rows.append([model_cell(results, model), share, speakers, rate(tested.uar), _range(uar_interval(results, model, protocol))])
-    header = ["model", "share of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
+            one = results.figures[protocol][model]
+            fraction = f"{results.params.train_classifier[model].speakers:.0%}"
+            speakers = f"{one['cost']['n_train_speakers']:,.1f}".removesuffix(".0")
+            uar = [rate(one["uar"]["value"]), interval(results, one["uar"], model)]
+            rows.append([model_cell(results, model), fraction, speakers, *uar])
+    header = ["model", "fraction of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
     return table(header, rows) if rows else ""
 
 
-def uar_interval(results: Results, model: str, protocol: str) -> tuple[float, float] | None:
-    """Interval of the UAR of all folds' clips under resampling of the speakers within their corpora; None where no corpus has two.
-
-    Of one fold it is that of metrics.json, so that a page gives it once.
-    """
-    runs, options = results.of(model, protocol), results.params.evaluate_classifier
-    if len(runs) == 1:
-        return _ends(runs[0], "uar")
-    tested = results.tested(model, protocol)
-    given = (tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
-    return bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=_draws(results, protocol))["uar"]
-
-
-def pairs_of(results: Results) -> list[tuple[str, str]]:
-    """Every model with the floor, where it can be, and what ``report.pairs`` names."""
-    with_floor = [(model, floor) for model in results.models if (floor := floor_of(results, model))]
-    return list(dict.fromkeys([*with_floor, *results.params.report.pairs]))
-
-
 def pairs(results: Results, protocol: str) -> str:
-    """Differences of UAR between two models on the same resampled speakers, all folds together; empty without a pair."""
-    options, rows = results.params.evaluate_classifier, []
-    for a, b in pairs_of(results):
-        check_same_clips(results, protocol, a, b)
-        one, other = (results.tested(model, protocol) for model in (a, b))
-        given = (one.truth, one.predicted, other.predicted, one.speakers, len(EMOTIONS))
-        rng = _draws(results, protocol)
-        found = paired_bootstrap(*given, resamplings=options.bootstrap, confidence=options.confidence, rng=rng)["uar"]
-        interval = None if found.low is None else (found.low, found.high)
-        uars = [rate(one.uar), rate(other.uar), gain(difference(one.uar, other.uar))]
-        rows.append([model_cell(results, a), model_cell(results, b), *uars, _range(interval, gain), rate(found.p)])
-    header = ["model", "against", "UAR", "UAR against", "difference", f"difference, {_interval_title(results)}", "p"]
+    """Differences of UAR between two models, paired by test speaker, all folds together; empty without a pair."""
+    rows = []
+    for one in results.comparisons[protocol].values():
+        uars = [rate(one["uar"]), rate(one["uar_against"]), gain(one["value"])]
+        bounds = interval(results, one, one["model"], gain)
+        rows.append([*(model_cell(results, one[name]) for name in ("model", "against")), *uars, bounds, p(one["p"]), p(one["p_holm"])])
+    header = ["model", "against", "UAR", "UAR against", "difference", f"difference, {_interval_title(results)}", "p", "p, Holm"]
     return table(header, rows, left=2) if rows else ""
 
 
-def check_same_clips(results: Results, protocol: str, a: str, b: str) -> None:
-    """Raise :class:`FinserError` if two models were tested on different clips in a fold."""
-    for one, other in zip(results.of(a, protocol), results.of(b, protocol), strict=True):
-        if not np.array_equal(one.tested.clip_ids, other.tested.clip_ids):
-            what = f"{a} and {b} were tested on different clips, so they cannot be compared: {protocol}, fold {one.fold}"
-            raise FinserError(what, expected=f"{len(one.tested)} clips of {a}", found=f"{len(other.tested)} of {b}", do=AGAIN)
+def p(value: float | None) -> str:
+    """A p value to three digits, ``< .001`` below; a dash for None."""
+    return "< .001" if value is not None and value < 0.001 else rate(value)
 
 
 def sections(results: Results) -> str:
@@ -356,19 +302,12 @@ def cost(results: Results, protocol: str) -> str:
 
 
 def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
-    figures = [run.figures for run in results.of(model, protocol)]
-    epochs = [number for one in figures for number in one.get("epochs", [])]
-    per_epoch, training, per_clip = (_mean(figures, *one) for one in (("seconds_per_epoch", 2), ("seconds_train", 1), ("ms_per_clip", 2)))
-    devices = ", ".join(sorted({one["device"] for one in figures if "device" in one})) or DASH
+    one = results.figures[protocol][model]["cost"]
+    digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
+    per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
     learns_once = model in results.params.models and results.params.train_classifier[model].model == "svm"
-    in_epochs = [DASH, DASH] if learns_once else [_span(epochs), per_epoch]
-    return [model_cell(results, model), _sizes(results, model, protocol), *in_epochs, training, per_clip, devices]
-
-
-def _mean(figures: Sequence[Mapping[str, Any]], key: str, digits: int) -> str:
-    """Mean of a figure, where it was taken; a dash where it was not."""
-    values = [one[key] for one in figures if key in one]
-    return seconds(fmean(values), digits) if values else DASH
+    in_epochs = [DASH, DASH] if learns_once else [_span(one["epochs"]), per_epoch]
+    return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
 
 
 def heard(results: Results, protocol: str) -> list[str]:
@@ -381,25 +320,5 @@ def heard(results: Results, protocol: str) -> list[str]:
     return lines
 
 
-def _draws(results: Results, protocol: str) -> np.random.Generator:
-    """The same speakers for all models of a protocol."""
-    return seeds.generator(results.params.seed, "report", protocol)
-
-
 def _interval_title(results: Results) -> str:
     return f"{results.params.evaluate_classifier.confidence:.0%} interval"
-
-
-def _interval(run: Run, name: str) -> str:
-    """``.412 to .603``; a dash where no corpus has two test speakers."""
-    return _range(_ends(run, name))
-
-
-def _ends(run: Run, name: str) -> tuple[float, float] | None:
-    """Of the interval in metrics.json; None where no corpus has two test speakers."""
-    low, high = (run.figures[f"{name}_ci_{end}"] for end in ("low", "high"))
-    return None if low is None else (low, high)
-
-
-def _range(ends: tuple[float, float] | None, written: Callable[[float], str] = rate) -> str:
-    return DASH if ends is None else " to ".join(map(written, ends))

@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from finser.calibration import reliability, rescale
 from finser.emotions import EMOTIONS
 from finser.report.collect import Results
-from finser.report.emotion import learning_curves, noise_curves, speaker_uars, training_speakers, uar_interval
-from finser.report.reading import Curve
-from finser.report.runs import Run
+from finser.report.emotion import learning_curves, noise_curves, speaker_uars
 from finser.report.styles import COLOURS, MARKERS, panels, xy
 from finser.report.tables import PROTOCOL_TITLES, model_title
+from finser.summary.reading import Curve
+from finser.summary.runs import Run
 
 BINS = 10  # of confidence
 COLUMNS = 5  # panels in a row
@@ -119,7 +119,7 @@ def speakers(results: Results, protocol: str) -> Figure:
     colours = dict(zip(titles, COLOURS, strict=False))
     figure, axes = panels(len(results.models), COLUMNS, 2.0, 2.1)
     for panel, model in zip(axes, results.models, strict=True):
-        uars = speaker_uars(results.tested(model, protocol))
+        uars = speaker_uars(results, model, protocol)
         places, shades = range(1, len(uars) + 1), [colours[name.split("/")[0]] for name in uars]
         panel.scatter(places, list(uars.values()), s=10, c=shades, linewidths=0)
         panel.axhline(np.mean(list(uars.values())), color="#888888", linewidth=0.8)
@@ -155,12 +155,11 @@ def learning(results: Results, protocol: str) -> Figure:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     panel, curves = figure.subplots(), learning_curves(results)
     for curve in curves:
-        tested = [results.tested(model, protocol) for model in curve]
-        uars = np.array([one.uar for one in tested])
-        intervals = [uar_interval(results, model, protocol) or (uar, uar) for model, uar in zip(curve, uars, strict=True)]
-        low, high = np.transpose(intervals)  # (points,) each
-        errors = np.maximum((uars - low, high - uars), 0)
-        x = [training_speakers(results, model, protocol) for model in curve]
+        points = [results.figures[protocol][model] for model in curve]
+        uars = np.array([one["uar"]["value"] for one in points])
+        ends = [[one["value"] if one[end] is None else one[end] for one in (point["uar"] for point in points)] for end in ("low", "high")]
+        errors = np.maximum((uars - ends[0], np.array(ends[1]) - uars), 0)  # (2, points)
+        x = [one["cost"]["n_train_speakers"] for one in points]
         panel.errorbar(x, uars, errors, linewidth=1.3, elinewidth=0.9, capsize=3, markersize=4.5, **_look(results, curve[-1]))
     panel.set(xlabel="training speakers, mean over the folds", ylabel="UAR", ylim=(0, None), xlim=(0, None))
     panel.locator_params(axis="x", integer=True)

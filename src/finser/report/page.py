@@ -14,6 +14,7 @@ from finser import layout
 from finser import params as parameters
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
+from finser.intervals import FEWEST
 from finser.params import Params
 from finser.report import emotion, figures, machines, tables
 from finser.report.collect import Results, collect
@@ -87,6 +88,7 @@ def _context(results: Results) -> dict[str, Any]:
         "of_all": synthetic_label(results, params.corpora),
         "of_emotion": synthetic_label(results, params.pooled),
         "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
+        "fewest": FEWEST,
         "kept": sum(corpus.kept for corpus in results.corpora),
         "seeds": sorted({seed for one in figures_of for seed in one.get("seeds", [one.get("seed")])}),
         "devices": sorted({str(one["device"]) for one in figures_of if "device" in one}),

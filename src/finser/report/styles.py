@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from finser.errors import FinserError
-from finser.report.reading import Curve
+from finser.summary.reading import Curve
 
 # Okabe & Ito (2008); between, for many models, three darker ones of Tol (2021)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933", "#666666", "#000000")

@@ -11,7 +11,7 @@ from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.report.collect import collect
-from finser.report.runs import read_predictions, together
+from finser.summary.runs import read_predictions, together
 
 
 def write(path, rows) -> None:
@@ -31,7 +31,7 @@ def test_seeds_in_the_order_asked_for_clips_by_name(tmp_path):
     assert list(tested.clip_ids) == ["tess/a", "tess/b"]
     assert [[EMOTIONS[k] for k in one] for one in tested.predicted] == [["happy", "sad"], ["calm", "happy"]]
     assert tested.probabilities.argmax(2).tolist() == tested.predicted.tolist()
-    assert tested.uar == pytest.approx(0.5)
+    assert tested.uars == pytest.approx([0.5, 0.5])
     assert list(tested.corpora) == ["tess", "tess"]
     both = together([tested, tested.of(["tess/01"]), tested.of(["nobody/01"])])
     assert (len(both), both.probabilities.shape) == (4, (2, 4, 8))

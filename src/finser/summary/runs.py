@@ -15,9 +15,10 @@ from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
-from finser.metrics import confusion_matrix, uar
+from finser.intervals import corpus_of, over_seeds, per_speaker
+from finser.metrics import confusion_matrix
 from finser.params import Params
-from finser.report.reading import Curve, read_columns, read_figures, read_history
+from finser.summary.reading import Curve, read_columns, read_figures, read_history
 
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
 INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
@@ -67,7 +68,7 @@ class Tested:
     @cached_property
     def corpora(self) -> np.ndarray:
         """Corpus of every clip, shape (n,)."""
-        return np.array([speaker.split("/")[0] for speaker in self.speakers], str)
+        return np.array([corpus_of(speaker) for speaker in self.speakers], str)
 
     @cached_property
     def confusions(self) -> np.ndarray:
@@ -75,9 +76,9 @@ class Tested:
         return np.stack([confusion_matrix(self.truth, predicted, len(EMOTIONS)) for predicted in self.predicted])
 
     @property
-    def uar(self) -> float:
-        """Mean over the seeds."""
-        return float(uar(self.confusions).mean())
+    def uars(self) -> np.ndarray:
+        """UAR of each seed, the mean over the corpora, shape (seeds,)."""
+        return over_seeds(per_speaker(self.truth, self.predicted, self.speakers, len(EMOTIONS)))["uar"]
 
     def where(self, mask: np.ndarray) -> "Tested":
         """The clips of a boolean mask of shape (n,)."""
@@ -193,7 +194,7 @@ def _classes(names: list[str], where: Path) -> np.ndarray:
 
 def _agree(tested: Tested, figures: dict, folder: Path) -> None:
     """Figures that their own predictions do not give are stale."""
-    uars = uar(tested.confusions)
+    uars = tested.uars
     again = {"n_test": len(tested), "uar": float(uars.mean()), **{f"uar_seeds {k}": float(value) for k, value in enumerate(uars)}}
     stated = {**figures, **{f"uar_seeds {k}": value for k, value in enumerate(figures["uar_seeds"])}}
     for key, value in again.items():

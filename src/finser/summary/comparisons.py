@@ -1,0 +1,76 @@
+"""Differences of two models on the same test clips, paired by speaker, with p values corrected for their number."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.intervals import differences, holm, over_seeds, per_speaker
+from finser.params import Params
+from finser.summary.figures import written
+from finser.summary.runs import AGAIN, Tested
+
+FLOOR = "svm"
+
+
+def floor(params: Params) -> str | None:
+    """The model that every other is compared with: the section svm, if it is in `models` and is an SVM."""
+    return FLOOR if FLOOR in params.models and params.train_classifier[FLOOR].model == "svm" else None
+
+
+def floor_of(params: Params, model: str) -> str | None:
+    """The floor, if it is another model and tested on the same corpora."""
+    found = floor(params)
+    return found if found and found != model and params.corpora_of(found) == params.corpora_of(model) else None
+
+
+def pairs_of(params: Params) -> list[tuple[str, str]]:
+    """Every model with its floor, and the pairs that ``summarise.pairs`` names."""
+    models = (*params.models, *params.fusions)
+    with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
+    return list(dict.fromkeys([*with_floor, *params.summarise.pairs]))
+
+
+def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], confidence: float) -> dict[str, dict[str, Any]]:
+    """Differences of UAR of some pairs of models.
+
+    Parameters
+    ----------
+    tested : Mapping
+        Model to its test clips, all folds together.
+    pairs : sequence of tuple
+        Model, and the one that it is compared with.
+    confidence : float
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    dict
+        ``A - B`` -> ``model``, ``against``, ``uar``, ``uar_against``, the estimate of the difference as
+        :func:`finser.summary.figures.written` gives it, ``p``, and ``p_holm``, corrected for all pairs by Holm's method.
+
+    Raises
+    ------
+    FinserError
+        Two models were tested on different clips.
+    """
+    counts = {name: per_speaker(one.truth, one.predicted, one.speakers, len(EMOTIONS)) for name, one in tested.items()}
+    uars = {name: float(over_seeds(one)["uar"].mean()) for name, one in counts.items()}
+    rows = {}
+    for a, b in pairs:
+        check_same_clips(a, tested[a], b, tested[b])
+        found = differences(counts[a], counts[b], confidence)["uar"]
+        uar = {"uar": uars[a], "uar_against": uars[b]}
+        rows[f"{a} - {b}"] = {"model": a, "against": b, **uar, **written(found), "p": found.p}
+    for row, corrected in zip(rows.values(), holm([row["p"] for row in rows.values()]), strict=True):
+        row["p_holm"] = corrected
+    return rows
+
+
+def check_same_clips(a: str, one: Tested, b: str, other: Tested) -> None:
+    """Raise :class:`FinserError` if two models were tested on different clips."""
+    if not np.array_equal(one.clip_ids, other.clip_ids):
+        what = f"{a} and {b} were tested on different clips, so they cannot be compared"
+        raise FinserError(what, expected=f"{len(one)} clips of {a}", found=f"{len(other)} of {b}", do=AGAIN)

@@ -1,0 +1,126 @@
+"""Figures of one model under one protocol, the test clips of all folds together; pure functions of runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from finser.emotions import EMOTIONS
+from finser.intervals import Estimate, estimates, over_seeds, per_speaker
+from finser.metrics import f1s, precisions, recalls
+from finser.summary.runs import CALIBRATION, Run, Tested
+
+PER_CLASS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"precision": precisions, "recall": recalls, "f1": f1s}
+
+
+def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], confidence: float) -> dict[str, Any]:
+    """Everything that the report says of a model under a protocol.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All folds of the model.
+    tested : Tested
+        Their test clips, one fold after the other.
+    sexes : Mapping
+        Speaker to ``female`` or ``male``.
+    confidence : float
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    dict
+        ``uar``, ``wa`` and ``f1_macro`` as :func:`written` gives them, ``uar_seeds``, ``uar_folds``, ``restricted`` (the UAR with
+        predictions restricted to the emotions that the clip's corpus has) and its gain, ``corpora``, ``classes``, ``sexes``, ``speakers``,
+        ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise`` and ``cost``.
+    """
+    counts = per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
+    found = estimates(counts, confidence)
+    own = estimates(per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    return {
+        **{name: written(one) for name, one in found.items()},
+        "uar_seeds": over_seeds(counts)["uar"].tolist(),
+        "uar_folds": {str(run.fold): run.figures["uar"] for run in runs},
+        "restricted": written(own),
+        "restricted_gain": own.value - found["uar"].value,
+        "corpora": {corpus: _of_corpus(tested.where(tested.corpora == corpus), confidence) for corpus in counts},
+        "classes": _of_classes(tested),
+        "sexes": _of_sexes(tested, sexes),
+        "speakers": {str(name): _uar(tested.of([name])) for name in np.unique(tested.speakers)},
+        "confusion": tested.confusions.mean(0).tolist(),
+        "calibration": {key: fmean(run.figures[key] for run in runs) for key in CALIBRATION},
+        "noise": _noise(runs),
+        "cost": _cost(runs),
+        "n_test": len(tested),
+        "n_test_speakers": len(np.unique(tested.speakers)),
+    }
+
+
+def written(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as a file has it: all but p."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(estimate).items() if key != "p"}
+
+
+def restricted(tested: Tested) -> np.ndarray:
+    """Predictions, shape (seeds, n), that name only emotions which the clip's corpus has in the test clips of all folds."""
+    allowed = np.zeros((len(tested), len(EMOTIONS)), bool)  # (n, 8)
+    for corpus in np.unique(tested.corpora):
+        own = tested.corpora == corpus
+        allowed[np.ix_(own, np.unique(tested.truth[own]))] = True
+    return np.where(allowed, tested.probabilities, -1.0).argmax(2)
+
+
+def _uar(tested: Tested) -> float:
+    """Mean over the seeds and the corpora."""
+    return float(over_seeds(per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS)))["uar"].mean())
+
+
+def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
+    found = estimates(per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    own = estimates(per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    sizes = {"n_test": len(tested), "n_test_speakers": len(np.unique(tested.speakers)), "n_emotions": len(np.unique(tested.truth))}
+    return {"uar": written(found), "restricted": written(own), **sizes}
+
+
+def _of_classes(tested: Tested) -> dict[str, dict[str, float | None]]:
+    """Precision, recall and F1 per emotion of all clips in one count, means over the seeds; None for one that is not in the truth."""
+    scores = {name: figure(tested.confusions).mean(0) for name, figure in PER_CLASS.items()}  # (8,) each
+    return {
+        emotion: {name: None if np.isnan(one[number]) else float(one[number]) for name, one in scores.items()}
+        for number, emotion in enumerate(EMOTIONS)
+    }
+
+
+def _of_sexes(tested: Tested, sexes: Mapping[str, str]) -> dict[str, Any]:
+    """UAR on the clips of women and of men, the mean over the corpora that have them; None without such clips."""
+    parts = {sex: tested.of([name for name, of in sexes.items() if of == sex]) for sex in ("female", "male")}
+    uars = {sex: _uar(part) if len(part) else None for sex, part in parts.items()}
+    both = {sex: {"n_test_speakers": len(np.unique(part.speakers)), "uar": uars[sex]} for sex, part in parts.items()}
+    return {**both, "female_minus_male": None if None in uars.values() else uars["female"] - uars["male"]}
+
+
+def _noise(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+    """UAR by kind of noise and SNR in dB, mean over the folds; {} if nothing was tested in noise."""
+    given = [run.figures.get("noise") or {} for run in runs]
+    return {kind: {snr: fmean(one[kind][snr] for one in given) for snr in curve} for kind, curve in given[0].items()}
+
+
+def _cost(runs: Sequence[Run]) -> dict[str, Any]:
+    """Parameters and epochs, the least and the largest; seconds and milliseconds, means; None for a late fusion, which is not trained."""
+    figures = [run.figures for run in runs]
+    epochs = [number for one in figures for number in one.get("epochs", [])]
+    parameters = [one["params"] for one in figures if "params" in one]
+    means = {key: _mean(figures, key) for key in ("seconds_per_epoch", "seconds_train", "ms_per_clip", "n_train_speakers")}
+    return {
+        "params": [min(parameters), max(parameters)] if parameters else None,
+        "epochs": [min(epochs), max(epochs)] if epochs else None,
+        **means,
+        "devices": sorted({one["device"] for one in figures if "device" in one}),
+    }
+
+
+def _mean(figures: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    values = [one[key] for one in figures if key in one]
+    return fmean(values) if values else None
