@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -313,11 +314,9 @@ def test_published_figures_stand_where_ravdess_is(synthetic, real, here):
     assert (ast["value"], ast["figure"], ast["parameters"]) == (".708", "WA (macro-F1 .700)", "87.1 M")
     assert all("LEAKY" in row["protocol"] for row in rows if "random" in row["protocol"])
     assert {row["corpora"] for row in rows} == {"RAVDESS", "CREMA-D", "SAVEE", "TESS", "RAVDESS, CREMA-D, TESS, SAVEE"}
-    stated = {(row["corpora"], row["system"].split(",")[0], row["figure"].split(" ")[0], row["value"]) for row in rows}
-    assert {("RAVDESS", "small networks", "UAR", ".623 ± .012"), ("RAVDESS", "SVM on summary statistics", "WA", ".484")} <= stated
-    assert ("RAVDESS", "people", "share", ".670") in stated
-    svms = {row["value"]: row["protocol"] for row in rows if "211" in row["system"]}
-    assert "LEAKY" in svms[".681"] and svms[".493"] == "no test speaker in training"
+    assert not [row for row in rows if "SVM" in row["system"]], "the project's own runs are not published"
+    for row in rows:
+        assert re.search(r"doi:10\.\d{4}/|arXiv:\d{4}\.\d{5}|github\.com/\w", row["source"]), row
     assert not [row for row in real.table("Published, for orientation") if row["corpora"] == "SAVEE"]
     values = here.params.model_dump() | {"pooled": ("tess",)}
     without = type(here.params).model_validate(values)
