@@ -239,6 +239,7 @@ def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(value
         ("librosa", (), "src/finser/classifiers/fin_ensemble.py"),
         ("frozen", ("mel",), "models/fins"),
         ("tuned", ("mel",), "models/fins"),
+        ("formula", ("mel",), "models/fins"),
         ("uninitialised", ("mel",), "src/finser/classifiers/fin_ensemble.py"),
     ],
 )

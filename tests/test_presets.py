@@ -2,7 +2,7 @@
 
 import pytest
 
-from finser import presets
+from finser import classifiers, presets
 from finser.corpora import local, ravdess, savee
 from finser.errors import FinserError
 
@@ -175,3 +175,11 @@ def test_ravdess_has_learning_curves_and_compares_what_imitation_gives_with_scra
 def test_open_leaves_every_corpus_out_once():
     made = presets.make("open")
     assert "cross_corpus" in made.protocols and len(made.folds) == len(made.pooled) == 3
+
+
+def test_arms_that_are_compared_have_as_many_weights_that_learn():
+    """Else a difference between them could be one of capacity."""
+    sections = {name: section for name, section in presets.full().items() if section.model == "fin_ensemble"}
+    learned = {name: classifiers.begin(section, (0,)).n_params for name, section in sections.items()}
+    assert {section.arm for section in sections.values()} == {"librosa", "frozen", "tuned", "formula", "uninitialised"}
+    assert max(learned.values()) < 1.005 * min(learned.values()), learned

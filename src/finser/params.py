@@ -564,14 +564,15 @@ class FinEnsemble(Network):
     variants: tuple[Variant, ...] = Field(
         DEFAULT_VARIANTS, min_length=1, description="rows trained on; validation and test are always originals"
     )
-    arm: Literal["librosa", "frozen", "tuned", "uninitialised"] = Field(
-        "frozen", description="librosa's features, FINs that stay as they are, FINs that learn on, nets of their shape that begin at random"
+    arm: Literal["librosa", "frozen", "tuned", "formula", "uninitialised"] = Field(
+        "frozen",
+        description="librosa's features, frozen FINs, fine-tuned FINs, or nets of their shape fine-tuned from librosa's formula or from random weights",
     )
     fins: tuple[Feature, ...] = Field(
         ("rms", "zcr", "chroma", "mfcc", "mel"),
         description="features that come from FINs, the others are librosa's; [] in the arm `librosa`",
     )
-    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned` and `uninitialised`")
+    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned`, `formula` and `uninitialised`")
     trim_db: float = Field(30.0, ge=0, le=100, description="ends so much softer than the loudest frame are cut off; 0 keeps them")
     channels: Count = Field(96, description="width of the convolutions over time")
     pooling: Pooling = Field("attention", description="mean and deviation over time, of all frames alike or under learned weights")
@@ -632,7 +633,7 @@ def _begin(options: Classifier) -> str:
         return f"models/pretrained/{options.trunk}"
     if getattr(options, "init", "scratch") == "weights":
         return f"models/weights/{options.weights}"
-    if getattr(options, "arm", None) in ("frozen", "tuned"):
+    if getattr(options, "arm", None) in ("frozen", "tuned", "formula"):  # formula: for the FINs' constants
         return "models/fins"
     return f"src/finser/classifiers/{options.model}.py"
 

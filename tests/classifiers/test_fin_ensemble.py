@@ -104,14 +104,14 @@ def test_what_both_learn_from_is_what_is_predicted_from(project, fins):
     assert np.ptp(of_waves, axis=0).max() > 1e-3, "the clips differ"
 
 
-@pytest.mark.parametrize("arm", ["librosa", "frozen", "tuned", "uninitialised"])
+@pytest.mark.parametrize("arm", ["librosa", "frozen", "tuned", "formula", "uninitialised"])
 def test_what_learns_is_what_the_arm_says(project, params, altered, run, arm):
     fins = () if arm == "librosa" else tuple(DIMENSIONS)
     figures = run(altered("fin_ensemble", arm=arm, fins=fins, epochs=1, variants=("original",)), "fin_ensemble")
     channels = params.train_classifier["fin_ensemble"].channels
     convolutions = 5 * (162 + 2 * channels) * channels + 3 * 2 * channels
     of_head = convolutions + (channels * 64 + 64) + (64 + 1) + (2 * channels * 8 + 8)
-    below = FRONT_END + sum(FINS.values()) + FINS["mel"] if arm in ("tuned", "uninitialised") else 0
+    below = FRONT_END + sum(FINS.values()) + FINS["mel"] if arm in ("tuned", "formula", "uninitialised") else 0
     assert figures["params"] == of_head + below
     folder = layout.classifier("fin_ensemble", "speaker", 1, 0)
     assert (folder / "fins").exists() == bool(fins)
@@ -148,3 +148,14 @@ def test_what_needs_no_trained_fins_reads_none(project, altered, run, arm, fins)
     assert figures["n_test_speakers_heard_by_fins"] == 0
     classifier, config = load(layout.classifier("fin_ensemble", "speaker", 1, 0))
     assert classifier.n_params == config["params"] and config["begin"].startswith("random")
+
+
+def test_the_formula_replaces_all_weights_and_says_so(project, altered, run):
+    """Nothing that the FINs have learned is left; what did not move from the formula would be `librosa`, not tuned."""
+    run(altered("fin_ensemble", arm="formula", fins=("chroma", "mel"), epochs=1, variants=("original",)), "fin_ensemble")
+    folder = layout.classifier("fin_ensemble", "speaker", 1, 0) / "fins"
+    for feature in ("chroma", "mel"):
+        (saved, config), before = load_fin(folder / feature), load_fin(layout.fin(feature))[0].closed_form().state_dict()
+        assert config["init"] == "closed_form"
+        far = {name: float((before[name] - weights).abs().max()) for name, weights in saved.state_dict().items()}
+        assert 0 < max(far.values()) < 0.1, "they begin at the formula, and learn"

@@ -130,6 +130,30 @@ def test_frames_of_waves_are_the_frames_of_the_contract(project):
     assert torch.allclose(of_wave, of_frames, atol=1e-3)
 
 
+def test_of_the_formula_features_are_librosas(project):
+    """Whatever the weights were: of FINs that were trained on other data, constants are left, and they cancel."""
+    fins, clip = Fins(load_fins()), noise(9000)
+    with torch.no_grad():
+        for weight in fins.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
+        before = fins(raw(clip)).numpy()
+        fins.closed_form()
+        found = fins(raw(clip)).numpy()
+    assert len(fins.shared) == 1
+    for feature, (first, last) in PLACES.items():
+        expected = as_features(feature, features(clip)[feature])
+        assert found[:, first:last] == pytest.approx(expected, abs=2e-3), feature
+        assert before[:, first:last] != pytest.approx(expected, abs=0.05), feature
+
+
+@pytest.mark.parametrize(("arm", "same"), [("formula", False), ("tuned", True)])
+def test_the_formula_is_put_where_the_fins_were_received(project, arm, same):
+    classifier, trained = begin(FinEnsemble(arm=arm, fins=("mel",))), load_fin(layout.fin("mel"))[0]
+    classifier.receive(project / "models")
+    assert torch.equal(classifier.fins.fins["mel"].weight, trained.weight) == same
+    assert torch.equal(classifier.fins.fins["mel"].weight, trained.closed_form().weight) != same
+
+
 def random_weights(seed: int) -> FinEnsembleClassifier:
     torch.manual_seed(seed)
     return begin(FinEnsemble(arm="uninitialised"))

@@ -2,7 +2,9 @@
 
 Frames -> features -> divided by the training part's deviation, minus the clip's mean -> three convolutions over time -> pooling of
 mean and deviation -> Linear. In the arms `librosa` and `frozen` only what follows the features learns, from features computed once
-per clip; in the arms `tuned` and `uninitialised` gradients reach the nets below, too.
+per clip; in the arms `tuned`, `formula` and `uninitialised` gradients reach the nets below, too. These three arms are one network and
+differ in its initial weights: what the FINs have learned, librosa's formula, or random numbers. So `tuned` against `formula` says what
+imitation adds to knowing the formula, and `formula` against `uninitialised` what the formula adds to the network.
 """
 
 import json
@@ -22,6 +24,7 @@ from finser.classifiers.inputs import Row, Source
 from finser.classifiers.network import WEIGHTS, NetworkClassifier, put_weights
 from finser.classifiers.pooling import Pool, frame_mask
 from finser.emotions import EMOTIONS
+from finser.files import read_json
 from finser.frames import HOP_LENGTH, N_FFT, to_float
 from finser.params import FinEnsemble, SpectrogramAugment
 from finser.progress import track
@@ -124,7 +127,7 @@ class FinEnsembleClassifier(NetworkClassifier):
     @property
     def learns_below(self) -> bool:
         """Whether gradients reach the nets that make the features."""
-        return self.options.arm in ("tuned", "uninitialised")
+        return self.options.arm in ("tuned", "formula", "uninitialised")
 
     @property
     def net(self) -> nn.Module:
@@ -132,9 +135,15 @@ class FinEnsembleClassifier(NetworkClassifier):
         return Ensemble(self.fins, self.head) if self.learns_below else self.head
 
     def receive(self, folder: Path) -> None:
-        """Begin with the FINs in `folder`, in the arms that ask for trained ones; an error if they are not there."""
-        if self.options.arm in ("frozen", "tuned"):
+        """Begin with the FINs in `folder`, in the arms that ask for them; an error if they are not there.
+
+        The arm `formula` keeps their constants (means and deviations of the training frames, which MFCC is scaled by) and replaces
+        every weight by librosa's formula: it differs from `tuned` in the weights alone.
+        """
+        if self.options.arm in ("frozen", "tuned", "formula"):
             self._load_fins(folder / "fins")
+        if self.options.arm == "formula":
+            self.fins.closed_form()
 
     def prepare(self, train: list[Clip], validation: list[Clip]) -> tuple[list[Any], list[Any]]:
         """Take the deviations from the training part; samples where gradients reach the nets, else features, computed once."""
@@ -181,6 +190,9 @@ class FinEnsembleClassifier(NetworkClassifier):
             else:
                 target.mkdir(parents=True)
                 config = {"feature": feature, "init": "random", "speakers": []}
+                (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            if self.options.arm == "formula":
+                config = read_json(target / "config.json") | {"init": "closed_form"}
                 (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             if self.learns_below:
                 weights = {name.replace(".module.", "."): tensor.clone() for name, tensor in fin.state_dict().items()}

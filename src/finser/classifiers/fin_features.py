@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from finser.cepstrum import natural_log, power_to_db
+from finser.fins.base import Fin
 from finser.fins.building import structured
 from finser.fins.store import load_fin
 from finser.fins.transform import FrontEnd
@@ -85,6 +86,12 @@ class Fins(nn.Module):
         features = torch.cat(parts, dim=1)  # (n, 162)
         # nothing is to be learned from digital silence, where a quotient's gradient overflows
         return torch.where(frames.any(dim=1, keepdim=True), features, features.detach())
+
+    def closed_form(self) -> None:
+        """Set all weights to librosa's formulas; the constants that the FINs took from their training frames stay."""
+        for module in self.fins.modules():
+            if isinstance(module, Fin | FrontEnd):
+                module.closed_form()
 
     def of_waves(self, waves: Tensor) -> Tensor:
         """Features of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 162)."""
