@@ -161,10 +161,10 @@ def test_ravdess_has_learning_curves_and_compares_what_imitation_gives_with_scra
     made = presets.make("ravdess")
     sections = made.train_classifier
     assert [sections[f"small_cnn_{share}"].speakers for share in (10, 20, 50)] == [0.1, 0.2, 0.5]
-    for taught, scratch in made.summarise.pairs[3:]:
+    for taught, scratch in made.summarise.pairs[5:]:
         alike = sections[taught].model_dump(exclude={"init", "trunk"}) == sections[scratch].model_dump(exclude={"init", "trunk"})
         assert alike and (sections[taught].init, sections[scratch].init) == ("imitation", "scratch")
-    assert {taught for taught, _ in made.summarise.pairs[3:]} == {
+    assert {taught for taught, _ in made.summarise.pairs[5:]} == {
         "small_cnn_taught",
         "small_cnn_20_taught",
         "resnet18_taught",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from finser.layout import classifier_result
+from finser.layout import training_time
 
 TEST_FIGURES = (
     "uar",
@@ -28,7 +28,7 @@ def command(pytestconfig) -> str:
     return re.search(r"^dvc exp show (.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("prefix", ["", f"{classifier_result('small_cnn', 'speaker', 1)}/metrics.json:"], ids=["one file", "several"])
+@pytest.mark.parametrize("prefix", ["", f"{training_time('train_classifier', 'small_cnn', 'speaker', 1, 0)}:"], ids=["one file", "several"])
 def test_the_table_shows_what_was_varied_and_the_validation_figure_alone(command, prefix):
     """DVC gives a column its file's name where several files have such a figure, and drops those that ``re.match`` finds."""
     dropped = re.compile(re.search(r"--drop '(.*?)'", command)[1])
@@ -39,4 +39,10 @@ def test_the_table_shows_what_was_varied_and_the_validation_figure_alone(command
 
 
 def test_the_table_is_sorted_by_the_validation_figure(command):
-    assert f"--sort-by {classifier_result('small_cnn', 'speaker', 1)}/metrics.json:validation_uar" in command
+    assert f"--sort-by {training_time('train_classifier', 'small_cnn', 'speaker', 1, 0)}:validation_uar" in command
+
+
+def test_no_experiment_evaluates(pytestconfig):
+    text = (pytestconfig.rootpath / "docs" / "classifiers.md").read_text()
+    (target,) = re.findall(r"^dvc exp run --queue .* (\S+)$", text, re.MULTILINE)
+    assert target == "train_classifier@small_cnn-speaker-1-0"

@@ -119,7 +119,7 @@ def comparisons() -> Path:
 
 
 def training_time(stage: str, *item: str | int) -> Path:
-    """Seconds that a training took: apart from its model, whose bytes must not depend on the clock."""
+    """Seconds that a training took, and its validation UAR: apart from its model, whose bytes must not depend on the clock."""
     return (RESULTS / "timing" / stage / "/".join(map(str, item or ("all",)))).with_suffix(".json")
 
 

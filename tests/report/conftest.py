@@ -120,9 +120,12 @@ class Run:
         return roles
 
     def fin(self, feature: str) -> None:
-        names = [f"r2_{where}_{kind}" for where in ("test", "unseen") for kind in ("uniform", "weighted")]
-        names += [f"r2_{where}_db_{kind}" for where in ("test", "unseen") for kind in ("uniform", "weighted")] if feature == "mel" else []
-        figures = {name: R2[feature] - 1e-5 * number for number, name in enumerate(names)}
+        kinds = ["uniform", "weighted", *(("db_uniform", "db_weighted") if feature == "mel" else ())]
+        figures = {f"r2_test_{kind}": R2[feature] - 1e-5 * number for number, kind in enumerate(kinds)}
+        figures["unseen"] = {
+            corpus: {kind: R2[feature] - 1e-4 * (place + 1) - 1e-5 * number for number, kind in enumerate(kinds)}
+            for place, corpus in enumerate(self.params.unseen_corpora)
+        }
         figures |= {
             "r2_init_uniform": -8.4 if feature == "zcr" else 0.796,
             "r2_init_weighted": 0.7,
@@ -135,8 +138,6 @@ class Run:
         figures |= {"topology": "structured", "init": "random"}
         write_json(layout.training_time("train_fin", feature), {"seconds_train": 8.44})
         figures["front_end_init"] = "random" if feature in ("chroma", "mel", "mfcc") else None
-        if not self.params.unseen_corpora:
-            figures |= {name: None for name in figures if "unseen" in name}
         figures["conditions"] = {
             name: {
                 key: figures[f"r2_test_{key}"] - 1e-4

@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from finser import layout, machine
@@ -14,6 +15,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
 from finser.fins.settings import check_settings
+from finser.intervals import over_seeds, per_speaker
 from finser.params import Classifier as Options
 from finser.params import Params
 from finser.progress import say
@@ -27,8 +29,9 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     """Write models/classifiers/MODEL/PROTOCOL/FOLD/SEED/: weights, config.json, history.csv.
 
     Trained on the train part of its corpora, in the variants that the model's section names; validated on originals.
-    Beside it results/timing/ gets ``seconds_train``, of all epochs and of what is computed once before them, and ``seconds_per_epoch``,
-    of the epochs alone; both count what was done before a kill.
+    Beside it results/timing/ gets ``seconds_train``, of all epochs and of what is computed once before them, ``seconds_per_epoch``,
+    of the epochs alone (both count what was done before a kill), and ``validation_uar`` of the weights that were kept: a search for
+    hyperparameters needs no evaluation, and so computes no test figure.
     """
     options = params.train_classifier[model]
     parts = parts_of(params, options, protocol, fold)
@@ -52,11 +55,19 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "epochs": len(history),
         **_settings(options),
     }
+    uar = validation_uar(classifier, examples["validation"])
     times = {"seconds_train": round(once + seconds, 3), "seconds_per_epoch": round(seconds / len(history), 3)}
-    write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
+    write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {**times, "validation_uar": uar})
     _write(layout.classifier(model, protocol, fold, seed), classifier, config, history)
     checkpoint.unlink(missing_ok=True)
-    say(f"{where}: {once + seconds:.1f} s, validation UAR {history[-1]['validation_uar']:.3f}")
+    say(f"{where}: {once + seconds:.1f} s, validation UAR {uar:.3f}")
+
+
+def validation_uar(classifier: Classifier, validation: Examples) -> float:
+    """UAR of the weights that are kept, mean over the corpora, as evaluation gives it; that in history.csv is of all clips together."""
+    predicted = classifier.probabilities(validation.inputs).argmax(1)  # (n,)
+    counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(EMOTIONS))
+    return float(over_seeds(counts)["uar"][0])
 
 
 def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:

@@ -28,7 +28,7 @@ from finser.fins.base import Fin, count, start_torch
 from finser.fins.building import structured
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
-from finser.fins.evaluation import conditions
+from finser.fins.evaluation import conditions, on_unseen
 from finser.fins.front_end import teach as teach_front_end
 from finser.fins.mel import MelFin
 from finser.fins.mfcc import MfccFin
@@ -58,12 +58,10 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
     excitation = params.compare_fin.end_to_end.excitation if way == "end_to_end" else 0.0
     given = replace(lessons(params, feature), excitation=excitation)
     random = prepare(fin, given, seed, closed_form=way == "closed_form")
-    corpora, size, unseen = params.train_fin.data.corpora, params.evaluate_fin.frames, params.unseen_corpora
-    test = draw(params, feature, corpora, role="test", size=size)
+    test = draw(params, feature, params.train_fin.data.corpora, role="test", size=params.evaluate_fin.frames)
     at_first = scores(fin, test)
     history, best_step = fit(fin, given, section(params, feature, way), random, Checkpoint(checkpoint))
     seconds = time.perf_counter() - started
-    other = scores(fin, draw(params, feature, unseen, size=size)) if unseen else dict.fromkeys(at_first)
     result = {
         "feature": feature,
         "way": way,
@@ -73,7 +71,7 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
         **count(fin),
         **{f"r2_init_{name}": value for name, value in at_first.items()},
         **{f"r2_test_{name}": value for name, value in scores(fin, test).items()},
-        **{f"r2_unseen_{name}": value for name, value in other.items()},
+        "unseen": on_unseen(params, fin),
         "conditions": conditions(params, fin),
         "steps": history[-1]["step"],
         "best_step": best_step,

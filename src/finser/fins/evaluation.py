@@ -33,32 +33,29 @@ WORST = 8  # frames kept
 def evaluate_fin(params: Params, feature: str) -> None:
     """Step: the FIN of `feature` on test speakers and unseen corpora -> results/fins/FEATURE.json, .csv (history), .parquet (frames).
 
-    Frames are of originals, evenly over the clips. Without an unseen corpus its figures are null.
+    Frames are of originals, evenly over the clips.
     """
     device = start_torch()
     fin, config = load_fin(layout.fin(feature))
     check_settings(config, params.settings_of_fin(feature), layout.fin(feature))
     fin.to(device)
-    size, unseen = params.evaluate_fin.frames, params.unseen_corpora
+    size = params.evaluate_fin.frames
     started = time.perf_counter()
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=size)
-    other = draw(params, feature, unseen, size=size) if unseen else None
     predicted = predict(fin, test.frames)
     test_scores = scores_of(feature, test.labels, predicted)
-    other_scores = scores_of(feature, other.labels, predict(fin, other.frames)) if other else dict.fromkeys(test_scores)
+    unseen = on_unseen(params, fin)
     result = {
         **{name: config[name] for name in ("feature", "topology", "init", "seed", "params", "params_own", "params_inherited")},
         "front_end_init": config["inherits"].get("front_end"),
         "definition": config["definition"],
         **{f"r2_test_{name}": value for name, value in test_scores.items()},
-        **{f"r2_unseen_{name}": value for name, value in other_scores.items()},
+        "unseen": unseen,
         **{name: config[name] for name in ("r2_init_uniform", "r2_init_weighted", "r2_validation", "n_train_frames")},
         "r2_test_each": each(feature, test.labels, predicted),
         "conditions": conditions(params, fin),
         "n_test_frames": len(test.frames),
         "n_test_speakers": len(test.speakers),
-        "n_unseen_frames": len(other.frames) if other else 0,
-        "unseen_corpora": ", ".join(unseen),
         "seconds_evaluate": time.perf_counter() - started,
         **(speed(fin, test) if params.evaluate_fin.speed else {}),
         "device": config["device"],
@@ -68,8 +65,17 @@ def evaluate_fin(params: Params, feature: str) -> None:
     with whole_file(layout.fin_history(feature)) as partial:
         shutil.copyfile(layout.fin(feature) / "history.csv", partial)
     write_frames(layout.fin_frames(feature), feature, test, predicted)
-    unseen_text = f", unseen corpora {other_scores['weighted']:.5f}" if other else ""
+    unseen_text = "".join(f", {corpus} {scores['weighted']:.5f}" for corpus, scores in unseen.items())
     say(f"{feature}: weighted R2 on test speakers {test_scores['weighted']:.5f}{unseen_text}")
+
+
+def on_unseen(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
+    """R2 on each corpus that no FIN was trained on, as many frames of each: corpus -> scores; {} without one.
+
+    Not of all corpora together: that would also credit a FIN for telling a loud corpus from a soft one.
+    """
+    drawn = {corpus: draw(params, fin.feature, (corpus,), size=params.evaluate_fin.frames) for corpus in params.unseen_corpora}
+    return {corpus: scores_of(fin.feature, one.labels, predict(fin, one.frames)) for corpus, one in drawn.items()}
 
 
 def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:

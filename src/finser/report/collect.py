@@ -27,8 +27,8 @@ from finser.summary.summarise import read_runs
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
-FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under", "conditions", "r2_test_each")
-R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test", "unseen") for kind in ("uniform", "weighted"))
+FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under", "conditions", "r2_test_each", "unseen")
+R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
 Item = tuple[str, ...]
 Log = Mapping[tuple[str, Item], "Timing"]
@@ -273,7 +273,7 @@ def read_fin(feature: str) -> Fin:
 def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
     """Figures of a FIN that nothing is built on."""
     path = layout.fin_comparison(feature, way, seed)
-    return read_figures(path, ("feature", "way", "seed", "params", "r2_init_uniform", "r2_init_weighted", "trained_under", *R2_KEYS))
+    return read_figures(path, ("feature", "way", "seed", "params", "trained_under", "unseen", *R2_KEYS))
 
 
 def read_log(path: Path, preset: str) -> Log:

@@ -1,7 +1,8 @@
 """Records to Markdown tables: pure functions, numbers written one way throughout."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ EXCLUSIONS_SHOWN = 20
 WORST_SHOWN = 3  # frames of a FIN
 # R2 of the published FINs on test frames and on ESD, unseen in training: real recordings, split at random by file
 PUBLISHED = {"rms": (0.98, 0.97), "zcr": (0.93, 0.92), "chroma": (0.93, 0.92), "mfcc": (0.92, 0.54), "mel": (0.97, 0.97)}
+PUBLISHED_HEADER = ("published, test", "published, ESD")
 FEATURE_TITLES = {"rms": "RMS", "zcr": "ZCR", "chroma": "chroma", "mfcc": "MFCC", "mel": "mel"}
 WAYS = {
     "closed_form": "from the formula",
@@ -57,6 +59,11 @@ def r2(value: float | None) -> str:
     if value is None:
         return DASH
     return pointed(math.floor(value * 1e5) / 1e5, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
+
+
+def two_digits(value: float) -> str:
+    """A published R2, ``.98``."""
+    return pointed(value, 2)
 
 
 def rate(value: float | None) -> str:
@@ -167,27 +174,29 @@ def left_out(results: Results, split: Split) -> str:
 
 
 def fins(results: Results) -> str:
-    """R2 of every FIN beside the published ones."""
-    header = ["FIN", "test, uniform", "test, weighted", "unseen, uniform", "unseen, weighted", "published, test", "published, unseen"]
-    rows = [row for fin in results.fins for row in _fin_rows(fin)]
-    return table(header, rows)
+    """R2 of every FIN on test speakers and on each unseen corpus, beside the published ones; of mel in decibels, too."""
+    header = ["FIN", "R2", "test speakers", *unseen(results).values(), *PUBLISHED_HEADER]
+    return table(header, [row for fin in results.fins for row in _fin_rows(results, fin)], left=2)
 
 
-def _fin_rows(fin: Fin) -> list[list[str]]:
-    """One row, or for mel two: power, where only the weighted R2 means something, and decibels."""
-    published = [pointed(value, 2) + (" (weighted)" if _published_kind(fin) == "weighted" else "") for value in PUBLISHED[fin.feature]]
-    rows = [[_fin_title(fin), *_r2s(fin, ""), *published]]
-    if fin.feature == "mel":
-        rows.append(["mel, dB", *_r2s(fin, "db_"), DASH, DASH])
+def unseen(results: Results) -> dict[str, str]:
+    """Corpora that no FIN learned from, with their titles."""
+    return {corpus.name: corpus.title for corpus in results.corpora if corpus.name in results.params.unseen_corpora}
+
+
+def _fin_rows(results: Results, fin: Fin) -> list[list[str]]:
+    """A row per kind of R2; the published values stand in the row of their kind."""
+    rows = []
+    for title, unit in [(_fin_title(fin), "")] + ([("mel, dB", "db_")] if fin.feature == "mel" else []):
+        for kind in ("uniform", "weighted"):
+            found = [fin.figures[f"r2_test_{unit}{kind}"], *(fin.figures["unseen"][corpus][unit + kind] for corpus in unseen(results))]
+            published = map(two_digits, PUBLISHED[fin.feature]) if (unit, kind) == ("", _published_kind(fin)) else (DASH, DASH)
+            rows.append([title, kind, *map(r2, found), *published])
     return rows
 
 
 def _fin_title(fin: Fin) -> str:
     return FEATURE_TITLES[fin.feature] + (", power" if fin.feature == "mel" else "")
-
-
-def _r2s(fin: Fin, unit: str) -> list[str]:
-    return [r2(fin.figures[f"r2_{where}_{unit}{kind}"]) for where in ("test", "unseen") for kind in ("uniform", "weighted")]
 
 
 def _published_kind(fin: Fin) -> str:
@@ -230,23 +239,29 @@ def fin_conditions(results: Results) -> str:
 
 def fin_ways(results: Results) -> str:
     """R2 on test speakers at the beginning and after training, by way of beginning; over seeds the least and the largest."""
-    header = ["FIN", "begins", "seeds", "parameters", "at initialisation", "trained", "unseen", "published"]
+    header = ["FIN", "begins", "seeds", "parameters", "at initialisation", "trained", "unseen, least", "published"]
     rows = []
     for fin in results.fins:
         kind = _published_kind(fin)
-        published = pointed(PUBLISHED[fin.feature][0], 2)
-        deployed = [fin.figures[f"r2_{where}_{kind}"] for where in ("init", "test", "unseen")]
+        published = two_digits(PUBLISHED[fin.feature][0])
+        deployed = _r2s(fin.figures, kind)
         title = FEATURE_TITLES[fin.feature]
         rows.append([title, f"as used: {fin.figures['init']}", "1", count(fin.figures["params"]), *map(r2, deployed), published])
         for way in WAYS:
             found = [one for one in results.compared if (one["feature"], one["way"]) == (fin.feature, way)]
             if found:
-                spans = [_span([one[f"r2_{where}_{kind}"] for one in found]) for where in ("init", "test", "unseen")]
+                spans = map(_span, zip(*(_r2s(one, kind) for one in found), strict=True))
                 rows.append([title, WAYS[way], str(len(found)), count(found[0]["params"]), *spans, published if way == "reference" else ""])
     return table(header, rows, left=2)
 
 
-def _span(values: list[float | None]) -> str:
+def _r2s(figures: Mapping[str, Any], kind: str) -> list[float | None]:
+    """R2 at initialisation, on test speakers, and on the unseen corpus where it is least; None without one."""
+    least = min((scores[kind] for scores in figures["unseen"].values()), default=None)
+    return [figures[f"r2_init_{kind}"], figures[f"r2_test_{kind}"], least]
+
+
+def _span(values: Sequence[float | None]) -> str:
     """One value, or the least and the largest of several."""
     ends = list(dict.fromkeys(r2(value) for value in (min(values), max(values)))) if None not in values else [DASH]
     return " to ".join(ends)
@@ -278,12 +293,16 @@ def worst_frames(results: Results) -> str:
 
 def summary_fins(results: Results) -> str:
     """The FINs in brief."""
-    header = ["FIN", "R2, test speakers", "R2, unseen corpora", "published, test", "published, unseen", "parameters"]
+    header = ["FIN", "R2, test speakers", *(f"R2, {title}, unseen" for title in unseen(results).values())]
+    header += ["parameters", *PUBLISHED_HEADER, "published net, trained here", "its parameters"]
     rows = []
     for fin in results.fins:
-        test, unseen = (fin.figures[f"r2_{where}_{_published_kind(fin)}"] for where in ("test", "unseen"))
-        published = [pointed(value, 2) for value in PUBLISHED[fin.feature]]
-        rows.append([FEATURE_TITLES[fin.feature], r2(test), r2(unseen), *published, count(fin.figures["params"])])
+        kind = _published_kind(fin)
+        found = [fin.figures[f"r2_test_{kind}"], *(fin.figures["unseen"][corpus][kind] for corpus in unseen(results))]
+        published = map(two_digits, PUBLISHED[fin.feature])
+        own = [one for one in results.compared if (one["feature"], one["way"]) == (fin.feature, "reference")]
+        beside = [_span([one[f"r2_test_{kind}"] for one in own]), count(own[0]["params"])] if own else [DASH, DASH]
+        rows.append([FEATURE_TITLES[fin.feature], *map(r2, found), count(fin.figures["params"]), *published, *beside])
     return table(header, rows)
 
 
