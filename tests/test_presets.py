@@ -3,8 +3,9 @@
 import pytest
 
 from finser import classifiers, presets
-from finser.corpora import local, ravdess, savee
+from finser.corpora import local, ravdess, registry, savee
 from finser.errors import FinserError
+from finser.params import Download
 
 NAMES = {"RAVDESS": "Actor_0{0}/03-01-01-01-01-01-0{0}.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
 
@@ -20,10 +21,10 @@ def test_local_records_what_it_found(tmp_path):
     fake_corpus(tmp_path / "RAVDESS", 3)
     fake_corpus(tmp_path / "TESS", 2)
     made = presets.make("local", tmp_path, allow_partial=True)
-    assert made.corpora == ("ravdess", "tess")
+    assert (made.corpora, made.pooled) == (("ravdess", "tess", "esd"), ("ravdess", "tess"))
     assert (made.fetch["ravdess"].files, made.fetch["ravdess"].bytes) == (3, 4 * 3 + 1 + 2 + 3)
-    assert made.train_fin.data.corpora == ("ravdess",)
-    assert made.unseen_corpora == ("tess",)
+    assert made.fetch["esd"].source == "synthetic" and made.train_fin.data.corpora == ("esd",)
+    assert made.unseen_corpora == ("ravdess", "tess")
 
 
 def test_partial_corpus_is_refused_unless_allowed(tmp_path):
@@ -35,7 +36,7 @@ def test_partial_corpus_is_refused_unless_allowed(tmp_path):
         presets.make("local", tmp_path)
 
 
-def test_fins_learn_from_a_corpus_of_three_or_more_speakers(tmp_path):
+def test_some_corpus_must_have_three_or_more_speakers(tmp_path):
     fake_corpus(tmp_path / "TESS", 2)
     with pytest.raises(FinserError, match="too few speakers"):
         presets.make("local", tmp_path, allow_partial=True)
@@ -45,7 +46,7 @@ def test_fins_learn_from_a_corpus_of_three_or_more_speakers(tmp_path):
     for speaker in ("DC", "JE", "JK"):
         (tmp_path / "SAVEE" / speaker).mkdir(parents=True)
         (tmp_path / "SAVEE" / speaker / "a01.wav").write_bytes(b"RIFF")
-    assert presets.make("local", tmp_path, allow_partial=True).train_fin.data.corpora == ("savee",)
+    assert presets.make("local", tmp_path, allow_partial=True).pooled == ("ravdess", "tess", "savee")
 
 
 def test_empty_corpus_folder_is_refused(tmp_path):
@@ -78,8 +79,8 @@ def test_a_corpus_that_is_whole_is_not_marked_as_partial(tmp_path):
             for number in range(1, count + 1):
                 (tmp_path / "SAVEE" / speaker / f"{emotion}{number:02d}.wav").write_bytes(b"RIFF")
     fake_corpus(tmp_path / "TESS", 2)
-    fetch = presets.make("local", tmp_path, allow_partial=True).fetch
-    assert {corpus: source.allow_partial for corpus, source in fetch.items()} == {"tess": True, "savee": False}
+    made = presets.make("local", tmp_path, allow_partial=True)
+    assert {corpus: made.fetch[corpus].allow_partial for corpus in made.pooled} == {"tess": True, "savee": False}
 
 
 def write_clips(folder, clips) -> None:
@@ -110,7 +111,7 @@ def test_local_says_what_it_took_and_what_it_left_out(tmp_path, capsys):
     (tmp_path / "Emodb").mkdir()
     made = presets.make("local", tmp_path, allow_partial=True)
     said = capsys.readouterr().err
-    assert made.corpora == ("ravdess", "tess", "savee")
+    assert made.pooled == ("ravdess", "tess", "savee")
     assert f"ravdess: {tmp_path}/Ravdess: 3 files, 3 of 1,440 clips, accepted as partial\n" in said
     assert f"savee: {tmp_path}/Savee: 480 files, 480 of 480 clips\n" in said
     assert "left out, because this preset takes no such corpus: Emodb\n" in said
@@ -125,9 +126,8 @@ def test_unknown_name_suggests_the_nearest():
 
 def test_paper_is_the_published_experiment():
     made = presets.make("paper")
-    assert made.train_fin.data.corpora == ("ravdess", "crema_d", "tess", "savee")
-    assert made.unseen_corpora == ("esd",)
-    assert made.pooled == made.train_fin.data.corpora
+    assert made.pooled == made.unseen_corpora == ("ravdess", "crema_d", "tess", "savee")
+    assert made.train_fin.data.corpora == ("esd",)
 
 
 def test_paper_takes_from_a_folder_what_lies_there(tmp_path):
@@ -146,7 +146,7 @@ def test_ravdess_alone_does_not_ask_for_other_corpora_in_its_folder(tmp_path):
     with pytest.raises(FinserError, match="RAVDESS is incomplete"):
         presets.make("ravdess", tmp_path)
     made = presets.make("ravdess", tmp_path, allow_partial=True)
-    assert made.corpora == made.pooled == ("ravdess",)
+    assert (made.corpora, made.pooled) == (("ravdess", "esd"), ("ravdess",))
     assert (made.fetch["ravdess"].source, made.fetch["ravdess"].files, made.folds) == ("local", 3, (1, 2, 3, 4, 5))
 
 
@@ -183,3 +183,26 @@ def test_arms_that_are_compared_have_as_many_weights_that_learn():
     learned = {name: classifiers.begin(section, (0,)).n_params for name, section in sections.items()}
     assert {section.arm for section in sections.values()} == {"librosa", "frozen", "tuned", "formula", "uninitialised"}
     assert max(learned.values()) < 1.005 * min(learned.values()), learned
+
+
+@pytest.mark.parametrize("found", [("ravdess",), ("tess", "savee"), ("ravdess", "crema_d", "tess", "savee"), ("esd",), ("esd", "tess")])
+def test_fins_learn_from_a_synthesised_corpus_under_a_free_name(found):
+    made = presets._with_teacher({corpus: Download(source="download") for corpus in found})
+    (teacher,) = made["train_fin"].data.corpora
+    assert made["pooled"] == found and teacher not in found and made["corpora"] == (*found, teacher)
+    assert made["fetch"][teacher].speakers >= 3, "to train, validate and test on"
+
+
+def test_fins_learn_from_esd_where_all_five_are_there(capsys):
+    made = presets._with_teacher({corpus: Download(source="download") for corpus in registry.CORPORA})
+    assert made["train_fin"].data.corpora == ("esd",) and set(made["pooled"]) == set(registry.CORPORA) - {"esd"}
+    assert made["fetch"]["esd"].source == "download" and "FINs learn from esd" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["demo", "tiny", "ravdess", "open", "paper"])
+def test_fins_of_a_preset_hear_no_speaker_that_a_fold_tests(name):
+    """Corpora that no classifier is tested on, or the training speakers of the one fold of the one protocol that is run."""
+    made = presets.make(name)
+    data = made.train_fin.data
+    alone = (made.protocols, made.folds) == (("speaker",), (data.fold,))
+    assert alone or not set(data.corpora) & set(made.pooled)

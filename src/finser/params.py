@@ -319,7 +319,9 @@ class FinData(Section):
     """The frames that FINs learn from; the corpora not named here are the unseen ones."""
 
     corpora: tuple[CorpusName, ...] = Field(
-        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora trained and tested on"
+        ("esd",),
+        min_length=1,
+        description="corpora trained and tested on; if classifiers learn from them, too, FINs hear test speakers of other folds",
     )
     fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
     disturbance: Disturbance = Disturbance()
