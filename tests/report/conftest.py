@@ -338,6 +338,7 @@ def synthetic_params() -> Params:
             svm=Svm(), mlp=Mlp(), mlp_half=Mlp(speakers=0.5), fin_ensemble=FinEnsemble(), ravdess_cnn=SmallCnn(corpora=("ravdess",))
         ),
         seeds=(0, 1),
+        train_fin=TrainFin(data=FinData(corpora=("ravdess", "crema_d", "tess", "savee"))),
         fetch={corpus: Synthetic(speakers=speakers) for corpus, speakers in SPEAKERS.items()},
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(20, 0))),
         summarise=Summarise(pairs=(("fin_ensemble", "mlp"),)),

@@ -341,7 +341,7 @@ def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protoco
 
 @pytest.mark.parametrize(("protocol", "title"), TITLES.items())
 def test_the_weights_of_a_fusion_are_summed_over_the_seeds_of_a_member(cross, protocol, title):
-    rows = cross.table(title + "the share that each member has")
+    rows = cross.table(title + "the weight of each member")
     assert [(row["fusion"], row["member"]) for row in rows] == [("`both`", "SVM (floor)"), ("`both`", "MLP")]
     for row, member in zip(rows, ("svm", "mlp"), strict=True):
         given = [cross.metrics("both", protocol, fold)["weights"] for fold in (1, 2)]
@@ -389,3 +389,33 @@ def test_a_name_is_a_title_only_for_its_own_kind(synthetic):
     results = dataclasses.replace(synthetic.results, params=swapped)
     assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (floor)", "mlp", "mlp_half"]
     assert tables.model_cell(results, "mlp") == "`mlp`"
+
+
+def leaves(value: object) -> list[float]:
+    """All numbers of a JSON document."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for one in value for number in leaves(one)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+@pytest.mark.parametrize("run", ["synthetic", "cross"])
+def test_every_number_about_classifiers_stands_in_a_file(run, request):
+    """The page formats and computes nothing: each fraction, difference, bound, p and second is some file's number, rounded."""
+    page = request.getfixturevalue(run)
+    files = [*page.folder.glob("results/summary/*.json"), *page.folder.glob("results/*/*/*/*/metrics.json")]
+    known = [abs(number) for path in files for number in leaves(json.loads(path.read_text()))]
+    shown = {f"{number:.{digits}f}".removeprefix("0") for number in known for digits in (1, 2, 3)}
+    about = ("Emotion in brief", "Protocol speaker: ", "Protocol random (LEAKY): ", "Protocol one corpus out: ", "Mean UAR")
+    counted = ("clips and speakers", "where the test groups", "which corpus each fold")  # of the split, not of a classifier
+    cells = [
+        cell
+        for caption, rows in page.tables
+        if any(f" {name}" in f" {caption}" for name in about) and not any(name in caption for name in counted)
+        for row in rows
+        for cell in row.values()
+    ]
+    found = [text.replace(",", "") for cell in cells for text in re.findall(r"(?<![\w`])\d*,?\d*\.\d+", cell)]
+    assert len(found) > 100
+    assert [text for text in found if text not in shown and f"0{text}" not in shown and text not in (".001",)] == []

@@ -1,7 +1,6 @@
 """Tables of the emotion classifiers; they format results/summary/ and the folds' metrics.json, and compute nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -179,7 +178,7 @@ def per_speaker(results: Results, protocol: str) -> str:
     for model in results.models:
         uars = speaker_uars(results, model, protocol)
         (worst, least), *_, (best, largest) = [*uars.items()] * 2  # one speaker is both
-        middle = rate(median(uars.values()))
+        middle = rate(results.figures[protocol][model]["speakers_median"])
         rows.append([model_cell(results, model), count(len(uars)), worst, rate(least), middle, best, rate(largest)])
     return table(["model", "speakers", "worst", "its UAR", "median UAR", "best", "its UAR"], rows)
 
@@ -280,19 +279,13 @@ def _fusion(section: Fusion) -> str:
 
 
 def weights(results: Results, protocol: str) -> str:
-    """Share that each member has in a late fusion, all its seeds together, mean over the folds and range; empty without a fusion."""
+    """Weight of each member of a late fusion, all its seeds together, mean over the folds and range; empty without a fusion."""
     rows = []
     for fusion in results.params.fusions:
-        runs = results.of(fusion, protocol)
         for member in results.params.fuse_classifiers[fusion].members:
-            shares = [_share(run.figures["weights"], member) for run in runs]
-            rows.append([model_cell(results, fusion), model_cell(results, member), with_range(fmean(shares), shares)])
+            one = results.figures[protocol][fusion]["weights"][member]
+            rows.append([model_cell(results, fusion), model_cell(results, member), with_range(one["mean"], one["folds"])])
     return table(["fusion", "member", "weight"], rows, left=2) if rows else ""
-
-
-def _share(given: Mapping[str, float], member: str) -> float:
-    """Sum over the member's seeds, of weights by ``MODEL SEED``."""
-    return sum(weight for name, weight in given.items() if name.rsplit(" ", 1)[0] == member)
 
 
 def cost(results: Results, protocol: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,13 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
     -------
     dict
         ``uar``, ``wa`` and ``f1_macro`` as :func:`written` gives them, ``uar_seeds``, ``uar_folds``, ``restricted`` (the UAR with
-        predictions restricted to the emotions that the clip's corpus has) and its gain, ``corpora``, ``classes``, ``sexes``, ``speakers``,
-        ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise`` and ``cost``.
+        predictions restricted to the emotions that the clip's corpus has) and its gain, ``corpora``, ``classes``, ``sexes``, ``speakers``
+        and their median, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion) and ``cost``.
     """
     counts = per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
     found = estimates(counts, confidence)
     own = estimates(per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    speakers = {str(name): _uar(tested.of([name])) for name in np.unique(tested.speakers)}
     return {
         **{name: written(one) for name, one in found.items()},
         "uar_seeds": over_seeds(counts)["uar"].tolist(),
@@ -48,10 +49,12 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
         "corpora": {corpus: _of_corpus(tested.where(tested.corpora == corpus), confidence) for corpus in counts},
         "classes": _of_classes(tested),
         "sexes": _of_sexes(tested, sexes),
-        "speakers": {str(name): _uar(tested.of([name])) for name in np.unique(tested.speakers)},
+        "speakers": speakers,
+        "speakers_median": median(speakers.values()),
         "confusion": tested.confusions.mean(0).tolist(),
         "calibration": {key: fmean(run.figures[key] for run in runs) for key in CALIBRATION},
         "noise": _noise(runs),
+        "weights": _weights(runs),
         "cost": _cost(runs),
         "n_test": len(tested),
         "n_test_speakers": len(np.unique(tested.speakers)),
@@ -105,6 +108,18 @@ def _noise(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """UAR by kind of noise and SNR in dB, mean over the folds; {} if nothing was tested in noise."""
     given = [run.figures.get("noise") or {} for run in runs]
     return {kind: {snr: fmean(one[kind][snr] for one in given) for snr in curve} for kind, curve in given[0].items()}
+
+
+def _weights(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Weight of each member of a late fusion, its seeds together: mean over the folds, and each fold's; {} for a trained model."""
+    folds: list[dict[str, float]] = []
+    for run in runs:
+        of_members: dict[str, float] = {}
+        for name, weight in run.figures.get("weights", {}).items():  # "MODEL SEED"
+            member = name.rsplit(" ", 1)[0]
+            of_members[member] = of_members.get(member, 0.0) + weight
+        folds.append(of_members)
+    return {member: {"mean": fmean(one[member] for one in folds), "folds": [one[member] for one in folds]} for member in folds[0]}
 
 
 def _cost(runs: Sequence[Run]) -> dict[str, Any]:
