@@ -1,4 +1,4 @@
-"""Conditions that a FIN may meet and was not measured under: other levels, noise, recordings of a narrower band."""
+"""Conditions that a FIN is tested under, and was not trained for one by one: other levels, noise, a narrower band."""
 
 from collections.abc import Callable
 
