@@ -1,18 +1,16 @@
 """docs/measured.md from files: `python bench/measured.py` writes the page from docs/measured/NAME/.
 
-Such a folder holds what a run on real recordings left: params.yaml, figures.json and comparisons.json (results/summary/), fins.json
-(feature -> results/fins/FEATURE.json's R2), and note.md with what a reader must know of the run.
+Such a folder holds what a run on real recordings left: params.yaml, figures.json, costs.json and comparisons.json (results/summary/),
+fins.json (feature -> results/fins/FEATURE.json's R2), and note.md with what a reader must know of the run.
 `python bench/measured.py --add PROJECT NAME` copies them from a project that has just been run.
 """
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
-import yaml
-
-from finser.files import write_json, write_text
+from finser.files import read_json, write_json, write_text
+from finser.params import read
 from finser.report.emotion import p
 from finser.report.tables import DASH, FEATURE_TITLES, gain, r2, rate, table
 
@@ -30,13 +28,13 @@ def add(project: Path, name: str) -> None:
     target = FOLDER / name
     target.mkdir(parents=True, exist_ok=True)
     text = (project / "params.yaml").read_text(encoding="utf-8")
-    places = {str(Path(one["path"]).parent) for one in yaml.safe_load(text)["fetch"].values() if "path" in one}
+    places = {str(Path(one["path"]).parent) for one in read(project / "params.yaml")["fetch"].values() if "path" in one}
     for place in places:
         text = text.replace(place, "/path/to/corpora")
     write_text(target / "params.yaml", text)
-    for file in ("figures.json", "comparisons.json"):
+    for file in ("figures.json", "costs.json", "comparisons.json"):
         shutil.copyfile(project / "results/summary" / file, target / file)
-    results = {feature: json.loads((project / f"results/fins/{feature}.json").read_text()) for feature in FEATURE_TITLES}
+    results = {feature: read_json(project / f"results/fins/{feature}.json") for feature in FEATURE_TITLES}
     kept = ("r2_test_uniform", "r2_test_weighted", "unseen", "device", "trained_under")
     write_json(target / "fins.json", {feature: {key: one[key] for key in kept} for feature, one in results.items()})
 
@@ -48,20 +46,22 @@ def page() -> str:
 
 def part(folder: Path) -> str:
     """A run: its note, the FINs, the models, the comparisons."""
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    figures, comparisons, fins = (json.loads((folder / f"{name}.json").read_text()) for name in ("figures", "comparisons", "fins"))
+    params = read(folder / "params.yaml")
+    figures, costs, comparisons, fins = (read_json(folder / f"{name}.json") for name in ("figures", "costs", "comparisons", "fins"))
     texts = [(folder / "note.md").read_text(encoding="utf-8")]
-    texts.append(f"Files: [{folder.name}]({FOLDER.name}/{folder.name}). Folds {', '.join(map(str, params['folds']))}; seeds {params['seeds']}.\n")
+    texts.append(
+        f"Files: [{folder.name}]({FOLDER.name}/{folder.name}). Folds {', '.join(map(str, params['folds']))}; seeds {params['seeds']}.\n"
+    )
     for protocol, models in figures.items():
-        texts += [models_table(protocol, models), pairs_table(comparisons[protocol])]
+        texts += [models_table(protocol, models, costs[protocol]), pairs_table(comparisons[protocol])]
     return "\n".join([*texts, fins_table(fins)])
 
 
-def models_table(protocol: str, models: dict) -> str:
+def models_table(protocol: str, models: dict, costs: dict) -> str:
     """UAR, WA and weights that learn of every model."""
     rows = []
     for model, one in models.items():
-        sizes = one["cost"]["params"]
+        sizes = costs[model]["params"]
         learned = DASH if sizes is None else " to ".join(dict.fromkeys(f"{size:,}" for size in sizes))
         rows.append([f"`{model}`", learned, f"{one['n_test']:,}", one["n_test_speakers"], *map(shown, (one["uar"], one["wa"]))])
     return table([f"model, protocol `{protocol}`", "weights that learn", "test clips", "test speakers", "UAR", "WA"], rows) + "\n"

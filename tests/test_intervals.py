@@ -1,5 +1,6 @@
 """Intervals and p values cover what they claim, for the test speakers of every preset; the jackknife against a written-out one."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from string import ascii_lowercase
 
@@ -70,19 +71,27 @@ def simulated(rng: np.random.Generator, sizes: dict[str, np.ndarray], accuracies
     return result
 
 
-def rates(sizes: dict[str, np.ndarray], trials: int = TRIALS) -> tuple[float, float, float]:
-    """How often the interval of the UAR holds the truth, how often p of two equal models is below .05, and the intervals' mean width."""
-    rng = np.random.default_rng(0)
-    covered = small = width = 0.0
+def rates(sizes: dict[str, np.ndarray], scatter: Sequence[float] = (), own: float = 0.0, trials: int = TRIALS) -> tuple[float, float]:
+    """How often the interval of the UAR holds the truth, and how often p of two equally good models is below .05.
+
+    Speakers scatter by `scatter` in each corpus, by `SCATTER` by default; `own` is what a model finds harder or easier in a speaker
+    than the other model does.
+    """
+    rng, covered, small = np.random.default_rng(0), 0, 0
     for _ in range(trials):
-        accuracies = {corpus: np.clip(rng.normal(TRUTH, SCATTER, len(one)), 0.02, 0.98) for corpus, one in sizes.items()}
-        a, b = (simulated(rng, sizes, accuracies) for _ in range(2))
+        shared = {
+            corpus: rng.normal(TRUTH, sd, len(one))
+            for (corpus, one), sd in zip(sizes.items(), scatter or [SCATTER] * len(sizes), strict=True)
+        }
+        a, b = (
+            simulated(rng, sizes, {corpus: np.clip(one + rng.normal(0, own, len(one)), 0.02, 0.98) for corpus, one in shared.items()})
+            for _ in range(2)
+        )
         found, paired = estimates(a, 0.95)["uar"], differences(a, b, 0.95)["uar"]
         covered += found.low <= TRUTH <= found.high
-        width += found.high - found.low
         small += paired.p < 0.05
         assert (paired.p < 0.05) == (not paired.low <= 0 <= paired.high)
-    return covered / trials, small / trials, width / trials
+    return covered / trials, small / trials
 
 
 @pytest.mark.parametrize(("preset", "protocol"), [(name, protocol) for name, make in PRESETS.items() for protocol in make().protocols])
@@ -95,7 +104,7 @@ def test_intervals_and_p_of_every_preset(preset, protocol):
         found, paired = estimates(counts, 0.95)["uar"], differences(counts, counts, 0.95)["uar"]
         assert (found.low, found.high, found.corpora, paired.p) == (None, None, (), None)
         return
-    coverage, below, _ = rates(sizes)
+    coverage, below = rates(sizes)
     print(preset, protocol, {c: len(s) for c, s in sizes.items()}, coverage, below)
     assert 0.93 <= coverage <= 0.97
     assert 0.03 <= below <= 0.07
@@ -103,8 +112,20 @@ def test_intervals_and_p_of_every_preset(preset, protocol):
 
 @pytest.mark.parametrize("speakers", [(4,), (5,), (8,), (24, 4), (4, 4), (5, 18)])
 def test_intervals_and_p_of_few_speakers(speakers):
-    coverage, below, _ = rates({f"corpus{k}": np.full((n, 8), 6) for k, n in enumerate(speakers)})
+    coverage, below = rates({f"corpus{k}": np.full((n, 8), 6) for k, n in enumerate(speakers)})
     assert 0.93 <= coverage <= 0.97
+    assert 0.03 <= below <= 0.07
+
+
+@pytest.mark.parametrize(("speakers", "scatter"), [((4, 4), (0.05, 0.2)), ((6, 8, 4), (0.05, 0.05, 0.2)), ((24, 4), (0.2, 0.05))])
+def test_corpora_whose_speakers_scatter_unlike(speakers, scatter):
+    coverage, _ = rates({f"corpus{k}": np.full((n, 8), 20) for k, n in enumerate(speakers)}, scatter)
+    assert 0.93 <= coverage <= 0.97
+
+
+@pytest.mark.parametrize("speakers", [(5,), (24,), (24, 55), (24, 4)])
+def test_equally_good_models_that_find_other_speakers_hard(speakers):
+    _, below = rates({f"corpus{k}": np.full((n, 8), 6) for k, n in enumerate(speakers)}, own=0.05)
     assert 0.03 <= below <= 0.07
 
 
@@ -148,8 +169,9 @@ def test_several_corpora_are_the_mean_of_each_and_small_ones_are_not_in_the_inte
     assert found.value == pytest.approx(np.mean([value for value, _ in each]))
     assert found.corpora == ("a", "b") and found.centre == pytest.approx(np.mean([value for value, _ in each[:2]]))
     variances = np.array([variance for _, variance in each[:2]])
-    shares = (variances / variances.sum() + np.array([5, 6]) / 11) / 2  # 1/6 and 1/5, if all speakers scatter alike
-    ratio = stats.t.ppf(0.975, 1 / (shares**2 / [5, 4]).sum())
+    estimated = variances / variances.sum()
+    between = (estimated + np.array([5, 6]) / 11) / 2  # 1/6 and 1/5, if all speakers scatter alike
+    ratio = stats.t.ppf(0.975, min(1 / (shares**2 / [5, 4]).sum() for shares in (estimated, between)))
     assert found.high - found.centre == pytest.approx(ratio * (variances.sum() / 4) ** 0.5)
 
 

@@ -113,6 +113,11 @@ def summary() -> Path:
     return RESULTS / "summary/figures.json"
 
 
+def costs() -> Path:
+    """Parameters, epochs and seconds of every model."""
+    return RESULTS / "summary/costs.json"
+
+
 def comparisons() -> Path:
     """Differences of pairs of models, all folds together."""
     return RESULTS / "summary/comparisons.json"

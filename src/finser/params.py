@@ -568,7 +568,8 @@ class FinEnsemble(Network):
     )
     arm: Literal["librosa", "frozen", "tuned", "formula", "uninitialised"] = Field(
         "frozen",
-        description="librosa's features, frozen FINs, fine-tuned FINs, or nets of their shape fine-tuned from librosa's formula or from random weights",
+        description="librosa's features, frozen FINs, or nets of the FINs' shape that learn, too: from the FINs' weights, from "
+        "librosa's formula, or from random weights",
     )
     fins: tuple[Feature, ...] = Field(
         ("rms", "zcr", "chroma", "mfcc", "mel"),

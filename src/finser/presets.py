@@ -40,7 +40,7 @@ LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble"
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
 
 
-# FINs learn from a corpus that no classifier is tested on: then they have heard no test speaker of any fold and protocol
+# what FINs learn from: no classifier is tested on it, so that they have heard no test speaker of any fold and protocol
 TEACHER = Synthetic(speakers=4, clips_per_emotion=20)
 
 
@@ -105,7 +105,7 @@ def full() -> dict[str, Classifier]:
     # the ZCR net would take half of all the time: that feature stays librosa's in every arm
     fins = {"fins": ("rms", "chroma", "mfcc", "mel")}
     below = {"epochs": 20, "mixup": 0.5, "band_masks": 2, "time_masks": 2, "crop_frames": 80}
-    wide = {"channels": 116}  # where the FINs do not learn, the head has as many weights more as they have: within 1 %
+    wide = {"channels": 116}  # where the FINs do not learn, the head has as many weights more as they have: within 0.5 %
     return {
         "svm": Svm(),
         "mlp": Mlp(hidden=(256, 128), epochs=100, mixup=0.3, dropout=0.4),
@@ -134,8 +134,8 @@ def shares(name: str, section: Classifier) -> dict[str, Classifier]:
 def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
     """Classifiers on RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds.
 
-    FINs learn from a synthesised corpus. Every model and arm, learning curves, and what imitation gives as a pretraining, with the labels of all training speakers
-    and of a fifth of them.
+    FINs learn from a synthesised corpus. Every model and arm, learning curves, and what imitation gives as a pretraining, with the
+    labels of all training speakers and of a fifth of them.
     Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
     """
     pooled = ("ravdess",)
@@ -158,6 +158,7 @@ def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Param
         seeds=(0, 1, 2),
         **_with_teacher({"ravdess": here.get("ravdess", Download(source="download"))}),
         split=Split(random_test=0.2, random_validation=0.08, speaker_validation=0.15),
+        reference_fin=ReferenceFin(features=("rms", "zcr", "chroma", "mfcc", "mel")),
         **_classifiers(**sections),
         pretrain=Pretrain(trunks=tuple(dict.fromkeys(trunks.values()))),
         fusions=("small_cnn_seeds", "fused"),
@@ -183,7 +184,7 @@ def open_corpora() -> Params:
 def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
     """The published experiment's corpora: classifiers learn from four (12,162 clips), FINs from ESD; five folds.
 
-    In the published experiment FINs learned from the four, and ESD was unseen: their classifiers had FINs that had heard test clips.
+    In the published experiment FINs learned from the four, and ESD was unseen. There, the FINs had heard the classifiers' test clips.
 
     Published are 12,161 clips, less the silent one; the index also excludes the byte-identical ones, so that 12,154 are kept.
     Those that lie in `folder` are taken from there. SAVEE and ESD have no open download: without them fetch says what to sign.
@@ -199,7 +200,7 @@ def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
 
 
 def local(folder: Path, *, allow_partial: bool) -> Params:
-    """Classifiers on whatever corpora lie in `folder`, FINs on a synthesised one; if four or more lie there and ESD is one, FINs on ESD.
+    """Classifiers on whatever corpora lie in `folder`, FINs as :func:`_with_teacher` says.
 
     Raises
     ------
@@ -237,7 +238,10 @@ def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial
 
 
 def _with_teacher(fetch: dict[str, Source]) -> dict:
-    """Classifiers pool all corpora of `fetch`. FINs learn from a synthesised one under a free name, or, if none is free, from ESD."""
+    """Classifiers pool all corpora of `fetch`, FINs learn from a synthesised one under a free name.
+
+    TESS's two speakers cannot teach. If the other four names are taken, FINs learn from the ESD that is there, and classifiers do not.
+    """
     free = [name for name in ("esd", "savee", "crema_d", "ravdess") if name not in fetch]
     teacher = free[0] if free else "esd"
     if not free:

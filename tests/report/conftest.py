@@ -130,6 +130,7 @@ class Run:
             "r2_init_uniform": -8.4 if feature == "zcr" else 0.796,
             "r2_init_weighted": 0.7,
             "params": 37_952,
+            "steps": 3000,
             "params_own": 89,
             "seed": 0,
             "device": "cpu",

@@ -18,7 +18,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json, whole_folder, write_json
 from finser.fins import settings
-from finser.intervals import estimates, over_seeds, per_speaker
+from finser.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
 from finser.machine import SETTINGS
 from finser.params import Classifier as Options
 from finser.params import Params
@@ -111,14 +111,15 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
 def figures_of_merit(test: Judged, confidence: float) -> dict:
     """UAR, WA and macro-F1, means over the corpora and seeds, with the bounds of their intervals and the corpora that these cover.
 
-    Bounds are None, and the corpora empty, if no corpus has enough test speakers; see :mod:`finser.intervals`.
+    Bounds are None if no corpus has enough test speakers, or if all are alike; see :mod:`finser.intervals`.
     """
     counts = test.counts
     found, seeds = estimates(counts, confidence), over_seeds(counts)
     result: dict = {name: one.value for name, one in found.items()}
     for name, one in found.items():
         result[f"{name}_ci_low"], result[f"{name}_ci_high"] = one.low, one.high
-    return {**result, "interval_corpora": list(found["uar"].corpora), **{f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}}
+    of_seeds = {f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}
+    return {**result, "interval_corpora": covered_by_intervals(counts), **of_seeds}
 
 
 def uar_of(judged: Judged) -> float:

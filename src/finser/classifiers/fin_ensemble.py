@@ -2,9 +2,10 @@
 
 Frames -> features -> divided by the training part's deviation, minus the clip's mean -> three convolutions over time -> pooling of
 mean and deviation -> Linear. In the arms `librosa` and `frozen` only what follows the features learns, from features computed once
-per clip; in the arms `tuned`, `formula` and `uninitialised` gradients reach the nets below, too. These three arms are one network and
-differ in its initial weights: what the FINs have learned, librosa's formula, or random numbers. So `tuned` against `formula` says what
-imitation adds to knowing the formula, and `formula` against `uninitialised` what the formula adds to the network.
+per clip; in the arms `tuned`, `formula` and `uninitialised` gradients reach the nets below, too. These three arms are one network
+with other initial weights: what the FINs have learned, librosa's formula, or random numbers. At equal settings `tuned` against `formula`
+says what imitation adds to knowing the formula, and `formula` against `uninitialised` what the formula adds to the network, with the
+constants (means and deviations of training frames) that only the first two have.
 """
 
 import json
@@ -185,15 +186,12 @@ class FinEnsembleClassifier(NetworkClassifier):
         save_file(self.head.state_dict(), folder / WEIGHTS)
         for feature, fin in self.fins.fins.items():
             target = folder / "fins" / feature
+            config = {"feature": feature, "init": "random", "speakers": []}
             if self.origin is not None:
                 copy_fin(self.origin / feature, target)
-            else:
-                target.mkdir(parents=True)
-                config = {"feature": feature, "init": "random", "speakers": []}
-                (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-            if self.options.arm == "formula":
-                config = read_json(target / "config.json") | {"init": "closed_form"}
-                (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+                config = read_json(target / "config.json") | ({"init": "closed_form"} if self.options.arm == "formula" else {})
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             if self.learns_below:
                 weights = {name.replace(".module.", "."): tensor.clone() for name, tensor in fin.state_dict().items()}
                 save_file(weights, target / WEIGHTS)

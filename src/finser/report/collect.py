@@ -21,13 +21,16 @@ from finser.files import read_json
 from finser.params import Feature, Params
 from finser.summary.comparisons import floor, pairs_of
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
-from finser.summary.runs import Run, Tested, together
+from finser.summary.runs import Run
 from finser.summary.summarise import read_runs
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
-FIN_KEYS = ("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under", "conditions", "r2_test_each", "unseen")
+FIN_KEYS = (
+    *("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under"),
+    *("conditions", "r2_test_each", "unseen"),
+)
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
 Item = tuple[str, ...]
@@ -134,6 +137,7 @@ class Results:
     compared: tuple[Mapping[str, Any], ...]
     runs: tuple[Run, ...]
     figures: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> model -> what results/summary/figures.json says
+    costs: Mapping[str, Mapping[str, Mapping[str, Any]]]  # the same of costs.json
     comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> pair -> what comparisons.json says
     log: Log
     front_end_seconds: float
@@ -152,10 +156,6 @@ class Results:
     def covers(self, model: str) -> frozenset[str]:
         """Corpora that a model is tested on: those of its section, or of its members."""
         return self.params.corpora_of(model)
-
-    def tested(self, model: str, protocol: str) -> Tested:
-        """Test clips of all folds of a model under a protocol, one fold after the other."""
-        return together([run.tested for run in self.of(model, protocol)])
 
     def run(self, model: str, protocol: str, fold: int) -> Run | None:
         """The run of these names, if there is one."""
@@ -188,6 +188,7 @@ def collect(params: Params) -> Results:
         ),
         runs=read_runs(params),
         figures=read_json(layout.summary()),
+        costs=read_json(layout.costs()),
         comparisons=read_json(layout.comparisons()),
         front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
         log=read_log(layout.COMMANDS_LOG, params.preset),
@@ -273,7 +274,7 @@ def read_fin(feature: str) -> Fin:
 def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
     """Figures of a FIN that nothing is built on."""
     path = layout.fin_comparison(feature, way, seed)
-    return read_figures(path, ("feature", "way", "seed", "params", "trained_under", "unseen", *R2_KEYS))
+    return read_figures(path, ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS))
 
 
 def read_log(path: Path, preset: str) -> Log:

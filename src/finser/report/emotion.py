@@ -58,10 +58,15 @@ def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: C
     return f"{shown(estimate['low'])} to {shown(estimate['high'])}" + ("" if covered == results.covers(model) else f" ({', '.join(only)})")
 
 
-def partial_intervals(results: Results, protocol: str) -> bool:
-    """Whether an interval of a protocol covers some of a model's corpora only."""
-    given = [(one["uar"], model) for model, one in results.figures[protocol].items()]
+def partial_intervals(results: Results) -> bool:
+    """Whether an interval covers some of a model's corpora only."""
+    given = [(one["uar"], model) for models in results.figures.values() for model, one in models.items()]
     return any(estimate["corpora"] and set(estimate["corpora"]) != results.covers(model) for estimate, model in given)
+
+
+def corrected(results: Results, protocol: str) -> int:
+    """Number of comparisons that have a p, which Holm's method corrects for."""
+    return sum(one["p"] is not None for one in results.comparisons[protocol].values())
 
 
 def without_floor(results: Results) -> list[str]:
@@ -101,7 +106,7 @@ def summary(results: Results) -> str:
 
 def _sizes(results: Results, model: str) -> str:
     """Parameters over all protocols, the least and the largest."""
-    given = [one[model]["cost"]["params"] for one in results.figures.values()]
+    given = [one[model]["params"] for one in results.costs.values()]
     return _span([number for ends in given if ends for number in ends])
 
 
@@ -141,15 +146,22 @@ def per_corpus(results: Results, protocol: str) -> str:
 
 
 def hints(results: Results, protocol: str) -> str:
-    """UAR with all emotions allowed, and restricted to those of the clip's corpus; empty if all corpora have the same emotions."""
-    if len({frozenset(corpus.emotions) for corpus in results.corpora if corpus.name in results.params.pooled}) < 2:
+    """UAR with all emotions allowed, and restricted to those of the clip's corpus.
+
+    Empty if all corpora have the same emotions, and under ``cross_corpus``, where a model learns no emotion that the test lacks.
+    """
+    if (
+        protocol == "cross_corpus"
+        or len({frozenset(corpus.emotions) for corpus in results.corpora if corpus.name in results.params.pooled}) < 2
+    ):
         return ""
     rows = []
     for model in results.models:
         one = results.figures[protocol][model]
-        free, own = one["uar"]["value"], one["restricted"]["value"]
-        rows.append([model_cell(results, model), rate(free), rate(own), gain(one["restricted_gain"])])
-    return table(["model", "UAR", "UAR, own emotions", "gain"], rows)
+        gained = one["restricted_gain"]
+        values = [rate(one["uar"]["value"]), rate(one["restricted"]["value"]), gain(gained["value"])]
+        rows.append([model_cell(results, model), *values, interval(results, gained, model, gain)])
+    return table(["model", "UAR", "UAR, own emotions", "gain", f"gain, {_interval_title(results)}"], rows)
 
 
 def per_sex(results: Results, protocol: str) -> str:
@@ -225,7 +237,7 @@ def learning(results: Results, protocol: str) -> str:
         for model in curve:
             one = results.figures[protocol][model]
             fraction = f"{results.params.train_classifier[model].speakers:.0%}"
-            speakers = f"{one['cost']['n_train_speakers']:,.1f}".removesuffix(".0")
+            speakers = f"{results.costs[protocol][model]['n_train_speakers']:,.1f}".removesuffix(".0")
             uar = [rate(one["uar"]["value"]), interval(results, one["uar"], model)]
             rows.append([model_cell(results, model), fraction, speakers, *uar])
     header = ["model", "fraction of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
@@ -295,7 +307,7 @@ def cost(results: Results, protocol: str) -> str:
 
 
 def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
-    one = results.figures[protocol][model]["cost"]
+    one = results.costs[protocol][model]
     digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
     per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
     learns_once = model in results.params.models and results.params.train_classifier[model].model == "svm"

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from finser.calibration import reliability, rescale
 from finser.emotions import EMOTIONS
 from finser.report.collect import Results
 from finser.report.emotion import learning_curves, noise_curves, speaker_uars
@@ -16,7 +15,6 @@ from finser.report.tables import PROTOCOL_TITLES, model_title
 from finser.summary.reading import Curve
 from finser.summary.runs import Run
 
-BINS = 10  # of confidence
 COLUMNS = 5  # panels in a row
 NOISES = {
     "white": {"color": COLOURS[0], "marker": "o", "linestyle": "-", "label": "white noise"},
@@ -55,9 +53,8 @@ def confusion(counts: np.ndarray, title: str) -> Figure:
     Parameters
     ----------
     counts : np.ndarray
-        Shape (seeds, 8, 8), rows = truth, columns = prediction, in the order of ``EMOTIONS``.
+        Mean over the seeds, shape (8, 8), rows = truth, columns = prediction, in the order of ``EMOTIONS``.
     """
-    counts = counts.mean(0)
     shown = np.flatnonzero(counts.sum(0) + counts.sum(1))
     counts = counts[np.ix_(shown, shown)]
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -87,12 +84,11 @@ def reliabilities(results: Results, protocol: str) -> Figure:
     for panel, model in zip(axes, results.models, strict=True):
         panel.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
         for scaled, colour, marker in ((False, COLOURS[1], "o"), (True, COLOURS[0], "s")):
-            found = reliability(*confidences(results.of(model, protocol), scaled=scaled), BINS)
-            filled = found.count > 0
+            found = results.figures[protocol][model]["reliability"]["scaled" if scaled else "plain"]
             label = "scaled by its temperature" if scaled else "as it is"
-            points = found.confidence[filled], found.accuracy[filled]
+            points, sizes = (found["confidence"], found["accuracy"]), 120 * np.array(found["count"]) / sum(found["count"])
             panel.plot(*points, color=colour, linewidth=1, label=label, marker=marker, markersize=2)
-            panel.scatter(*points, 120 * found.count[filled] / found.count.sum(), color=colour, marker=marker, linewidths=0, clip_on=False)
+            panel.scatter(*points, sizes, color=colour, marker=marker, linewidths=0, clip_on=False)
         ticks = ([0, 0.5, 1], ["0", ".5", "1"])
         panel.set_xticks(*ticks)
         panel.set_yticks(*ticks)
@@ -101,16 +97,6 @@ def reliabilities(results: Results, protocol: str) -> Figure:
     figure.supylabel("share right", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
-
-
-def confidences(runs: Sequence[Run], *, scaled: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities, shape (n, 8), and truth, shape (n,), of the test clips of all folds and seeds; scaled by each one's temperature."""
-    rows = []
-    for run in runs:
-        temperatures = run.figures["temperature_seeds"] if scaled else [1.0] * len(run.tested.probabilities)
-        rows += [rescale(given, t) for given, t in zip(run.tested.probabilities, temperatures, strict=True)]
-    truths = [run.tested.truth for run in runs for _ in run.tested.probabilities]
-    return np.concatenate(rows), np.concatenate(truths)
 
 
 def speakers(results: Results, protocol: str) -> Figure:
@@ -122,7 +108,7 @@ def speakers(results: Results, protocol: str) -> Figure:
         uars = speaker_uars(results, model, protocol)
         places, shades = range(1, len(uars) + 1), [colours[name.split("/")[0]] for name in uars]
         panel.scatter(places, list(uars.values()), s=10, c=shades, linewidths=0)
-        panel.axhline(np.mean(list(uars.values())), color="#888888", linewidth=0.8)
+        panel.axhline(results.figures[protocol][model]["speakers_mean"], color="#888888", linewidth=0.8)
         panel.set(ylim=(0, 1.02), title=model_title(results, model))
         panel.locator_params(axis="x", integer=True, nbins=4)
     figure.supxlabel("test speakers, the worst first", fontsize=9)
@@ -155,11 +141,11 @@ def learning(results: Results, protocol: str) -> Figure:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     panel, curves = figure.subplots(), learning_curves(results)
     for curve in curves:
-        points = [results.figures[protocol][model] for model in curve]
-        uars = np.array([one["uar"]["value"] for one in points])
-        ends = [[one["value"] if one[end] is None else one[end] for one in (point["uar"] for point in points)] for end in ("low", "high")]
-        errors = np.maximum((uars - ends[0], np.array(ends[1]) - uars), 0)  # (2, points)
-        x = [one["cost"]["n_train_speakers"] for one in points]
+        points = [results.figures[protocol][model]["uar"] for model in curve]
+        uars = np.array([one["value"] if one["centre"] is None else one["centre"] for one in points])  # what the interval is of
+        low, high = ([uar if one[end] is None else one[end] for uar, one in zip(uars, points, strict=True)] for end in ("low", "high"))
+        errors = uars - low, high - uars  # (2, points)
+        x = [results.costs[protocol][model]["n_train_speakers"] for model in curve]
         panel.errorbar(x, uars, errors, linewidth=1.3, elinewidth=0.9, capsize=3, markersize=4.5, **_look(results, curve[-1]))
     panel.set(xlabel="training speakers, mean over the folds", ylabel="UAR", ylim=(0, None), xlim=(0, None))
     panel.locator_params(axis="x", integer=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -48,7 +49,7 @@ def _figures(results: Results) -> Iterator[tuple[str, Figure]]:
 def _of_protocol(results: Results, protocol: str) -> Iterator[tuple[str, Figure]]:
     for model in results.models:
         title = f"{model_title(results, model)}, {PROTOCOL_TITLES[protocol]}"
-        yield confusion_name(model, protocol), emotion_figures.confusion(results.tested(model, protocol).confusions, title)
+        yield confusion_name(model, protocol), emotion_figures.confusion(np.array(results.figures[protocol][model]["confusion"]), title)
     yield f"reliability_{protocol}", emotion_figures.reliabilities(results, protocol)
     yield f"speakers_{protocol}", emotion_figures.speakers(results, protocol)
     if noise_curves(results, protocol):

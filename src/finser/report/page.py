@@ -84,6 +84,7 @@ def _context(results: Results) -> dict[str, Any]:
         "pictures": lambda protocol: [_confusion_link(results, model, protocol) for model in results.models],
         "number": partial(next, count(1)),
         "synthetic": synthetic,
+        "emotion_synthetic": [corpus.title for corpus in results.corpora if corpus.source == "synthetic" and corpus.name in params.pooled],
         "all_synthetic": len(synthetic) == len(results.corpora),
         "of_all": synthetic_label(results, params.corpora),
         "of_emotion": synthetic_label(results, params.pooled),

@@ -11,9 +11,9 @@ ONE_SPLIT = "random (LEAKY), 80/20; the best epoch was chosen on the test part"
 FOUR_SPLIT = "random (LEAKY), 1,825 test clips, one seed"
 APART = "no test speaker in training"
 CHOSEN = f"{APART}; the checkpoint was chosen on the test speakers"
-ONE_TO_OTHER = f"{CHOSEN}; from the older woman to the younger"
+ONE_TO_OTHER = f"{CHOSEN}; from the older woman to the younger; none of the happy clips was recognised"
 PEOPLE = "people, by voice alone"
-FROZEN = "frozen self-supervised encoder and a small head, worst to best of ten"
+FROZEN = "frozen self-supervised encoder and a small head, worst to best of ten; validated on a random fifth of the training clips"
 FINS = "hl2347, github.com/hl2347/fin_speech_emotion_recognition (0334a0d): logs of its runs"
 WEEKS = "shavenheadwarning, github.com/shavenheadwarning/EmotionRecognition (0869b69): its weekly records"
 EMOBOX = "Ma et al. 2024, Interspeech, arXiv:2406.07162, table 4"
@@ -23,9 +23,9 @@ CAO = "Cao et al. 2014, IEEE Trans. Affective Computing 5(4), doi:10.1109/TAFFC.
 
 @dataclass(frozen=True)
 class Published:
-    """A figure as published; `value` is a fraction, with its deviation where that is known, or two for the least and the largest.
+    """A figure as published; `value` is a fraction, with its ± as the source has it, or two for the least and the largest.
 
-    `source` has authors, year, and a DOI, arXiv number or address.
+    `source` has the authors as they name themselves, and a DOI, arXiv number or address; the year and the commit where they are known.
     """
 
     corpora: tuple[CorpusName, ...]
@@ -53,11 +53,11 @@ FIGURES = (
         "47 K",
         f"{APART}, 5 folds, 10 runs; normalised by all data",
         "UAR",
-        ".623 ± .012",
+        ".623 ± .012 (± as given)",
         "github.com/Mak-Sim/ResLSTM-SER, arXiv:2606.03359",
     ),
     Published(("ravdess",), FROZEN, "", f"{APART}, 6 folds", "UAR", ".519 to .753", EMOBOX),
-    Published(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 ± .020", LUNA),
+    Published(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 (95 %: ± .020)", LUNA),
     Published(("crema_d",), PEOPLE, "", "listening", "fraction right", ".409", CAO),
     Published(
         ("crema_d",),
@@ -65,7 +65,7 @@ FIGURES = (
         "",
         f"{CHOSEN}, 5 folds",
         "WA",
-        ".751 ± .023",
+        ".751 ± .023 (± as given)",
         "YunusEmre1213, github.com/YunusEmre1213/crema-d-emotion-recognition",
     ),
     Published(("savee",), FROZEN, "", f"{APART}, 4 folds", "UAR", ".449 to .758", EMOBOX),

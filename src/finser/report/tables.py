@@ -294,14 +294,16 @@ def worst_frames(results: Results) -> str:
 def summary_fins(results: Results) -> str:
     """The FINs in brief."""
     header = ["FIN", "R2, test speakers", *(f"R2, {title}, unseen" for title in unseen(results).values())]
-    header += ["parameters", *PUBLISHED_HEADER, "published net, trained here", "its parameters"]
+    header += ["parameters", *PUBLISHED_HEADER, "published net, trained here", "its steps", "its parameters"]
     rows = []
     for fin in results.fins:
         kind = _published_kind(fin)
         found = [fin.figures[f"r2_test_{kind}"], *(fin.figures["unseen"][corpus][kind] for corpus in unseen(results))]
         published = map(two_digits, PUBLISHED[fin.feature])
         own = [one for one in results.compared if (one["feature"], one["way"]) == (fin.feature, "reference")]
-        beside = [_span([one[f"r2_test_{kind}"] for one in own]), count(own[0]["params"])] if own else [DASH, DASH]
+        beside = [DASH] * 3
+        if own:
+            beside = [_span([one[f"r2_test_{kind}"] for one in own]), count(max(one["steps"] for one in own)), count(own[0]["params"])]
         rows.append([FEATURE_TITLES[fin.feature], *map(r2, found), count(fin.figures["params"]), *published, *beside])
     return table(header, rows)
 

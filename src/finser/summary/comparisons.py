@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.intervals import differences, holm, over_seeds, per_speaker
+from finser.intervals import differences, holm, over_seeds
 from finser.params import Params
-from finser.summary.figures import written
+from finser.summary.figures import counts_of, written
 from finser.summary.runs import AGAIN, Tested
 
 FLOOR = "svm"
@@ -56,7 +55,7 @@ def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], conf
     FinserError
         Two models were tested on different clips.
     """
-    counts = {name: per_speaker(one.truth, one.predicted, one.speakers, len(EMOTIONS)) for name, one in tested.items()}
+    counts = {name: counts_of(one) for name, one in tested.items()}
     uars = {name: float(over_seeds(one)["uar"].mean()) for name, one in counts.items()}
     rows = {}
     for a, b in pairs:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from finser.calibration import reliability, rescale
 from finser.emotions import EMOTIONS
-from finser.intervals import Estimate, estimates, over_seeds, per_speaker
+from finser.intervals import Estimate, differences, estimates, over_seeds, per_speaker
 from finser.metrics import f1s, precisions, recalls
 from finser.summary.runs import CALIBRATION, Run, Tested
 
+BINS = 10  # of confidence, in the reliability curves
 PER_CLASS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"precision": precisions, "recall": recalls, "f1": f1s}
 
 
@@ -34,28 +36,28 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
     dict
         ``uar``, ``wa`` and ``f1_macro`` as :func:`written` gives them, ``uar_seeds``, ``uar_folds``, ``restricted`` (the UAR with
         predictions restricted to the emotions that the clip's corpus has) and its gain, ``corpora``, ``classes``, ``sexes``, ``speakers``
-        and their median, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion) and ``cost``.
+        with their median and mean, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion)
+        and ``reliability``.
     """
-    counts = per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS))
-    found = estimates(counts, confidence)
-    own = estimates(per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    counts, own = counts_of(tested), _counts(tested, restricted(tested))
     speakers = {str(name): _uar(tested.of([name])) for name in np.unique(tested.speakers)}
     return {
-        **{name: written(one) for name, one in found.items()},
+        **{name: written(one) for name, one in estimates(counts, confidence).items()},
         "uar_seeds": over_seeds(counts)["uar"].tolist(),
         "uar_folds": {str(run.fold): run.figures["uar"] for run in runs},
-        "restricted": written(own),
-        "restricted_gain": own.value - found["uar"].value,
+        "restricted": written(estimates(own, confidence)["uar"]),
+        "restricted_gain": written(differences(own, counts, confidence)["uar"]),
         "corpora": {corpus: _of_corpus(tested.where(tested.corpora == corpus), confidence) for corpus in counts},
         "classes": _of_classes(tested),
         "sexes": _of_sexes(tested, sexes),
         "speakers": speakers,
         "speakers_median": median(speakers.values()),
+        "speakers_mean": fmean(speakers.values()),
         "confusion": tested.confusions.mean(0).tolist(),
         "calibration": {key: fmean(run.figures[key] for run in runs) for key in CALIBRATION},
         "noise": _noise(runs),
         "weights": _weights(runs),
-        "cost": _cost(runs),
+        "reliability": {name: _reliability(runs, scaled=scaled) for name, scaled in (("plain", False), ("scaled", True))},
         "n_test": len(tested),
         "n_test_speakers": len(np.unique(tested.speakers)),
     }
@@ -75,14 +77,22 @@ def restricted(tested: Tested) -> np.ndarray:
     return np.where(allowed, tested.probabilities, -1.0).argmax(2)
 
 
+def counts_of(tested: Tested) -> dict[str, np.ndarray]:
+    """Confusion matrices per corpus, seed and speaker; see :func:`finser.intervals.per_speaker`."""
+    return _counts(tested, tested.predicted)
+
+
+def _counts(tested: Tested, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    return per_speaker(tested.truth, predicted, tested.speakers, len(EMOTIONS))
+
+
 def _uar(tested: Tested) -> float:
     """Mean over the seeds and the corpora."""
-    return float(over_seeds(per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS)))["uar"].mean())
+    return float(over_seeds(counts_of(tested))["uar"].mean())
 
 
 def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
-    found = estimates(per_speaker(tested.truth, tested.predicted, tested.speakers, len(EMOTIONS)), confidence)["uar"]
-    own = estimates(per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS)), confidence)["uar"]
+    found, own = (estimates(one, confidence)["uar"] for one in (counts_of(tested), _counts(tested, restricted(tested))))
     sizes = {"n_test": len(tested), "n_test_speakers": len(np.unique(tested.speakers)), "n_emotions": len(np.unique(tested.truth))}
     return {"uar": written(found), "restricted": written(own), **sizes}
 
@@ -122,7 +132,19 @@ def _weights(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     return {member: {"mean": fmean(one[member] for one in folds), "folds": [one[member] for one in folds]} for member in folds[0]}
 
 
-def _cost(runs: Sequence[Run]) -> dict[str, Any]:
+def _reliability(runs: Sequence[Run], *, scaled: bool) -> dict[str, list[float]]:
+    """Mean confidence, fraction right and number of clips in each of ten bins, all folds and seeds; `scaled` by each one's temperature."""
+    rows, truths = [], []
+    for run in runs:
+        temperatures = run.figures["temperature_seeds"] if scaled else [1.0] * len(run.tested.probabilities)
+        rows += [rescale(given, t) for given, t in zip(run.tested.probabilities, temperatures, strict=True)]
+        truths += [run.tested.truth] * len(temperatures)
+    found = reliability(np.concatenate(rows), np.concatenate(truths), BINS)
+    filled = found.count > 0
+    return {name: getattr(found, name)[filled].tolist() for name in ("confidence", "accuracy", "count")}
+
+
+def cost(runs: Sequence[Run]) -> dict[str, Any]:
     """Parameters and epochs, the least and the largest; seconds and milliseconds, means; None for a late fusion, which is not trained."""
     figures = [run.figures for run in runs]
     epochs = [number for one in figures for number in one.get("epochs", [])]

@@ -23,7 +23,19 @@ from finser.summary.reading import Curve, read_columns, read_figures, read_histo
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
 INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
 CALIBRATION = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
-TEST_KEYS = ("wa", "uar", "f1_macro", "uar_seeds", "temperature_seeds", "seeds", *INTERVALS, *CALIBRATION, "n_test", "n_test_speakers")
+TEST_KEYS = (
+    "wa",
+    "uar",
+    "f1_macro",
+    "uar_seeds",
+    "temperature_seeds",
+    "seeds",
+    *INTERVALS,
+    "interval_corpora",
+    *CALIBRATION,
+    "n_test",
+    "n_test_speakers",
+)
 TRAINING_KEYS = (
     "params",
     "epochs",

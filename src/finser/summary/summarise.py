@@ -9,24 +9,29 @@ from finser.files import write_json
 from finser.params import Params
 from finser.progress import say
 from finser.summary.comparisons import compare, pairs_of
-from finser.summary.figures import of_model
+from finser.summary.figures import cost, of_model
 from finser.summary.reading import read_columns
 from finser.summary.runs import Run, check_corpora, read_fusion, read_run, together
 
 
 def summarise(params: Params) -> None:
-    """Step: results/summary/figures.json (protocol -> model -> figures) and comparisons.json (protocol -> pair -> difference)."""
+    """Step: results/summary/ with figures.json, costs.json (both: protocol -> model -> ...) and comparisons.json (protocol -> pair -> ...).
+
+    Costs stand apart: they hold seconds, and the bytes of the figures must not depend on the clock.
+    """
     runs, sexes, confidence = read_runs(params), sexes_of(params), params.evaluate_classifier.confidence
-    figures, comparisons = {}, {}
+    figures, comparisons, costs = {}, {}, {}
     for protocol in params.protocols:
-        folds = {
+        runs_of = {
             model: [run for run in runs if (run.model, run.protocol) == (model, protocol)] for model in (*params.models, *params.fusions)
         }
-        tested = {model: together([run.tested for run in of]) for model, of in folds.items()}
-        figures[protocol] = {model: of_model(of, tested[model], sexes, confidence) for model, of in folds.items()}
+        tested = {model: together([run.tested for run in folds]) for model, folds in runs_of.items()}
+        figures[protocol] = {model: of_model(folds, tested[model], sexes, confidence) for model, folds in runs_of.items()}
+        costs[protocol] = {model: cost(folds) for model, folds in runs_of.items()}
         comparisons[protocol] = compare(tested, pairs_of(params), confidence)
     figures = with_gap(figures)
     write_json(layout.summary(), figures)
+    write_json(layout.costs(), costs)
     write_json(layout.comparisons(), comparisons)
     say(f"{sum(map(len, figures.values()))} rows of figures, {sum(map(len, comparisons.values()))} comparisons")
 
