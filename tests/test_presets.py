@@ -5,7 +5,7 @@ import pytest
 from finser import classifiers, presets
 from finser.corpora import local, ravdess, registry, savee
 from finser.errors import FinserError
-from finser.params import Download
+from finser.params import Download, Local
 
 NAMES = {"RAVDESS": "Actor_0{0}/03-01-01-01-01-01-0{0}.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
 
@@ -206,3 +206,14 @@ def test_fins_of_a_preset_hear_no_speaker_that_a_fold_tests(name):
     data = made.train_fin.data
     alone = (made.protocols, made.folds) == (("speaker",), (data.fold,))
     assert alone or not set(data.corpora) & set(made.pooled)
+
+
+def test_esd_of_two_speakers_cannot_teach(tmp_path, monkeypatch):
+    """Where RAVDESS, CREMA-D and SAVEE are all there, too, so that no name is free for a synthesised corpus."""
+    found = {
+        corpus: Local(source="local", path=tmp_path / corpus, files=1, bytes=1, digest="sha256:" + 64 * "0") for corpus in registry.CORPORA
+    }
+    monkeypatch.setattr(presets, "_found", lambda folder, *, allow_partial: found)
+    monkeypatch.setattr(local, "speakers", lambda path, corpus: {"0001", "0002"} if corpus == "esd" else set("abcd"))
+    with pytest.raises(FinserError, match="esd: too few speakers of esd; expected three or more, since FINs learn from it"):
+        presets.make("local", tmp_path)

@@ -213,7 +213,12 @@ def local(folder: Path, *, allow_partial: bool) -> Params:
     if all(len(speakers(source.path, corpus)) < 3 for corpus, source in fetch.items()):
         expected = "a corpus of three or more speakers, to train, validate and test on"
         raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
-    return Params(preset="local", **_with_teacher(fetch), **_light())
+    made = _with_teacher(fetch)
+    (teacher,) = made["train_fin"].data.corpora
+    if teacher in fetch and len(speakers(fetch[teacher].path, teacher)) < 3:
+        expected = "three or more, since FINs learn from it here"
+        raise FinserError(f"too few speakers of {teacher}", where=fetch[teacher].path, expected=expected, do=f"leave {teacher} out")
+    return Params(preset="local", **made, **_light())
 
 
 def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial: bool) -> dict[str, Local]:

@@ -262,6 +262,15 @@ def test_a_summary_of_other_results_is_refused(here):
         collect(here.params)
 
 
+def test_a_summary_with_intervals_of_another_coverage_is_refused(synthetic, monkeypatch):
+    monkeypatch.chdir(synthetic.folder)
+    collect(synthetic.params)
+    evaluate = synthetic.params.evaluate_classifier.model_copy(update={"confidence": 0.9})
+    asked = synthetic.params.model_copy(update={"evaluate_classifier": evaluate})
+    with pytest.raises(FinserError, match="results/summary: not of the present results"):
+        collect(asked)
+
+
 def test_what_stands_behind_every_row(synthetic):
     rows = synthetic.table("The models")
     assert [row["model"] for row in rows] == list(NAMES)

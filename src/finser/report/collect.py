@@ -18,10 +18,12 @@ from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
+from finser.intervals import estimates
 from finser.params import Feature, Params
 from finser.summary.comparisons import floor, pairs_of
+from finser.summary.figures import counts_of, written
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
-from finser.summary.runs import Run
+from finser.summary.runs import Run, together
 from finser.summary.summarise import read_runs
 
 FEATURES: tuple[str, ...] = Feature.__args__
@@ -207,9 +209,19 @@ def check_summary(results: Results) -> None:
         for fold, uar in one["uar_folds"].items()
     }
     found = {(run.protocol, run.model, str(run.fold)): run.figures["uar"] for run in results.runs}
+    of_all = {protocol: {model: _uar(results, model, protocol) for model in models} for protocol, models in results.figures.items()}
     pairs = {protocol: [f"{a} - {b}" for a, b in pairs_of(results.params)] for protocol in results.params.protocols}
-    if stated != found or {protocol: list(one) for protocol, one in results.comparisons.items()} != pairs:
+    same = all(one["uar"] == of_all[protocol][model] for protocol, models in results.figures.items() for model, one in models.items())
+    if stated != found or not same or {protocol: list(one) for protocol, one in results.comparisons.items()} != pairs:
         raise FinserError("not of the present results", where=layout.summary().parent, do="run: finser summarise")
+
+
+def _uar(results: Results, model: str, protocol: str) -> dict[str, Any] | None:
+    """UAR over all folds with its interval, from the folds' predictions; None without a run."""
+    runs = results.of(model, protocol)
+    if not runs:
+        return None
+    return written(estimates(counts_of(together([run.tested for run in runs])), results.params.evaluate_classifier.confidence)["uar"])
 
 
 def read_corpus(params: Params, corpus: str) -> Corpus:
