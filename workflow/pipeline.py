@@ -33,7 +33,7 @@ from snakemake.cli import get_argument_parser
 from finser import libraries, params, strays
 from finser.cards import cards
 from finser.corpora.registry import expected_count
-from finser.errors import FinserError
+from finser.errors import FinserError, lines
 from finser.graph import Graph
 from finser.place import check_git, check_lock, check_place
 
@@ -56,7 +56,7 @@ def validate() -> None:
         check_lock()
         params.load()
     except FinserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(lines(error))
 
 
 def _targets() -> list[str]:

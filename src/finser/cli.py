@@ -27,7 +27,7 @@ import typer
 from finser import layout, libraries, strays, unchanged
 from finser import params as parameters
 from finser.cards import take_one
-from finser.errors import FinserError
+from finser.errors import FinserError, lines
 from finser.files import refusal, whole_file, write_text
 from finser.graph import Graph
 from finser.params import Params
@@ -417,5 +417,5 @@ def _status(command: Callable[[], object]) -> int:
 
 
 def _fail(message: str, status: int = 1) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(lines(message), file=sys.stderr)
     return status

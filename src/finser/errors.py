@@ -1,6 +1,6 @@
 """One kind of error for everything that a user can mend: it prints as one clear line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -28,6 +28,18 @@ class FinserError(Exception):
         if do:
             parts.append(do)
         super().__init__(" ".join("; ".join(parts).split()))
+
+
+class FinserErrors(FinserError):
+    """Several errors of one file, a line each, in the order given and without repetitions."""
+
+    def __init__(self, errors: Sequence[FinserError]) -> None:
+        Exception.__init__(self, "\n".join(dict.fromkeys(map(str, errors))))
+
+
+def lines(error: object) -> str:
+    """What a user sees of an error: ``error: ...``, a line for each of several."""
+    return "\n".join(f"error: {line}" for line in str(error).splitlines())
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

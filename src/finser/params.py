@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import DuplicateKeyError
 
-from finser.errors import FinserError, nearest
+from finser.errors import FinserError, FinserErrors, nearest
 from finser.files import why
 
 CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
@@ -727,177 +728,176 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
+        """Say everything that is wrong between sections at once; names first, since the other checks look things up by them."""
+        for checks in (
+            (self._known_names, self._nothing_twice),
+            (
+                self._every_fold_leaves_a_corpus_out,
+                self._labels_of_disturbed_frames,
+                self._trunks_fit,
+                self._weights_fit,
+                self._classifiers_can_be_trained,
+                self._fusions_have_members,
+                self._pairs_can_be_compared,
+            ),
+            (self._models_begin,),
+        ):
+            wrong = [message for check in checks for message in check()]
+            if wrong:
+                raise ValueError("\n".join(wrong))
+        return self
+
+    def _known_names(self) -> Iterator[str]:
         for where, named in (
             ("fetch", self.fetch),
             ("train_fin.data.corpora", self.train_fin.data.corpora),
             ("pooled", self.pooled),
         ):
-            for corpus in named:
-                if corpus not in self.corpora:
-                    raise ValueError(f"{where} names '{corpus}', which is not in corpora")
+            yield from (f"{where} names '{corpus}', which is not in corpora" for corpus in named if corpus not in self.corpora)
         for corpus in self.corpora:
             if corpus not in self.fetch:
-                raise ValueError(f"corpora names '{corpus}', which has no source under fetch")
+                yield f"corpora names '{corpus}', which has no source under fetch"
         for fold in (*self.folds, self.train_fin.data.fold):
             if fold > self.split.folds:
-                raise ValueError(f"fold {fold} does not exist: split.folds is {self.split.folds}")
+                yield f"fold {fold} does not exist: split.folds is {self.split.folds}"
         if "speaker" not in self.protocols:
-            raise ValueError("protocols must name 'speaker': the FINs learn from its training speakers")
+            yield "protocols must name 'speaker': the FINs learn from its training speakers"
+        for name in self.models:
+            if name not in self.train_classifier:
+                yield f"models names '{name}', which is no section of train_classifier; {nearest(name, self.train_classifier)}"
+        for name in self.fusions:
+            if name not in self.fuse_classifiers or name in self.models:
+                yield f"fusions names '{name}', which must be a section of fuse_classifiers, and no model"
+        for name, options in self.fuse_classifiers.items():
+            for member in options.members:
+                if member not in self.models:
+                    yield f"fuse_classifiers.{name}.members names '{member}', which is not in models"
+        known = (*self.models, *self.fusions)
+        for name in dict.fromkeys(name for pair in self.summarise.pairs for name in pair):
+            if name not in known:
+                yield f"summarise.pairs names '{name}', which is neither in models nor in fusions; {nearest(name, known)}"
+        for trunk in self.pretrain.trunks:
+            if not hasattr(self.train_classifier.get(trunk), "init"):
+                yield f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier"
+
+    def _nothing_twice(self) -> Iterator[str]:
+        noise = self.evaluate_classifier.noise
         listed = {name: getattr(self, name) for name in ("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds")}
         listed |= {f"compare_fin.{name}": getattr(self.compare_fin, name) for name in ("features", "ways", "seeds")}
         listed |= {f"reference_fin.{name}": getattr(self.reference_fin, name) for name in ("features", "seeds")}
         listed["train_fin.data.corpora"] = self.train_fin.data.corpora
-        _check_each_once(listed)
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_twice_in_classifiers(self) -> "Params":
-        noise = self.evaluate_classifier.noise
-        listed = {f"evaluate_classifier.noise.{name}": getattr(noise, name) for name in ("kinds", "snr_db")}
+        listed |= {f"evaluate_classifier.noise.{name}": getattr(noise, name) for name in ("kinds", "snr_db")}
         listed |= {f"pretrain.{name}": getattr(self.pretrain, name) for name in ("trunks", "corpora", "variants")}
         listed |= {f"fuse_classifiers.{name}.members": fusion.members for name, fusion in self.fuse_classifiers.items()}
         for section, options in self.train_classifier.items():
             listed |= {f"train_classifier.{section}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins")}
-        _check_each_once(listed)
-        return self
+        for name, values in listed.items():
+            if len(set(values or ())) < len(values or ()):
+                yield f"{name} names something twice: {', '.join(map(str, values))}"
 
-    @model_validator(mode="after")
-    def _every_fold_leaves_a_corpus_out(self) -> "Params":
+    def _every_fold_leaves_a_corpus_out(self) -> Iterator[str]:
         if "cross_corpus" not in self.protocols:
-            return self
-        where, count = "pooled", len(self.pooled)
+            return
+        count = len(self.pooled)
         if count < 2:
-            raise ValueError(f"protocols names cross_corpus, which needs two or more corpora in {where}; there is one")
+            yield "protocols names cross_corpus, which needs two or more corpora in pooled; there is one"
+            return
         for fold in self.folds:
             if fold > count:
-                raise ValueError(f"folds names {fold}, and cross_corpus has {count}: one per corpus of {where}")
-            self._check_trained_and_tested(self.pooled[fold - 1])
-        return self
+                yield f"folds names {fold}, and cross_corpus has {count}: one per corpus of pooled"
+            else:
+                yield from self._trained_and_tested(self.pooled[fold - 1])
 
-    def _check_trained_and_tested(self, left_out: str) -> None:
+    def _trained_and_tested(self, left_out: str) -> Iterator[str]:
         for model in self.models:
-            corpora = self.train_classifier[model].corpora if model in self.train_classifier else None
+            corpora = self.train_classifier[model].corpora
             if corpora is not None and (left_out not in corpora or len(set(corpora)) < 2):
-                raise ValueError(
+                yield (
                     f"protocols names cross_corpus, a fold of which tests on {left_out} alone and trains on other corpora; "
                     f"train_classifier.{model}.corpora must name {left_out} and another one, or be left out"
                 )
 
-    @model_validator(mode="after")
-    def _labels_of_disturbed_frames(self) -> "Params":
+    def _labels_of_disturbed_frames(self) -> Iterator[str]:
         disturbance = self.train_fin.data.disturbance
         shares = {f"train_fin.data.disturbance.{name}": getattr(disturbance, name) for name in ("noise", "origin_16k", "origin_8k")}
         if "end_to_end" in self.compare_fin.ways:
             shares["compare_fin.end_to_end.excitation"] = self.compare_fin.end_to_end.excitation
         wrong = ", ".join(name for name, share in shares.items() if share)
         if self.label.definition != "frame" and wrong:
-            raise ValueError(
+            yield (
                 f"under label.definition {self.label.definition} there must be 0 for {wrong}: "
                 "what looks beyond the frame cannot be computed from a frame that is changed or made up"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _trunks_fit(self) -> "Params":
+    def _trunks_fit(self) -> Iterator[str]:
         for trunk in self.pretrain.trunks:
-            taught = self.train_classifier.get(trunk)
-            if not hasattr(taught, "init"):
-                raise ValueError(f"pretrain.trunks names '{trunk}', which is no network with a trunk in train_classifier")
+            taught = self.train_classifier[trunk]
             if taught.init == "weights":
-                raise ValueError(f"pretrain.trunks names '{trunk}', whose init is 'weights': a trunk is taught from random weights")
-            if taught.trunk not in (None, trunk):
-                raise ValueError(
-                    f"pretrain.trunks names '{trunk}', which itself begins from '{taught.trunk}': a trunk is taught from random weights"
-                )
+                yield f"pretrain.trunks names '{trunk}', whose init is 'weights': a trunk is taught from random weights"
+            elif taught.trunk not in (None, trunk):
+                yield f"pretrain.trunks names '{trunk}', which itself begins from '{taught.trunk}': a trunk is taught from random weights"
         for name, options in self.train_classifier.items():
             where, trunk = f"train_classifier.{name}", getattr(options, "trunk", None)
             if (getattr(options, "init", "scratch") == "imitation") != (trunk is not None):
-                raise ValueError(f"{where}.trunk names one of pretrain.trunks if {where}.init is 'imitation', and is left out if not")
-            if trunk is None:
-                continue
-            if trunk not in self.pretrain.trunks:
-                raise ValueError(f"{where}.trunk names '{trunk}', which is not in pretrain.trunks")
-            own, given = options.trunk_shape, self.train_classifier[trunk].trunk_shape
-            for key in own:
-                if own[key] != given.get(key):
-                    here, there = f"{where}.{key} is {own[key]!r}", f"train_classifier.{trunk}.{key} is {given.get(key)!r}"
-                    raise ValueError(f"{here}, but {there}: a trunk of another shape")
-        return self
+                yield f"{where}.trunk names one of pretrain.trunks if {where}.init is 'imitation', and is left out if not"
+            elif trunk is not None and trunk not in self.pretrain.trunks:
+                yield f"{where}.trunk names '{trunk}', which is not in pretrain.trunks"
+            elif trunk is not None:
+                own, given = options.trunk_shape, self.train_classifier[trunk].trunk_shape
+                for key in own:
+                    if own[key] != given.get(key):
+                        here, there = f"{where}.{key} is {own[key]!r}", f"train_classifier.{trunk}.{key} is {given.get(key)!r}"
+                        yield f"{here}, but {there}: a trunk of another shape"
 
-    @model_validator(mode="after")
-    def _weights_fit(self) -> "Params":
+    def _weights_fit(self) -> Iterator[str]:
         for name, options in self.train_classifier.items():
             where, wanted = f"train_classifier.{name}", getattr(options, "weights", None)
             if (getattr(options, "init", "scratch") == "weights") != (wanted is not None):
-                raise ValueError(f"{where}.weights names a section of fetch_weights if {where}.init is 'weights', and is left out if not")
-            if wanted is not None and wanted not in self.fetch_weights:
-                raise ValueError(f"{where}.weights names '{wanted}', which is no section of fetch_weights")
-            if wanted is not None and self.fetch_weights[wanted].model_size != options.model_size:
+                yield f"{where}.weights names a section of fetch_weights if {where}.init is 'weights', and is left out if not"
+            elif wanted is not None and wanted not in self.fetch_weights:
+                yield f"{where}.weights names '{wanted}', which is no section of fetch_weights"
+            elif wanted is not None and self.fetch_weights[wanted].model_size != options.model_size:
                 size = self.fetch_weights[wanted].model_size
-                raise ValueError(f"{where}.model_size is '{options.model_size}', and fetch_weights.{wanted} has weights of '{size}'")
-        return self
+                yield f"{where}.model_size is '{options.model_size}', and fetch_weights.{wanted} has weights of '{size}'"
 
-    @model_validator(mode="after")
-    def _models_begin(self) -> "Params":
-        for name in self.models:
-            if name not in self.train_classifier:
-                raise ValueError(f"models names '{name}', which is no section of train_classifier; {nearest(name, self.train_classifier)}")
+    def _models_begin(self) -> Iterator[str]:
         expected = begins(self.train_classifier, self.models)
         for model in sorted({*expected, *self.initialise.models}):
             if model not in self.models:
-                raise ValueError(f"initialise.models names '{model}', which models does not: delete it there, or add it to models")
-            if self.initialise.models.get(model) != expected[model]:
-                raise ValueError(f"initialise.models must say what '{model}' begins from: `{model}: {{begin: {expected[model].begin}}}`")
-        return self
+                yield f"initialise.models names '{model}', which models does not: delete it there, or add it to models"
+            elif self.initialise.models.get(model) != expected[model]:
+                yield f"initialise.models must say what '{model}' begins from: `{model}: {{begin: {expected[model].begin}}}`"
 
-    @model_validator(mode="after")
-    def _classifiers_can_be_trained(self) -> "Params":
+    def _classifiers_can_be_trained(self) -> Iterator[str]:
         hearing = {f"train_classifier.{name}": options for name, options in self.train_classifier.items()}
         for where, options in {"pretrain": self.pretrain, **hearing}.items():
             for variant in options.variants:
                 if variant not in self.variants:
-                    raise ValueError(
-                        f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, self.variants)}"
-                    )
+                    yield f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, self.variants)}"
             for corpus in options.corpora or ():
                 if corpus not in self.pooled:
-                    raise ValueError(f"{where}.corpora names '{corpus}', which is not in pooled")
+                    yield f"{where}.corpora names '{corpus}', which is not in pooled"
             if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
-                raise ValueError(f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others")
-        return self
+                yield f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others"
 
-    @model_validator(mode="after")
-    def _fusions_have_members(self) -> "Params":
-        for name in self.fusions:
-            if name not in self.fuse_classifiers or name in self.models:
-                raise ValueError(f"fusions names '{name}', which must be a section of fuse_classifiers, and no model")
+    def _fusions_have_members(self) -> Iterator[str]:
         for name, options in self.fuse_classifiers.items():
-            wrong = [member for member in options.members if member not in self.models]
-            if wrong:
-                raise ValueError(f"fuse_classifiers.{name}.members names '{wrong[0]}', which is not in models")
             heard = {frozenset(self.train_classifier[member].corpora or self.pooled) for member in options.members}
             if len(heard) > 1:
-                raise ValueError(f"fuse_classifiers.{name}.members are trained and tested on different corpora")
-        return self
+                yield f"fuse_classifiers.{name}.members are trained and tested on different corpora"
 
-    @model_validator(mode="after")
-    def _pairs_can_be_compared(self) -> "Params":
-        for pair in self.summarise.pairs:
-            for name in pair:
-                if name not in (*self.models, *self.fusions):
-                    advice = nearest(name, (*self.models, *self.fusions))
-                    raise ValueError(f"summarise.pairs names '{name}', which is neither in models nor in fusions; {advice}")
-            if pair[0] == pair[1]:
-                raise ValueError(f"summarise.pairs compares '{pair[0]}' with itself")
-            if self.summarise.pairs.count(pair) > 1:
-                raise ValueError(f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice")
+    def _pairs_can_be_compared(self) -> Iterator[str]:
+        for pair, times in Counter(self.summarise.pairs).items():
             first, second = (self.corpora_of(name) for name in pair)
-            if first != second:
-                raise ValueError(
+            if pair[0] == pair[1]:
+                yield f"summarise.pairs compares '{pair[0]}' with itself"
+            elif times > 1:
+                yield f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice"
+            elif first != second:
+                yield (
                     f"summarise.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
                     f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
                 )
-        return self
 
     def corpora_of(self, model: str) -> frozenset[str]:
         """Corpora that a classifier, or the members of a fusion, learn from and are tested on."""
@@ -939,27 +939,19 @@ class Params(Section):
         return tuple(corpus for corpus in self.corpora if corpus not in self.train_fin.data.corpora)
 
 
-def _check_each_once(listed: Mapping[str, Iterable[Any] | None]) -> None:
-    """Refuse a list, by the name of its key, that holds something twice."""
-    for name, values in listed.items():
-        values = tuple(values or ())
-        if len(set(values)) < len(values):
-            raise ValueError(f"{name} names something twice: {', '.join(map(str, values))}")
-
-
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate params.yaml.
 
     Raises
     ------
     FinserError
-        The file is missing, is no YAML, or breaks the schema: one line names the first offending key, what was expected and
-        what was found.
+        The file is missing, is no YAML, or breaks the schema: a line per offending key says what was expected and what was found.
     """
     values = read(path)
     params = validate(values, path)
-    for missing in _missing(params, values):
-        raise FinserError(f"key '{missing}' is missing", where=path, do="add it: docs/params.md has its default")
+    missing = [_absent(key, path) for key in _missing(params, values)]
+    if missing:
+        raise FinserErrors(missing)
     return params
 
 
@@ -1021,7 +1013,9 @@ def validate(values: Any, where: object = "params.yaml") -> Params:
     try:
         return Params.model_validate_json(json.dumps(values, default=os.fspath))  # JSON has lists for tuples and text for paths
     except ValidationError as error:
-        raise _explain(error.errors()[0], values, where) from None
+        problems = error.errors()
+        deepest = [one for one in problems if not any(_within(other["loc"], one["loc"]) for other in problems)]
+        raise FinserErrors([line for problem in deepest for line in _explain(problem, values, where)]) from None
 
 
 def _missing(section: Section, values: dict, above: str = "") -> Iterator[str]:
@@ -1037,14 +1031,30 @@ def _missing(section: Section, values: dict, above: str = "") -> Iterator[str]:
                 yield from _missing(inner, values[name][item], f"{key}.{item}.")
 
 
-def _explain(problem: dict, values: Any, where: object) -> FinserError:
-    """The first of pydantic's complaints as one line."""
+def _within(inner: tuple, outer: tuple) -> bool:
+    """Whether a complaint is about a part of what another is about, which follows from it: a list is short of what is wrong in it."""
+    return len(inner) > len(outer) > 0 and inner[: len(outer)] == outer
+
+
+def _absent(key: str, where: object) -> FinserError:
+    return FinserError(f"key '{key}' is missing", where=where, do="add it: docs/params.md has its default")
+
+
+def _explain(problem: dict, values: Any, where: object) -> list[FinserError]:
+    """One of pydantic's complaints as a line, or as several where a validator found several things at once."""
+    said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
+    if not problem["loc"]:
+        return [FinserError(line, where=where) for line in said.splitlines()]
+    return [_explain_key(problem, said, values, where)]
+
+
+def _explain_key(problem: dict, said: str, values: Any, where: object) -> FinserError:
     path = [part for part in _without_tag(problem["loc"]) if part != "[key]"]
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
     if problem["type"] == "missing":
-        return FinserError(f"key '{key}' is missing", where=where, do="add it: docs/params.md has its default")
+        return _absent(key, where)
     if problem["type"].startswith("union_tag"):
         tag = problem["ctx"]["discriminator"].strip("'")
         known = KINDS if tag == "model" else SOURCES
@@ -1053,11 +1063,14 @@ def _explain(problem: dict, values: Any, where: object) -> FinserError:
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
         return FinserError(f"{key}: unknown name", where=where, found=repr(problem["input"]), do=nearest(problem["input"], known))
+    if problem["type"] == "literal_error":
+        return FinserError(f"{key}: unknown value", where=where, expected=problem["ctx"]["expected"], found=_shown(problem["input"]))
+    if problem["type"] == "too_short":
+        return FinserError(f"{key}: empty", where=where, expected="a list of one or more")
     if problem["type"] in EXPECTED:
         return FinserError(f"{key}: wrong type", where=where, expected=EXPECTED[problem["type"]], found=_shown(problem["input"]))
     found = problem["input"] if not isinstance(problem["input"], dict) else None
-    said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
-    return FinserError(f"{key}: {said}" if key else said, where=where, found=None if found is None else repr(found))
+    return FinserError(f"{key}: {said}", where=where, found=None if found is None else repr(found))
 
 
 def _shown(value: Any) -> str:

@@ -50,12 +50,20 @@ def with_range(mean: float, each: Sequence[float]) -> str:
 
 
 def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: Callable[[float], str] = rate) -> str:
-    """``.412 to .603``, with the corpora that it covers if these are not all of the model's; a dash if there is no interval."""
+    """``.412 to .603``; a dash if there is no interval.
+
+    If it does not cover all corpora of the model, ``.412 to .603 about .508 (RAVDESS)``: its middle, which is another figure than that of
+    all corpora, and the corpora that it covers.
+    """
     if estimate["low"] is None:
         return DASH
     covered = set(estimate["corpora"])
     only = [corpus.title for corpus in results.corpora if corpus.name in covered]
-    return f"{shown(estimate['low'])} to {shown(estimate['high'])}" + ("" if covered == results.covers(model) else f" ({', '.join(only)})")
+    bounds = f"{shown(estimate['low'])} to {shown(estimate['high'])}"
+    if covered == results.covers(model):
+        return bounds
+    middle = f" about {shown(estimate['centre'])}" if "centre" in estimate else ""
+    return f"{bounds}{middle} ({', '.join(only)})"
 
 
 def partial_intervals(results: Results) -> bool:
