@@ -568,5 +568,10 @@ def test_all_names_that_do_not_fit_are_said_at_once(values):
     assert len(said) == len(set(said)) == 3
 
 
+def test_a_pair_of_one_is_too_short(values):
+    with pytest.raises(FinserError, match=r"summarise.pairs.0: too short; expected one more"):
+        params.validate(put(values, "summarise.pairs", [["svm"]]))
+
+
 def test_a_line_per_error_and_none_twice():
     assert lines(FinserErrors([FinserError("a"), FinserError("b", where="c"), FinserError("a")])) == "error: a\nerror: c: b"

@@ -13,7 +13,7 @@ of freedom. Over corpora the variances add up, with the degrees of freedom of We
 The share w_h of corpus h in the variance is uncertain if the corpus has few speakers. The degrees of freedom are therefore taken twice:
 with the estimated shares, and with the mean of these and of the shares that corpora of equally scattered speakers have; the fewer count.
 Clips of one speaker are alike, so clips are no independent
-sample; speakers are. ``tests/test_intervals.py`` simulates the coverage for the test sets of all presets. A percentile
+sample; speakers are. ``tests/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
 bootstrap over four speakers covers 80 % there where 95 % is claimed. With the estimated shares alone, RAVDESS, CREMA-D and SAVEE
 together give 93 %; with the mean alone, three corpora of few and unlike speakers 92 %.
 """

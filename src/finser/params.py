@@ -946,6 +946,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     ------
     FinserError
         The file is missing, is no YAML, or breaks the schema: a line per offending key says what was expected and what was found.
+        Keys and values come first; what sections say of one another is checked when these are right.
     """
     values = read(path)
     params = validate(values, path)
@@ -1053,6 +1054,8 @@ def _explain_key(problem: dict, said: str, values: Any, where: object) -> Finser
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values)))
+    if problem["type"] == "missing" and isinstance(path[-1], int):
+        return FinserError(f"{'.'.join(map(str, path[:-1]))}: too short", where=where, expected="one more", found=_shown(problem["input"]))
     if problem["type"] == "missing":
         return _absent(key, where)
     if problem["type"].startswith("union_tag"):

@@ -27,7 +27,7 @@ from finser.protocols import split
 from finser.shards import DIMENSIONS, read_audio, read_labels, write_audio, write_labels
 from finser.splits import read_parts, read_split
 
-FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high")} | {
+FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high", "_ci_centre")} | {
     "uar_seeds",
     "wa_seeds",
     "interval_corpora",

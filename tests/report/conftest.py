@@ -131,6 +131,8 @@ class Run:
             "r2_init_weighted": 0.7,
             "params": 37_952,
             "steps": 3000,
+            "n_test_frames": 9802,
+            "n_test_speakers": 4,
             "params_own": 89,
             "seed": 0,
             "device": "cpu",
@@ -272,7 +274,11 @@ def figures_of(test: list[dict], given: dict[int, np.ndarray]) -> dict:
     numbers = [EMOTIONS.index(row["emotion"]) for row in test]
     uars, was, f1s = ([per_corpus(test, one, of) for one in predicted] for of in (balanced_accuracy_score, accuracy_score, f1_macro))
     figures = {name: float(np.mean(values)) for name, values in (("uar", uars), ("wa", was), ("f1_macro", f1s))}
-    ends = {f"{name}_ci_{end}": value + by for name, value in figures.items() for end, by in (("low", -0.051), ("high", 0.049))}
+    ends = {
+        f"{name}_ci_{end}": value + by
+        for name, value in figures.items()
+        for end, by in (("low", -0.051), ("high", 0.049), ("centre", -0.001))
+    }
     temperatures = [TEMPERATURE + 0.3 * place for place in range(len(given))]
     scaled = [rows ** (1 / t) for rows, t in zip(given.values(), temperatures, strict=True)]
     nlls = [

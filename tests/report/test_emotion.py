@@ -11,10 +11,11 @@ from sklearn.metrics import precision_recall_fscore_support, recall_score
 from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.params import Ast, FinEnsemble, Fusion, SmallCnn
+from finser.params import Ast, FinEnsemble, Fusion, SmallCnn, Summarise
 from finser.report import emotion, tables
 from finser.report.collect import collect
 from finser.report.published import published
+from finser.summary.comparisons import pairs_of
 
 from .conftest import per_corpus
 
@@ -68,7 +69,7 @@ def test_figures_per_fold_are_those_of_metrics(synthetic, protocol):
         for key, column in {"wa": "WA", "f1_macro": "macro-F1"}.items():
             assert numbers(row[column]) == near([metrics[key]])
         for key, column in {"uar": "UAR", "wa": "WA", "f1_macro": "macro-F1"}.items():
-            bounds = row[f"{column}, 95% interval"].partition(" (")[0]
+            bounds = row[f"{column}, 95% interval"].partition(" about ")[0].partition(" (")[0]
             assert numbers(bounds) == near([metrics[f"{key}_ci_low"], metrics[f"{key}_ci_high"]])
         assert [int(row[column]) for column in ("test clips", "test speakers")] == [metrics["n_test"], metrics["n_test_speakers"]]
 
@@ -256,11 +257,24 @@ def test_what_an_interval_says_is_not_said_of_a_leaky_protocol(synthetic, real):
     assert "it says what other speakers of these corpora would give. It covers the corpora with at least 4 test speakers" in real.text
 
 
-def test_a_summary_of_other_results_is_refused(here):
-    stated = json.loads(layout.summary().read_text())
-    stated["speaker"]["mlp"]["uar_folds"]["2"] += 0.01
-    layout.summary().write_text(json.dumps(stated))
-    with pytest.raises(FinserError, match="results/summary: not of the present results; run: finser summarise"):
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        (layout.summary(), ("mlp", "uar_folds", "2")),
+        (layout.summary(), ("mlp", "classes", "calm", "recall")),
+        (layout.summary(), ("svm", "calibration", "ece")),
+        (layout.comparisons(), ("mlp - svm", "value")),
+    ],
+)
+def test_a_summary_of_other_results_is_refused(here, path, keys):
+    stated = json.loads(path.read_text())
+    *above, last = ("speaker", *keys)
+    part = stated
+    for key in above:
+        part = part[key]
+    part[last] += 0.01
+    path.write_text(json.dumps(stated))
+    with pytest.raises(FinserError, match=f"{path}: not of the present results; run: finser summarise"):
         collect(here.params)
 
 
@@ -269,7 +283,7 @@ def test_a_summary_with_intervals_of_another_coverage_is_refused(synthetic, monk
     collect(synthetic.params)
     evaluate = synthetic.params.evaluate_classifier.model_copy(update={"confidence": 0.9})
     asked = synthetic.params.model_copy(update={"evaluate_classifier": evaluate})
-    with pytest.raises(FinserError, match="results/summary: not of the present results"):
+    with pytest.raises(FinserError, match="results/summary/figures.json: not of the present results"):
         collect(asked)
 
 
@@ -404,6 +418,12 @@ def test_a_name_is_a_title_only_for_its_own_kind(synthetic):
     results = dataclasses.replace(synthetic.results, params=swapped)
     assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (floor)", "mlp", "mlp_half"]
     assert tables.model_cell(results, "mlp") == "`mlp`"
+
+
+def test_a_pair_the_other_way_round_is_no_second_comparison(synthetic):
+    asked = synthetic.params.model_copy(update={"summarise": Summarise(pairs=(("svm", "mlp"), ("fin_ensemble", "mlp")))})
+    pairs = pairs_of(asked)
+    assert ("mlp", "svm") in pairs and ("svm", "mlp") not in pairs and len({frozenset(pair) for pair in pairs}) == len(pairs)
 
 
 def leaves(value: object) -> list[float]:

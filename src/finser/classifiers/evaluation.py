@@ -109,7 +109,7 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
 
 
 def figures_of_merit(test: Judged, confidence: float) -> dict:
-    """UAR, WA and macro-F1, means over the corpora and seeds, with the bounds of their intervals and the corpora that these cover.
+    """UAR, WA and macro-F1, means over the corpora and seeds, with their intervals, the middles of these, and the corpora that these cover.
 
     Bounds are None if no corpus has enough test speakers, or if all are alike; see :mod:`finser.intervals`.
     """
@@ -117,7 +117,7 @@ def figures_of_merit(test: Judged, confidence: float) -> dict:
     found, seeds = estimates(counts, confidence), over_seeds(counts)
     result: dict = {name: one.value for name, one in found.items()}
     for name, one in found.items():
-        result[f"{name}_ci_low"], result[f"{name}_ci_high"] = one.low, one.high
+        result[f"{name}_ci_low"], result[f"{name}_ci_high"], result[f"{name}_ci_centre"] = one.low, one.high, one.centre
     of_seeds = {f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}
     return {**result, "interval_corpora": covered_by_intervals(counts), **of_seeds}
 

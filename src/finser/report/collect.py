@@ -18,20 +18,18 @@ from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
-from finser.intervals import estimates
 from finser.params import Feature, Params
-from finser.summary.comparisons import floor, pairs_of
-from finser.summary.figures import counts_of, written
+from finser.summary.comparisons import floor
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
-from finser.summary.runs import Run, together
-from finser.summary.summarise import read_runs
+from finser.summary.runs import Run
+from finser.summary.summarise import computed, read_runs
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
 ROLES = ("train", "validation", "test")
 FIN_KEYS = (
     *("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under"),
-    *("conditions", "r2_test_each", "unseen"),
+    *("conditions", "r2_test_each", "unseen", "n_test_frames", "n_test_speakers"),
 )
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
@@ -201,27 +199,11 @@ def collect(params: Params) -> Results:
 
 
 def check_summary(results: Results) -> None:
-    """Raise :class:`FinserError` if figures.json or comparisons.json are not those of the folds' own results."""
-    stated = {
-        (protocol, model, fold): uar
-        for protocol, models in results.figures.items()
-        for model, one in models.items()
-        for fold, uar in one["uar_folds"].items()
-    }
-    found = {(run.protocol, run.model, str(run.fold)): run.figures["uar"] for run in results.runs}
-    of_all = {protocol: {model: _uar(results, model, protocol) for model in models} for protocol, models in results.figures.items()}
-    pairs = {protocol: [f"{a} - {b}" for a, b in pairs_of(results.params)] for protocol in results.params.protocols}
-    same = all(one["uar"] == of_all[protocol][model] for protocol, models in results.figures.items() for model, one in models.items())
-    if stated != found or not same or {protocol: list(one) for protocol, one in results.comparisons.items()} != pairs:
-        raise FinserError("not of the present results", where=layout.summary().parent, do="run: finser summarise")
-
-
-def _uar(results: Results, model: str, protocol: str) -> dict[str, Any] | None:
-    """UAR over all folds with its interval, from the folds' predictions; None without a run."""
-    runs = results.of(model, protocol)
-    if not runs:
-        return None
-    return written(estimates(counts_of(together([run.tested for run in runs])), results.params.evaluate_classifier.confidence)["uar"])
+    """Raise :class:`FinserError` if figures.json or comparisons.json are not what the folds' own results give."""
+    figures, comparisons = computed(results.params, results.runs)
+    for path, stated, found in ((layout.summary(), results.figures, figures), (layout.comparisons(), results.comparisons, comparisons)):
+        if stated != json.loads(json.dumps(found)):
+            raise FinserError("not of the present results", where=path, do="run: finser summarise")
 
 
 def read_corpus(params: Params, corpus: str) -> Corpus:

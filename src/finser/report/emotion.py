@@ -30,9 +30,9 @@ def by_fold(results: Results, protocol: str) -> str:
 def _run_row(results: Results, run: Run) -> list[str]:
     figures, cells = run.figures, []
     for name in ("uar", "wa", "f1_macro"):
-        low, high = (figures[f"{name}_ci_{end}"] for end in ("low", "high"))
+        bounds = {end: figures[f"{name}_ci_{end}"] for end in ("low", "high", "centre")}
         shown = with_range(figures[name], figures["uar_seeds"]) if name == "uar" else rate(figures[name])
-        cells += [shown, interval(results, {"low": low, "high": high, "corpora": figures["interval_corpora"]}, run.model)]
+        cells += [shown, interval(results, {**bounds, "corpora": figures["interval_corpora"]}, run.model)]
     return [model_cell(results, run.model), str(run.fold), *cells, count(figures["n_test"]), count(figures["n_test_speakers"])]
 
 
@@ -62,8 +62,7 @@ def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: C
     bounds = f"{shown(estimate['low'])} to {shown(estimate['high'])}"
     if covered == results.covers(model):
         return bounds
-    middle = f" about {shown(estimate['centre'])}" if "centre" in estimate else ""
-    return f"{bounds}{middle} ({', '.join(only)})"
+    return f"{bounds} about {shown(estimate['centre'])} ({', '.join(only)})"
 
 
 def partial_intervals(results: Results) -> bool:

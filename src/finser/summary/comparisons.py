@@ -29,7 +29,8 @@ def pairs_of(params: Params) -> list[tuple[str, str]]:
     """Every model with its floor, and the pairs that ``summarise.pairs`` names."""
     models = (*params.models, *params.fusions)
     with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
-    return list(dict.fromkeys([*with_floor, *params.summarise.pairs]))
+    also = [pair for pair in params.summarise.pairs if pair[::-1] not in with_floor]  # a pair the other way round is the same comparison
+    return list(dict.fromkeys([*with_floor, *also]))
 
 
 def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], confidence: float) -> dict[str, dict[str, Any]]:

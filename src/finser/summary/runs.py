@@ -21,7 +21,7 @@ from finser.params import Params
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
 
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
-INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high"))
+INTERVALS = tuple(f"{name}_ci_{end}" for name in ("uar", "wa", "f1_macro") for end in ("low", "high", "centre"))
 CALIBRATION = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
 TEST_KEYS = (
     "wa",

@@ -1,6 +1,6 @@
 """The stage `summarise`: every number about the classifiers that the report shows, and the comparisons of models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -19,21 +19,33 @@ def summarise(params: Params) -> None:
 
     Costs stand apart: they hold seconds, and the bytes of the figures must not depend on the clock.
     """
-    runs, sexes, confidence = read_runs(params), sexes_of(params), params.evaluate_classifier.confidence
-    figures, comparisons, costs = {}, {}, {}
-    for protocol in params.protocols:
-        runs_of = {
-            model: [run for run in runs if (run.model, run.protocol) == (model, protocol)] for model in (*params.models, *params.fusions)
-        }
+    runs = read_runs(params)
+    figures, comparisons = computed(params, runs)
+    write_json(layout.summary(), figures)
+    write_json(layout.comparisons(), comparisons)
+    write_json(
+        layout.costs(), {protocol: {model: cost(folds) for model, folds in of.items()} for protocol, of in by_model(params, runs).items()}
+    )
+    say(f"{sum(map(len, figures.values()))} rows of figures, {sum(map(len, comparisons.values()))} comparisons")
+
+
+def by_model(params: Params, runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
+    """Protocol -> model -> its folds."""
+    models = (*params.models, *params.fusions)
+    return {
+        protocol: {model: [run for run in runs if (run.model, run.protocol) == (model, protocol)] for model in models}
+        for protocol in params.protocols
+    }
+
+
+def computed(params: Params, runs: Sequence[Run]) -> tuple[dict[str, dict], dict[str, dict]]:
+    """What figures.json and comparisons.json hold."""
+    sexes, confidence, figures, comparisons = sexes_of(params), params.evaluate_classifier.confidence, {}, {}
+    for protocol, runs_of in by_model(params, runs).items():
         tested = {model: together([run.tested for run in folds]) for model, folds in runs_of.items()}
         figures[protocol] = {model: of_model(folds, tested[model], sexes, confidence) for model, folds in runs_of.items()}
-        costs[protocol] = {model: cost(folds) for model, folds in runs_of.items()}
         comparisons[protocol] = compare(tested, pairs_of(params), confidence)
-    figures = with_gap(figures)
-    write_json(layout.summary(), figures)
-    write_json(layout.costs(), costs)
-    write_json(layout.comparisons(), comparisons)
-    say(f"{sum(map(len, figures.values()))} rows of figures, {sum(map(len, comparisons.values()))} comparisons")
+    return with_gap(figures), comparisons
 
 
 def read_runs(params: Params) -> tuple[Run, ...]:
