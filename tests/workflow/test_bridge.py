@@ -14,7 +14,7 @@ ENGINES = ("snakemake", "dvc")
 def users_of_mel(project) -> list[str]:
     """What must run when only the mel FIN's settings change."""
     protocols, folds = project.get("protocols"), project.get("folds")
-    jobs = ["train_fin@mel", "train_fin@mfcc", "evaluate_fin@mel", "evaluate_fin@mfcc", "initialise@fin_ensemble", "report"]
+    jobs = ["train_fin@mel", "train_fin@mfcc", "evaluate_fin@mel", "evaluate_fin@mfcc", "initialise@fin_ensemble", "summarise", "report"]
     places = [f"fin_ensemble-{protocol}-{fold}" for protocol in protocols for fold in folds]
     jobs += [f"train_classifier@{place}-{seed}" for place in places for seed in project.get("seeds")]
     return sorted(jobs + [f"evaluate_classifier@{place}" for place in places])
@@ -49,7 +49,7 @@ def test_file_edited_and_restored_to_the_letter_runs_nothing(project):
 def test_classifier_setting_reaches_only_that_classifier(project):
     project.set("train_classifier.svm.c", 5.0)
     ran = project.ran_by(project.snakemake)
-    assert ran and all("svm" in command or command == "report" for command in ran)
+    assert ran and all("svm" in command or command in ("summarise", "report") for command in ran)
     assert "train_classifier@svm-speaker-1-0" in ran
 
 
@@ -57,7 +57,7 @@ def test_a_seed_added_trains_only_that_seed(project):
     project.set("seeds", [0, 1])
     ran = project.ran_by(project.snakemake)
     jobs = [f"train_classifier@{model}-speaker-1-1" for model in project.get("models")]
-    assert ran == sorted([*jobs, *(f"evaluate_classifier@{model}-speaker-1" for model in project.get("models")), "report"])
+    assert ran == sorted([*jobs, *(f"evaluate_classifier@{model}-speaker-1" for model in project.get("models")), "summarise", "report"])
     project.assert_clean()
 
 
@@ -66,7 +66,7 @@ def test_a_protocol_added_runs_only_what_is_new(project):
     ran = project.ran_by(project.snakemake)
     jobs = [f"evaluate_classifier@{model}-random-1" for model in project.get("models")]
     jobs += [f"train_classifier@{model}-random-1-0" for model in project.get("models")]
-    assert ran == sorted([*jobs, "split@random", "report"])
+    assert ran == sorted([*jobs, "split@random", "summarise", "report"])
     assert "LEAKY: the same speakers are in several parts" in (project.root / "results/report.md").read_text()
     project.assert_clean()
 
@@ -160,7 +160,7 @@ def test_the_documented_search_runs_in_copies_of_the_project(project):
     assert sorted(c for _, c in found) == [0.01, 3.0] and found[0][0] > found[1][0], "the best first"
     assert project.get("train_classifier.svm.c") == 10.0
     project.set("train_classifier.svm.c", 3.0)
-    assert project.ran_by(lambda: project.dvc("repro", "-q", "evaluate_classifier@svm-speaker-1")) == []
+    assert project.ran_by(lambda: project.dvc("repro", "-q", "train_classifier@svm-speaker-1-0")) == []
 
 
 def test_a_mistyped_target_fails_at_once(project):
