@@ -52,8 +52,9 @@ def test_mistakes_are_one_line(trained, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FinserError, match="no such file"):
         list(imitate(trained, [tmp_path / "none.wav"], tmp_path / "out"))
+    assert not (tmp_path / "out").exists(), "no folder for nothing"
     with pytest.raises(FinserError, match="in the way of a folder"):
-        list(imitate(trained, [tmp_path / "none.wav"], tmp_path / "file"))
+        list(imitate(trained, [tmp_path / "file"], tmp_path / "file"))
 
 
 def test_what_is_scaled_down_is_said(trained, tmp_path):
