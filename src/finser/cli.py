@@ -66,7 +66,7 @@ def _run(stage: str, module: str, **item: object) -> None:
     """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
     check_place()
     params, graph = parameters.load(), Graph()
-    _check_item(graph.axes(stage), item)
+    _check_item(graph, stage, item)
     lock = _choose_card(params, stage, item)  # noqa: F841  (held to the end of the process)
     values = tuple(map(str, item.values()))
     libraries.check(graph, stage)
@@ -107,13 +107,13 @@ def _clear_strays(graph: Graph, stage: str, values: tuple[str, ...]) -> None:
     strays.check(graph, deps)
 
 
-def _check_item(axes: dict[str, list[str]], item: dict[str, object]) -> None:
+def _check_item(graph: Graph, stage: str, item: dict[str, object]) -> None:
     """Refuse an item that is no job of the stage: nothing would read its output, and DVC would count it in the folders of others."""
-    for (axis, value), named in zip(item.items(), axes.values(), strict=True):
+    for (axis, value), named in zip(item.items(), graph.axes(stage).values(), strict=True):
         if str(value) not in named:
             expected = f"one of {', '.join(named)}" if named else "one that it names, and it names none"
             close = get_close_matches(str(value), named, n=1, cutoff=0.5)
-            do = f"did you mean '{close[0]}'?" if close else "add it there first"
+            do = f"did you mean '{close[0]}'?" if close else "" if axis == "feature" else "add it there first"  # the features are fixed
             raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=do)
 
 

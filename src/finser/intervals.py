@@ -10,11 +10,12 @@ The variance of a corpus's figure is that of the delete-one-speaker jackknife (E
 
 where theta_(i) is the figure without speaker i. The interval is the figure plus and minus Student's t times sqrt(v), with n - 1 degrees
 of freedom. Over corpora the variances add up, with the degrees of freedom of Welch and Satterthwaite, 1 / sum_h (w_h^2 / (n_h - 1)).
-The share w_h of corpus h in the variance is uncertain if the corpus has few speakers. The degrees of freedom are therefore taken twice:
-with the estimated shares, and with the mean of these and of the shares that corpora of equally scattered speakers have; the fewer count.
-Clips of one speaker are alike, so clips are no independent
-sample; speakers are. ``tests/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
-bootstrap over four speakers covers 80 % there where 95 % is claimed. With the estimated shares alone, RAVDESS, CREMA-D and SAVEE
+The fraction w_h of the variance that is due to corpus h is uncertain if the corpus has few speakers. The degrees of freedom are therefore
+computed twice: from the estimated fractions, and from the mean of these and of the fractions for equally scattered speakers. The smaller
+value is used. Clips of one speaker are alike, so clips are no independent sample; speakers are.
+
+``tests/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
+bootstrap over four speakers covers 80 % there where 95 % is claimed. With the estimated fractions alone, RAVDESS, CREMA-D and SAVEE
 together give 93 %; with the mean alone, three corpora of few and unlike speakers 92 %.
 """
 

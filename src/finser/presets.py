@@ -38,8 +38,6 @@ from finser.progress import say
 # what runs on corpora of any size; ResNet-18, AST and arms whose FINs learn would take a CPU days, and wait in train_classifier
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
-
-
 # what FINs learn from: no classifier is tested on it, so that they have heard no test speaker of any fold and protocol
 TEACHER = Synthetic(speakers=4, clips_per_emotion=20)
 

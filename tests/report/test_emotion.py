@@ -264,6 +264,7 @@ def test_what_an_interval_says_is_not_said_of_a_leaky_protocol(synthetic, real):
         (layout.summary(), ("mlp", "classes", "calm", "recall")),
         (layout.summary(), ("svm", "calibration", "ece")),
         (layout.comparisons(), ("mlp - svm", "value")),
+        (layout.costs(), ("mlp", "seconds_train")),
     ],
 )
 def test_a_summary_of_other_results_is_refused(here, path, keys):
@@ -275,6 +276,23 @@ def test_a_summary_of_other_results_is_refused(here, path, keys):
     part[last] += 0.01
     path.write_text(json.dumps(stated))
     with pytest.raises(FinserError, match=f"{path}: not of the present results; run: finser summarise"):
+        collect(here.params)
+
+
+def test_the_rounding_of_another_cpu_is_no_other_result(here):
+    """Vector units add in another order: a clone writes the report of results that were pulled."""
+    stated = json.loads(layout.summary().read_text())
+    stated["speaker"]["mlp"]["uar"]["value"] *= 1 + 1e-15
+    stated["speaker"]["mlp"]["calibration"]["nll"] *= 1 + 1e-12
+    layout.summary().write_text(json.dumps(stated))
+    collect(here.params)
+
+
+@pytest.mark.parametrize("path", [layout.summary(), layout.comparisons(), layout.costs()])
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"speaker": {}}'])
+def test_a_summary_of_nonsense_is_one_line(here, path, text):
+    path.write_text(text)
+    with pytest.raises(FinserError, match=f"^{path}: not "):
         collect(here.params)
 
 

@@ -22,7 +22,7 @@ from finser.params import Feature, Params
 from finser.summary.comparisons import floor
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
 from finser.summary.runs import Run
-from finser.summary.summarise import computed, read_runs
+from finser.summary.summarise import documents, read_runs
 
 FEATURES: tuple[str, ...] = Feature.__args__
 LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
@@ -199,11 +199,21 @@ def collect(params: Params) -> Results:
 
 
 def check_summary(results: Results) -> None:
-    """Raise :class:`FinserError` if figures.json or comparisons.json are not what the folds' own results give."""
-    figures, comparisons = computed(results.params, results.runs)
-    for path, stated, found in ((layout.summary(), results.figures, figures), (layout.comparisons(), results.comparisons, comparisons)):
-        if stated != json.loads(json.dumps(found)):
+    """Raise :class:`FinserError` if a file of results/summary/ is not what the folds' own results give."""
+    for path, found in documents(results.params, results.runs).items():
+        if not alike(read_json(path), found):
             raise FinserError("not of the present results", where=path, do="run: finser summarise")
+
+
+def alike(a: object, b: object) -> bool:
+    """Whether two JSON documents are equal but for the rounding of sums, which differs between CPUs."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return a == b
 
 
 def read_corpus(params: Params, corpus: str) -> Corpus:

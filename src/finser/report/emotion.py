@@ -155,7 +155,7 @@ def per_corpus(results: Results, protocol: str) -> str:
 def hints(results: Results, protocol: str) -> str:
     """UAR with all emotions allowed, and restricted to those of the clip's corpus.
 
-    Empty if all corpora have the same emotions, and under ``cross_corpus``, where a model learns no emotion that the test lacks.
+    Empty if all corpora have the same emotions, and under ``cross_corpus``, where training and test clips have the same emotions.
     """
     if (
         protocol == "cross_corpus"

@@ -8,7 +8,7 @@ import numpy as np
 from finser.errors import FinserError
 from finser.intervals import differences, holm, over_seeds
 from finser.params import Params
-from finser.summary.figures import counts_of, written
+from finser.summary.figures import written
 from finser.summary.runs import AGAIN, Tested
 
 FLOOR = "svm"
@@ -26,11 +26,13 @@ def floor_of(params: Params, model: str) -> str | None:
 
 
 def pairs_of(params: Params) -> list[tuple[str, str]]:
-    """Every model with its floor, and the pairs that ``summarise.pairs`` names."""
+    """Every model with its floor, and the pairs that ``summarise.pairs`` names; the same two the other way round are one comparison."""
     models = (*params.models, *params.fusions)
     with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
-    also = [pair for pair in params.summarise.pairs if pair[::-1] not in with_floor]  # a pair the other way round is the same comparison
-    return list(dict.fromkeys([*with_floor, *also]))
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in (*with_floor, *params.summarise.pairs):
+        found.setdefault(frozenset(pair), pair)
+    return list(found.values())
 
 
 def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], confidence: float) -> dict[str, dict[str, Any]]:
@@ -56,7 +58,7 @@ def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], conf
     FinserError
         Two models were tested on different clips.
     """
-    counts = {name: counts_of(one) for name, one in tested.items()}
+    counts = {name: one.counts for name, one in tested.items()}
     uars = {name: float(over_seeds(one)["uar"].mean()) for name, one in counts.items()}
     rows = {}
     for a, b in pairs:

@@ -39,8 +39,8 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
         with their median and mean, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion)
         and ``reliability``.
     """
-    counts, own = counts_of(tested), _counts(tested, restricted(tested))
-    speakers = {str(name): _uar(tested.of([name])) for name in np.unique(tested.speakers)}
+    counts, own = tested.counts, _restricted_counts(tested)
+    speakers = {str(name): float(tested.of([name]).uars.mean()) for name in np.unique(tested.speakers)}
     return {
         **{name: written(one) for name, one in estimates(counts, confidence).items()},
         "uar_seeds": over_seeds(counts)["uar"].tolist(),
@@ -77,22 +77,12 @@ def restricted(tested: Tested) -> np.ndarray:
     return np.where(allowed, tested.probabilities, -1.0).argmax(2)
 
 
-def counts_of(tested: Tested) -> dict[str, np.ndarray]:
-    """Confusion matrices per corpus, seed and speaker; see :func:`finser.intervals.per_speaker`."""
-    return _counts(tested, tested.predicted)
-
-
-def _counts(tested: Tested, predicted: np.ndarray) -> dict[str, np.ndarray]:
-    return per_speaker(tested.truth, predicted, tested.speakers, len(EMOTIONS))
-
-
-def _uar(tested: Tested) -> float:
-    """Mean over the seeds and the corpora."""
-    return float(over_seeds(counts_of(tested))["uar"].mean())
+def _restricted_counts(tested: Tested) -> dict[str, np.ndarray]:
+    return per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS))
 
 
 def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
-    found, own = (estimates(one, confidence)["uar"] for one in (counts_of(tested), _counts(tested, restricted(tested))))
+    found, own = (estimates(one, confidence)["uar"] for one in (tested.counts, _restricted_counts(tested)))
     sizes = {"n_test": len(tested), "n_test_speakers": len(np.unique(tested.speakers)), "n_emotions": len(np.unique(tested.truth))}
     return {"uar": written(found), "restricted": written(own), **sizes}
 
@@ -109,7 +99,7 @@ def _of_classes(tested: Tested) -> dict[str, dict[str, float | None]]:
 def _of_sexes(tested: Tested, sexes: Mapping[str, str]) -> dict[str, Any]:
     """UAR on the clips of women and of men, the mean over the corpora that have them; None without such clips."""
     parts = {sex: tested.of([name for name, of in sexes.items() if of == sex]) for sex in ("female", "male")}
-    uars = {sex: _uar(part) if len(part) else None for sex, part in parts.items()}
+    uars = {sex: float(part.uars.mean()) if len(part) else None for sex, part in parts.items()}
     both = {sex: {"n_test_speakers": len(np.unique(part.speakers)), "uar": uars[sex]} for sex, part in parts.items()}
     return {**both, "female_minus_male": None if None in uars.values() else uars["female"] - uars["male"]}
 

@@ -87,10 +87,15 @@ class Tested:
         """Test clips per seed, shape (seeds, 8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``."""
         return np.stack([confusion_matrix(self.truth, predicted, len(EMOTIONS)) for predicted in self.predicted])
 
+    @cached_property
+    def counts(self) -> dict[str, np.ndarray]:
+        """Confusion matrices of each corpus, seed and speaker; see :func:`finser.intervals.per_speaker`."""
+        return per_speaker(self.truth, self.predicted, self.speakers, len(EMOTIONS))
+
     @property
     def uars(self) -> np.ndarray:
         """UAR of each seed, the mean over the corpora, shape (seeds,)."""
-        return over_seeds(per_speaker(self.truth, self.predicted, self.speakers, len(EMOTIONS)))["uar"]
+        return over_seeds(self.counts)["uar"]
 
     def where(self, mask: np.ndarray) -> "Tested":
         """The clips of a boolean mask of shape (n,)."""

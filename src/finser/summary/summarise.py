@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from finser import layout
@@ -19,33 +20,25 @@ def summarise(params: Params) -> None:
 
     Costs stand apart: they hold seconds, and the bytes of the figures must not depend on the clock.
     """
-    runs = read_runs(params)
-    figures, comparisons = computed(params, runs)
-    write_json(layout.summary(), figures)
-    write_json(layout.comparisons(), comparisons)
-    write_json(
-        layout.costs(), {protocol: {model: cost(folds) for model, folds in of.items()} for protocol, of in by_model(params, runs).items()}
-    )
-    say(f"{sum(map(len, figures.values()))} rows of figures, {sum(map(len, comparisons.values()))} comparisons")
+    made = documents(params, read_runs(params))
+    for path, document in made.items():
+        write_json(path, document)
+    rows, pairs = (sum(map(len, made[path].values())) for path in (layout.summary(), layout.comparisons()))
+    say(f"{rows} rows of figures, {pairs} comparisons")
 
 
-def by_model(params: Params, runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
-    """Protocol -> model -> its folds."""
-    models = (*params.models, *params.fusions)
-    return {
-        protocol: {model: [run for run in runs if (run.model, run.protocol) == (model, protocol)] for model in models}
-        for protocol in params.protocols
-    }
-
-
-def computed(params: Params, runs: Sequence[Run]) -> tuple[dict[str, dict], dict[str, dict]]:
-    """What figures.json and comparisons.json hold."""
-    sexes, confidence, figures, comparisons = sexes_of(params), params.evaluate_classifier.confidence, {}, {}
-    for protocol, runs_of in by_model(params, runs).items():
-        tested = {model: together([run.tested for run in folds]) for model, folds in runs_of.items()}
-        figures[protocol] = {model: of_model(folds, tested[model], sexes, confidence) for model, folds in runs_of.items()}
+def documents(params: Params, runs: Sequence[Run]) -> dict[Path, dict[str, dict]]:
+    """The files of results/summary/ and what each holds: protocol -> model or pair -> values."""
+    sexes, confidence, figures, comparisons, costs = sexes_of(params), params.evaluate_classifier.confidence, {}, {}, {}
+    for protocol in params.protocols:
+        folds = {
+            model: [run for run in runs if (run.model, run.protocol) == (model, protocol)] for model in (*params.models, *params.fusions)
+        }
+        tested = {model: together([run.tested for run in of_one]) for model, of_one in folds.items()}
+        figures[protocol] = {model: of_model(of_one, tested[model], sexes, confidence) for model, of_one in folds.items()}
+        costs[protocol] = {model: cost(of_one) for model, of_one in folds.items()}
         comparisons[protocol] = compare(tested, pairs_of(params), confidence)
-    return with_gap(figures), comparisons
+    return {layout.summary(): with_gap(figures), layout.comparisons(): comparisons, layout.costs(): costs}
 
 
 def read_runs(params: Params) -> tuple[Run, ...]:
