@@ -1,6 +1,6 @@
 """How fast the variants `noise` and `speed_pitch` are made, against librosa's two calls and NumPy's noise, in one thread.
 
-Run by hand after a change to finser.augment::
+Run by hand after a change to finser.audio.augment::
 
     python bench/augment.py [--seconds 2.5] [--repeats 10]
 
@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from finser import augment
-from finser.params import Augment
-from finser.shards import SR, AudioRow
+from finser.audio import augment
+from finser.audio.shards import SR, AudioRow
+from finser.config.schema import Augment
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How hard the synthetic corpora are: a plain SVM, pooled over four of them, by speaker and at random.
 
-Run by hand after a change to finser.corpora.synthetic::
+Run by hand after a change to finser.synthetic::
 
     python bench/calibrate_synthetic.py --seeds 0 1 2
 
@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from finser import presets, workers
-from finser.corpora import synthetic
-from finser.corpora.synthetic.plans import Clip
+from finser import synthetic, workers
+from finser.config import presets
+from finser.synthetic.plans import Clip
 
 POOLED = ("ravdess", "crema_d", "tess", "savee")
 RATE = 22050  # Hz

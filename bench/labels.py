@@ -20,11 +20,11 @@ import numpy as np
 import scipy.fft
 import torch
 
-from finser.audio import resample_clip
-from finser.frames import frames, to_float
-from finser.labels import chroma_bank, features, mel_bank
+from finser.audio.frames import frames, to_float
+from finser.audio.resample import resample_clip
+from finser.audio.shards import SR
+from finser.features.labels import chroma_bank, features, mel_bank
 from finser.seeds import generator
-from finser.shards import SR
 
 CLIPS, ROUNDS = 60, 5
 REPEATS = 3

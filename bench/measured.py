@@ -9,9 +9,9 @@ import argparse
 import shutil
 from pathlib import Path
 
+from finser.config.schema import read
 from finser.files import read_json, write_json, write_text
-from finser.params import read
-from finser.report.emotion import p
+from finser.report.classifier_tables import p
 from finser.report.tables import DASH, FEATURE_TITLES, gain, r2, rate, table
 
 FOLDER, PAGE = Path("docs/measured"), Path("docs/measured.md")

@@ -42,9 +42,9 @@ def train(model: str) -> tuple[str, float]:
     """Digest of the weights after two epochs, and seconds."""
     import tempfile
 
-    from finser.classifiers import begin
-    from finser.classifiers.inputs import Examples
-    from finser.params import KINDS
+    from finser.config.schema import KINDS
+    from finser.features.inputs import Examples
+    from finser.models import begin
     from finser.seeds import generator
 
     options = KINDS[model]() if model == "svm" else KINDS[model](epochs=2)

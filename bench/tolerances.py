@@ -14,10 +14,10 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 import librosa
 import numpy as np
 
-from finser.audio import resample_clip
-from finser.labels import features
+from finser.audio.resample import resample_clip
+from finser.audio.shards import SR
+from finser.features.labels import features
 from finser.machine import cpu_model
-from finser.shards import SR
 
 TOLERANCES = {"rms": 1e-7, "zcr": 1e-7, "chroma": 3e-6, "mfcc": 1e-3, "mel": 1e-6}  # mel: relative
 

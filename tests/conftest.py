@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .miniature import altered, built, denormals, finished, params, project, relabel, run_, second_corpus, trained  # noqa: F401
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let librosa compile its loops before several workers do so at once: in a fresh environment that ends in a segmentation fault."""

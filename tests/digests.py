@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from finser.audio.shards import SR
 from finser.seeds import generator
-from finser.shards import SR
 
 
 def digest(*values: object) -> str:
@@ -45,9 +45,9 @@ def of_audio() -> dict[str, str]:
     import soundfile
     import soxr
 
-    from finser.audio import resample_clip
-    from finser.augment import changes
-    from finser.frames import to_float, to_int16
+    from finser.audio.augment import changes
+    from finser.audio.frames import to_float, to_int16
+    from finser.audio.resample import resample_clip
 
     found, y = {}, to_float(clip(60_000, "audio"))
     for rate in (16_000, 24_414, 44_100, 48_000):
@@ -72,8 +72,8 @@ def of_audio() -> dict[str, str]:
 
 def of_labels() -> dict[str, str]:
     """What becomes labels."""
-    from finser.cepstrum import decibels
-    from finser.labels import features
+    from finser.features.cepstrum import decibels
+    from finser.features.labels import features
 
     found = {"decibels": digest(decibels(powers(200_000)))}
     for name in ("a", "b"):  # librosa_default is librosa's own, with its BLAS
@@ -83,10 +83,11 @@ def of_labels() -> dict[str, str]:
 
 def of_inputs() -> dict[str, str]:
     """What classifiers are given."""
-    from finser.classifiers import filter_banks, inputs, spectrograms
-    from finser.classifiers.fin_features import of_librosa
-    from finser.labels import features
-    from finser.params import LogMel
+    from finser.config.schema import LogMel
+    from finser.features import filter_banks, inputs
+    from finser.features import log_mel as spectrograms
+    from finser.features.labels import features
+    from finser.fins.features import of_librosa
 
     rng, samples = generator("cells"), clip(50_000, "row")
     row = inputs.Row("c", "original", samples, features(samples))
@@ -105,7 +106,7 @@ def of_inputs() -> dict[str, str]:
 
 def of_figures() -> dict[str, str]:
     """What becomes figures of merit."""
-    from finser import calibration, metrics
+    from finser.scores import calibration, metrics
 
     rng = generator("figures")
     truth, predicted = rng.integers(0, 8, 300), rng.integers(0, 8, 300)

@@ -4,9 +4,13 @@ import hashlib
 
 import pytest
 
-from finser import audio, augment, labels, params, presets
+from finser.audio import augment
+from finser.audio.resample import resample as audio
+from finser.config import presets
+from finser.config import schema as params
+from finser.config.schema import Synthetic
 from finser.corpora import fetch, index
-from finser.params import Synthetic
+from finser.features import labels
 
 KINDS = ["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from finser import params, presets
+from finser.config import presets
+from finser.config import schema as params
 
 ROOT = Path(__file__).parents[1]
 FINSER = Path(sys.executable).parent / "finser"

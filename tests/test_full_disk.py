@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finser import cli, files, layout, params, presets
+from finser import cli, files, layout
+from finser.audio.shards import AudioRow, write_audio
+from finser.config import presets
+from finser.config import schema as params
 from finser.errors import FinserError
 from finser.files import whole_file, whole_folder
-from finser.shards import AudioRow, write_audio
 
 ROOT = Path(__file__).parents[1]
 MANY = np.random.default_rng(0).integers(-9999, 9999, 1_000_000).astype(np.int16)  # 2 MB
@@ -61,7 +63,7 @@ def write_parquet(folder):
 
 
 def write_synthetic_speech(folder):
-    from finser.corpora.synthetic.oddities import write_wav
+    from finser.synthetic.oddities import write_wav
 
     write_wav(folder / "a", MANY, 22_050)
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from finser.graph import Graph
 from finser.layout import training_time
+from finser.project.graph import Graph
 
 TEST_FIGURES = (
     "uar",

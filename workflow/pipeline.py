@@ -30,12 +30,13 @@ from dvc.pathspec_math import PatternInfo
 from dvc.repo import Repo
 from snakemake.cli import get_argument_parser
 
-from finser import libraries, params, strays
 from finser.cards import cards
+from finser.config import schema as params
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError, lines
-from finser.graph import Graph
-from finser.place import check_git, check_lock, check_place
+from finser.project import libraries, strays
+from finser.project.graph import Graph
+from finser.project.place import check_git, check_lock, check_place
 
 TOKENS = Path(".snakemake/stale")
 LOCKS = Path(".snakemake/locks")
@@ -173,7 +174,7 @@ class Pipeline(Graph):
             raise FinserError("no stage makes this target", where=target, do=do)
 
     def clear_strays(self) -> None:
-        """Remove outputs under names that params.yaml no longer has, and name them; see :mod:`finser.strays`."""
+        """Remove outputs under names that params.yaml no longer has, and name them; see :mod:`finser.project.strays`."""
         try:
             strays.clear_and_say(self)
         except FinserError as error:

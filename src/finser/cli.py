@@ -24,14 +24,15 @@ from typing import IO, Annotated, Literal
 
 import typer
 
-from finser import layout, libraries, strays, unchanged
-from finser import params as parameters
+from finser import layout
 from finser.cards import take_one
+from finser.config import schema as parameters
+from finser.config.schema import Params
 from finser.errors import FinserError, lines
 from finser.files import refusal, whole_file, write_text
-from finser.graph import Graph
-from finser.params import Params
-from finser.place import check_code, check_place
+from finser.project import libraries, strays, unchanged
+from finser.project.graph import Graph
+from finser.project.place import check_code, check_place
 from finser.workers import cores
 
 STAGES = "Stages (dvc.yaml calls them)"
@@ -141,25 +142,25 @@ def index(corpus: Corpus) -> None:
 @app.command("resample", rich_help_panel=STAGES)
 def resample(corpus: Corpus) -> None:
     """Resample the kept clips of a corpus to 22,050 Hz mono int16."""
-    _run("resample", "finser.audio", corpus=corpus)
+    _run("resample", "finser.audio.resample", corpus=corpus)
 
 
 @app.command("augment", rich_help_panel=STAGES)
 def augment(corpus: Corpus) -> None:
     """Make the variants of every clip that augment.variants names, beside the original."""
-    _run("augment", "finser.augment", corpus=corpus)
+    _run("augment", "finser.audio.augment", corpus=corpus)
 
 
 @app.command("label", rich_help_panel=STAGES)
 def label(corpus: Corpus) -> None:
     """Compute librosa's five features for every frame."""
-    _run("label", "finser.labels", corpus=corpus)
+    _run("label", "finser.features.labels", corpus=corpus)
 
 
 @app.command("split", rich_help_panel=STAGES)
 def split(protocol: Protocol) -> None:
     """Deal the clips into train, validation and test, for every fold; cross_corpus: only of the corpora that classifiers learn from."""
-    _run("split", "finser.protocols", protocol=protocol)
+    _run("split", "finser.splits.protocols", protocol=protocol)
 
 
 @app.command("train_front_end", rich_help_panel=STAGES)
@@ -195,37 +196,37 @@ def reference_fin(feature: Feature, seed: Seed) -> None:
 @app.command("fetch_weights", rich_help_panel=STAGES)
 def fetch_weights(weights: WeightsName) -> None:
     """Bring published weights to models/weights/, verified, from where params.yaml says: download or local."""
-    _run("fetch_weights", "finser.weights.fetch", weights=weights)
+    _run("fetch_weights", "finser.fetching.weights", weights=weights)
 
 
 @app.command("pretrain", rich_help_panel=STAGES)
 def pretrain(trunk: Trunk, protocol: Protocol, fold: Fold) -> None:
     """Teach a network's trunk to imitate librosa's features, without emotions."""
-    _run("pretrain", "finser.classifiers.pretraining", trunk=trunk, protocol=protocol, fold=fold)
+    _run("pretrain", "finser.training.pretrain", trunk=trunk, protocol=protocol, fold=fold)
 
 
 @app.command("initialise", rich_help_panel=STAGES)
 def initialise(model: Model) -> None:
     """Make what a classifier's training begins from: random weights, or the FINs."""
-    _run("initialise", "finser.classifiers.initial", model=model)
+    _run("initialise", "finser.training.initialise", model=model)
 
 
 @app.command("train_classifier", rich_help_panel=STAGES)
 def train_classifier(model: Model, protocol: Protocol, fold: Fold, seed: Seed) -> None:
     """Train an emotion classifier on one fold, with one seed."""
-    _run("train_classifier", "finser.classifiers.training", model=model, protocol=protocol, fold=fold, seed=seed)
+    _run("train_classifier", "finser.training.train_classifier", model=model, protocol=protocol, fold=fold, seed=seed)
 
 
 @app.command("evaluate_classifier", rich_help_panel=STAGES)
 def evaluate_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
     """Figures of merit of a classifier, over all its seeds, on the test part of its fold."""
-    _run("evaluate_classifier", "finser.classifiers.evaluation", model=model, protocol=protocol, fold=fold)
+    _run("evaluate_classifier", "finser.evaluation.evaluate_classifier", model=model, protocol=protocol, fold=fold)
 
 
 @app.command("fuse_classifiers", rich_help_panel=STAGES)
 def fuse_classifiers(fusion: FusionName, protocol: Protocol, fold: Fold) -> None:
     """Make one prediction of several classifiers', and its figures of merit."""
-    _run("fuse_classifiers", "finser.classifiers.fusing", fusion=fusion, protocol=protocol, fold=fold)
+    _run("fuse_classifiers", "finser.evaluation.fuse_classifiers", fusion=fusion, protocol=protocol, fold=fold)
 
 
 @app.command("summarise", rich_help_panel=STAGES)
@@ -250,7 +251,7 @@ def preset(
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
     """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
-    from finser.presets import make
+    from finser.config.presets import make
 
     text = parameters.dump(make(name, path, allow_partial))
     target = Path("params.yaml")
@@ -283,7 +284,7 @@ def imitate(
     out: Annotated[Path, typer.Option("--out", help="folder for NAME.parquet")] = Path("results/imitated"),
 ) -> None:
     """Write the FINs' features of any recordings to Parquet, beside librosa's, and print R2."""
-    from finser.imitation import imitate as imitations
+    from finser.fins.imitate import imitate as imitations
 
     for line in imitations(parameters.load(), files, out):
         print(line)
@@ -295,7 +296,7 @@ def inspect(
     rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
 ) -> None:
     """Show what shards of audio or labels hold: rows and totals. Nothing is played."""
-    from finser.inspection import describe
+    from finser.tools.inspection import describe
 
     print("\n".join(describe(shard, rows)))
 
@@ -311,8 +312,8 @@ def export(
     fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
 ) -> None:
     """Write shards as a data set for other programs, with a card that tells their licences."""
-    from finser.export import ORIGINAL, Selection
-    from finser.export import export as write
+    from finser.tools.export import ORIGINAL, Selection
+    from finser.tools.export import export as write
 
     counts = write(Selection(tuple(corpus), tuple(variants or ORIGINAL), with_labels, protocol, fold), dest)
     print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
@@ -336,7 +337,7 @@ def corpora() -> None:
 @app.command("schema", rich_help_panel=PEOPLE)
 def schema() -> None:
     """Rewrite docs/params.schema.json and docs/params.md from the schema."""
-    from finser.schema_docs import write
+    from finser.config.schema_docs import write
 
     _in_the_root()
     write(Path("docs"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from finser.params import Local, Params, Synthetic
+from finser.config.schema import Local, Params, Synthetic
 
 CORPORA = ("ravdess", "crema_d", "tess", "savee", "esd")
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finser.config.schema import Download, Local, Synthetic
 from finser.corpora import complete
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError
-from finser.params import Download, Local, Synthetic
 
 STRICT = Local(source="local", path=Path("x"), files=1, bytes=1, digest="sha256:" + "0" * 64)
 WORDS = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in "abcdefghij"]  # as many as TESS has

@@ -12,11 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from finser import files, layout, params, presets
-from finser.corpora import archives, crema_d, download, http, ravdess, tess
+from finser import files, layout
+from finser.config import presets
+from finser.config import schema as params
+from finser.config.schema import Download
+from finser.corpora import crema_d, download, ravdess, tess
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
-from finser.params import Download
+from finser.fetching import archives, http
 
 ROOT = Path(__file__).parents[2]
 FINSER = Path(sys.executable).parent / "finser"

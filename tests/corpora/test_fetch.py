@@ -3,10 +3,10 @@ import json
 import pytest
 
 from finser import layout
+from finser.config.schema import Local, Synthetic
 from finser.corpora import local
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
-from finser.params import Local, Synthetic
 
 
 def test_a_local_corpus(project, write_wav, params_with):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from finser.audio import decode
+from finser.audio.resample import decode
 from finser.corpora import index
 from finser.errors import FinserError
 

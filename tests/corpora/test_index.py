@@ -7,12 +7,12 @@ import pytest
 import soundfile
 
 from finser import layout
-from finser.audio import resample
+from finser.audio.resample import resample
+from finser.audio.shards import read_audio
+from finser.config.schema import Index, Local, Synthetic
 from finser.corpora import index
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
-from finser.params import Index, Local, Synthetic
-from finser.shards import read_audio
 
 
 def rows_of(corpus):

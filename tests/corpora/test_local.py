@@ -2,9 +2,9 @@ import os
 
 import pytest
 
+from finser.config.schema import Local
 from finser.corpora import local
 from finser.errors import FinserError
-from finser.params import Local
 
 
 def small_savee(root, write_wav):

@@ -1,9 +1,10 @@
 import pytest
 
-from finser import layout, presets
+from finser import layout
+from finser.config import presets
+from finser.config.schema import Local
 from finser.corpora import overview, registry
 from finser.files import write_json
-from finser.params import Local
 
 
 def told(params=None):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from finser import layout
+from finser.config.schema import Local
 from finser.corpora import crema_d, index, local
-from finser.params import Local
 
 ROOT = os.environ.get("FINSER_CORPORA", "")
 pytestmark = pytest.mark.skipif(not ROOT, reason="FINSER_CORPORA is not set")

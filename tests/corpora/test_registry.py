@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from finser.config.schema import CorpusName, Download, Synthetic
 from finser.corpora import registry
 from finser.corpora.download import RAVDESS_CHECKSUM
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.params import CorpusName, Download, Synthetic
 
 
 def test_the_registry_has_the_corpora_of_the_schema():

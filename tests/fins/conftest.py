@@ -3,13 +3,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finser import labels, layout, params, presets
-from finser.fins.base import start_torch
+from finser import layout
+from finser.audio.shards import AudioRow, write_audio
+from finser.config import presets
+from finser.config import schema as params
+from finser.config.schema import Params
+from finser.features import labels
 from finser.fins.front_end import train_front_end
-from finser.params import Params
+from finser.fins.nets.base import start_torch
 from finser.seeds import generator
-from finser.shards import AudioRow, write_audio
-from finser.splits import SCHEMA
+from finser.splits.table import SCHEMA
 
 ROLES = ["train", "train", "validation", "test"]  # of speakers 0 .. 3
 

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from finser import layout, params, presets
-from finser.fins.base import count
+from finser import layout
+from finser.config import presets
+from finser.config import schema as params
 from finser.fins.front_end import error_db, stft, teach, train_front_end
+from finser.fins.nets.base import count
+from finser.fins.nets.transform import NARROW, WIDE, FrontEnd, bins, mirrored
 from finser.fins.store import N_PARAMETERS, load_fin
-from finser.fins.transform import NARROW, WIDE, FrontEnd, bins, mirrored
 
 
 def noise(n: int = 20) -> torch.Tensor:

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from finser.errors import FinserError
-from finser.fins.mel import MelFin
-from finser.fins.mfcc import MfccFin
-from finser.fins.rms import RmsFin
+from finser.fins.nets.mel import MelFin
+from finser.fins.nets.mfcc import MfccFin
+from finser.fins.nets.rms import RmsFin
+from finser.fins.nets.transform import FrontEnd
 from finser.fins.store import load_fin, save_fin
-from finser.fins.transform import FrontEnd
 
 HISTORY = [{"step": 1, "loss": 0.5, "r2_validation": 0.25}]
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
+from finser.audio.shards import DIMENSIONS, SR
+from finser.config.schema import Disturbance
 from finser.fins.conditions import CONDITIONS, rounded
 from finser.fins.disturbance import disturb, low_pass
 from finser.fins.teacher import teach
-from finser.params import Disturbance
 from finser.seeds import generator
-from finser.shards import DIMENSIONS, SR
 
 CLEAN = {"noise": 0.0, "origin_16k": 0.0, "origin_8k": 0.0, "gain_db": 0.0}
 

@@ -2,19 +2,19 @@ import numpy as np
 import pytest
 import torch
 
-from finser.cepstrum import dct_matrix
-from finser.fins.base import count, predict
-from finser.fins.chroma import ChromaFin
-from finser.fins.mel import MelFin, connections
-from finser.fins.mfcc import MfccFin
-from finser.fins.rms import RmsFin
+from finser.audio.frames import frames
+from finser.audio.shards import DIMENSIONS
+from finser.features.cepstrum import dct_matrix
+from finser.features.labels import chroma_bank, features, mel_bank
+from finser.fins.nets.base import count, predict
+from finser.fins.nets.chroma import ChromaFin
+from finser.fins.nets.mel import MelFin, connections
+from finser.fins.nets.mfcc import MfccFin
+from finser.fins.nets.rms import RmsFin
+from finser.fins.nets.transform import FrontEnd, bins
+from finser.fins.nets.zcr import ZcrFin
 from finser.fins.store import N_PARAMETERS
-from finser.fins.transform import FrontEnd, bins
-from finser.fins.zcr import ZcrFin
-from finser.frames import frames
-from finser.labels import chroma_bank, features, mel_bank
 from finser.seeds import generator
-from finser.shards import DIMENSIONS
 
 MAKE = {
     "rms": RmsFin,

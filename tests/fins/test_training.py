@@ -7,18 +7,19 @@ import pytest
 import torch
 from sklearn.metrics import r2_score
 
-from finser import layout, params
+from finser import layout
+from finser.audio.frames import frames
+from finser.config import schema as params
+from finser.config.schema import DEFAULT_VARIANTS, Augment
 from finser.errors import FinserError
-from finser.fins.base import predict
-from finser.fins.building import build
+from finser.features.labels import features
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
 from finser.fins.evaluation import evaluate_fin
+from finser.fins.nets.base import predict
+from finser.fins.nets.building import build
 from finser.fins.store import load_fin
 from finser.fins.training import fit, lessons, prepare, scaled, train_fin
-from finser.frames import frames
-from finser.labels import features
-from finser.params import DEFAULT_VARIANTS, Augment
 from finser.seeds import generator
 
 ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel

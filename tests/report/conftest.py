@@ -12,8 +12,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
 from finser import layout
-from finser.emotions import EMOTIONS
-from finser.params import (
+from finser.config.schema import (
     Download,
     EvaluateClassifier,
     FinData,
@@ -29,8 +28,9 @@ from finser.params import (
     TrainFin,
     begins,
 )
-from finser.report.collect import Results, collect
+from finser.emotions import EMOTIONS
 from finser.report.page import report
+from finser.report.read import Results, collect
 from finser.summary.summarise import summarise
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}

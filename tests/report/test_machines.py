@@ -2,8 +2,8 @@ import json
 
 from finser import layout
 from finser.report import machines
-from finser.report.collect import collect
 from finser.report.page import write_page
+from finser.report.read import collect
 
 
 def changed(path, **values):

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.image import imread
 
 from finser import layout
+from finser.config.schema import dump
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.params import dump
-from finser.report.collect import collect
 from finser.report.page import report
+from finser.report.read import collect
 
 
 def number(text: str) -> float:

@@ -10,7 +10,7 @@ import pytest
 from finser import layout
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.report.collect import collect
+from finser.report.read import collect
 from finser.summary.runs import read_predictions, together
 
 

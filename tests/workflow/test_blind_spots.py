@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from finser import params, presets
+from finser.config import presets
+from finser.config import schema as params
 from finser.errors import FinserError
 
 ROOT = Path(__file__).parents[2]

@@ -121,7 +121,7 @@ def test_tampered_output_is_restored(project, engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_source_edit_that_changes_no_output_stops_there(project, engine):
-    with (project.root / "src/finser/audio.py").open("a") as source:
+    with (project.root / "src/finser/audio/resample.py").open("a") as source:
         source.write("# a remark\n")
     assert project.ran_by(lambda: project.build(engine)) == sorted(f"resample@{corpus}" for corpus in project.get("corpora"))
     project.assert_clean()

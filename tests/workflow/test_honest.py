@@ -47,7 +47,7 @@ READERS = [
     ("finser", "corpora"),
     ("finser", "inspect", "data/shards/ravdess"),
     ("python", "workflow/lint.py"),
-    ("python", "-c", "import finser.cli, finser.labels, finser.report.page"),
+    ("python", "-c", "import finser.cli, finser.features.labels, finser.report.page"),
 ]
 
 
@@ -148,7 +148,7 @@ def wait_for_stage(process: subprocess.Popen, stage: str) -> None:
 
 def test_a_copy_runs_its_own_code(project, tmp_path):
     """A worktree with the environment of the original on its PATH: an error planted in its source is met."""
-    with (project.root / "src/finser/audio.py").open("a") as source:
+    with (project.root / "src/finser/audio/resample.py").open("a") as source:
         source.write("raise RuntimeError('the code of this copy')\n")
     done = project.run("workflow/finser", "resample", "ravdess", check=False)
     assert done.returncode != 0 and "the code of this copy" in done.stderr
@@ -157,7 +157,7 @@ def test_a_copy_runs_its_own_code(project, tmp_path):
 def test_a_queued_experiment_runs_the_code_that_was_queued(project):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
-    svm = project.root / "src/finser/classifiers/svm.py"
+    svm = project.root / "src/finser/models/svm.py"
     text = svm.read_text()
     assert "SVC(C=self.options.c" in text
     svm.write_text(text.replace("SVC(C=self.options.c", "SVC(C=1e-6"))

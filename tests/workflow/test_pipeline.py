@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finser import params, presets
+from finser.config import presets
+from finser.config import schema as params
 
 ROOT = Path(__file__).parents[2]
 

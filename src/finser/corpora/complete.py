@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
+from finser.config.schema import Source
 from finser.corpora import registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
-from finser.params import Source
 
 NAMED = 3  # so many missing speakers and clips are named, the others counted
 

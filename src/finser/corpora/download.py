@@ -15,11 +15,12 @@ from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 from finser import layout
-from finser.corpora import archives, complete, crema_d, http, local, registry
+from finser.config.schema import Download, Params
+from finser.corpora import complete, crema_d, local, registry
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
+from finser.fetching import archives, http
 from finser.files import check_room, checksum, disk_is_full, why
-from finser.params import Download, Params
 from finser.progress import meter, say, track
 
 RAVDESS = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
@@ -197,7 +198,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, more: int = 0) -> None:
-    """Download those of the `files` that are not in `store` yet, several at once; see :func:`finser.corpora.http.save`.
+    """Download those of the `files` that are not in `store` yet, several at once; see :func:`finser.fetching.http.save`.
 
     Parameters
     ----------

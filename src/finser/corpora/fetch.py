@@ -1,9 +1,9 @@
 """Stage `fetch`: a corpus, in its publisher's layout, from the source that params.yaml names."""
 
 from finser import layout
+from finser.config.schema import Download, Local, Params, Source, Synthetic
 from finser.corpora import local, registry
 from finser.files import whole_folder, write_json
-from finser.params import Download, Local, Params, Source, Synthetic
 
 
 def fetch(params: Params, corpus: str) -> None:
@@ -12,7 +12,7 @@ def fetch(params: Params, corpus: str) -> None:
     verified: dict = {}
     with whole_folder(layout.raw(corpus)) as folder:
         if isinstance(source, Synthetic):
-            from finser.corpora import synthetic  # loads the synthesizer
+            from finser import synthetic  # loads the synthesizer
 
             synthetic.make(params, corpus, folder)
         elif isinstance(source, Local):

@@ -18,11 +18,11 @@ import soundfile
 import soxr
 
 from finser import layout
+from finser.config.schema import Local, Params, Resample, Source
 from finser.corpora import complete, faults, headers, local, registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
 from finser.files import checksum, whole_file, why
-from finser.params import Local, Params, Resample, Source
 from finser.progress import say, track
 from finser.workers import map_in_order
 

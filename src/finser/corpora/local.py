@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from finser.config.schema import Local, Source
 from finser.corpora import complete, faults, registry
 from finser.errors import FinserError
 from finser.files import check_room, disk_is_full, why
-from finser.params import Local, Source
 from finser.progress import track
 
 AUDIO = (".wav",)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from rich.filesize import decimal
 
 from finser import layout
+from finser.config.schema import Download, Params, Source, Synthetic
 from finser.corpora import local, registry
 from finser.corpora.utterance import Corpus
 from finser.files import read_json
-from finser.params import Download, Params, Source, Synthetic
 
 HEAD = ("corpus", "licence", "clips", "size", "how", "state")
 

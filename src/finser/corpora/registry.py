@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
+from finser.config.schema import Source, Synthetic
 from finser.corpora import crema_d, esd, ravdess, savee, tess
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError, nearest
-from finser.params import Source, Synthetic
 
 CORPORA = {module.CORPUS.name: module.CORPUS for module in (ravdess, crema_d, tess, savee, esd)}
 
@@ -36,7 +36,7 @@ def expected_count(source: Source, corpus: str, speakers: Collection[str] = ()) 
         The speakers found. If a published part of the corpus holds them all (English ESD: 17,500), its count is returned.
     """
     if isinstance(source, Synthetic):
-        from finser.corpora import synthetic  # it parses and speaks: heavier than all of this module
+        from finser import synthetic  # it parses and speaks: heavier than all of this module
 
         return synthetic.planned(source, corpus)
     return published_part(get(corpus), speakers)[1]

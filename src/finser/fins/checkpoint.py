@@ -93,6 +93,6 @@ def _key(fin: nn.Module, about: str, random: torch.Generator) -> str:
     digest = hashlib.sha256(f"{machine.key(('torch', 'librosa'))} {about}".encode())
     for name, tensor in [*sorted(fin.state_dict().items()), ("random", random.get_state())]:
         digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().contiguous().numpy().tobytes())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.glob("**/*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -23,20 +23,20 @@ from pathlib import Path
 import torch
 
 from finser import layout, machine
+from finser.config.schema import Fin as FinParams
+from finser.config.schema import Params
 from finser.files import write_json
-from finser.fins.base import Fin, count, start_torch
-from finser.fins.building import structured
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
 from finser.fins.evaluation import conditions, on_unseen
 from finser.fins.front_end import teach as teach_front_end
-from finser.fins.mel import MelFin
-from finser.fins.mfcc import MfccFin
-from finser.fins.reference import ReferenceFin
+from finser.fins.nets.base import Fin, count, start_torch
+from finser.fins.nets.building import structured
+from finser.fins.nets.mel import MelFin
+from finser.fins.nets.mfcc import MfccFin
+from finser.fins.nets.reference import ReferenceFin
+from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
 from finser.fins.training import LIBRARIES, fit, lessons, prepare, scores
-from finser.fins.transform import NARROW, WIDE, FrontEnd
-from finser.params import Fin as FinParams
-from finser.params import Params
 from finser.progress import say
 from finser.seeds import seed_for
 

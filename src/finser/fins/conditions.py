@@ -6,13 +6,13 @@ import numpy as np
 import soxr
 import torch
 
-from finser.fins.base import CHUNK, Fin
+from finser.audio.frames import frames, to_float, to_int16
+from finser.audio.shards import SR
+from finser.config.schema import Params
 from finser.fins.data import choose, clip_ids, rows
+from finser.fins.nets.base import CHUNK, Fin
 from finser.fins.teacher import teach
-from finser.frames import frames, to_float, to_int16
-from finser.params import Params
 from finser.seeds import generator
-from finser.shards import SR
 
 SIZE = 3_000  # frames per condition
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finser import layout
-from finser.frames import N_FFT, frames
-from finser.params import Params
+from finser.audio.frames import N_FFT, frames
+from finser.audio.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
+from finser.config.schema import Params
 from finser.seeds import generator
-from finser.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
-from finser.splits import read_parts, read_split
+from finser.splits.table import read_parts, read_split
 
 ORIGINAL = ("original",)
 

@@ -7,9 +7,9 @@ targets are computed from the frames that come out (:mod:`finser.fins.teacher`).
 import torch
 from torch import Tensor
 
-from finser.frames import N_FFT
-from finser.params import Disturbance
-from finser.shards import SR
+from finser.audio.frames import N_FFT
+from finser.audio.shards import SR
+from finser.config.schema import Disturbance
 
 STEPS = 32768  # of int16 in full scale 1
 

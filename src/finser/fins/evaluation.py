@@ -10,21 +10,21 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from finser import layout
-from finser.cepstrum import decibels
+from finser.audio.frames import HOP_LENGTH
+from finser.audio.shards import DIMENSIONS, SR
+from finser.config.schema import Params
+from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json
-from finser.fins.base import Fin, predict, start_torch
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.data import FrameSet, draw
+from finser.fins.nets.base import Fin, predict, start_torch
 from finser.fins.settings import check_settings
 from finser.fins.store import load_fin
 from finser.fins.training import scores_of
-from finser.frames import HOP_LENGTH
 from finser.machine import SETTINGS
-from finser.params import Params
 from finser.progress import say
-from finser.regression import r2_each
+from finser.scores.regression import r2_each
 from finser.seeds import generator
-from finser.shards import DIMENSIONS, SR
 
 SHOWN = 2_000  # values in the scatter picture
 WORST = 8  # frames kept

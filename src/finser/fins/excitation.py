@@ -7,7 +7,7 @@ should stand for which frequency; one that hears tones, too, can: docs/fins.md h
 import torch
 from torch import Tensor
 
-from finser.frames import N_FFT
+from finser.audio.frames import N_FFT
 
 TONES = 3  # at most, in a frame
 LOWEST = 5e-4  # cycles per sample, 11 Hz: the lower end of frequencies drawn evenly over octaves

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from finser import layout, machine
+from finser.audio.frames import N_FFT
+from finser.config.schema import Params, TrainFrontEnd
 from finser.files import write_json
-from finser.fins.base import count, frozen, start_torch
+from finser.fins.nets.base import count, frozen, start_torch
+from finser.fins.nets.transform import ROWS, FrontEnd, bins, mirrored
 from finser.fins.optimise import adam
 from finser.fins.store import save_fin
-from finser.fins.transform import ROWS, FrontEnd, bins, mirrored
-from finser.frames import N_FFT
-from finser.params import Params, TrainFrontEnd
 from finser.progress import say
 from finser.seeds import seed_for
 

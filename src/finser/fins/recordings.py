@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from finser import layout
+from finser.audio.frames import HOP_LENGTH, N_FFT, n_frames, padded
+from finser.audio.shards import DIMENSIONS
 from finser.fins.data import rows
-from finser.frames import HOP_LENGTH, N_FFT, n_frames, padded
-from finser.shards import DIMENSIONS
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from torch import nn
 
 from finser.errors import FinserError, nearest
 from finser.files import read_json, whole_folder
-from finser.fins.base import frozen
-from finser.fins.chroma import ChromaFin
-from finser.fins.mel import MelFin
-from finser.fins.mfcc import MfccFin
-from finser.fins.rms import RmsFin
-from finser.fins.transform import FrontEnd
-from finser.fins.zcr import ZcrFin
+from finser.fins.nets.base import frozen
+from finser.fins.nets.chroma import ChromaFin
+from finser.fins.nets.mel import MelFin
+from finser.fins.nets.mfcc import MfccFin
+from finser.fins.nets.rms import RmsFin
+from finser.fins.nets.transform import FrontEnd
+from finser.fins.nets.zcr import ZcrFin
 
 TOPOLOGIES = {topology.feature: topology for topology in (FrontEnd, RmsFin, ZcrFin, ChromaFin, MelFin, MfccFin)}
 N_PARAMETERS = {"front_end": 37_952, "rms": 20, "zcr": 89, "chroma": 13_056, "mel": 2_953, "mfcc": 2_580}  # each one's own

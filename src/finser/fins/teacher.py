@@ -5,9 +5,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from finser.cepstrum import AMIN, N_MELS, dct_matrix
-from finser.frames import N_FFT
-from finser.shards import DIMENSIONS, SR
+from finser.audio.frames import N_FFT
+from finser.audio.shards import DIMENSIONS, SR
+from finser.features.cepstrum import AMIN, N_MELS, dct_matrix
 
 TINY = torch.finfo(torch.float32).tiny
 

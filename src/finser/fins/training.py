@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 from finser import layout, machine
-from finser.cepstrum import N_MELS, decibels
+from finser.config.schema import Disturbance, Params
+from finser.config.schema import Fin as FinParams
 from finser.errors import FinserError
+from finser.features.cepstrum import N_MELS, decibels
 from finser.files import write_json
-from finser.fins.base import Fin, as_float, count, predict, start_torch
-from finser.fins.building import build
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import FrameSet, clip_ids, draw
 from finser.fins.disturbance import disturb
 from finser.fins.excitation import excite
+from finser.fins.nets.base import Fin, as_float, count, predict, start_torch
+from finser.fins.nets.building import build
 from finser.fins.optimise import adam
 from finser.fins.recordings import Recordings, gather
 from finser.fins.store import save_fin
 from finser.fins.teacher import teach
-from finser.params import Disturbance, Params
-from finser.params import Fin as FinParams
 from finser.progress import say, track
-from finser.regression import r2_uniform, r2_weighted
+from finser.scores.regression import r2_uniform, r2_weighted
 from finser.seeds import seed_for
 
 CHECKS = 10  # validations in a training

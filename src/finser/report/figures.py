@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from finser.report import emotion_figures, fin_figures
-from finser.report.collect import Results
-from finser.report.emotion import learning_curves, noise_curves
+from finser.report import classifier_figures as emotion_figures
+from finser.report import fin_figures
+from finser.report.classifier_tables import learning_curves, noise_curves
+from finser.report.read import Results
 from finser.report.styles import STYLE, save
 from finser.report.tables import PROTOCOL_TITLES, model_title
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from finser.report.collect import Fin
+from finser.report.read import Fin
 from finser.report.styles import COLOURS, xy
 from finser.report.tables import FEATURE_TITLES
 

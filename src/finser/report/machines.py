@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from finser.machine import SETTINGS
 from finser.report import tables
-from finser.report.collect import Results
+from finser.report.read import Results
 
 TITLES = {
     "threads": "threads",

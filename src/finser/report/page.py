@@ -11,14 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from finser import layout
-from finser import params as parameters
+from finser.config import schema as parameters
+from finser.config.schema import Params
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
-from finser.intervals import FEWEST
-from finser.params import Params
-from finser.report import emotion, figures, machines, tables
-from finser.report.collect import Results, collect
-from finser.report.published import published
+from finser.report import classifier_tables as emotion
+from finser.report import figures, machines, tables
+from finser.report.literature import published
+from finser.report.read import Results, collect
+from finser.scores.intervals import FEWEST
 
 TEMPLATES = Path(__file__).parent
 FIGURES = layout.RESULTS / "figures"

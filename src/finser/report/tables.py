@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from finser.emotions import EMOTIONS
-from finser.report.collect import FEATURES, ROLES, Fin, Item, Results, Split
+from finser.report.read import FEATURES, ROLES, Fin, Item, Results, Split
 
 DASH = "–"
 EXCLUSIONS_SHOWN = 20

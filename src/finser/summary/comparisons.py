@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from finser.config.schema import Params
 from finser.errors import FinserError
-from finser.intervals import differences, holm, over_seeds
-from finser.params import Params
+from finser.scores.intervals import differences, holm, over_seeds
 from finser.summary.figures import written
 from finser.summary.runs import AGAIN, Tested
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from finser.calibration import reliability, rescale
 from finser.emotions import EMOTIONS
-from finser.intervals import Estimate, differences, estimates, over_seeds, per_speaker
-from finser.metrics import f1s, precisions, recalls
+from finser.scores.calibration import reliability, rescale
+from finser.scores.intervals import Estimate, differences, estimates, over_seeds, per_speaker
+from finser.scores.metrics import f1s, precisions, recalls
 from finser.summary.runs import CALIBRATION, Run, Tested
 
 BINS = 10  # of confidence, in the reliability curves

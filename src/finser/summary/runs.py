@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from finser import layout
+from finser.config.schema import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
-from finser.intervals import corpus_of, over_seeds, per_speaker
-from finser.metrics import confusion_matrix
-from finser.params import Params
+from finser.scores.intervals import corpus_of, over_seeds, per_speaker
+from finser.scores.metrics import confusion_matrix
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
 
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
@@ -89,7 +89,7 @@ class Tested:
 
     @cached_property
     def counts(self) -> dict[str, np.ndarray]:
-        """Confusion matrices of each corpus, seed and speaker; see :func:`finser.intervals.per_speaker`."""
+        """Confusion matrices of each corpus, seed and speaker; see :func:`finser.scores.intervals.per_speaker`."""
         return per_speaker(self.truth, self.predicted, self.speakers, len(EMOTIONS))
 
     @property

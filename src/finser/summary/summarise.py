@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from finser import layout
+from finser.config.schema import Params
 from finser.files import write_json
-from finser.params import Params
 from finser.progress import say
 from finser.summary.comparisons import compare, pairs_of
 from finser.summary.figures import cost, of_model

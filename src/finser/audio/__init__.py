@@ -1,0 +1,1 @@
+"""From recordings to shards of int16 samples at one rate."""

@@ -1,0 +1,72 @@
+"""Any recording -> 22,050 Hz mono int16, by soxr, without clipping that was not there."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from finser import layout
+from finser.audio.frames import to_int16
+from finser.audio.shards import AudioRow, write_audio
+from finser.config.schema import Params
+from finser.corpora.index import read_clips
+from finser.errors import FinserError
+from finser.files import why
+from finser.progress import track
+from finser.seeds import seed_for
+from finser.workers import map_in_order
+
+
+def decode(path: Path) -> tuple[np.ndarray, int]:
+    """Read a recording and mix its channels.
+
+    Returns
+    -------
+    y : np.ndarray
+        float32, shape (n,), the mean of the channels, in -1..1; samples of up to 24 bits are exact.
+    sr : int
+        Hz.
+
+    Raises
+    ------
+    FinserError
+        libsndfile cannot read the file, or it holds no sample, or one that is NaN or infinite.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples, sr = file.read(file.frames, dtype="float32"), file.samplerate  # (n,) or (n, channels); all of a GSM file, too
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise FinserError(
+            f"not readable as audio ({why(error)})", where=path, do="restore the file; a corpus's: then run fetch and index again"
+        ) from None
+    if not len(samples):
+        raise FinserError("holds no sample", where=path)
+    if not np.isfinite(samples).all():
+        raise FinserError("holds samples that are not numbers", where=path, do="restore or repair the file")
+    return (samples if samples.ndim == 1 else samples.mean(axis=1)), sr
+
+
+def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:
+    """Decode, mix and resample one recording; returns int16 samples (n,) at `sr` Hz and the gain applied."""
+    y, original = decode(path)
+    if original != sr:
+        y = soxr.resample(y, original, sr, quality=quality)
+    if not len(y):
+        raise FinserError("too short to resample", where=path, found=f"{original} Hz")
+    return to_int16(y)
+
+
+def resample(params: Params, corpus: str) -> None:
+    """Step: every kept clip of `corpus`, ordered by clip_id, into data/audio/CORPUS/."""
+    clips = [clip for clip in read_clips(corpus).to_pylist() if clip["status"] == "ok"]
+    clips.sort(key=lambda clip: clip["clip_id"])
+    jobs = ((params.seed, params.resample, layout.raw(corpus), clip) for clip in clips)
+    write_audio(layout.audio(corpus), track(map_in_order(_row, jobs), f"resample {corpus}", len(clips)))
+
+
+def _row(job: tuple) -> AudioRow:
+    seed, settings, folder, clip = job
+    pcm, gain = resample_clip(folder / clip["path"], settings.sr, settings.quality)
+    names = {key: clip[key] for key in ("clip_id", "corpus", "speaker", "emotion")}
+    return AudioRow(**names, variant="original", seed=seed_for(seed, clip["clip_id"], "original"), draw={"gain": gain}, audio=pcm)

@@ -1,0 +1,1 @@
+"""params.yaml: its schema, its presets, its documentation."""

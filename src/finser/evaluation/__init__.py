@@ -1,0 +1,1 @@
+"""Evaluation of classifiers on their test part, and their late fusion."""

@@ -1,0 +1,232 @@
+"""Evaluation of one classifier, all its seeds, on the test part of its fold."""
+
+import csv
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.config.schema import Classifier as Options
+from finser.config.schema import Params
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.features.inputs import Examples, Row, Source, check_apart, read_examples
+from finser.features.noisy import inputs_in_noise
+from finser.files import read_json, whole_folder, write_json
+from finser.fins import settings
+from finser.machine import SETTINGS
+from finser.models import Classifier, load, module_of
+from finser.progress import say
+from finser.scores import calibration
+from finser.scores.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
+from finser.splits.table import LEAKY
+from finser.training.train_classifier import HISTORY, clips_digest, parts_of
+
+AGAIN = "train it again: dvc repro"
+ORIGINALS = ("original",)
+VOICES = 40  # training clips that babble is made of
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of a split as a classifier sees it.
+
+    Attributes
+    ----------
+    examples : Examples
+        Of the part.
+    probabilities : np.ndarray
+        Float64, shape (seeds, n, 8).
+    """
+
+    examples: Examples
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Class numbers, shape (seeds, n)."""
+        return self.probabilities.argmax(2)
+
+    @property
+    def counts(self) -> dict[str, np.ndarray]:
+        """Confusion matrices of each corpus and speaker; see :func:`finser.scores.intervals.per_speaker`."""
+        return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(EMOTIONS))
+
+
+def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
+    """Write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
+
+    Validation and test clips are originals. Figures are means over the seeds; temperatures are fitted on validation.
+    """
+    options = params.train_classifier[model]
+    parts = parts_of(params, options, protocol, fold)
+    folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
+    loaded = {seed: load(folder) for seed, folder in folders.items()}
+    for seed, folder in folders.items():
+        check_settings(loaded[seed][1], options, folder)
+        check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
+    classifiers = [classifier for classifier, _ in loaded.values()]
+    source = module_of(options).source(options)
+    asked = {part: parts[part] for part in ("validation", "test")}
+    examples = read_examples(source, asked, dict.fromkeys(asked, ORIGINALS))
+    check_apart(examples.values(), leaky=LEAKY[protocol])
+    started = time.perf_counter()
+    validation, test = (_judge(classifiers, examples[part]) for part in asked)
+    clip_ms = 1000 * (time.perf_counter() - started) / len(classifiers) / sum(map(len, examples.values()))
+    config = next(iter(loaded.values()))[1]
+    figures = {
+        **figures_of_merit(test, params.evaluate_classifier.confidence),
+        **calibration_of(validation, test),
+        "validation_uar": uar_of(validation),  # what choices may be made by
+        "noise": noise_curve(params, classifiers, source, parts),
+        **{name: config[name] for name in ("n_train", "n_validation")},
+        "n_train_speakers": len(config["train_speakers"]),
+        "n_test": len(test.examples),
+        "n_test_speakers": len(set(test.examples.speakers)),
+        "n_test_speakers_heard_by_fins": len(set(test.examples.speakers) & _heard_by_fins(next(iter(folders.values())))),
+        **{name: config[name] for name in ("params", "seed", "device")},
+        "trained_under": [{name: one[name] for name in SETTINGS} for _, one in loaded.values()],
+        "epochs": [config["epochs"] for _, config in loaded.values()],
+        "seeds": list(params.seeds),
+        "protocol": protocol,
+        "fold": fold,
+        "leaky": LEAKY[protocol],
+    }
+    write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": round(clip_ms, 3)})
+    with whole_folder(layout.classifier_result(model, protocol, fold)) as partial:
+        write_json(partial / "metrics.json", figures)
+        for name, judged in (("predictions", test), ("validation", validation)):
+            pq.write_table(predictions_table(judged, params.seeds), partial / f"{name}.parquet", compression="zstd")
+        _write_history(partial / "history.csv", folders)
+    say(f"{model}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(test.examples)} clips")
+
+
+def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
+    return Judged(examples, np.stack([classifier.probabilities(examples.inputs) for classifier in classifiers]))
+
+
+def figures_of_merit(test: Judged, confidence: float) -> dict:
+    """UAR, WA and macro-F1, means over the corpora and seeds, with their intervals, the middles of these, and the corpora that these cover.
+
+    Bounds are None if no corpus has enough test speakers, or if all are alike; see :mod:`finser.scores.intervals`.
+    """
+    counts = test.counts
+    found, seeds = estimates(counts, confidence), over_seeds(counts)
+    result: dict = {name: one.value for name, one in found.items()}
+    for name, one in found.items():
+        result[f"{name}_ci_low"], result[f"{name}_ci_high"], result[f"{name}_ci_centre"] = one.low, one.high, one.centre
+    of_seeds = {f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}
+    return {**result, "interval_corpora": covered_by_intervals(counts), **of_seeds}
+
+
+def uar_of(judged: Judged) -> float:
+    """UAR of a part, mean over the corpora and seeds."""
+    return float(over_seeds(judged.counts)["uar"].mean())
+
+
+def calibration_of(validation: Judged, test: Judged) -> dict:
+    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds.
+
+    An emotion that a classifier never heard has probability 0, and keeps it: validation clips of it do not set the temperature.
+    """
+    rows = []
+    for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
+        t = calibration.temperature_of(fitted, validation.examples.targets)
+        scaled, targets = calibration.rescale(given, t), test.examples.targets
+        ece, nll = calibration.expected_calibration_error, calibration.nll
+        rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
+    names = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
+    return {**dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), "temperature_seeds": [t for t, *_ in rows]}
+
+
+def noise_curve(params: Params, classifiers: list[Classifier], source: Source, parts: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
+    """UAR of the first seed's classifier on some of the test clips, clean and in noise: kind -> SNR in dB -> UAR; {} if none is asked for.
+
+    Babble is made of training clips: a test speaker's voice is in none of it, except under ``random``, where they train, too.
+    """
+    asked = params.evaluate_classifier.noise
+    if not asked.kinds:
+        return {}
+    some = {"test": _evenly(parts["test"], asked.clips), "train": _evenly(parts["train"], VOICES)}
+    heard = read_examples(Source(_samples, audio=True), some, dict.fromkeys(some, ORIGINALS))
+    clean = read_examples(source, {"test": some["test"]}, {"test": ORIGINALS})["test"]
+
+    def score(inputs: list) -> float:
+        """UAR on inputs in the order of the test clips."""
+        return uar_of(_judge(classifiers[:1], replace(heard["test"], inputs=inputs)))
+
+    result = {"clean": {"inf": score(clean.inputs)}}
+    for kind in asked.kinds:
+        given = (source, heard["test"], heard["train"].inputs, kind)
+        curve = {snr: inputs_in_noise(*given, snr, params.seed, params.label.definition) for snr in asked.snr_db}
+        result[kind] = {f"{snr:g}": score(list(inputs)) for snr, inputs in curve.items()}
+    return result
+
+
+def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
+    """One row per clip and seed, sorted by seed and clip_id: clip_id, speaker, emotion, predicted, p_EMOTION for each class, seed."""
+    examples, tables = judged.examples, []
+    for seed, probabilities in zip(seeds_, judged.probabilities, strict=True):
+        columns = {
+            "clip_id": examples.clip_ids,
+            "speaker": examples.speakers,
+            "emotion": [EMOTIONS[target] for target in examples.targets],
+            "predicted": [EMOTIONS[best] for best in probabilities.argmax(1)],
+            **{f"p_{emotion}": probabilities[:, number] for number, emotion in enumerate(EMOTIONS)},
+            "seed": pa.array([seed] * len(examples), pa.int64()),
+        }
+        tables.append(pa.table(columns).sort_by("clip_id"))
+    return pa.concat_tables(tables)
+
+
+def check_settings(config: dict, options: Options, where: Path) -> None:
+    """Raise :class:`FinserError` if a model was trained with other settings than its section has now: it expects other inputs."""
+    settings.check_settings(config, options.model_dump(mode="json"), where, AGAIN)
+
+
+def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:
+    """Refuse a model that may have heard what it is tested on.
+
+    Raises
+    ------
+    FinserError
+        It was trained under another protocol, fold or split than `parts`, or (unless the protocol is leaky by design) on a test
+        speaker.
+    """
+    found = (config.get("protocol"), config.get("fold"))
+    if found != (protocol, fold):
+        raise FinserError("trained on another fold", where=where, expected=f"{protocol} {fold}", found=f"{found[0]} {found[1]}", do=AGAIN)
+    known = set(config["train_speakers"]) | set(config["validation_speakers"])
+    heard = sorted(known & set(parts["test"]["speaker"].to_pylist()))
+    if heard and not LEAKY[protocol]:
+        raise FinserError(f"was trained on test speakers: {', '.join(heard[:3])} ({len(heard)} in all)", where=where, do=AGAIN)
+    if config["clips_digest"] != clips_digest(parts):
+        raise FinserError("was trained on other clips than this split's", where=where, do=AGAIN)
+
+
+def _samples(row: Row) -> np.ndarray:
+    return row.audio
+
+
+def _evenly(rows: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, evenly spread."""
+    return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
+
+
+def _write_history(path: Path, folders: dict[int, Path]) -> None:
+    """All seeds' training curves in one table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*HISTORY, "seed"), lineterminator="\n")
+        writer.writeheader()
+        for seed, folder in folders.items():
+            with (folder / "history.csv").open(newline="", encoding="utf-8") as history:
+                writer.writerows({**row, "seed": seed} for row in csv.DictReader(history))
+
+
+def _heard_by_fins(folder: Path) -> set[str]:
+    """Speakers whose frames taught the FINs of a model, or chose among their states; none if it has no FINs."""
+    return {speaker for config in sorted(folder.glob("fins/*/config.json")) for speaker in read_json(config)["speakers"]}

@@ -1,0 +1,121 @@
+"""Late fusion: the probabilities of several trained classifiers, all their seeds, made into one."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.config.schema import Params
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
+from finser.features.inputs import Examples, check_apart
+from finser.files import read_json, whole_folder, why, write_json
+from finser.progress import say
+from finser.scores import calibration
+from finser.scores import stacking as fusion
+from finser.splits.table import LEAKY
+
+PARTS = {"validation": "validation", "test": "predictions"}  # file per part
+CLIP = ["clip_id", "speaker", "emotion"]
+
+
+def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> None:
+    """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json, predictions.parquet and validation.parquet.
+
+    Each member's probabilities are first rescaled by a temperature fitted on validation; weights, where there are any, are fitted on
+    validation, too. The test part decides nothing.
+    """
+    options = params.fuse_classifiers[name]
+    read = {part: [_read(params, model, protocol, fold, part) for model in options.members] for part in PARTS}
+    members = [f"{model} {seed}" for model in options.members for seed in params.seeds]
+    fitted, given = (_together(read[part], options.members) for part in PARTS)
+    check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
+    weights, judged = fuse(fitted, given, options.method)
+    figures = {
+        **figures_of_merit(judged["test"], params.evaluate_classifier.confidence),
+        **calibration_of(judged["validation"], judged["test"]),
+        "validation_uar": uar_of(judged["validation"]),
+        "weights": dict(zip(members, weights.tolist(), strict=True)),
+        "method": options.method,
+        "seeds": list(params.seeds[:1]),  # predictions.parquet has one row per clip, under this seed
+        "n_validation": len(fitted.examples),
+        "n_test": len(given.examples),
+        "n_test_speakers": len(set(given.examples.speakers)),
+        "n_test_speakers_heard_by_fins": max(_heard_by_fins(model, protocol, fold) for model in options.members),
+        "protocol": protocol,
+        "fold": fold,
+        "leaky": LEAKY[protocol],
+    }
+    with whole_folder(layout.fusion_result(name, protocol, fold)) as partial:
+        write_json(partial / "metrics.json", figures)
+        for part, file in PARTS.items():
+            pq.write_table(predictions_table(judged[part], params.seeds[:1]), partial / f"{file}.parquet", compression="zstd")
+    say(f"{name}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(given.examples)} clips")
+
+
+def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dict[str, Judged]]:
+    """Weights of the members, shape (members,), and both parts as the fusion sees them, shape (1, n, 8).
+
+    Parameters
+    ----------
+    validation, test : Judged
+        Probabilities of shape (members, n, 8), the same members in both.
+    method : {'mean', 'stacked'}
+        Equal weights, or those that minimise the validation NLL.
+    """
+    truth = validation.examples.targets
+    temperatures = [calibration.temperature_of(member, truth) for member in validation.probabilities]
+    scaled = {
+        part: [calibration.rescale(member, t) for member, t in zip(judged.probabilities, temperatures, strict=True)]
+        for part, judged in (("validation", validation), ("test", test))
+    }
+    weights = np.full(len(temperatures), 1 / len(temperatures))
+    if method == "stacked":
+        weights = fusion.stacked_weights(scaled["validation"], truth)
+    examples = {"validation": validation.examples, "test": test.examples}
+    return weights, {part: Judged(examples[part], fusion.stacked_fusion(scaled[part], weights)[None]) for part in scaled}
+
+
+def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Judged:
+    """What a member said of a part, all its seeds: probabilities (seeds, n, 8), clips in the order of their ids."""
+    path = layout.classifier_result(model, protocol, fold) / f"{PARTS[part]}.parquet"
+    again = f"run: finser evaluate_classifier {model} {protocol} {fold}"
+    try:
+        table = pq.read_table(path, columns=[*CLIP, "seed", *(f"p_{emotion}" for emotion in EMOTIONS)])
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do=again) from None
+    except (pa.ArrowException, OSError) as error:
+        raise FinserError(f"not readable ({why(error)})", where=path, do=again) from None
+    table = table.sort_by([("seed", "ascending"), ("clip_id", "ascending")])
+    by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in params.seeds]
+    first = by_seed[0]
+    if not all(rows.num_rows for rows in by_seed):
+        found = sorted(set(table["seed"].to_pylist()))
+        raise FinserError("predictions of other seeds", where=path, expected=list(params.seeds), found=found, do="dvc repro")
+    if any(rows.select(CLIP) != first.select(CLIP) for rows in by_seed):
+        raise FinserError("its seeds judged other clips", where=path, do="dvc repro")
+    targets = np.array([EMOTIONS.index(emotion) for emotion in first["emotion"].to_pylist()], np.int64)
+    clips, speakers = first["clip_id"].to_pylist(), first["speaker"].to_pylist()
+    examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [])
+    columns = [[rows[f"p_{emotion}"].to_numpy() for emotion in EMOTIONS] for rows in by_seed]
+    return Judged(examples, np.array(columns).transpose(0, 2, 1))
+
+
+def _heard_by_fins(model: str, protocol: str, fold: int) -> int:
+    """How many test speakers' frames taught the FINs of a member; all FINs come from one training, so the most is the union."""
+    return read_json(layout.classifier_result(model, protocol, fold) / "metrics.json")["n_test_speakers_heard_by_fins"]
+
+
+def _together(parts: list[Judged], names: tuple[str, ...]) -> Judged:
+    """All members, who must have judged the same clips."""
+    for name, judged in zip(names, parts, strict=True):
+        if _clips(judged) != _clips(parts[0]):
+            raise FinserError(f"{name} and {names[0]} judged other clips", do="fuse classifiers of the same corpora")
+    return Judged(parts[0].examples, np.concatenate([judged.probabilities for judged in parts]))
+
+
+def _clips(judged: Judged) -> tuple[list[str], list[str], list[int]]:
+    """Which clips these are, who speaks them and how."""
+    return judged.examples.clip_ids, judged.examples.speakers, judged.examples.targets.tolist()

@@ -1,0 +1,1 @@
+"""librosa's features of every frame, and what classifiers make of them."""

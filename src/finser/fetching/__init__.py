@@ -1,0 +1,1 @@
+"""Downloads over HTTP, and archives that are not trusted."""

@@ -1,0 +1,63 @@
+"""Stage `fetch_weights`: published weights, verified by checksum before anything reads them, in one format."""
+
+import json
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from safetensors.torch import save_file
+
+from finser import layout
+from finser.config.schema import Params, Weights
+from finser.corpora import download
+from finser.errors import FinserError
+from finser.fetching import http
+from finser.files import checksum, whole_folder, why
+from finser.models.weights.conversion import convert, read
+from finser.progress import say
+
+
+def fetch_weights(params: Params, weights: str, patience: http.Patience | None = None) -> None:
+    """Write models/weights/NAME/: model.safetensors, and config.json, which says whose they are, too.
+
+    Raises
+    ------
+    FinserError
+        The server fails, the file is missing, its checksum is wrong, or it holds something else than was said. What has come is
+        kept in data/downloads/weights for the next run.
+    """
+    options = params.fetch_weights[weights]
+    path = options.path if options.source == "local" else downloaded(options, layout.downloads("weights") / weights, patience)
+    verify(path, options.sha256)
+    tensors, config = convert(read(path), options, path)
+    with whole_folder(layout.weights(weights)) as folder:
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps({**config, "origin": origin(options)}, indent=2) + "\n", encoding="utf-8")
+    say(f"weights {weights}: {sum(tensor.numel() for tensor in tensors.values())} numbers, sha256 verified")
+
+
+def downloaded(options: Weights, store: Path, patience: http.Patience | None = None) -> Path:
+    """The file, in `store`; an interrupted download goes on where it broke off, and a file that is there is not downloaded again."""
+    name = PurePosixPath(urlsplit(options.address).path).name
+    say(f"{options.address}: licence {options.licence or 'as its publisher states'}; whoever downloads it accepts this licence")
+    store.mkdir(parents=True, exist_ok=True)
+    patience = patience or http.Patience()
+    with http.client(patience) as client:
+        file = download.File(name, "", f"sha256:{options.sha256}")
+        download.fetch_all(http.Link(client, patience), (options.address,), [file], store)
+    return store / name
+
+
+def verify(path: Path, expected: str) -> None:
+    """Refuse a file of another sha256."""
+    try:
+        found = checksum(path)
+    except OSError as error:
+        raise FinserError(f"cannot be read ({why(error)})", where=path) from None
+    if found != expected:
+        raise FinserError("wrong sha256", where=path, expected=expected, found=found, do="it was not used")
+
+
+def origin(options: Weights) -> dict[str, str]:
+    """Where the weights are from, as params.yaml says: not the path on this machine, which is no property of theirs."""
+    said = options.model_dump(mode="json", exclude={"path"}, exclude_none=True)
+    return {name: str(value) for name, value in said.items()}

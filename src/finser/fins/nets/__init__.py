@@ -1,0 +1,1 @@
+"""The nets: one module per feature, and what they share."""

@@ -1,0 +1,37 @@
+"""FINs before their training: which topology, on top of what."""
+
+import torch
+
+from finser import layout
+from finser.fins.nets.base import Fin
+from finser.fins.nets.chroma import ChromaFin
+from finser.fins.nets.mel import MelFin
+from finser.fins.nets.mfcc import MfccFin
+from finser.fins.nets.rms import RmsFin
+from finser.fins.nets.transform import FrontEnd
+from finser.fins.nets.zcr import ZcrFin
+from finser.fins.store import load_fin
+from finser.seeds import seed_for
+
+
+def build(feature: str, seed: int) -> tuple[Fin, dict]:
+    """The structured FIN of `feature` at random, and what it inherits from models/fins: name -> how that was initialised."""
+    weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
+    if feature in ("rms", "zcr"):
+        return structured(feature, weights), {}
+    if feature in ("chroma", "mel"):
+        front_end, config = load_fin(layout.fin("front_end"))
+        return structured(feature, weights, front_end), {"front_end": config["init"]}
+    mel, config = load_fin(layout.fin("mel"))
+    return MfccFin(mel, weights), {"mel": config["init"], **config["inherits"]}
+
+
+def structured(feature: str, weights: torch.Generator, front_end: FrontEnd | None = None) -> Fin:
+    """The structured FIN of `feature` at random, on a front end if it needs one (MFCC: through a mel FIN at random, too)."""
+    if feature == "rms":
+        return RmsFin(weights)
+    if feature == "zcr":
+        return ZcrFin(weights)
+    if feature == "mfcc":
+        return MfccFin(MelFin(front_end, weights), weights)
+    return {"chroma": ChromaFin, "mel": MelFin}[feature](front_end, weights)

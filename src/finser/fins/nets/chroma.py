@@ -1,0 +1,41 @@
+"""Chroma: the front end's powers, weighted into twelve pitch classes, divided by the largest; 13,056 weights of its own."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finser.audio.frames import N_FFT
+from finser.audio.shards import DIMENSIONS, SR
+from finser.fins.nets.base import Fin, frozen, normalise
+from finser.fins.nets.transform import N_POWERS, FrontEnd, of_powers
+
+TINY = torch.finfo(torch.float32).tiny
+
+
+class ChromaFin(Fin):
+    """(batch, 2048) -> (batch, 12). Gain on the frame changes nothing; digital silence gives zeros, as in librosa."""
+
+    feature = "chroma"
+
+    def __init__(self, front_end: FrontEnd | None = None, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.front_end = frozen(front_end or FrontEnd())
+        self.weight = nn.Parameter(torch.rand(N_POWERS, DIMENSIONS["chroma"], generator=generator))  # squared, hence positive
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Energy per pitch class, relative to the frame's strongest."""
+        classes = self.front_end(normalise(frames)[0]) @ self.weight.square()  # (batch, 12)
+        return classes / classes.amax(dim=1, keepdim=True).clamp_min(TINY)
+
+    @torch.no_grad()
+    def closed_form(self) -> "ChromaFin":
+        """``librosa.filters.chroma(sr=22050, n_fft=2048, tuning=0)`` on the front end's powers."""
+        from librosa.filters import chroma  # librosa's numba takes half a second to import
+
+        bank = torch.from_numpy(chroma(sr=SR, n_fft=N_FFT, tuning=0.0, n_chroma=DIMENSIONS["chroma"]))  # (12, 1025)
+        self.weight.copy_(of_powers(bank).sqrt())
+        return self
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return F.mse_loss(output, target)

@@ -1,0 +1,55 @@
+"""MFCC: the trained mel FIN, its powers in dB, one linear layer from random; 2,580 weights of its own."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finser.features.cepstrum import AMIN, N_MELS, N_MFCC, dct_matrix
+from finser.fins.nets.base import Fin, frozen
+from finser.fins.nets.mel import MelFin
+
+
+class MfccFin(Fin):
+    """(batch, 2048) -> (batch, 20), dB.
+
+    The layer works between z-scores: means and deviations of its input and of its target, taken from training frames, are part
+    of the saved model. Without them the mean of the first coefficient, some -500 dB, swamps the others.
+    """
+
+    feature = "mfcc"
+
+    def __init__(self, mel: MelFin | None = None, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.mel = frozen(mel or MelFin())
+        self.weight = nn.Parameter(torch.randn(N_MELS, N_MFCC, generator=generator) / N_MELS**0.5)
+        self.bias = nn.Parameter(torch.zeros(N_MFCC))
+        for name, size in (("input", N_MELS), ("target", N_MFCC)):
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_deviation", torch.ones(size))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """MFCC in librosa's unit."""
+        z = (self._decibels(frames) - self.input_mean) / self.input_deviation  # (batch, 128)
+        return (z @ self.weight + self.bias) * self.target_deviation + self.target_mean
+
+    @torch.no_grad()
+    def closed_form(self) -> "MfccFin":
+        """The orthonormal DCT-II, between the z-scores that are set (:meth:`set_scales` comes first)."""
+        dct = torch.from_numpy(dct_matrix()).to(self.weight)  # (20, 128)
+        self.weight.copy_(self.input_deviation[:, None] * dct.T / self.target_deviation)
+        self.bias.copy_((dct @ self.input_mean - self.target_mean) / self.target_deviation)
+        return self
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error of the z-scored coefficients."""
+        return F.mse_loss(output / self.target_deviation, target / self.target_deviation)
+
+    @torch.no_grad()
+    def set_scales(self, frames: Tensor, target: Tensor) -> None:
+        """Take means and deviations from training frames (n, 2048) and their labels (n, 20)."""
+        for name, values in (("input", self._decibels(frames)), ("target", target)):
+            getattr(self, f"{name}_mean").copy_(values.mean(dim=0))
+            getattr(self, f"{name}_deviation").copy_(values.std(dim=0).clamp_min(1e-3))
+
+    def _decibels(self, frames: Tensor) -> Tensor:
+        return 10 * self.mel(frames).clamp_min(AMIN).log10()

@@ -1,0 +1,158 @@
+"""The Audio Spectrogram Transformer (Gong et al. 2021, "AST: Audio Spectrogram Transformer", Interspeech), by transformers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from finser.config.schema import Ast as Options
+from finser.config.schema import Masks
+from finser.emotions import EMOTIONS
+from finser.features.filter_banks import BANDS, row_frames
+from finser.features.filter_banks import source as filter_banks
+from finser.features.inputs import Row, Source
+from finser.features.log_mel import mask
+from finser.models.network import NetworkClassifier
+from finser.models.weights.sizes import EXPANSION, PATCH, size_of
+
+PADDING = 0.0  # what the published extractor puts behind a short clip's logarithms, before it normalises
+TOKENS = 2  # class and distillation
+
+
+class Ast(nn.Module):
+    """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `model_size` base.
+
+    Random weights are as published: patches, tokens and positions too begin at sd 0.02.
+
+    Attributes
+    ----------
+    grid : tuple of int
+        Patches along frequency and along time.
+    TIME_STEP, n_frames, n_steps : int
+        Frames from one step of the trunk's output to the next; how many frames every input has, and how many steps every output.
+    """
+
+    TRUNK = ("encoder",)  # what of it pretraining teaches
+
+    def __init__(self, options: Options) -> None:
+        from transformers import ASTConfig, ASTModel  # takes seconds
+
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1))
+        self.register_buffer("scale", torch.ones(1))
+        size = size_of(options.model_size)
+        self.grid = grid(options)
+        self.TIME_STEP, self.n_frames, self.n_steps = options.time_stride, options.frames, self.grid[1]
+        self.encoder = ASTModel(
+            ASTConfig(
+                hidden_size=size.width,
+                num_hidden_layers=size.layers,
+                num_attention_heads=size.heads,
+                intermediate_size=EXPANSION * size.width,
+                patch_size=PATCH,
+                num_mel_bins=BANDS,
+                max_length=options.frames,
+                frequency_stride=options.frequency_stride,
+                time_stride=options.time_stride,
+            )
+        )
+        embeddings = self.encoder.embeddings
+        for tokens in (embeddings.cls_token, embeddings.distillation_token, embeddings.position_embeddings):
+            nn.init.trunc_normal_(tokens, std=0.02)  # transformers leaves zeros here: two tokens that would never differ
+        self.dropout = nn.Dropout(options.dropout)
+        self.out = nn.Linear(size.width, len(EMOTIONS))
+
+    def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
+        """Logits (batch, 8) of normalised filter banks (batch, t, 128); padding is attended to, as published, so `n_frames` is not used."""
+        return self.out(self.dropout(self.encoder(x).pooler_output))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """(batch, t, 128) -> (batch, steps, width): the patches' mean over frequency, step i of the frames from ``time_stride * i`` on."""
+        patches = self.encoder(x).last_hidden_state[:, TOKENS:]  # (batch, rows x columns, width)
+        return patches.unflatten(1, self.grid).mean(1)
+
+
+def grid(options: Options) -> tuple[int, int]:
+    """Patches along frequency and along time."""
+    return (BANDS - PATCH) // options.frequency_stride + 1, (options.frames - PATCH) // options.time_stride + 1
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Makes the tensors of a batch: (batch, `frames`, 128) normalised, and how many frames of each are the clip's, (batch,).
+
+    Attributes
+    ----------
+    mean, scale : float
+        From the training part: mean, and twice the standard deviation.
+    frames : int
+        Clips are cropped to so many, at random in training and else in the middle, or padded.
+    masks : Masks, optional
+        What is masked in training.
+    """
+
+    mean: float
+    scale: float
+    frames: int
+    masks: Masks | None = None
+
+    def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
+        """Without a generator nothing is drawn."""
+        clips = [self._cut(clip, rng) for clip in clips]
+        batch = np.full((len(clips), self.frames, BANDS), (PADDING - self.mean) / self.scale, np.float32)
+        for row, clip in zip(batch, clips, strict=True):
+            normal = ((clip - self.mean) / self.scale).astype(np.float32)
+            row[: len(clip)] = normal if rng is None or self.masks is None else mask(normal, self.masks, rng)
+        return torch.from_numpy(batch), torch.tensor([len(clip) for clip in clips])
+
+    def length(self, clip: np.ndarray) -> int:
+        """All clips are made equally long."""
+        return self.frames
+
+    def _cut(self, clip: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        spare = max(len(clip) - self.frames, 0)
+        start = spare // 2 if rng is None else int(rng.integers(0, spare + 1))
+        return clip[start : start + self.frames]
+
+
+class AstClassifier(NetworkClassifier):
+    """The transformer as a classifier."""
+
+    net: Ast
+    options: Options
+
+    def normalise_on(self, inputs: list[np.ndarray]) -> None:
+        """One mean and one deviation, over all cells of the training clips, as Gong et al. take them from each data set."""
+        mean, sd = statistics(inputs)
+        self.net.mean.fill_(mean)
+        self.net.scale.fill_(2 * sd)
+
+    def collate(self, *, training: bool) -> Collate:
+        """Random crops and masks in training, the middle else."""
+        options = self.options
+        return Collate(float(self.net.mean), float(self.net.scale), options.frames, options.masks if training else None)
+
+
+def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
+    """Mean and standard deviation over all cells; a constant is divided by 1."""
+    count = sum(clip.size for clip in clips)
+    mean = sum(clip.sum(dtype=np.float64) for clip in clips) / count
+    sd = np.sqrt(sum(((clip - mean) ** 2).sum(dtype=np.float64) for clip in clips) / count)
+    return float(mean), float(sd) if sd > 0 else 1.0
+
+
+def source(_: Options) -> Source:
+    """Filter banks."""
+    return filter_banks()
+
+
+def frame_numbers(_: Options) -> Callable[[Row, int], np.ndarray]:
+    """Which of a row's frames its inputs are: the filter banks' frames lie between librosa's."""
+    return row_frames
+
+
+def begin(options: Options) -> AstClassifier:
+    """A network of random weights, drawn from torch's generator."""
+    return AstClassifier(Ast(options), options)

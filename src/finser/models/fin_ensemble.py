@@ -1,0 +1,272 @@
+"""A temporal network on 162 features per frame: outputs of the FINs, librosa's features, or some of each.
+
+Frames -> features -> divided by the training part's deviation, minus the clip's mean -> three convolutions over time -> pooling of
+mean and deviation -> Linear. In the arms `librosa` and `frozen` only what follows the features learns, from features computed once
+per clip; in the arms `tuned`, `formula` and `uninitialised` gradients reach the nets below, too. These three arms are one network
+with other initial weights: what the FINs have learned, librosa's formula, or random numbers. At equal settings `tuned` against `formula`
+says what imitation adds to knowing the formula, and `formula` against `uninitialised` what the formula adds to the network, with the
+constants (means and deviations of training frames) that only the first two have.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from finser.audio.frames import HOP_LENGTH, N_FFT, to_float
+from finser.audio.shards import DIMENSIONS
+from finser.config.schema import FinEnsemble, SpectrogramAugment
+from finser.emotions import EMOTIONS
+from finser.features import log_mel as spectrograms
+from finser.features.inputs import Row, Source
+from finser.files import read_json
+from finser.fins.features import N_FEATURES, Fins, copy_fin, load_fins, of_librosa, random_fins
+from finser.models.network import WEIGHTS, NetworkClassifier, put_weights
+from finser.models.pooling import Pool, frame_mask
+from finser.progress import track
+from finser.training import learning
+
+KERNEL = 5  # frames
+FEATURE_MASK = 20  # features, at most
+SCALED_BY = 300  # training clips at most that set the deviations of features whose nets learn, too
+Clip = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or none; float32 (t, 162) of librosa's features, or (0, 162)
+
+
+class Head(nn.Module):
+    """From features of frames to logits; what stands after a clip's end counts for nothing."""
+
+    def __init__(self, channels: int, pooling: str, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(N_FEATURES))  # stays zero: every clip loses its own
+        self.register_buffer("scale", torch.ones(N_FEATURES))
+        widths = [N_FEATURES, channels, channels, channels]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(a, b, KERNEL, padding=KERNEL // 2, bias=False) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in self.convolutions)
+        self.pool = Pool(channels, pooling)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(2 * channels, len(EMOTIONS))
+
+    def forward(self, features: Tensor, n_frames: Tensor) -> Tensor:
+        """Logits (batch, 8) of normalised features (batch, t, 162), of which the first `n_frames` (batch,) count."""
+        mask = frame_mask(n_frames, features.shape[1])  # (batch, t)
+        x = features.transpose(1, 2)  # (batch, 162, t)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = functional.relu(norm(convolution(x))) * mask[:, None]  # (batch, channels, t)
+        return self.out(self.dropout(self.pool(self.dropout(x.transpose(1, 2)), mask)))
+
+    def normalise(self, features: Tensor, n_frames: Tensor) -> Tensor:
+        """Divided by the deviations, minus the clip's mean: (batch, t, 162) of which `n_frames` (batch,) count, zeros elsewhere."""
+        mask = frame_mask(n_frames, features.shape[1])[..., None]  # (batch, t, 1)
+        scaled = features / self.scale * mask
+        return (scaled - scaled.sum(1, keepdim=True) / n_frames[:, None, None]) * mask
+
+
+class Ensemble(nn.Module):
+    """Nets below and head in one, for the arms in which both learn."""
+
+    def __init__(self, fins: Fins, head: Head) -> None:
+        super().__init__()
+        self.fins, self.head = fins, head
+
+    def embed(self, waves: Tensor, given: Tensor, keep: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
+        """What goes into the head, of padded samples (batch, 512 (t - 1) + 2048), librosa's features and masks, both (batch, t, 162)."""
+        features = self.fins.of_waves(waves) + given  # each is zero where the other is not
+        return self.head.normalise(features, n_frames) * keep, n_frames
+
+    def forward(self, waves: Tensor, given: Tensor, keep: Tensor, n_frames: Tensor) -> Tensor:
+        """Logits, shape (batch, 8)."""
+        return self.head(*self.embed(waves, given, keep, n_frames))
+
+
+def source(options: FinEnsemble) -> Source:
+    """Samples for the FINs, labels for the features that are librosa's, and for where the clip sounds."""
+    wanted = {feature for feature in DIMENSIONS if feature not in options.fins} | ({"rms"} if options.trim_db else set())
+    features = tuple(feature for feature in DIMENSIONS if feature in wanted)
+    return Source(partial(as_clip, options=options), features, audio=bool(options.fins))
+
+
+def as_clip(row: Row, options: FinEnsemble) -> Clip:
+    """Samples and librosa's features, as far as they are asked for, from the first to the last frame that sounds."""
+    sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
+    given = {name: values[sounds] for name, values in row.features.items() if name not in options.fins}
+    audio = np.zeros(0, np.int16) if row.audio is None else samples_of(row.audio, sounds)
+    return audio, (of_librosa(given) if given else np.zeros((0, N_FEATURES), np.float32))
+
+
+def samples_of(audio: np.ndarray, frames: slice) -> np.ndarray:
+    """The samples of all of these frames of the whole clip, the first frame's first sample first, as librosa centres and pads."""
+    starts = range(0, len(audio) + 1, HOP_LENGTH)[frames]
+    return np.pad(audio, N_FFT // 2)[starts[0] : starts[-1] + N_FFT]
+
+
+def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
+    """A head and nets of random weights, drawn from torch's generator."""
+    head = Head(options.channels, options.pooling, options.dropout)
+    return FinEnsembleClassifier(Fins(random_fins(options.fins)), head, options)
+
+
+class FinEnsembleClassifier(NetworkClassifier):
+    """Features and head behind the interface of all classifiers.
+
+    Attributes
+    ----------
+    origin : Path, optional
+        Where the FINs were loaded from.
+    """
+
+    def __init__(self, fins: Fins, head: Head, options: FinEnsemble) -> None:
+        self.fins, self.head, self.options = fins, head, options
+        self.origin: Path | None = None
+
+    @property
+    def learns_below(self) -> bool:
+        """Whether gradients reach the nets that make the features."""
+        return self.options.arm in ("tuned", "formula", "uninitialised")
+
+    @property
+    def net(self) -> nn.Module:
+        """What learns: the head, with the nets below if they do."""
+        return Ensemble(self.fins, self.head) if self.learns_below else self.head
+
+    def receive(self, folder: Path) -> None:
+        """Begin with the FINs in `folder`, in the arms that ask for them; an error if they are not there.
+
+        The arm `formula` keeps their constants (means and deviations of the training frames, which MFCC is scaled by) and replaces
+        every weight by librosa's formula: it differs from `tuned` in the weights alone.
+        """
+        if self.options.arm in ("frozen", "tuned", "formula"):
+            self._load_fins(folder / "fins")
+        if self.options.arm == "formula":
+            self.fins.closed_form()
+
+    def prepare(self, train: list[Clip], validation: list[Clip]) -> tuple[list[Any], list[Any]]:
+        """Take the deviations from the training part; samples where gradients reach the nets, else features, computed once."""
+        # gradients below need the samples, so features are computed once only for the deviations, and some clips are enough for those
+        features = self.features(train[:: -(-len(train) // SCALED_BY)] if self.learns_below else train)
+        self.head.scale.copy_(torch.from_numpy(deviations(features)))
+        return (train, validation) if self.learns_below else (features, self.features(validation))
+
+    def groups(self) -> list[dict]:
+        """The head, and the nets below if they learn."""
+        groups = [{"params": list(self.head.parameters()), "lr": self.options.learning_rate}]
+        if self.learns_below:
+            self.fins.requires_grad_(True)
+            # no decay towards zero: a FIN's weights mean something
+            groups.append({"params": list(self.fins.parameters()), "lr": self.options.fin_learning_rate, "weight_decay": 0.0})
+        return groups
+
+    @torch.no_grad()
+    def features(self, clips: list[Clip]) -> list[np.ndarray]:
+        """The features of each clip, float32, shape (n_frames, 162)."""
+        if not self.options.fins:
+            return [given for _, given in clips]
+        where = learning.device()
+        fins = self.fins.eval().to(where)
+        collate = CollateWaves(round_to=1)
+        result = []
+        for clip in track(clips, "FIN features"):
+            waves, given, _, _ = collate([clip], None)
+            result.append((fins.of_waves(waves.to(where)).cpu() + given)[0].numpy())
+        fins.cpu()
+        return result
+
+    def probabilities(self, inputs: list[Clip]) -> np.ndarray:
+        """Softmax of the logits, shape (n, 8), of clips."""
+        return learning.predict(self.head, self.features(inputs), self._collate_features(False))
+
+    def save(self, folder: Path) -> None:
+        """The head as model.safetensors, the nets below in the FINs' own format under fins/: what did not learn is copied as it was."""
+        save_file(self.head.state_dict(), folder / WEIGHTS)
+        for feature, fin in self.fins.fins.items():
+            target = folder / "fins" / feature
+            config = {"feature": feature, "init": "random", "speakers": []}
+            if self.origin is not None:
+                copy_fin(self.origin / feature, target)
+                config = read_json(target / "config.json") | ({"init": "closed_form"} if self.options.arm == "formula" else {})
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            if self.learns_below:
+                weights = {name.replace(".module.", "."): tensor.clone() for name, tensor in fin.state_dict().items()}
+                save_file(weights, target / WEIGHTS)
+
+    def restore(self, folder: Path) -> None:
+        """Be what was saved in `folder`."""
+        put_weights(self.head, folder / WEIGHTS)
+        if self.options.fins:
+            self._load_fins(folder / "fins")
+
+    def _load_fins(self, folder: Path) -> None:
+        self.fins, self.origin = Fins(load_fins(folder, self.options.fins)), folder
+
+    def collate(self, *, training: bool) -> learning.Collate:
+        """Of samples where gradients reach the nets, else of features; crops and masks in training, whole clips else."""
+        if not self.learns_below:
+            return self._collate_features(training)
+        return CollateWaves(self.options.crop_frames, self._masks()) if training else CollateWaves()
+
+    def _collate_features(self, training: bool) -> spectrograms.Collate:
+        mean, scale = self.head.mean.numpy(), self.head.scale.numpy()
+        plain = spectrograms.Collate(mean, scale, "cmn")
+        return spectrograms.Collate(mean, scale, "cmn", self.options.crop_frames, self._masks()) if training else plain
+
+    def _masks(self) -> SpectrogramAugment:
+        return SpectrogramAugment(
+            speed_share=0, noise_share=0, band_masks=self.options.band_masks, time_masks=self.options.time_masks, band_width=FEATURE_MASK
+        )
+
+
+class CollateWaves:
+    """Pads clips to one length, in training also crops them at random.
+
+    Parameters
+    ----------
+    crop : int
+        Frames of a training clip.
+    masks : SpectrogramAugment, optional
+        SpecAugment of the features in training.
+    round_to : int
+        Whole clips are padded to a multiple of so many frames.
+    """
+
+    def __init__(self, crop: int = 0, masks: SpectrogramAugment | None = None, round_to: int = spectrograms.ROUND_TO) -> None:
+        self.crop, self.masks, self.round_to = crop, masks, round_to
+
+    def length(self, clip: Clip) -> int:
+        """Frames that a whole clip is padded to."""
+        return -(-_n_frames(clip) // self.round_to) * self.round_to
+
+    def __call__(self, clips: list[Clip], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Samples (batch, 512 (t - 1) + 2048) in -1..1, librosa's features and masks (batch, t, 162), frame counts (batch,)."""
+        have = np.array([_n_frames(clip) for clip in clips])
+        length = self.crop if rng is not None else max(map(self.length, clips))
+        starts = np.zeros_like(have) if rng is None else rng.integers(0, np.maximum(have - length, 0) + 1)
+        counts = np.minimum(have, length)
+        waves = np.zeros((len(clips), HOP_LENGTH * (length - 1) + N_FFT), np.float32)
+        given, keep = np.zeros((2, len(clips), length, N_FEATURES), np.float32)
+        for row, ((wave, features), start, count) in enumerate(zip(clips, starts, counts, strict=True)):
+            samples = wave[HOP_LENGTH * start :][: HOP_LENGTH * (count - 1) + N_FFT]
+            waves[row, : len(samples)] = to_float(samples)
+            if len(features):
+                given[row, :count] = features[start : start + count]
+            ones = np.ones((count, N_FEATURES), np.float32)
+            keep[row, :count] = ones if rng is None or self.masks is None else spectrograms.mask(ones, self.masks, rng)
+        return torch.from_numpy(waves), torch.from_numpy(given), torch.from_numpy(keep), torch.from_numpy(counts)
+
+
+def deviations(features: list[np.ndarray]) -> np.ndarray:
+    """Each feature's standard deviation within clips, float32, shape (162,); a constant feature is divided by 1."""
+    n_frames = sum(map(len, features))
+    variance = sum(len(clip) * clip.astype(np.float64).var(0) for clip in features) / n_frames
+    return np.where(variance > 0, np.sqrt(variance), 1).astype(np.float32)
+
+
+def _n_frames(clip: Clip) -> int:
+    return len(clip[1]) or (len(clip[0]) - N_FFT) // HOP_LENGTH + 1

@@ -1,0 +1,64 @@
+"""A dense network on statistics of 20 MFCC and their deltas."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from finser.config.schema import Mlp
+from finser.emotions import EMOTIONS
+from finser.features.inputs import MFCC, N_MFCC_STATISTICS, Source
+from finser.models.network import NetworkClassifier
+from finser.training.learning import Collate
+
+
+class Perceptron(nn.Module):
+    """z-score (training statistics), then Linear, ReLU and dropout per hidden layer, then Linear to the classes."""
+
+    def __init__(self, n_inputs: int, hidden: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_inputs))
+        self.register_buffer("scale", torch.ones(n_inputs))
+        widths = [n_inputs, *hidden]
+        blocks = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))]
+        self.layers = nn.Sequential(*blocks, nn.Linear(widths[-1], len(EMOTIONS)))
+
+    def forward(self, statistics: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (batch, 8), of raw statistics, shape (batch, n_inputs)."""
+        return self.layers((statistics - self.mean) / self.scale)
+
+
+class MlpClassifier(NetworkClassifier):
+    """:class:`Perceptron` behind the interface of all classifiers."""
+
+    def normalise_on(self, inputs: list[np.ndarray]) -> None:
+        """Mean and standard deviation per column; a constant column stays as it is."""
+        table = np.stack(inputs).astype(np.float64)
+        sd = table.std(0)
+        self.net.mean.copy_(torch.from_numpy(table.mean(0)))
+        self.net.scale.copy_(torch.from_numpy(np.where(sd > 0, sd, 1)))
+
+    def collate(self, *, training: bool) -> Collate:
+        """One tensor; nothing is drawn."""
+        return Stack()
+
+
+def source(options: Mlp) -> Source:
+    """Statistics of MFCC and deltas."""
+    return MFCC
+
+
+def begin(options: Mlp) -> MlpClassifier:
+    """A network of random weights, drawn from torch's generator."""
+    return MlpClassifier(Perceptron(N_MFCC_STATISTICS, options.hidden, options.dropout), options)
+
+
+class Stack:
+    """One tensor of shape (batch, n_inputs); nothing is drawn."""
+
+    def __call__(self, inputs: list[np.ndarray], _: np.random.Generator | None) -> tuple[torch.Tensor]:
+        """Stack the examples of a batch."""
+        return (torch.from_numpy(np.stack(inputs)),)
+
+    def length(self, _: np.ndarray) -> int:
+        """All examples are alike."""
+        return 0

@@ -1,0 +1,58 @@
+"""ResNet-18 (He et al. 2016) with one input channel on log-mel spectrograms, by transformers."""
+
+import torch
+from torch import Tensor, nn
+
+from finser.config.schema import Resnet18 as Options
+from finser.emotions import EMOTIONS
+from finser.features.log_mel import frame_numbers, source
+from finser.models.network import SpectrogramClassifier
+from finser.models.pooling import Mean, Pool, frame_mask
+
+__all__ = ["Resnet18", "begin", "frame_numbers", "source"]
+STAGES = (1, 2, 4, 8)  # channels, in widths
+
+
+class Resnet18(nn.Module):
+    """``transformers.ResNetModel`` of basic blocks, the mean over bands, pooling, dropout, Linear: 11,174,344 weights by default.
+
+    Parameters
+    ----------
+    bands : int
+        Mel bands.
+    width : int
+        Channels of the first stage; 64 is ResNet-18.
+    pooling : {'mean', 'statistics', 'attention'}
+        Over time: the mean, as published, or mean and deviation, of all steps alike or under learned weights.
+    """
+
+    TRUNK = ("resnet",)  # what of it pretraining teaches
+    TIME_STEP = 32  # frames per step of its output
+
+    def __init__(self, bands: int = 64, width: int = 64, pooling: str = "mean", dropout: float = 0.4) -> None:
+        from transformers import ResNetConfig, ResNetModel  # takes seconds
+
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("scale", torch.ones(bands))
+        widths = [width * times for times in STAGES]
+        config = ResNetConfig(num_channels=1, embedding_size=width, hidden_sizes=widths, depths=[2] * 4, layer_type="basic")
+        self.resnet = ResNetModel(config)
+        self.dropout = nn.Dropout(dropout)
+        self.pool = Mean() if pooling == "mean" else Pool(widths[-1], pooling)
+        self.out = nn.Linear(widths[-1] * (1 if pooling == "mean" else 2), len(EMOTIONS))
+
+    def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
+        """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
+        steps = self.trunk(x)  # (batch, t / 32, 8 width)
+        mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
+        return self.out(self.dropout(self.pool(steps, mask)))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """(batch, t, bands) -> (batch, t / 32, 8 width): the mean over bands."""
+        return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
+
+
+def begin(options: Options) -> SpectrogramClassifier:
+    """A network of random weights, drawn from torch's generator."""
+    return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

@@ -1,0 +1,157 @@
+"""The floor: an RBF SVM on 211 summary statistics, z-scored on train.
+
+Fitted by scikit-learn; stored as plain arrays and predicted with NumPy, so that no pickle is ever loaded.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from finser.config.schema import Svm
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.features.inputs import SUMMARY, Examples, Source, check_training_part
+from finser.models import Learned
+from finser.scores.metrics import confusion_matrix, uar, wa
+
+CHUNK = 1024  # clips predicted at a time
+
+
+def source(options: Svm) -> Source:
+    """Summary statistics."""
+    return SUMMARY
+
+
+def begin(options: Svm) -> "SvmClassifier":
+    """An SVM that is not fitted yet: its optimum does not depend on a start."""
+    return SvmClassifier(options)
+
+
+@dataclass
+class SvmClassifier:
+    """One-vs-one RBF SVM.
+
+    Attributes
+    ----------
+    options : Svm
+        Its section of params.yaml.
+    arrays : dict
+        ``mean`` and ``scale`` (dim,) of the training inputs; ``support`` (n_support, dim) z-scored support vectors;
+        ``dual`` (n_classes - 1, n_support), ``intercept`` (pairs,), ``n_support`` (n_classes,), ``classes`` (n_classes,)
+        class numbers seen in training, ``gamma`` (1,). All float64 or int64; empty before :meth:`fit`.
+    """
+
+    options: Svm
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def n_params(self) -> int:
+        """Dual coefficients and intercepts."""
+        return self.arrays["dual"].size + self.arrays["intercept"].size
+
+    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> Learned:
+        """``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)`` of scikit-learn; nothing is drawn."""
+        check_training_part(train)
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        if len(set(train.targets.tolist())) < 2:
+            raise FinserError("an SVM needs two emotions or more to train on", found=EMOTIONS[train.targets[0]])
+        started = time.perf_counter()
+        scaler = StandardScaler().fit(np.stack(train.inputs).astype(np.float64))
+        svc = SVC(C=self.options.c, kernel="rbf", gamma="scale", break_ties=True)
+        svc.fit(scaler.transform(np.stack(train.inputs).astype(np.float64)), train.targets)
+        sign = -1.0 if len(svc.classes_) == 2 else 1.0  # scikit-learn turns the sign of a two-class machine
+        self.arrays = {
+            "mean": scaler.mean_,
+            "scale": scaler.scale_,
+            "support": svc.support_vectors_,
+            "dual": sign * svc.dual_coef_,
+            "intercept": sign * svc.intercept_,
+            "n_support": svc.n_support_.astype(np.int64),
+            "classes": svc.classes_.astype(np.int64),
+            "gamma": np.array([svc._gamma]),
+        }
+        confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), len(EMOTIONS))
+        # solved once, without epochs: one record, without a loss
+        history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
+        return Learned(history, time.perf_counter() - started)
+
+    def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
+        """Softmax of the one-vs-rest decision values: they rank the classes, and are not calibrated; unseen classes get 0."""
+        decision = self.decision_function(np.stack(inputs))
+        shares = np.exp(decision - decision.max(1, keepdims=True))
+        result = np.zeros((len(inputs), len(EMOTIONS)))
+        result[:, self.arrays["classes"]] = shares / shares.sum(1, keepdims=True)
+        return result
+
+    def decision_function(self, inputs: np.ndarray) -> np.ndarray:
+        """Votes of the pairwise machines plus a third of their squashed confidences, as scikit-learn's ``ovr`` shape.
+
+        Parameters
+        ----------
+        inputs : np.ndarray
+            Raw summary statistics, shape (n, dim).
+
+        Returns
+        -------
+        np.ndarray
+            float64, shape (n, n_classes), in the order of ``arrays["classes"]``.
+        """
+        scaled = (np.asarray(inputs, np.float64) - self.arrays["mean"]) / self.arrays["scale"]
+        return np.concatenate([self._decision(scaled[first : first + CHUNK]) for first in range(0, len(scaled), CHUNK)])
+
+    def save(self, folder: Path) -> None:
+        """The arrays as model.safetensors."""
+        from safetensors.numpy import save_file
+
+        save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, folder / "model.safetensors")
+
+    def receive(self, folder: Path) -> None:
+        """Nothing: an SVM begins from no weights."""
+
+    def restore(self, folder: Path) -> None:
+        """Be the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = folder / "model.safetensors"
+        try:
+            self.arrays = load_file(path)
+        except FileNotFoundError:
+            raise FinserError("no such file", where=path, do="run: dvc repro") from None
+        except SafetensorError as error:
+            raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+
+    def _decision(self, scaled: np.ndarray) -> np.ndarray:
+        kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)
+        n_classes = len(self.arrays["classes"])
+        votes, confidence = np.zeros((2, len(scaled), n_classes))
+        for (i, j), value in zip(_pairs(n_classes), self._pairwise(kernel), strict=True):
+            votes[:, i] += value >= 0
+            votes[:, j] += value < 0
+            confidence[:, i] += value
+            confidence[:, j] -= value
+        return votes + confidence / (3 * (np.abs(confidence) + 1))
+
+    def _pairwise(self, kernel: np.ndarray) -> list[np.ndarray]:
+        """Value of each pair's machine (positive: the first class), libsvm's layout of the dual coefficients."""
+        ends = np.cumsum(self.arrays["n_support"])
+        of = [slice(end - count, end) for end, count in zip(ends, self.arrays["n_support"], strict=True)]
+        dual, intercept = self.arrays["dual"], self.arrays["intercept"]
+        return [
+            kernel[:, of[i]] @ dual[j - 1, of[i]] + kernel[:, of[j]] @ dual[i, of[j]] + intercept[pair]
+            for pair, (i, j) in enumerate(_pairs(len(of)))
+        ]
+
+
+def _pairs(n_classes: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(n_classes) for j in range(i + 1, n_classes)]
+
+
+def _rbf(a: np.ndarray, b: np.ndarray, gamma: float) -> np.ndarray:
+    """exp(-gamma |a - b|^2) of every pair of rows, shape (len(a), len(b))."""
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    return np.exp(-gamma * np.maximum(squares, 0))

@@ -1,0 +1,135 @@
+"""Published tensors in one format, AST's: one channel, no heads, and a config.json from which `transformers.ASTModel` loads them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from finser.config.schema import Weights
+from finser.errors import FinserError
+from finser.files import why
+from finser.models.weights.sizes import EXPANSION, PATCH, Size, shapes, size_of
+
+BANDS = 128  # of the filter banks that a published AST hears
+STRIDE = 10  # bands and frames between its patches
+TOKENS = 2  # class and distillation
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A layout of published files.
+
+    Attributes
+    ----------
+    prefix : str
+        Before the names of the encoder's tensors, in files that hold heads, too.
+    heads : tuple of str
+        Beginnings of names that are not the encoder's: they are left out.
+    channels : int
+        Of the input.
+    """
+
+    prefix: str
+    heads: tuple[str, ...]
+    channels: int
+
+
+def kind_of(name: str) -> Kind:
+    """The layout called `name`.
+
+    ``deit`` is facebook/deit-base-distilled-patch16-224's, ``ast`` is MIT/ast-finetuned-audioset-10-10-0.4593's.
+    """
+    if name == "deit":
+        return Kind("deit.", ("cls_classifier.", "distillation_classifier.", "classifier.", "pooler."), 3)
+    return Kind("audio_spectrogram_transformer.", ("classifier.",), 1)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises
+    ------
+    FinserError
+        It is none. Pickles are no safetensors files, whatever their name says, and are not opened as such.
+    """
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise FinserError(f"not a safetensors file ({why(error)})", where=path, do="other formats of weights are not read") from None
+
+
+def convert(published: dict[str, Tensor], options: Weights, where: object) -> tuple[dict[str, Tensor], dict]:
+    """Published tensors as those of an AST without a head, and its configuration.
+
+    An image model's three input channels become one by summing their kernels: the answer to an image of three equal channels,
+    which is what Gong et al. (2021), section 2.2, want of their averaging; their program sums, too.
+
+    Parameters
+    ----------
+    published : dict
+        As :func:`read` gives them.
+    options : Weights
+        Kind and size.
+    where : object
+        For errors.
+
+    Raises
+    ------
+    FinserError
+        Tensors are missing, unknown, or of another size.
+    """
+    kind, size = kind_of(options.kind), size_of(options.model_size)
+    kept = {name.removeprefix(kind.prefix): tensor for name, tensor in published.items() if not name.startswith(kind.heads)}
+    name = "embeddings.position_embeddings"
+    positions = kept[name].shape[1] if name in kept and kept[name].ndim == 3 else 0
+    _check(kept, shapes(size, kind.channels, positions), options, where)
+    kept = {name: tensor.float().contiguous() for name, tensor in kept.items()}
+    projection = "embeddings.patch_embeddings.projection.weight"
+    kept[projection] = kept[projection].sum(1, keepdim=True)  # (width, channels, 16, 16) -> (width, 1, 16, 16)
+    bad = next((name for name, tensor in kept.items() if not torch.isfinite(tensor).all()), None)
+    if bad:
+        raise FinserError(f"'{bad}' is not finite", where=where)
+    return kept, configuration(size, *grid_of(options.kind, positions - TOKENS, where), stride=PATCH if options.kind == "deit" else STRIDE)
+
+
+def _check(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]], options: Weights, where: object) -> None:
+    """Refuse anything but exactly the `expected` tensors."""
+    of, do = f"weights of kind {options.kind}, size {options.model_size}", "correct kind or model_size in params.yaml"
+    for name, shape in expected.items():
+        if name not in found:
+            raise FinserError(f"lacks '{name}'", where=where, expected=of, do=do)
+        if tuple(found[name].shape) != shape:
+            expected_shape = f"{shape}, as {of} have"
+            raise FinserError(f"'{name}' has another shape", where=where, expected=expected_shape, found=tuple(found[name].shape), do=do)
+    unknown = sorted(set(found) - set(expected))
+    if unknown:
+        raise FinserError(f"unknown tensor '{unknown[0]}'", where=where, expected=of, do=do)
+
+
+def grid_of(kind: str, patches: int, where: object) -> tuple[int, int]:
+    """Rows and columns of the patches: an image model's are a square, an AST's as many rows as 128 bands give at a stride of 10."""
+    rows = math.isqrt(max(patches, 0)) if kind == "deit" else (BANDS - PATCH) // STRIDE + 1
+    if patches < 1 or patches % rows or kind == "deit" and rows * rows != patches:
+        raise FinserError(f"{patches} position embeddings", where=where, expected="a square" if kind == "deit" else f"a multiple of {rows}")
+    return rows, patches // rows
+
+
+def configuration(size: Size, rows: int, columns: int, stride: int) -> dict:
+    """What ``transformers.ASTConfig`` reads; rows and columns of patches follow from the number of bands and frames in it."""
+    return {
+        "architectures": ["ASTModel"],
+        "model_type": "audio-spectrogram-transformer",
+        "hidden_size": size.width,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "intermediate_size": EXPANSION * size.width,
+        "patch_size": PATCH,
+        "num_mel_bins": (rows - 1) * stride + PATCH,
+        "max_length": (columns - 1) * stride + PATCH,
+        "frequency_stride": stride,
+        "time_stride": stride,
+    }

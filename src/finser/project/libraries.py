@@ -1,0 +1,36 @@
+"""Versions of the libraries that can change results: a stage runs with those that DVC records, or not at all."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from finser.errors import FinserError
+from finser.project.graph import LIBRARIES, Graph
+
+
+def check(graph: Graph, *stages: str) -> None:
+    """Refuse to run stages with other versions than those of workflow/libraries.yaml, which DVC records with their results.
+
+    A library that is not installed is left to the stage that needs it.
+
+    Raises
+    ------
+    FinserError
+        Another version of a library is installed.
+    """
+    for stage in stages:
+        for name, expected in graph.libraries(stage).items():
+            found = installed(name)
+            if found not in (None, expected):
+                raise FinserError(
+                    f"{name} {found} is installed",
+                    where=LIBRARIES,
+                    expected=f"{name} {expected}",
+                    do=f"make environment; or, to compute with {found} from now on, write it into {LIBRARIES}",
+                )
+
+
+def installed(name: str) -> str | None:
+    """The installed version without its local label (``2.13.0+cu130`` -> ``2.13.0``); None if there is none."""
+    try:
+        return version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,139 @@
+"""Outputs under names that params.yaml no longer has: a folder that is a dependency would count them.
+
+They are removed only by a run, only below data/, models/ and results/, and only if DVC's cache holds the same bytes.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from finser.config.schema import read
+from finser.errors import FinserError
+from finser.files import checksum, remove
+from finser.project.graph import Graph
+from finser.project.litter import is_litter
+
+ROOTS = ("data", "models", "results")
+OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
+
+
+def recorded(graph: Graph) -> dict[str, str]:
+    """Outputs that dvc.lock records, that exist, and that no job of `graph` makes: path -> md5."""
+    lock = Path("dvc.lock")
+    stages = (read(lock) if lock.exists() else {}).get("stages") or {}
+    outs = [out for stage in stages.values() for out in stage.get("outs") or []]
+    return {out["path"]: out.get("md5", "") for out in outs if out["path"] not in graph.makers and _removable(out["path"])}
+
+
+def _removable(path: str) -> bool:
+    """Whether a path exists, and is a plain one below a folder of results."""
+    parts = PurePosixPath(path).parts
+    return len(parts) > 1 and parts[0] in ROOTS and ".." not in parts and Path(path).exists()
+
+
+def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
+    """Remove what :func:`recorded` finds below some folders; returns the paths removed.
+
+    Raises
+    ------
+    FinserError
+        DVC's cache does not hold the same bytes of one of them. Nothing is removed then.
+    """
+    folders = [PurePosixPath(folder) for folder in below]
+    found = {path: md5 for path, md5 in recorded(graph).items() if any(folder in PurePosixPath(path).parents for folder in folders)}
+    for path, md5 in found.items():
+        if not _in_cache(Path(path), md5):
+            raise FinserError(
+                "params.yaml no longer names what made it, and DVC's cache does not hold the same bytes",
+                where=path,
+                do="move it out of the project, or put its name back into params.yaml",
+            )
+    for path in map(Path, found):
+        remove(path)
+        _remove_empty(path.parent)
+    return list(found)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder below :data:`ROOTS` that nothing is left in, and those above it: they would look like somebody's own."""
+    while len(folder.parts) > 1 and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
+    """:func:`clear`, and a line on standard error for each path removed."""
+    for path in clear(graph, below):
+        print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
+
+
+def check(graph: Graph, deps: Iterable[str]) -> None:
+    """Refuse what no job makes in the folders that a job reads: DVC would count it as an input.
+
+    What :func:`clear` removes does not count, nor does an empty folder.
+
+    Raises
+    ------
+    FinserError
+        Such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
+    """
+    unknown = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
+    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # a large dvc.lock takes a second to read
+    for path in unknown:
+        own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
+        if own and not _of_the_project(path):
+            raise FinserError("no job makes it, and DVC would count it as an input", where=path, do="move it out of the project")
+
+
+def _of_the_project(path: Path) -> bool:
+    """Whether git does not ignore a path, such as results/fusions/README.md: every clone has it. Results are all ignored."""
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", "--", path], capture_output=True, check=False)
+    return ignored.returncode == 1
+
+
+def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:
+    """Files and folders below a folder of outputs that are no output, nor above one; litter and dotfiles do not count."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = path.as_posix()
+        if name in graph.below:
+            yield from _unknown(graph, path)
+        elif name not in graph.makers and not path.name.startswith(".") and not is_litter(path):
+            yield path
+
+
+def _in_cache(path: Path, md5: str) -> bool:
+    """Whether the cache holds a file or folder with the bytes that it has now."""
+    cache = _cache()
+    if not (cache / md5[:2] / md5[2:]).is_file():
+        return False
+    if not md5.endswith(".dir"):
+        return _same_size(path, cache / md5[:2] / md5[2:]) and checksum(path, "md5") == md5
+    listed = json.loads((cache / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
+    wanted = {entry["relpath"]: entry["md5"] for entry in listed}
+    return dict(_md5s(path)) == wanted and all(_same_size(path / name, cache / one[:2] / one[2:]) for name, one in wanted.items())
+
+
+def _same_size(path: Path, kept: Path) -> bool:
+    """Whether both are files of one size: a truncated content in the cache is none."""
+    return path.is_file() and kept.is_file() and path.stat().st_size == kept.stat().st_size
+
+
+def _cache() -> Path:
+    """Where DVC keeps contents by md5: .dvc/cache, or what ``dvc cache dir`` set."""
+    from dvc.config import Config  # takes a tenth of a second, and strays are rare
+
+    return Path(Config(dvc_dir=".dvc")["cache"].get("dir") or ".dvc/cache", "files/md5")
+
+
+def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in _files(folder):
+        yield path.relative_to(folder).as_posix(), checksum(path, "md5")
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file, or the files of a folder in order, without litter and what engines mark."""
+    for one in [path] if path.is_file() else sorted(path.rglob("*")):
+        if one.is_file() and one.name not in OWN and not is_litter(one):
+            yield one

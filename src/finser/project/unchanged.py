@@ -1,0 +1,74 @@
+"""Whether what a stage reads is the same at its end as at its start: DVC records it as it is at the end."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from finser.errors import FinserError
+from finser.files import checksum
+from finser.project.graph import LIBRARIES, Graph
+from finser.project.litter import is_litter
+
+Snapshot = dict[str, object]
+
+
+def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
+    """The parameters, code and inputs of one job, as DVC will record them.
+
+    Parameters
+    ----------
+    stage : str
+        A stage of dvc.yaml.
+    values : tuple of str
+        Its item, e.g. ``("ravdess",)``.
+
+    Returns
+    -------
+    dict
+        ``params.yaml: KEY`` -> value, library -> version, and path -> SHA-256 of a source file, size and time of any other file.
+    """
+    graph = Graph()
+    item = dict(zip(graph.axes(stage), values, strict=True))
+    seen: Snapshot = {f"params.yaml: {key}": value for key, value in graph.parameters(stage, item).items()}
+    seen |= {f"{LIBRARIES}: {name}": version for name, version in graph.libraries(stage).items()}
+    for dep in graph.paths(stage, item, "deps"):
+        for path in _files(Path(dep)):
+            seen[str(path)] = checksum(path) if path.parts[0] in ("src", "params.yaml") else _stamp(path)
+    return seen
+
+
+def check(before: Snapshot, stage: str, values: tuple[str, ...]) -> None:
+    """Refuse a job whose parameters, code or inputs are not those of its start.
+
+    Raises
+    ------
+    FinserError
+        Something was edited while the stage ran. What it made is not recorded, because the command fails.
+    """
+    try:
+        after = snapshot(stage, values)
+    except (FinserError, KeyError, ValueError) as error:
+        raise _refusal(stage, f"params.yaml or dvc.yaml ({error})") from None
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise _refusal(stage, ", ".join(changed[:3]) + more)
+
+
+def _refusal(stage: str, what: str) -> FinserError:
+    return FinserError(f"{stage}: changed while it ran: {what}", do="its result is not recorded; run it again")
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file, or the files below a folder that DVC counts; nothing where there is none."""
+    if path.is_file():
+        yield path
+    for folder, _, names in os.walk(path):
+        if "__pycache__" not in folder and ".partial-" not in folder:
+            paths = (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+            yield from (path for path in paths if not is_litter(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,336 @@
+"""Tables of the emotion classifiers; they format results/summary/ and the folds' metrics.json, and compute nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from finser.config.schema import Classifier, FinEnsemble, Fusion
+from finser.emotions import EMOTIONS
+from finser.report.read import Results
+from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
+from finser.summary.comparisons import floor_of
+from finser.summary.runs import CALIBRATION, Run
+
+NOISES = ("clean", "white", "babble")
+PER_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def by_fold(results: Results, protocol: str) -> str:
+    """Every model and fold under a protocol, and all folds together, with intervals."""
+    header = [text for name in ("UAR", "WA", "macro-F1") for text in (name, f"{name}, {_interval_title(results)}")]
+    rows = []
+    for model in results.models:
+        runs = results.of(model, protocol)
+        rows += [_run_row(results, run) for run in runs]
+        rows += [_all_row(results, model, protocol)] if len(runs) > 1 else []
+    return table(["model", "fold", *header, "test clips", "test speakers"], rows)
+
+
+def _run_row(results: Results, run: Run) -> list[str]:
+    figures, cells = run.figures, []
+    for name in ("uar", "wa", "f1_macro"):
+        bounds = {end: figures[f"{name}_ci_{end}"] for end in ("low", "high", "centre")}
+        shown = with_range(figures[name], figures["uar_seeds"]) if name == "uar" else rate(figures[name])
+        cells += [shown, interval(results, {**bounds, "corpora": figures["interval_corpora"]}, run.model)]
+    return [model_cell(results, run.model), str(run.fold), *cells, count(figures["n_test"]), count(figures["n_test_speakers"])]
+
+
+def _all_row(results: Results, model: str, protocol: str) -> list[str]:
+    one = results.figures[protocol][model]
+    cells = [f"**{with_range(one['uar']['value'], one['uar_seeds'])}**", interval(results, one["uar"], model)]
+    for name in ("wa", "f1_macro"):
+        cells += [rate(one[name]["value"]), interval(results, one[name], model)]
+    return [f"**{model_cell(results, model)}**", "**all**", *cells, count(one["n_test"]), count(one["n_test_speakers"])]
+
+
+def with_range(mean: float, each: Sequence[float]) -> str:
+    """``.612 (.598 to .630)``: the mean, and the least and the largest of several seeds or folds."""
+    return rate(mean) + (f" ({rate(min(each))} to {rate(max(each))})" if len(each) > 1 else "")
+
+
+def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: Callable[[float], str] = rate) -> str:
+    """``.412 to .603``; a dash if there is no interval.
+
+    If it does not cover all corpora of the model, ``.412 to .603 about .508 (RAVDESS)``: its middle, which is another figure than that of
+    all corpora, and the corpora that it covers.
+    """
+    if estimate["low"] is None:
+        return DASH
+    covered = set(estimate["corpora"])
+    only = [corpus.title for corpus in results.corpora if corpus.name in covered]
+    bounds = f"{shown(estimate['low'])} to {shown(estimate['high'])}"
+    if covered == results.covers(model):
+        return bounds
+    return f"{bounds} about {shown(estimate['centre'])} ({', '.join(only)})"
+
+
+def partial_intervals(results: Results) -> bool:
+    """Whether an interval covers some of a model's corpora only."""
+    given = [(one["uar"], model) for models in results.figures.values() for model, one in models.items()]
+    return any(estimate["corpora"] and set(estimate["corpora"]) != results.covers(model) for estimate, model in given)
+
+
+def corrected(results: Results, protocol: str) -> int:
+    """Number of comparisons that have a p, which Holm's method corrects for."""
+    return sum(one["p"] is not None for one in results.comparisons[protocol].values())
+
+
+def without_floor(results: Results) -> list[str]:
+    """Models that are tested on other corpora than the floor, and so cannot be compared with it."""
+    return [model for model in results.models if results.floor not in (None, model) and not floor_of(results.params, model)]
+
+
+def against_floor(results: Results, model: str, protocol: str) -> Mapping[str, Any] | None:
+    """The comparison of a model with its floor; None without a floor."""
+    return results.comparisons[protocol].get(f"{model} - {floor_of(results.params, model)}")
+
+
+def gap(results: Results) -> str:
+    """How much of a UAR is due to hearing the test speakers in training."""
+    random, speaker = results.figures["random"], results.figures["speaker"]
+    rows = [
+        [model_cell(results, model), rate(random[model]["uar"]["value"]), rate(speaker[model]["uar"]["value"]), gain(random[model]["leak"])]
+        for model in results.models
+    ]
+    return table(["model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows)
+
+
+def summary(results: Results) -> str:
+    """The classifiers in brief: UAR of all folds with their range, its interval, difference from the floor, parameters."""
+    protocols = results.params.protocols
+    rows = []
+    for model in results.models:
+        cells = []
+        for protocol in protocols:
+            one, compared = results.figures[protocol][model], against_floor(results, model, protocol)
+            cells += [with_range(one["uar"]["value"], list(one["uar_folds"].values())), interval(results, one["uar"], model)]
+            cells += [gain(compared["value"]) if compared else DASH]
+        rows.append([model_cell(results, model), *cells, _sizes(results, model)])
+    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - floor")]
+    return table(["model", *header, "parameters"], rows)
+
+
+def _sizes(results: Results, model: str) -> str:
+    """Parameters over all protocols, the least and the largest."""
+    given = [one[model]["params"] for one in results.costs.values()]
+    return _span([number for ends in given if ends for number in ends])
+
+
+def _span(values: Sequence[int] | None) -> str:
+    """Whole numbers: the one, or the least and the largest; a dash for none."""
+    return " to ".join(dict.fromkeys(count(end) for end in (min(values), max(values)))) if values else DASH
+
+
+def per_class(results: Results, protocol: str) -> str:
+    """Precision, recall and F1 per emotion, all folds together."""
+    present, rows = emotions_of(results), []
+    for model in results.models:
+        classes = results.figures[protocol][model]["classes"]
+        for name, title in PER_CLASS.items():
+            rows.append([model_cell(results, model), title, *(rate(classes[emotion][name]) for emotion in present)])
+    return table(["model", "figure", *present], rows, left=2)
+
+
+def emotions_of(results: Results) -> list[str]:
+    """Emotions that the classifiers' corpora have."""
+    names = results.params.pooled
+    return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
+
+
+def per_corpus(results: Results, protocol: str) -> str:
+    """UAR and interval on the test clips of each corpus, all folds together, over the emotions that it has."""
+    names = {c.name: c.title for c in results.corpora if c.name in results.params.pooled}
+    rows = []
+    for model in results.models:
+        of, cells = results.figures[protocol][model]["corpora"], []
+        for name in names:
+            estimate = of[name]["uar"] if name in of else None
+            bounds = f" ({rate(estimate['low'])} to {rate(estimate['high'])})" if estimate and estimate["low"] is not None else ""
+            cells.append(rate(estimate["value"]) + bounds if estimate else DASH)
+        rows.append([model_cell(results, model), *cells])
+    return table(["model", *names.values()], rows)
+
+
+def hints(results: Results, protocol: str) -> str:
+    """UAR with all emotions allowed, and restricted to those of the clip's corpus.
+
+    Empty if all corpora have the same emotions, and under ``cross_corpus``, where training and test clips have the same emotions.
+    """
+    if (
+        protocol == "cross_corpus"
+        or len({frozenset(corpus.emotions) for corpus in results.corpora if corpus.name in results.params.pooled}) < 2
+    ):
+        return ""
+    rows = []
+    for model in results.models:
+        one = results.figures[protocol][model]
+        gained = one["restricted_gain"]
+        values = [rate(one["uar"]["value"]), rate(one["restricted"]["value"]), gain(gained["value"])]
+        rows.append([model_cell(results, model), *values, interval(results, gained, model, gain)])
+    return table(["model", "UAR", "UAR, own emotions", "gain", f"gain, {_interval_title(results)}"], rows)
+
+
+def per_sex(results: Results, protocol: str) -> str:
+    """UAR on the test clips of women and of men, all folds together."""
+    rows = []
+    for model in results.models:
+        sexes = results.figures[protocol][model]["sexes"]
+        cells = [cell for one in (sexes["female"], sexes["male"]) for cell in (count(one["n_test_speakers"]), rate(one["uar"]))]
+        rows.append([model_cell(results, model), *cells, gain(sexes["female_minus_male"])])
+    return table(["model", "women", "UAR, women", "men", "UAR, men", "women - men"], rows)
+
+
+def one_sex(results: Results) -> list[str]:
+    """Corpora, of those that the classifiers learn from, in which all speakers are of one sex."""
+    return [c.title for c in results.corpora if c.name in results.params.pooled and len(set(c.sexes.values())) == 1]
+
+
+def speaker_uars(results: Results, model: str, protocol: str) -> dict[str, float]:
+    """UAR of every speaker over the emotions that were heard of them, the least first."""
+    return dict(sorted(results.figures[protocol][model]["speakers"].items(), key=lambda one: one[1]))
+
+
+def per_speaker(results: Results, protocol: str) -> str:
+    """The speaker that a model does worst on, the median, and the one that it does best on."""
+    rows = []
+    for model in results.models:
+        uars = speaker_uars(results, model, protocol)
+        (worst, least), *_, (best, largest) = [*uars.items()] * 2  # one speaker is both
+        middle = rate(results.figures[protocol][model]["speakers_median"])
+        rows.append([model_cell(results, model), count(len(uars)), worst, rate(least), middle, best, rate(largest)])
+    return table(["model", "speakers", "worst", "its UAR", "median UAR", "best", "its UAR"], rows)
+
+
+def calibration(results: Results, protocol: str) -> str:
+    """ECE and NLL before and after temperature scaling, means over the folds."""
+    rows = []
+    for model in results.models:
+        t, *others = (results.figures[protocol][model]["calibration"][key] for key in CALIBRATION)
+        rows.append([model_cell(results, model), pointed(t, 2), *(pointed(value, 3) for value in others)])
+    return table(["model", "temperature", "ECE", "ECE, scaled", "NLL, nats", "NLL, scaled"], rows)
+
+
+def noise_curves(results: Results, protocol: str) -> dict[str, dict[tuple[str, float], float]]:
+    """Per model that was tested in noise: (kind, SNR in dB) -> UAR, mean over the folds; clean is ("clean", inf)."""
+    given = {model: results.figures[protocol][model]["noise"] for model in results.models}
+    return {
+        model: {(kind, float(snr)): uar for kind, curve in one.items() for snr, uar in curve.items()} for model, one in given.items() if one
+    }
+
+
+def noise(results: Results, protocol: str) -> str:
+    """UAR in noise, mean over the folds; empty if nothing was heard in noise."""
+    curves = noise_curves(results, protocol)
+    points = sorted({point for curve in curves.values() for point in curve}, key=lambda point: (NOISES.index(point[0]), -point[1]))
+    header = [kind if np.isinf(snr) else f"{kind}, {snr:g} dB" for kind, snr in points]
+    rows = [[model_cell(results, model), *(rate(curve.get(point)) for point in points)] for model, curve in curves.items()]
+    return table(["model", *header], rows) if rows else ""
+
+
+def learning_curves(results: Results) -> list[list[str]]:
+    """Models that differ only in the share of the training speakers, the smallest share first; curves of two points or more."""
+    sections, alike = results.params.train_classifier, {}
+    for model in results.params.models:
+        alike.setdefault(sections[model].model_dump_json(exclude={"speakers"}), []).append(model)
+    curves = [sorted(models, key=lambda model: sections[model].speakers) for models in alike.values()]
+    return [curve for curve in curves if sections[curve[0]].speakers < sections[curve[-1]].speakers]
+
+
+def learning(results: Results, protocol: str) -> str:
+    """UAR over the number of training speakers, all folds together; empty if no sections differ only in that."""
+    rows = []
+    for curve in learning_curves(results):
+        for model in curve:
+            one = results.figures[protocol][model]
+            fraction = f"{results.params.train_classifier[model].speakers:.0%}"
+            speakers = f"{results.costs[protocol][model]['n_train_speakers']:,.1f}".removesuffix(".0")
+            uar = [rate(one["uar"]["value"]), interval(results, one["uar"], model)]
+            rows.append([model_cell(results, model), fraction, speakers, *uar])
+    header = ["model", "fraction of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
+    return table(header, rows) if rows else ""
+
+
+def pairs(results: Results, protocol: str) -> str:
+    """Differences of UAR between two models, paired by test speaker, all folds together; empty without a pair."""
+    rows = []
+    for one in results.comparisons[protocol].values():
+        uars = [rate(one["uar"]), rate(one["uar_against"]), gain(one["value"])]
+        bounds = interval(results, one, one["model"], gain)
+        rows.append([*(model_cell(results, one[name]) for name in ("model", "against")), *uars, bounds, p(one["p"]), p(one["p_holm"])])
+    header = ["model", "against", "UAR", "UAR against", "difference", f"difference, {_interval_title(results)}", "p", "p, Holm"]
+    return table(header, rows, left=2) if rows else ""
+
+
+def p(value: float | None) -> str:
+    """A p value to three digits, ``< .001`` below; a dash for None."""
+    return "< .001" if value is not None and value < 0.001 else rate(value)
+
+
+def sections(results: Results) -> str:
+    """What stands behind every row: the kind of each section of params.yaml, what sets it apart, and what it learns from."""
+    header = ["model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
+    given, fusions = results.params.train_classifier, results.params.fuse_classifiers
+    rows = [[model_cell(results, model), *_section_row(given[model])] for model in results.params.models]
+    rows += [[model_cell(results, name), "late fusion", _fusion(fusions[name]), DASH, DASH, DASH] for name in results.params.fusions]
+    return table(header, rows, left=4)
+
+
+def _section_row(section: Classifier) -> list[str]:
+    learned = ", ".join(variant.replace("_", " ") for variant in section.variants)
+    return [section.model, _particular(section), learned, f"{section.speakers:.0%}", count(getattr(section, "epochs", None))]
+
+
+def _particular(section: Classifier) -> str:
+    """Arm and features of a ``fin_ensemble``; size or width of other networks, and what they begin from; a dash for none of these."""
+    if isinstance(section, FinEnsemble):
+        fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
+        return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
+    origin = {"imitation": "trunk", "weights": "weights"}.get(getattr(section, "init", "scratch"))
+    shown = {"model_size": "size", "width": "width"}
+    said = [f"{word} {getattr(section, key)}" for key, word in shown.items() if hasattr(section, key)]
+    said += [f"begins from the {origin} {code(getattr(section, origin))}"] if origin else []
+    return "; ".join(said) or DASH
+
+
+def _fusion(section: Fusion) -> str:
+    return f"{section.method} of {', '.join(map(code, section.members))}"
+
+
+def weights(results: Results, protocol: str) -> str:
+    """Weight of each member of a late fusion, all its seeds together, mean over the folds and range; empty without a fusion."""
+    rows = []
+    for fusion in results.params.fusions:
+        for member in results.params.fuse_classifiers[fusion].members:
+            one = results.figures[protocol][fusion]["weights"][member]
+            rows.append([model_cell(results, fusion), model_cell(results, member), with_range(one["mean"], one["folds"])])
+    return table(["fusion", "member", "weight"], rows, left=2) if rows else ""
+
+
+def cost(results: Results, protocol: str) -> str:
+    """What a model costs, means over folds and seeds."""
+    header = ["model", "parameters", "epochs", "seconds per epoch", "training, s", "ms per clip", "device"]
+    return table(header, [_cost_row(results, model, protocol) for model in results.models])
+
+
+def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
+    one = results.costs[protocol][model]
+    digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
+    per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
+    learns_once = model in results.params.models and results.params.train_classifier[model].model == "svm"
+    in_epochs = [DASH, DASH] if learns_once else [_span(one["epochs"]), per_epoch]
+    return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
+
+
+def heard(results: Results, protocol: str) -> list[str]:
+    """Per model that tested speakers whose audio the FINs had learned from: how many, fold by fold."""
+    lines = []
+    for model in results.models:
+        found = [run for run in results.of(model, protocol) if run.figures.get("n_test_speakers_heard_by_fins")]
+        folds = [f"fold {run.fold}: {run.figures['n_test_speakers_heard_by_fins']} of {run.figures['n_test_speakers']}" for run in found]
+        lines += [f"{model_cell(results, model)}: {'; '.join(folds)} test speakers"] if folds else []
+    return lines
+
+
+def _interval_title(results: Results) -> str:
+    return f"{results.params.evaluate_classifier.confidence:.0%} interval"

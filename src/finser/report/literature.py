@@ -1,0 +1,88 @@
+"""Published figures of others on the same corpora, each with its source and the split that it was taken on."""
+
+from dataclasses import dataclass
+
+from finser.config.schema import CorpusName
+from finser.report.read import Results
+from finser.report.tables import table
+
+FOUR: tuple[CorpusName, ...] = ("ravdess", "crema_d", "tess", "savee")
+ONE_SPLIT = "random (LEAKY), 80/20; the best epoch was chosen on the test part"
+FOUR_SPLIT = "random (LEAKY), 1,825 test clips, one seed"
+APART = "no test speaker in training"
+CHOSEN = f"{APART}; the checkpoint was chosen on the test speakers"
+ONE_TO_OTHER = f"{CHOSEN}; from the older woman to the younger; none of the happy clips was recognised"
+PEOPLE = "people, by voice alone"
+FROZEN = "frozen self-supervised encoder and a small head, worst to best of ten; validated on a random fifth of the training clips"
+FINS = "hl2347, github.com/hl2347/fin_speech_emotion_recognition (0334a0d): logs of its runs"
+WEEKS = "shavenheadwarning, github.com/shavenheadwarning/EmotionRecognition (0869b69): its weekly records"
+EMOBOX = "Ma et al. 2024, Interspeech, arXiv:2406.07162, table 4"
+LUNA = "Luna-Jiménez et al. 2022, Applied Sciences 12(1) 327, doi:10.3390/app12010327, table 1"
+CAO = "Cao et al. 2014, IEEE Trans. Affective Computing 5(4), doi:10.1109/TAFFC.2014.2336244"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure as published; `value` is a fraction, with its ± as the source has it, or two for the least and the largest.
+
+    `source` has the authors as they name themselves, and a DOI, arXiv number or address; the year and the commit where they are known.
+    """
+
+    corpora: tuple[CorpusName, ...]
+    system: str
+    parameters: str
+    protocol: str
+    figure: str
+    value: str
+    source: str
+
+
+FIGURES = (
+    Published(("ravdess",), "MLP on MFCC", "14 K", ONE_SPLIT, "WA", ".285", WEEKS),
+    Published(("ravdess",), "shallow CNN on mel", "94 K", ONE_SPLIT, "WA", ".208", WEEKS),
+    Published(("ravdess",), "ResNet-18 on mel", "11.2 M", ONE_SPLIT, "WA", ".688", WEEKS),
+    Published(("ravdess",), "AST base from ImageNet, on filter banks", "87.1 M", ONE_SPLIT, "WA (macro-F1 .700)", ".708", WEEKS),
+    Published(FOUR, "librosa's features and a dense network", "", FOUR_SPLIT, "WA (macro-F1 .48)", ".513", FINS),
+    Published(FOUR, "FINs, frozen", "", FOUR_SPLIT, "WA (macro-F1 .47)", ".491", FINS),
+    Published(FOUR, "the same networks, not pretrained", "", FOUR_SPLIT, "WA (macro-F1 .55)", ".520", FINS),
+    Published(FOUR, "FINs, tuned", "", FOUR_SPLIT, "WA (macro-F1 .65)", ".616", FINS),
+    Published(("ravdess",), PEOPLE, "", "listening", "fraction right", ".670", f"as tabulated by {LUNA}"),
+    Published(
+        ("ravdess",),
+        "LSTM with self-attention on MFCC and chroma",
+        "47 K",
+        f"{APART}, 5 folds, 10 runs; normalised by all data",
+        "UAR",
+        ".623 ± .012 (± as given)",
+        "github.com/Mak-Sim/ResLSTM-SER, arXiv:2606.03359",
+    ),
+    Published(("ravdess",), FROZEN, "", f"{APART}, 6 folds", "UAR", ".519 to .753", EMOBOX),
+    Published(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 (95 %: ± .020)", LUNA),
+    Published(("crema_d",), PEOPLE, "", "listening", "fraction right", ".409", CAO),
+    Published(
+        ("crema_d",),
+        "WavLM base+ with attention, fine-tuned",
+        "",
+        f"{CHOSEN}, 5 folds",
+        "WA",
+        ".751 ± .023 (± as given)",
+        "YunusEmre1213, github.com/YunusEmre1213/crema-d-emotion-recognition",
+    ),
+    Published(("savee",), FROZEN, "", f"{APART}, 4 folds", "UAR", ".449 to .758", EMOBOX),
+    Published(("tess",), "CNN", "", ONE_TO_OTHER, "WA", ".772", "zubiiabbasi, github.com/zubiiabbasi/speech-emotion-gradcam"),
+    Published(("esd",), FROZEN, "", f"{APART}, 5 folds", "UAR", ".651 to .846", EMOBOX),
+)
+TITLES = {"ravdess": "RAVDESS", "crema_d": "CREMA-D", "tess": "TESS", "savee": "SAVEE", "esd": "ESD"}
+
+
+def published(results: Results) -> str:
+    """Figures on corpora of this run, and on all four; empty without RAVDESS, which most of them are about."""
+    pooled = results.params.pooled
+    if "ravdess" not in pooled:
+        return ""
+    shown = [one for one in FIGURES if one.corpora == FOUR or one.corpora[0] in pooled]
+    rows = [
+        [", ".join(TITLES[c] for c in one.corpora), one.system, one.parameters, one.protocol, one.figure, one.value, one.source]
+        for one in shown
+    ]
+    return table(["corpora", "system", "parameters", "protocol", "figure", "value", "source"], rows, left=5)

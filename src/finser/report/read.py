@@ -1,0 +1,301 @@
+"""Everything that the page shows, read and checked into plain records; nothing that params.yaml does not name is read."""
+
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finser import layout
+from finser.config.schema import Feature, Params
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.summary.comparisons import floor
+from finser.summary.reading import Curve, read_columns, read_figures, read_history
+from finser.summary.runs import Run
+from finser.summary.summarise import documents, read_runs
+
+FEATURES: tuple[str, ...] = Feature.__args__
+LIBRARIES = ("torch", "numpy", "librosa", "scikit-learn", "snakemake", "dvc", "finser")
+ROLES = ("train", "validation", "test")
+FIN_KEYS = (
+    *("params", "params_own", "topology", "init", "front_end_init", "seed", "device", "trained_under"),
+    *("conditions", "r2_test_each", "unseen", "n_test_frames", "n_test_speakers"),
+)
+R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test") for kind in ("uniform", "weighted"))
+MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
+Item = tuple[str, ...]
+Log = Mapping[tuple[str, Item], "Timing"]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a corpus's index says.
+
+    Attributes
+    ----------
+    source : str
+        ``synthetic``, ``local`` or ``download``.
+    expected : int
+        Number of audio files that a complete copy from this source has.
+    emotions : Mapping
+        Kept clips per emotion; an emotion that the corpus lacks is not there.
+    exclusions : tuple
+        (path, reason) per excluded file, in the order of the index.
+    sexes : Mapping
+        Speaker to ``female`` or ``male``, of the kept clips.
+    seconds : float
+        Total length of the kept clips.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    expected: int
+    found: int
+    kept: int
+    speakers: int
+    seconds: float
+    languages: tuple[str, ...]
+    emotions: Mapping[str, int]
+    exclusions: tuple[tuple[str, str], ...]
+    sexes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is in which part, for the corpora that the classifiers learn from.
+
+    Attributes
+    ----------
+    sources : Mapping
+        Corpus to where its test groups come from (``published``, ``dealt``, ...).
+    parts : Mapping
+        (fold, role) to (clips, speakers).
+    test_speakers : Mapping
+        (corpus, fold) to the number of test speakers.
+    test_emotions : Mapping
+        Fold to the emotions of its test part, in the order of ``EMOTIONS``.
+    """
+
+    protocol: str
+    leaky: bool
+    sources: Mapping[str, str]
+    parts: Mapping[tuple[int, str], tuple[int, int]]
+    test_speakers: Mapping[tuple[str, int], int]
+    test_emotions: Mapping[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Fin:
+    """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train.
+
+    `frames` has columns kind (value or worst), clip_id, frame, coefficient, true, predicted, deviations.
+    """
+
+    feature: str
+    figures: Mapping[str, Any]
+    history: Curve
+    frames: pa.Table
+
+    def worst(self) -> list[dict[str, Any]]:
+        """Of each frame with one of the largest errors the value that makes it so, the worst frame first."""
+        found: dict[tuple[str, int], dict] = {}
+        for row in self.frames.filter(pc.equal(self.frames["kind"], "worst")).to_pylist():
+            frame = (row["clip_id"], row["frame"])
+            if frame not in found or row["deviations"] > found[frame]["deviations"]:
+                found[frame] = row
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The last time that a command ended well on this machine."""
+
+    seconds: float
+    cores: int | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that the page shows."""
+
+    params: Params
+    corpora: tuple[Corpus, ...]
+    splits: tuple[Split, ...]
+    fins: tuple[Fin, ...]
+    compared: tuple[Mapping[str, Any], ...]
+    runs: tuple[Run, ...]
+    figures: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> model -> what results/summary/figures.json says
+    costs: Mapping[str, Mapping[str, Mapping[str, Any]]]  # the same of costs.json
+    comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> pair -> what comparisons.json says
+    log: Log
+    front_end_seconds: float
+    versions: Mapping[str, str]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All that was tested, in the order of the runs: params' models, and what is fused of them."""
+        return tuple(dict.fromkeys(run.model for run in self.runs))
+
+    @property
+    def floor(self) -> str | None:
+        """The model that every other is compared with."""
+        return floor(self.params)
+
+    def covers(self, model: str) -> frozenset[str]:
+        """Corpora that a model is tested on: those of its section, or of its members."""
+        return self.params.corpora_of(model)
+
+    def run(self, model: str, protocol: str, fold: int) -> Run | None:
+        """The run of these names, if there is one."""
+        return next((run for run in self.runs if (run.model, run.protocol, run.fold) == (model, protocol, fold)), None)
+
+    def of(self, model: str, protocol: str) -> list[Run]:
+        """All folds of a model under a protocol."""
+        return [run for run in self.runs if (run.model, run.protocol) == (model, protocol)]
+
+
+def collect(params: Params) -> Results:
+    """Read whatever `params` names.
+
+    Raises
+    ------
+    FinserError
+        A result is missing, is not readable, lacks a key, or contradicts another.
+    """
+    results = Results(
+        params=params,
+        corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
+        splits=tuple(read_split(params, protocol) for protocol in params.protocols),
+        fins=tuple(read_fin(feature) for feature in FEATURES),
+        compared=tuple(
+            read_comparison(feature, way, seed)
+            for feature, way, seed in (
+                *product(params.compare_fin.features, params.compare_fin.ways, params.compare_fin.seeds),
+                *product(params.reference_fin.features, ["reference"], params.reference_fin.seeds),
+            )
+        ),
+        runs=read_runs(params),
+        figures=read_json(layout.summary()),
+        costs=read_json(layout.costs()),
+        comparisons=read_json(layout.comparisons()),
+        front_end_seconds=read_json(layout.training_time("train_front_end"))["seconds_train"],
+        log=read_log(layout.COMMANDS_LOG, params.preset),
+        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+    )
+    check_summary(results)
+    return results
+
+
+def check_summary(results: Results) -> None:
+    """Raise :class:`FinserError` if a file of results/summary/ is not what the folds' own results give."""
+    for path, found in documents(results.params, results.runs).items():
+        if not alike(read_json(path), found):
+            raise FinserError("not of the present results", where=path, do="run: finser summarise")
+
+
+def alike(a: object, b: object) -> bool:
+    """Whether two JSON documents are equal but for the rounding of sums, which differs between CPUs."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return a == b
+
+
+def read_corpus(params: Params, corpus: str) -> Corpus:
+    """Count the index of a corpus."""
+    from finser.corpora.fetch import provenance
+    from finser.corpora.registry import CORPORA, expected_count
+
+    source = params.fetch[corpus]
+    names = ["clip_id", "path", "status", "reason", "speaker", "sex", "language", "emotion", "seconds"]
+    rows = read_columns(layout.clips(corpus), names).to_pylist()
+    kept = [row for row in rows if row["status"] == "ok"]
+    emotions = Counter(row["emotion"] for row in kept)
+    speakers = {row["speaker"] for row in kept}
+    return Corpus(
+        name=corpus,
+        title=CORPORA[corpus].title,
+        licence=provenance(params.fetch[corpus], corpus)["licence"].split(":")[0],
+        source=source.source,
+        expected=expected_count(source, corpus, speakers),
+        found=len({row["clip_id"] for row in rows}),
+        kept=len(kept),
+        speakers=len(speakers),
+        seconds=math.fsum(row["seconds"] for row in kept),
+        languages=tuple(sorted({row["language"] for row in kept})),
+        emotions={emotion: emotions[emotion] for emotion in EMOTIONS if emotions[emotion]},
+        exclusions=tuple((row["path"], row["reason"]) for row in rows if row["status"] != "ok"),
+        sexes={row["speaker"]: row["sex"] for row in kept},
+    )
+
+
+def read_split(params: Params, protocol: str) -> Split:
+    """Count the parts of the folds in `params`, over the corpora that the classifiers learn from."""
+    path, corpora = layout.split(protocol), params.pooled
+    table = read_columns(path, ["fold", "corpus", "speaker", "emotion", "role"])
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    for key in ("protocol", "leaky", "folds_source"):
+        if key not in metadata:
+            raise FinserError(f"metadata '{key}' is missing", where=path, do=f"run: finser split {protocol}")
+    rows = [row for row in table.to_pylist() if row["corpus"] in corpora and row["fold"] in params.folds]
+    sources = json.loads(metadata["folds_source"])
+    tested = {(row["corpus"], row["fold"], row["speaker"]) for row in rows if row["role"] == "test"}
+    emotions = {(row["fold"], row["emotion"]) for row in rows if row["role"] == "test"}
+    return Split(
+        protocol=protocol,
+        leaky=metadata["leaky"] == "true",
+        sources={corpus: sources[corpus] for corpus in corpora},
+        parts={(fold, role): _part(rows, fold, role) for fold in params.folds for role in ROLES},
+        test_speakers=Counter((corpus, fold) for corpus, fold, _ in tested),
+        test_emotions={fold: tuple(emotion for emotion in EMOTIONS if (fold, emotion) in emotions) for fold in params.folds},
+    )
+
+
+def read_fin(feature: str) -> Fin:
+    """Figures and training curve of a FIN."""
+    path = layout.fin_result(feature)
+    figures = read_figures(path, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()))
+    figures |= read_json(layout.training_time("train_fin", feature))
+    frames = read_columns(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted", "deviations"])
+    return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
+
+
+def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
+    """Figures of a FIN that nothing is built on."""
+    path = layout.fin_comparison(feature, way, seed)
+    return read_figures(path, ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS))
+
+
+def read_log(path: Path, preset: str) -> Log:
+    """The last successful command per stage and item of a preset; empty where no log is (a clone whose results came from a cache)."""
+    if not path.exists():
+        return {}
+    log = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            line = json.loads(text)
+            if (line["status"], line["preset"]) == ("ok", preset):
+                log[line["stage"], tuple(line["item"])] = Timing(float(line["seconds"]), line.get("cores"))
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise FinserError(f"line {number} is no record of a command ({error})", where=path, do="delete the line or the file") from None
+    return log
+
+
+def _part(rows: list[dict], fold: int, role: str) -> tuple[int, int]:
+    part = [row["speaker"] for row in rows if (row["fold"], row["role"]) == (fold, role)]
+    return len(part), len(set(part))

@@ -1,0 +1,1 @@
+"""Metrics, intervals, calibration and fusion: pure functions of arrays."""

@@ -1,0 +1,294 @@
+"""How the parts of a split are dealt.
+
+Three protocols. `speaker`: no speaker on two sides of a fold; published test groups where the corpus has them. `random`: by
+file, stratified in corpus x emotion, as in much of the literature; speakers are shared, so it is named leaky wherever it
+shows. `cross_corpus`: one corpus tests, the others train, on the emotions they share. docs/protocols.md explains all three.
+Every draw is a function of (seed, protocol, fold, corpus) only.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from finser import layout, seeds
+from finser.config.schema import Params, Split
+from finser.corpora.index import read_clips
+from finser.corpora.registry import CORPORA
+from finser.errors import FinserError
+from finser.files import whole_file
+from finser.progress import say
+from finser.splits.table import LEAKY, ROLES, SCHEMA, check
+
+LEAST_GROUPS = 5  # a dealt test group is at most a fifth of a corpus's speakers, however few folds there are
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the literature fixes for a corpus.
+
+    Attributes
+    ----------
+    folds : tuple of tuple of str
+        Speakers of each published test group, in the order of the folds; may be fewer than ``split.folds`` or none.
+    validation : mapping of int to tuple of str
+        Published validation speakers per fold (counted from 1), where there are any.
+    """
+
+    folds: tuple[tuple[str, ...], ...] = ()
+    validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+def split(params: Params, protocol: str) -> None:
+    """Write data/splits/PROTOCOL.parquet: one row per fold x usable clip, sorted by fold and clip_id.
+
+    Under `cross_corpus` a clip that has no part in a fold has no row in it.
+    """
+    corpora = params.pooled if protocol == "cross_corpus" else params.corpora
+    clips = pa.concat_tables([_usable(corpus) for corpus in corpora])
+    if protocol == "speaker":
+        published = {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
+        rows, sources = speaker_split(clips, published, params.split, params.seed)
+    elif protocol == "cross_corpus":
+        rows, sources = cross_corpus_split(clips, corpora, params.split, params.seed), dict.fromkeys(corpora, "one corpus out")
+    else:
+        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(corpora, "dealt")
+    table = _table(clips, rows, protocol, sources)
+    check(table, protocol)
+    with whole_file(layout.split(protocol)) as partial:
+        pq.write_table(table, partial, compression="zstd")
+    for fold in range(1, len(rows) + 1):
+        say(f"split {protocol}, fold {fold}: {_counts(table, fold)}")
+
+
+def speaker_split(
+    clips: pa.Table, published: dict[str, Published], options: Split, seed: int
+) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Roles by speaker.
+
+    Parameters
+    ----------
+    clips : pa.Table
+        Usable clips: columns clip_id, corpus, speaker, sex, language.
+    published : dict
+        Per corpus, what the literature fixes; speakers that are not among the clips are left out.
+    options : Split
+        Section `split` of params.yaml.
+    seed : int
+        Of every draw.
+
+    Returns
+    -------
+    list of dict
+        Per fold, role by clip_id.
+    dict
+        Per corpus, where the test groups come from: ``published``, ``dealt``, ``published for fold 1, dealt for the others``
+        (or more folds than one), ``train only`` (a corpus with one speaker).
+    """
+    by_speaker: list[dict[str, str]] = [{} for _ in range(options.folds)]
+    sources = {}
+    for corpus, strata in _speakers(clips).items():
+        known = published.get(corpus, Published())
+        groups, sources[corpus] = test_groups(strata, known.folds, options.folds, seeds.generator(seed, "speaker", corpus))
+        for fold, roles in enumerate(by_speaker, start=1):
+            test = groups[(fold - 1) % len(groups)]
+            rest = {speaker: stratum for speaker, stratum in strata.items() if speaker not in test}
+            fixed = known.validation.get(fold, ()) if sources[corpus].startswith("published") else ()
+            validation = validation_group(rest, fixed, options.speaker_validation, seeds.generator(seed, "speaker", fold, corpus))
+            roles |= dict.fromkeys(rest, "train") | dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
+    pairs = list(zip(clips["clip_id"].to_pylist(), clips["speaker"].to_pylist(), strict=True))
+    return [{clip: roles[speaker] for clip, speaker in pairs} for roles in by_speaker], sources
+
+
+def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, str]]:
+    """Roles by file, stratified in corpus x emotion, each fold an independent draw; per fold, role by clip_id.
+
+    A stratum of three or more clips gives at least one to each part; a smaller one is all train.
+    """
+    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for clip, corpus, emotion in zip(*(clips[name].to_pylist() for name in ("clip_id", "corpus", "emotion")), strict=True):
+        strata[corpus, emotion].append(clip)
+    folds: list[dict[str, str]] = []
+    for fold in range(1, options.folds + 1):
+        folds.append({})
+        for names, members in strata.items():
+            order = seeds.generator(seed, "random", fold, *names).permutation(sorted(members))
+            folds[-1] |= dict(zip(order.tolist(), _random_roles(len(order), options), strict=True))
+    return folds
+
+
+def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, seed: int) -> list[dict[str, str]]:
+    """Roles by corpus: fold k tests on the k-th corpus and trains on the others, of whose speakers a share validates.
+
+    Only emotions that both the left-out corpus and the training part have take part in a fold, so that nothing is tested that
+    could not be learned, and nothing is learned that is not tested.
+
+    Parameters
+    ----------
+    clips : pa.Table
+        Usable clips: columns clip_id, corpus, speaker, sex, language, emotion.
+    corpora : sequence of str
+        Those of `clips`, in the order of the folds.
+    options : Split
+        Section `split` of params.yaml; `folds` has no effect.
+    seed : int
+        Of every draw.
+
+    Returns
+    -------
+    list of dict
+        Per fold, role by clip_id; clips of other emotions are not in it.
+
+    Raises
+    ------
+    FinserError
+        There are fewer than two corpora, or a corpus shares fewer than two emotions with the others.
+    """
+    if len(corpora) < 2:
+        where = "params.yaml pooled"
+        raise FinserError("cross_corpus leaves one corpus out", where=where, expected="two or more corpora", found=", ".join(corpora))
+    strata, folds = _speakers(clips), []
+    rows = list(zip(*(clips[name].to_pylist() for name in ("clip_id", "speaker", "emotion")), strict=True))
+    for fold, left_out in enumerate(corpora, start=1):
+        roles = dict.fromkeys(strata[left_out], "test")
+        for corpus in corpora:
+            if corpus != left_out:
+                rng = seeds.generator(seed, "cross_corpus", fold, corpus)
+                validation = validation_group(strata[corpus], (), options.speaker_validation, rng)
+                roles |= dict.fromkeys(strata[corpus], "train") | dict.fromkeys(validation, "validation")
+        tested, taught = ({emotion for _, speaker, emotion in rows if roles[speaker] == role} for role in ("test", "train"))
+        _refuse_few(tested & taught, fold, left_out)
+        folds.append({clip: roles[speaker] for clip, speaker, emotion in rows if emotion in tested & taught})
+    return folds
+
+
+def test_groups(
+    strata: dict[str, tuple[str, ...]], published: Sequence[Sequence[str]], folds: int, rng: np.random.Generator
+) -> tuple[list[list[str]], str]:
+    """Disjoint groups of test speakers of one corpus, and where they come from; fold k tests on group (k - 1) mod n.
+
+    Published groups are taken as they are, as far as their speakers are there. Speakers in none of them are dealt into
+    groups of about the published size for the folds that have no published group. All speakers are dealt if nothing is
+    published, or (a partial corpus) if a published group has no speaker here or leaves too few for training and validation.
+    A dealt group is a fifth of the speakers, less if there are more than five folds.
+    """
+    if len(strata) < 2:
+        return [[]], "train only"
+    groups = [[speaker for speaker in group if speaker in strata] for group in published[:folds]]
+    room = min(2, len(strata) - 1)  # one to train, one to validate
+    if not groups or not all(0 < len(group) <= len(strata) - room for group in groups):
+        return deal(strata, max(folds, LEAST_GROUPS), rng), "dealt"
+    taken = {speaker for group in groups for speaker in group}
+    others = {speaker: stratum for speaker, stratum in strata.items() if speaker not in taken}
+    if len(groups) == folds or not others:
+        return groups, "published"
+    dealt = deal(others, max(folds - len(groups), round(len(others) * len(groups) / len(taken))), rng)
+    first = "fold 1" if len(groups) == 1 else f"folds 1 to {len(groups)}"
+    return groups + dealt, f"published for {first}, dealt for the others"
+
+
+test_groups.__test__ = False  # not a test, whatever pytest thinks of its name
+
+
+def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str], share: float, rng: np.random.Generator) -> list[str]:
+    """Who of a corpus's speakers that do not test shall validate: the published ones that are there, else a draw.
+
+    The draw takes `share` of them, at least one and never all; a single speaker trains.
+    """
+    fixed = [speaker for speaker in published if speaker in rest]
+    if 0 < len(fixed) < len(rest):
+        return fixed
+    count = min(max(1, math.floor(len(rest) * share + 0.5)), len(rest) - 1)
+    return spread(rest, rng)[:count]
+
+
+def deal(strata: dict[str, tuple[str, ...]], groups: int, rng: np.random.Generator) -> list[list[str]]:
+    """Deal speakers into at most `groups` groups whose sizes differ by at most one, and so do their shares of each stratum.
+
+    Parameters
+    ----------
+    strata : dict
+        Per speaker, what is to be balanced, e.g. ``("en", "female")``.
+    """
+    order = [speaker for members in _shuffled(strata, rng) for speaker in members]
+    groups = min(groups, len(order))
+    return [sorted(order[first::groups]) for first in range(groups)]
+
+
+def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[str]:
+    """Speakers in a random order of which every beginning holds the strata in about their proportions."""
+    at = {}
+    for members in _shuffled(strata, rng):
+        offset = rng.random()
+        at |= {speaker: (rank + offset) / len(members) for rank, speaker in enumerate(members)}
+    return sorted(at, key=lambda speaker: (at[speaker], speaker))
+
+
+def _usable(corpus: str) -> pa.Table:
+    table = read_clips(corpus)
+    table = table.filter(pc.equal(table["status"], "ok"))
+    if not table.num_rows:
+        raise FinserError("no usable clip", where=layout.clips(corpus), do=f"look at the index: finser index {corpus}")
+    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion"])
+
+
+def _speakers(clips: pa.Table) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Per corpus, per speaker in sorted order, what is balanced: language and sex."""
+    columns = (clips[name].to_pylist() for name in ("corpus", "speaker", "language", "sex"))
+    strata: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for corpus, speaker, language, sex in sorted(set(zip(*columns, strict=True))):
+        if speaker in strata[corpus]:
+            raise FinserError("two sexes or languages", where=f"{layout.clips(corpus)} {speaker}", do="run the index again")
+        strata[corpus][speaker] = (language, sex)
+    return strata
+
+
+def _refuse_few(shared: set[str], fold: int, left_out: str) -> None:
+    if len(shared) < 2:
+        raise FinserError(
+            f"{left_out}, left out of fold {fold}, shares too few emotions with the others",
+            where=layout.split("cross_corpus"),
+            expected="two or more",
+            found=", ".join(shared) or "none",
+            do="change pooled in params.yaml",
+        )
+
+
+def _random_roles(n: int, options: Split) -> list[str]:
+    if n < 3:
+        return ["train"] * n
+    test = min(max(1, math.floor(n * options.random_test + 0.5)), n - 2)
+    validation = min(max(1, math.floor(n * options.random_validation + 0.5)), n - 1 - test)
+    return ["test"] * test + ["validation"] * validation + ["train"] * (n - test - validation)
+
+
+def _shuffled(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[list[str]]:
+    """The speakers of each stratum in random order, whatever the order of the dictionary."""
+    members: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for speaker in sorted(strata):
+        members[strata[speaker]].append(speaker)
+    return [rng.permutation(members[stratum]).tolist() for stratum in sorted(members)]
+
+
+def _table(clips: pa.Table, rows: list[dict[str, str]], protocol: str, sources: dict[str, str]) -> pa.Table:
+    clips = clips.select(["clip_id", "corpus", "speaker", "emotion"]).sort_by("clip_id")
+    ids = clips["clip_id"].to_pylist()
+    folds = []
+    for fold, roles in enumerate(rows, start=1):
+        table = clips.add_column(0, "fold", pa.array([fold] * len(ids), pa.int32()))
+        table = table.append_column("role", pa.array([roles.get(clip) for clip in ids], pa.string()))
+        folds.append(table.filter(pc.is_valid(table["role"])))
+    metadata = {"protocol": protocol, "leaky": json.dumps(LEAKY[protocol]), "folds_source": json.dumps(sources)}
+    return pa.concat_tables(folds).cast(SCHEMA).combine_chunks().replace_schema_metadata(metadata)
+
+
+def _counts(table: pa.Table, fold: int) -> str:
+    rows = table.filter(pc.equal(table["fold"], fold))
+    parts = {role: rows.filter(pc.equal(rows["role"], role)) for role in ROLES}
+    return ", ".join(f"{role} {part.num_rows} clips of {pc.count_distinct(part['speaker'])} speakers" for role, part in parts.items())

@@ -1,0 +1,85 @@
+"""Five small corpora spoken by a synthesizer, laid out and named like the real ones, oddities included.
+
+They let the whole project run anywhere, offline, in minutes. They are no substitute for recordings: a voice here is "angry"
+because a table says how (:mod:`finser.synthetic.acting`), and nothing measured on it says anything about people.
+
+`make` writes a corpus; `planned` says how many audio files it plans. The samples of a clip depend on the seed and on its
+corpus, speaker, emotion, text and take; never on other clips, their order or the number of worker processes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finser import files, progress, workers
+from finser.config.schema import Params, Synthetic
+from finser.synthetic.engine import needs_child, open_engine
+from finser.synthetic.oddities import oddities, plant, write_wav
+from finser.synthetic.plans import Clip, esd_transcripts, plan
+from finser.synthetic.rendering import CHANNELS, render
+
+__all__ = ["make", "oddities", "plan", "planned"]
+
+_BATCH = 24  # clips; each batch starts an engine of its own, which takes a hundredth of a second
+NOTICE = """\
+SYNTHETIC SPEECH: nobody recorded this.
+
+The files in this folder have the layout and the file names of a corpus of recordings, and none of its recordings.
+They were made by finser: the program eSpeak NG 1.52 (as packaged in espeakng-loader) spoke, and finser changed pitch, rate,
+loudness, timbre and noise after a table of its own (src/finser/synthetic/acting.py).
+Speaker and emotion stand for rows of such tables, not for people. A score on these files is no claim about real speech, and
+must be called synthetic wherever it is shown. Some files are odd on purpose, as in the real corpus.
+"""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    clips: tuple[Clip, ...]
+    folder: Path
+    seed: int
+    in_child: bool
+
+
+def planned(source: Synthetic, corpus: str) -> int:
+    """Number of audio files that the plan has.
+
+    The corpus that :func:`make` writes has as many, but for those that are missing on purpose (``missing`` in
+    :func:`finser.synthetic.oddities.oddities`): copies and misnamed files take the place of planned ones.
+    """
+    return len(plan(source, corpus))
+
+
+def make(params: Params, corpus: str, folder: Path) -> None:
+    """Write a synthetic corpus.
+
+    Parameters
+    ----------
+    params : Params
+        ``params.fetch[corpus]`` must be :class:`finser.config.schema.Synthetic`; ``params.seed`` seeds everything.
+    corpus : str
+        Corpus id.
+    folder : Path
+        An existing, empty folder.
+
+    Raises
+    ------
+    FinserError
+        espeakng-loader is missing or does not work here, or temporary paths are too long for it.
+    """
+    clips = plan(params.fetch[corpus], corpus)
+    in_child = needs_child()
+    for parent in sorted({(folder / clip.path).parent for clip in clips}):
+        parent.mkdir(parents=True, exist_ok=True)
+    batches = [_Batch(tuple(clips[start : start + _BATCH]), folder, params.seed, in_child) for start in range(0, len(clips), _BATCH)]
+    for _ in progress.track(workers.map_in_order(_write, batches), f"speak {corpus}, {_BATCH} clips at a time", total=len(batches)):
+        pass
+    if corpus == "esd":
+        for name, text in esd_transcripts(clips).items():
+            files.write_text(folder / name, text)
+    plant(folder, oddities(corpus, clips))
+    files.write_text(folder / "SYNTHETIC.txt", NOTICE)
+
+
+def _write(batch: _Batch) -> None:
+    with open_engine(in_child=batch.in_child) as speaker:
+        for clip in batch.clips:
+            write_wav(batch.folder / clip.path, render(clip, batch.seed, speaker), CHANNELS[clip.corpus].rate)

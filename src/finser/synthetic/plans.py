@@ -1,0 +1,212 @@
+"""Which clips a synthetic corpus has: the publishers' layouts and file names, for as many speakers and clips as asked for."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+from finser.config.schema import Synthetic
+from finser.emotions import EMOTIONS
+from finser.synthetic import sentences
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One file of a synthetic corpus.
+
+    Parameters
+    ----------
+    corpus : str
+        Corpus id.
+    path : str
+        Relative to the corpus's folder, as the publisher names it.
+    speaker : str
+        The publisher's id, e.g. ``"01"``.
+    sex : str
+        ``male`` or ``female``, as in the real corpus.
+    emotion : str
+        One of the eight.
+    text : str
+        Without the final mark.
+    language : str
+        ``en`` or ``zh``.
+    take : str
+        Tells apart clips of the same text: intensity and repetition.
+    strength : float
+        How far the emotion goes; 1 is the full row of the table.
+    """
+
+    corpus: str
+    path: str
+    speaker: str
+    sex: str
+    emotion: str
+    text: str
+    language: str = "en"
+    take: str = ""
+    strength: float = 1.0
+
+
+def plan(source: Synthetic, corpus: str) -> list[Clip]:
+    """The clips of one corpus: the first `source.speakers`, and for each emotion the first `source.clips_per_emotion`.
+
+    SAVEE has twice as many neutral clips as that and RAVDESS half as many, like the real ones; CREMA-D has one neutral clip
+    per sentence. A corpus that has fewer speakers or clips in its plan gives what it has.
+    """
+    plans = {"ravdess": _ravdess, "crema_d": _crema_d, "tess": _tess, "savee": _savee, "esd": _esd}
+    return plans[corpus](source.speakers, source.clips_per_emotion)
+
+
+def _first(items: str, count: int) -> list[str]:
+    return items.split()[:count]
+
+
+# ---------------------------------------------------------------------------------------------------------------- RAVDESS
+
+# one or two of each of five published test folds come first
+_RAVDESS_ACTORS = "01 02 03 08 10 05 04 06 11 17 09 14 07 12 21 22 15 13 19 23 16 18 20 24"
+# intensity, statement, repetition: any beginning of this list is spread evenly
+_RAVDESS_TAKES = ((1, 1, 1), (2, 2, 1), (1, 2, 2), (2, 1, 2), (2, 2, 2), (1, 1, 2), (2, 1, 1), (1, 2, 1))
+_RAVDESS_STRENGTH = {1: 0.75, 2: 1.2}
+
+
+def _ravdess(speakers: int, count: int) -> list[Clip]:
+    return [
+        _ravdess_clip(actor, code, emotion, *take)
+        for actor in _first(_RAVDESS_ACTORS, speakers)
+        for code, emotion in enumerate(EMOTIONS, 1)
+        for take in _ravdess_takes(emotion, count)
+    ]
+
+
+def _ravdess_takes(emotion: str, count: int) -> list[tuple[int, int, int]]:
+    if emotion == "neutral":  # has no strong intensity
+        return [take for take in _RAVDESS_TAKES if take[0] == 1][: (count + 1) // 2]
+    return list(_RAVDESS_TAKES[:count])
+
+
+def _ravdess_clip(actor: str, code: int, emotion: str, intensity: int, statement: int, repetition: int) -> Clip:
+    name = f"03-01-{code:02}-{intensity:02}-{statement:02}-{repetition:02}-{actor}.wav"
+    sex = "male" if int(actor) % 2 else "female"
+    return Clip(
+        "ravdess", f"Actor_{actor}/{name}", actor, sex, emotion, sentences.RAVDESS[f"{statement:02}"],
+        take=f"{intensity}-{repetition}", strength=_RAVDESS_STRENGTH[intensity],
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------- CREMA-D
+
+# of the published split 1076, 1083 test, 1061 dev, then train; beyond the eighth a mixture
+_CREMA_D_ACTORS = (
+    "1076f 1001m 1061f 1083m 1002f 1005m 1007f 1014m 1048m 1003f 1062m 1074f "
+    "1011m 1004f 1059m 1078f 1016m 1006f 1065m 1008f 1017m 1049f 1069m 1009f"
+)
+_CREMA_D_CODES = {"NEU": "neutral", "ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "SAD": "sad"}
+_CREMA_D_STRENGTH = {"LO": 0.5, "MD": 0.9, "HI": 1.3, "XX": 0.95}
+
+
+def _crema_d(speakers: int, count: int) -> list[Clip]:
+    return [
+        _crema_d_clip(actor, code, sentence, level)
+        for actor in _first(_CREMA_D_ACTORS, speakers)
+        for code in _CREMA_D_CODES
+        for sentence, level in _crema_d_takes(code, count)
+    ]
+
+
+def _crema_d_takes(code: str, count: int) -> list[tuple[str, str]]:
+    """Sentence and level: three levels for IEO, none (XX) for the others and for neutral."""
+    first, levelled, *rest = sentences.CREMA_D
+    second = rest[0]
+    takes = [(first, "XX"), (levelled, "MD"), (second, "XX"), (levelled, "HI"), (levelled, "LO")]
+    takes = (takes + [(sentence, "XX") for sentence in rest[1:]])[:count]
+    if code == "NEU":
+        return [(sentence, "XX") for sentence in dict(takes)]
+    return takes
+
+
+def _crema_d_clip(actor: str, code: str, sentence: str, level: str) -> Clip:
+    number, sex = actor[:4], {"m": "male", "f": "female"}[actor[4]]
+    return Clip(
+        "crema_d", f"AudioWAV/{number}_{sentence}_{code}_{level}.wav", number, sex, _CREMA_D_CODES[code], sentences.CREMA_D[sentence],
+        take=level, strength=_CREMA_D_STRENGTH[level],
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------------- TESS
+
+# the real corpus's folders differ in case and in word
+_TESS_FOLDERS = {
+    "OAF": "OAF_angry OAF_disgust OAF_Fear OAF_happy OAF_neutral OAF_Pleasant_surprise OAF_Sad",
+    "YAF": "YAF_angry YAF_disgust YAF_fear YAF_happy YAF_neutral YAF_pleasant_surprised YAF_sad",
+}
+_TESS_CODES = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")  # in the order of the folders
+
+
+def _tess(speakers: int, count: int) -> list[Clip]:
+    return [
+        Clip("tess", f"{folder}/{speaker}_{word}_{code}.wav", speaker, "female", _tess_emotion(code), sentences.TESS_CARRIER.format(word))
+        for speaker, folders in islice(_TESS_FOLDERS.items(), speakers)
+        for folder, code in zip(folders.split(), _TESS_CODES, strict=True)
+        for word in _first(sentences.TESS_WORDS, count)
+    ]
+
+
+def _tess_emotion(code: str) -> str:
+    return "surprise" if code == "ps" else code
+
+
+# ------------------------------------------------------------------------------------------------------------------ SAVEE
+
+_SAVEE_MEN = "DC JE JK KL"
+_SAVEE_CODES = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}
+_SAVEE_MOST = 15  # per emotion; neutral twice as many
+
+
+def _savee(speakers: int, count: int) -> list[Clip]:
+    count = min(count, _SAVEE_MOST)
+    return [
+        Clip("savee", f"AudioData/{man}/{code}{number:02}.wav", man, "male", emotion, text)
+        for man in _first(_SAVEE_MEN, speakers)
+        for code, emotion in _SAVEE_CODES.items()
+        for number, text in enumerate(sentences.SAVEE[: 2 * count if emotion == "neutral" else count], 1)
+    ]
+
+
+# -------------------------------------------------------------------------------------------------------------------- ESD
+
+_ESD_SPEAKERS = "0011 0001 0012 0002 0015 0004 0016 0005 0013 0003 0017 0006 0014 0007 0018 0008 0019 0009 0020 0010"
+_ESD_MEN = "0004 0005 0006 0008 0010 0011 0012 0013 0014 0020"
+_ESD_LABELS = {"Neutral": "中立", "Angry": "生气", "Happy": "快乐", "Sad": "伤心", "Surprise": "惊喜"}  # the emotion, in lower case
+_ESD_BLOCK = 350  # numbers per emotion in the real corpus
+
+
+def _esd(speakers: int, count: int) -> list[Clip]:
+    return [clip for speaker in _first(_ESD_SPEAKERS, speakers) for clip in _esd_clips(speaker, count)]
+
+
+def _esd_clips(speaker: str, count: int) -> list[Clip]:
+    sex = "male" if speaker in _ESD_MEN else "female"
+    language, texts = ("zh", sentences.ESD_MANDARIN) if speaker <= "0010" else ("en", sentences.ESD_ENGLISH)
+    return [
+        Clip("esd", f"{speaker}/{label}/{speaker}_{_ESD_BLOCK * block + number:06}.wav", speaker, sex, label.lower(), text, language)
+        for block, label in enumerate(_ESD_LABELS)
+        for number, text in enumerate(texts[:count], 1)
+    ]
+
+
+def esd_transcripts(clips: list[Clip]) -> dict[str, str]:
+    """ESD's transcript files: ``id <tab> text <tab> label`` per clip; Mandarin speakers have Chinese labels.
+
+    Returns
+    -------
+    dict of str to str
+        Text of the file, by its path in the corpus.
+    """
+    texts: dict[str, str] = {}
+    for clip in clips:
+        label, stop = clip.emotion.capitalize(), "."
+        if clip.language == "zh":
+            label, stop = _ESD_LABELS[label], "。"
+        name = f"{clip.speaker}/{clip.speaker}.txt"
+        identifier = clip.path.rpartition("/")[2].removesuffix(".wav")
+        texts[name] = texts.get(name, "") + f"{identifier}\t{clip.text}{stop}\t{label}\n"
+    return texts

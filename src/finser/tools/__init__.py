@@ -1,0 +1,1 @@
+"""Commands for people: look at shards, export them."""

@@ -1,0 +1,149 @@
+"""`finser inspect`: what a shard, or a folder of them, holds, as lines of text. Nothing is played."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from finser.audio.frames import to_float
+from finser.audio.shards import DIMENSIONS, SR, AudioRow, LabelRow, find_parts, open_part, read_audio, read_labels, read_records
+from finser.errors import FinserError
+
+
+def describe(path: Path, n_rows: int) -> Iterator[str]:
+    """Lines that show the first rows of a shard or of a folder of shards, and what all of them come to.
+
+    Parameters
+    ----------
+    path : Path
+        part-NNNNN.parquet of audio or labels, or a folder of such.
+    n_rows : int
+        Rows to show at most.
+
+    Raises
+    ------
+    FinserError
+        There is none, one is cut short, or one holds something else.
+    """
+    parts = find_parts(path)
+    kinds = [content(part) for part in parts]
+    if len(set(kinds)) > 1:
+        raise FinserError(
+            "audio and labels in one folder", where=path, found=f"{Counter(kinds)['audio']} shards of audio among {len(parts)}"
+        )
+    yield f"{path}: {kinds[0]}"
+    yield from (_audio if kinds[0] == "audio" else _labels)(path, n_rows)
+    yield storage(parts)
+
+
+def content(part: Path) -> str:
+    """What a shard holds: ``audio`` or ``labels``.
+
+    Raises
+    ------
+    FinserError
+        It is no shard of this project.
+    """
+    schema = open_part(part).schema_arrow
+    kind = (schema.metadata or {}).get(b"content", b"").decode(errors="replace")
+    if kind not in ("audio", "labels"):
+        raise FinserError(
+            "no shard of finser",
+            where=part,
+            expected="audio or labels, from data/audio, data/shards or data/labels",
+            found=f"a Parquet file of {len(schema.names)} columns: {', '.join(schema.names[:6])}{', ...' * (len(schema.names) > 6)}",
+        )
+    return kind
+
+
+def storage(parts: Sequence[Path]) -> str:
+    """A line with the number of shards, their bytes, and their rows per group."""
+    files = [open_part(part).metadata for part in parts]
+    sizes = [file.row_group(group).num_rows for file in files for group in range(file.num_row_groups)]
+    groups = f"{max(sizes, default=0)}" + (f" (the last {sizes[-1]})" if sizes and sizes[-1] != max(sizes) else "")
+    return f"shards {len(parts)}, bytes {sum(part.stat().st_size for part in parts):,}, rows per group {groups}"
+
+
+def decibels(amplitude: float) -> float:
+    """Of full scale: 0 dBFS is amplitude 1, -inf is silence."""
+    return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
+
+
+def align(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Lines of a table; a column of numbers stands to the right."""
+    columns = [[str(name), *map(_text, values)] for name, *values in zip(header, *rows, strict=True)]
+    padded = [[(cell.rjust if _are_numbers(column[1:]) else cell.ljust)(max(map(len, column))) for cell in column] for column in columns]
+    for line in zip(*padded, strict=True):
+        yield "  ".join(line).rstrip()
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(re.fullmatch(r"[-+.\de]+|-?inf|nan", cell) for cell in cells)
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _audio(path: Path, n_rows: int) -> Iterator[str]:
+    header = ("clip_id", "speaker", "emotion", "variant", "seconds", "peak dBFS", "level dBFS", "draw")
+    yield from align(header, map(_audio_cells, islice(read_audio(path), n_rows)))
+    clips, variants, speakers, samples = set(), Counter(), set(), 0
+    for record in read_records(path, ("clip_id", "variant", "speaker", "n_samples")):
+        clips.add(record["clip_id"])
+        variants[record["variant"]] += 1
+        speakers.add(record["speaker"])
+        samples += record["n_samples"]
+    yield from _rest(variants.total(), n_rows)
+    counts = ", ".join(f"{name} {count}" for name, count in variants.items())
+    yield f"rows {variants.total()} ({counts}), clips {len(clips)}, speakers {len(speakers)}, minutes {samples / SR / 60:.2f}"
+
+
+def _audio_cells(row: AudioRow) -> tuple[object, ...]:
+    y = to_float(row.audio).astype(np.float64)
+    peak = decibels(float(np.max(np.abs(y), initial=0.0)))
+    level = decibels(float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0)
+    draw = " ".join(f"{name}={_text(value)}" for name, value in row.draw.items())
+    return row.clip_id, row.speaker, row.emotion, row.variant, f"{len(y) / SR:.3f}", f"{peak:.1f}", f"{level:.1f}", draw
+
+
+def _labels(path: Path, n_rows: int) -> Iterator[str]:
+    shown, rows, frames = [], 0, 0
+    figures = dict.fromkeys(DIMENSIONS, (np.inf, 0.0, -np.inf))  # min, sum, max
+    for row in read_labels(path):
+        rows, frames = rows + 1, frames + _frames(row)
+        figures = {name: _extended(figures[name], values) for name, values in row.features.items()}
+        if len(shown) < n_rows:
+            shown.append((row.clip_id, row.variant, _frames(row)))
+    yield from align(("clip_id", "variant", "frames"), shown)
+    yield from _rest(rows, n_rows)
+    table = [(name, dim, low, total / max(1, frames * dim), high) for (name, dim), (low, total, high) in _pairs(figures)]
+    yield from align(("feature", "values", "min", "mean", "max"), table)
+    yield f"rows {rows}, frames {frames}"
+
+
+def _frames(row: LabelRow) -> int:
+    return len(row.features["rms"])
+
+
+def _pairs(figures: dict[str, tuple]) -> Iterator[tuple]:
+    return zip(DIMENSIONS.items(), figures.values(), strict=True)
+
+
+def _extended(figure: tuple[float, float, float], values: np.ndarray) -> tuple[float, float, float]:
+    """Min, sum and max, once `values` have come to it; a NaN stays."""
+    low, total, high = figure
+    return (
+        float(np.minimum(low, values.min(initial=np.inf))),
+        total + float(values.sum(dtype=np.float64)),
+        float(np.maximum(high, values.max(initial=-np.inf))),
+    )
+
+
+def _rest(rows: int, shown: int) -> Iterator[str]:
+    if rows > shown:
+        yield f"... and {rows - shown} more rows"
+    yield ""

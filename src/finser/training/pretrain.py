@@ -1,0 +1,197 @@
+"""Pretraining by imitation: a network's trunk learns librosa's features of training clips, and no emotion.
+
+The trunk sees a masked crop of a clip; a linear layer on its outputs must give the 162 features of the crop, averaged over the frames
+of each of its steps and z-scored. A way to pretrain where no weights can be had (docs/classifiers.md).
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from finser import layout, machine, seeds
+from finser.audio.shards import DIMENSIONS
+from finser.config.schema import Masks, Params, Pretrain
+from finser.errors import FinserError
+from finser.features import log_mel as spectrograms
+from finser.features.inputs import Row, Source, check_apart, read_examples
+from finser.files import whole_folder, write_json
+from finser.fins.features import N_FEATURES, of_librosa
+from finser.models import Learned, begin, module_of
+from finser.models.network import WEIGHTS, NetworkClassifier
+from finser.models.pooling import frame_mask
+from finser.progress import say
+from finser.splits.table import LEAKY, read_parts
+from finser.training import learning
+
+LIBRARIES = ("torch", "lightning", "transformers", "librosa", "safetensors")
+Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
+
+
+class Imitator(nn.Module):
+    """A trunk with a linear layer on top.
+
+    Parameters
+    ----------
+    net : nn.Module
+        With `trunk`, from (batch, t, dim) to (batch, steps, width), and ``TIME_STEP``, the frames of a step.
+    """
+
+    def __init__(self, net: nn.Module, width: int) -> None:
+        super().__init__()
+        self.net, self.out = net, nn.Linear(width, N_FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features per step: (batch, t, dim) -> (batch, steps, 162)."""
+        return self.out(self.net.trunk(x))
+
+
+class CollatePairs:
+    """Crops of clips with the mean features of each step, and which steps count.
+
+    Parameters
+    ----------
+    plain : learning.Collate
+        The network's own, of whole clips.
+    mean, scale : np.ndarray
+        Of the features on the training part, shape (162,).
+    net : nn.Module
+        With ``TIME_STEP``; with ``n_frames`` and ``n_steps`` if all its inputs are made equally long: then `crop` does not count.
+    """
+
+    def __init__(self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: Masks) -> None:
+        self.plain, self.mean, self.scale, self.masks = plain, mean, scale, masks
+        self.fixed = getattr(net, "n_frames", 0)
+        self.crop = self.fixed or crop
+        self.step, self.most = net.TIME_STEP, getattr(net, "n_steps", sys.maxsize)
+
+    def length(self, pair: Pair) -> int:
+        """What a whole clip is padded to."""
+        return self.plain.length(pair[0])
+
+    def __call__(self, pairs: list[Pair], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (batch, t, dim), targets (batch, steps, 162), and bool (batch, steps): the steps that count."""
+        if rng is not None:
+            starts = [int(rng.integers(0, max(len(x) - self.crop, 0) + 1)) for x, _ in pairs]
+            pairs = [(x[s : s + self.crop], y[s : s + self.crop]) for (x, y), s in zip(pairs, starts, strict=True)]
+        elif self.fixed:  # the network's own collate would cut the inputs in the middle, and not the features
+            pairs = [(x[: self.fixed], y[: self.fixed]) for x, y in pairs]
+        inputs, counts = self.plain([x for x, _ in pairs], None)
+        if rng is not None:
+            for row, count in zip(inputs, counts, strict=True):
+                row[:count] = torch.from_numpy(spectrograms.mask(row[:count].numpy(), self.masks, rng))
+        steps = min(-(-inputs.shape[1] // self.step), self.most)
+        targets = np.zeros((len(pairs), steps, N_FEATURES), np.float32)
+        for row, (_, features) in zip(targets, pairs, strict=True):
+            means = step_means((features - self.mean) / self.scale, self.step)[:steps]
+            row[: len(means)] = means
+        return inputs, torch.from_numpy(targets), frame_mask(counts, steps, self.step)
+
+
+def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
+    """Write models/pretrained/TRUNK/PROTOCOL/FOLD/: model.safetensors (the trunk alone), and config.json with the history.
+
+    Only the training part of the fold is heard, and no emotion is read.
+    """
+    options, settings = params.train_classifier[trunk], params.pretrain
+    parts = read_parts(protocol, fold, settings.corpora or params.pooled)
+    source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
+    asked = {part: parts[part] for part in ("train", "validation")}
+    examples = read_examples(source, asked, {"train": settings.variants, "validation": ("original",)})
+    check_apart(examples.values(), leaky=LEAKY[protocol])
+    names = (params.seed, "pretrain", trunk, protocol, fold)
+    classifier = begin(options, names)
+    checkpoint = layout.checkpoint("pretrain", trunk, protocol, str(fold))
+    history, seconds, _ = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names, checkpoint)
+    write_json(layout.training_time("pretrain", trunk, protocol, fold), {"seconds_train": round(seconds, 3)})
+    said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers))}
+    said |= {"history": history, **machine.settings(LIBRARIES)}
+    said["options"] = params.settings_of_trunk(trunk)
+    _write(layout.pretrained(trunk, protocol, fold), classifier.net, said)
+    checkpoint.unlink(missing_ok=True)
+    say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")
+
+
+def teach(
+    classifier: NetworkClassifier,
+    train: list[Pair],
+    validation: list[Pair],
+    settings: Pretrain,
+    names: tuple,
+    checkpoint: Path | None = None,
+) -> Learned:
+    """Train the trunk in place; per epoch the explained variance of the z-scored features on validation clips.
+
+    Parameters
+    ----------
+    names : tuple
+        Every draw is a function of them.
+    checkpoint : Path, optional
+        Where the state of the training is kept, and taken up again.
+    """
+    from finser.training.loop import imitate  # lightning takes seconds to import
+
+    learning.device()
+    classifier.normalise_on([x for x, _ in train])
+    plain = classifier.collate(training=False)
+    width = _width(classifier.net, plain([train[0][0]], None)[0])
+    mean, scale = spectrograms.statistics([y for _, y in train])
+    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=settings.masks)
+    taught = learning.Batches(train, _no_emotions(train), collate(crop=settings.crop_frames), settings.batch_size, names)
+    judged = learning.Batches(validation, _no_emotions(validation), collate(crop=0), settings.batch_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed_for(*names, "out"))
+        imitator = Imitator(classifier.net, width)
+    learned = imitate(imitator, taught, judged, settings, classifier.options, checkpoint)
+    classifier.net.eval().cpu()
+    return learned
+
+
+def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
+    """What `source` makes of a clip, beside librosa's features at the same times."""
+
+    def convert(row: Row) -> Pair:
+        """Input and features, (t, dim) and (t, 162)."""
+        given = source.convert(row)
+        return given, at_frames(of_librosa(row.features), frame_numbers(row, len(given)))
+
+    return Source(convert, tuple(DIMENSIONS), source.audio)
+
+
+def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Features at real-valued frame numbers, interpolated, float32, shape (len(positions), 162)."""
+    every = np.arange(len(features))
+    return np.stack([np.interp(positions, every, column) for column in features.T], axis=1).astype(np.float32)
+
+
+def step_means(features: np.ndarray, step: int) -> np.ndarray:
+    """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
+    return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
+
+
+def _no_emotions(pairs: list[Pair]) -> np.ndarray:
+    """What stands where batches have targets: their collate makes the targets of a trunk."""
+    return np.zeros(len(pairs), np.int64)
+
+
+def _width(net: nn.Module, x: Tensor) -> int:
+    """Channels of the trunk's output; looking leaves nothing in the statistics of batch normalisation."""
+    with torch.no_grad():
+        width = net.eval().trunk(x).shape[2]
+    net.train()
+    return width
+
+
+def _write(folder: Path, net: nn.Module, said: dict) -> None:
+    weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items() if name.split(".")[0] in net.TRUNK}
+    if not weights:
+        raise FinserError("a network without a trunk", where=type(net).__name__)
+    with whole_folder(folder) as partial_:
+        save_file(weights, partial_ / WEIGHTS)
+        (partial_ / "config.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

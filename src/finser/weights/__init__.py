@@ -1,1 +1,0 @@
-"""Published weights: fetched, verified, and brought into one format."""

@@ -1,0 +1,27 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finser.audio.frames import HOP_LENGTH, N_FFT, frames, to_float
+from finser.audio.shards import n_frames
+
+
+def test_int16_becomes_exact_float32():
+    values = np.array([-32768, -1, 0, 1, 32767], np.int16)
+    assert to_float(values).dtype == np.float32
+    assert np.array_equal(to_float(values).astype(np.float64) * 32768, values)
+
+
+@given(st.integers(1, 6000))
+def test_frame_t_is_the_padded_clip_from_512_t(n):
+    y = np.arange(1, n + 1, dtype=np.int16)
+    framed, padded = frames(y), np.concatenate([np.zeros(1024), y, np.zeros(1024)])
+    assert framed.shape == (n // 512 + 1, 2048) == (n_frames(n), N_FFT)
+    for t in range(len(framed)):
+        assert np.array_equal(framed[t], padded[HOP_LENGTH * t : HOP_LENGTH * t + 2048])
+
+
+def test_a_frame_is_centred_on_its_sample():
+    y = np.zeros(4000, np.int16)
+    y[1024] = 7
+    assert frames(y)[2, 1024] == 7

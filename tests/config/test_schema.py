@@ -1,0 +1,578 @@
+"""params.yaml: what is committed is valid, and what is wrong is named in one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.utils.serialize import parse_yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finser.config import presets, schema_docs
+from finser.config import schema as params
+from finser.errors import FinserError, FinserErrors, lines
+
+ROOT = Path(__file__).parents[2]
+FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
+
+
+@pytest.fixture
+def values() -> dict:
+    """The demo's values without pairs and fusions, which name models."""
+    values = yaml.safe_load(params.dump(presets.demo()))
+    values["summarise"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
+    return values
+
+
+def put(values: dict, key: str, value: object) -> dict:
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node.setdefault(part, {})
+    node[last] = value
+    return values
+
+
+def test_committed_file_is_the_demo_preset():
+    assert (ROOT / "params.yaml").read_text() == params.dump(presets.demo()), "run: finser preset demo"
+
+
+def test_generated_pages_are_current():
+    assert schema_docs.current(ROOT / "docs"), "run: finser schema"
+
+
+@pytest.mark.parametrize("name", ["demo", "tiny", "open", "paper"])
+def test_presets_survive_a_round_trip(name, tmp_path):
+    (tmp_path / "params.yaml").write_text(params.dump(presets.make(name)))
+    assert params.load(tmp_path / "params.yaml") == presets.make(name)
+
+
+def test_every_key_of_the_schema_is_written(values):
+    def keys(model) -> set[str]:
+        return {name for name, field in model.model_fields.items()}
+
+    assert keys(params.Params) == set(values)
+    optional = {"corpora", "trunk", "weights"}  # keys without a value may be missing
+    for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "evaluate_classifier"):
+        assert keys(params.Params.model_fields[section].annotation) == set(values[section])
+    assert set(values["train_classifier"]) >= set(params.KINDS)
+    for name, kind in params.KINDS.items():
+        assert keys(kind) - optional == set(values["train_classifier"][name])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_fin.rms.stepz", 3, "unknown key 'train_fin.rms.stepz'; did you mean 'steps'?"),
+        ("train_fni", {}, "unknown key 'train_fni'; did you mean 'train_fin'?"),
+        ("fetch.ravdess.speaker", 3, "unknown key 'fetch.ravdess.speaker'; did you mean 'speakers'?"),
+        ("augment.noize", {}, "did you mean 'noise'?"),
+        ("corpora", ["ravdes"], "corpora.0: unknown name; found 'ravdes'; did you mean 'ravdess'?"),
+        ("augment.variants", ["noyse"], "augment.variants.0: unknown name; found 'noyse'; did you mean 'noise'?"),
+        ("augment.variants", ["noise", "noise"], "augment: variants names something twice"),
+        ("train_classifier.svm.variants", ["noise_snr"], "train_classifier.svm.variants names 'noise_snr'"),
+        ("train_classifier.svm.variants", ["noise_snr"], "did you mean 'noise'?"),
+        ("train_classifier.svm.variants", ["speed"], "did you mean 'speed_pitch'?"),
+        ("train_classifier.small_cnn.widht", 3, "unknown key 'train_classifier.small_cnn.widht'; did you mean 'width'?"),
+        ("train_classifier.small_cnn.log_mel.band", 3, "unknown key 'train_classifier.small_cnn.log_mel.band'; did you mean 'bands'?"),
+        ("train_classifier.small_cnn.model", "smal_cnn", "train_classifier.small_cnn: no such model; expected model: one of svm, mlp"),
+        ("train_classifier.small_cnn.width", 25, "train_classifier.small_cnn.width: Input should be a multiple of 3; found 25"),
+        ("train_classifier.small_cnn.log_mel.bands", 48, "train_classifier.small_cnn.log_mel.bands"),
+        ("train_classifier.mlp.balance", "weight", "did you mean 'weights'?"),
+        ("train_classifier.mlp.keep", "first", "train_classifier.mlp.keep: unknown name; found 'first'"),
+        ("train_classifier.mlp.patience", -1, "train_classifier.mlp.patience"),
+        ("train_classifier.mlp.speakers", 0, "train_classifier.mlp.speakers"),
+        ("train_classifier.mlp.corpora", ["esd"], "train_classifier.mlp.corpora names 'esd', which is not in pooled"),
+        ("train_classifier.mlp.corpora", [], "train_classifier.mlp.corpora"),
+        ("train_classifier.mine", {**FIN_ENSEMBLE, "arm": "librosa"}, "train_classifier.mine.fins must be [] in the arm `librosa`"),
+        ("train_classifier.fin_ensemble.fins", [], "train_classifier.fin_ensemble.fins must be [] in the arm `librosa`, and name"),
+        ("train_classifier.fin_ensemble.fins", ["mell"], "did you mean 'mel'?"),
+        (
+            "train_classifier.small_cnn.augment.speed",
+            [1.2, 0.9],
+            "small_cnn.augment.speed: the first limit, 1.2, is above the",
+        ),
+        ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
+        (
+            "train_classifier.small_cnn.trunk",
+            "small_cnn",
+            "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init",
+        ),
+        ("train_classifier.small_cnn.init", "imitation", "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init"),
+        ("train_classifier.small_cnn_taught.trunk", "resnet18", "small_cnn_taught.trunk names 'resnet18', which is not in pretrain.trunks"),
+        ("train_classifier.small_cnn_taught.width", 12, "small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
+        (
+            "train_classifier.small_cnn_taught.log_mel.bands",
+            32,
+            "train_classifier.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: a trunk of another",
+        ),
+        ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
+        ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
+        ("train_classifier.fin_ensemble.fins", ["mel", "mel"], "train_classifier.fin_ensemble.fins names something twice: mel, mel"),
+        ("train_classifier.resnet18.pooling", "max", "train_classifier.resnet18.pooling: unknown name; found 'max'"),
+        ("train_classifier.shallow_cnn.pooling", "mean", "train_classifier.shallow_cnn.pooling: unknown name; found 'mean'"),
+        ("pretrain.corpora", ["esd"], "pretrain.corpora names 'esd', which is not in pooled"),
+        ("pretrain.corpora", ["tess", "tess"], "pretrain.corpora names something twice: tess, tess"),
+        ("pretrain.variants", ["gain"], "pretrain.variants names 'gain', which augment.variants does not"),
+        ("pretrain.variants", ["noise", "noise"], "pretrain.variants names something twice: noise, noise"),
+        ("pretrain.trunks", ["small_cnn", "small_cnn"], "pretrain.trunks names something twice: small_cnn, small_cnn"),
+        ("pretrain.trunks", ["small_cnn", "small_cnn_taught"], "names 'small_cnn_taught', which itself begins from 'small_cnn': a trunk"),
+        ("pretrain.trunks", ["small_cnn", "mlp"], "pretrain.trunks names 'mlp', which is no network with a trunk"),
+        ("fuse_classifiers.two", {"members": ["svm", "svm"]}, "fuse_classifiers.two.members names something twice: svm, svm"),
+        ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
+        ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
+        ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
+        ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier; did you mean 'mlp'?"),
+        ("seeds", [0, 0], "seeds names something twice: 0, 0"),
+        ("seeds", [], "seeds"),
+        ("evaluate_classifier.noise.kinds", ["babel"], "did you mean 'babble'?"),
+        ("pooled", ["ravdess", "iemocap"], "pooled.1: unknown name"),
+        ("corpora", ["ravdess"], "names 'crema_d', which is not in corpora"),
+        ("augment.variants", ["noise", "speed_pitch", "noise_file"], "noise_file.folder does not say where"),
+        ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: the first limit, 20.0, is above the second, 5.0"),
+        ("augment.gain.db", [0, 61], "augment.gain.db.1"),
+        ("augment.gain.db", [0], "augment.gain.db"),
+        ("augment.band_limit.sr", 22050, "augment.band_limit.sr"),
+        ("augment.reverberation.rt60", [0, 1], "augment.reverberation.rt60.0"),
+        ("augment.babble.talkers", 0, "augment.babble.talkers"),
+        ("augment.speed_pitch.method", "vocoder", "did you mean 'phase_vocoder'?"),
+        ("folds", [9], "fold 9 does not exist: split.folds is 5"),
+        ("folds", [1, 1], "folds names something twice"),
+        ("protocols", ["random"], "must name 'speaker'"),
+        ("protocols", ["speaker", "cros_corpus"], "protocols.1: unknown name; found 'cros_corpus'; did you mean 'cross_corpus'?"),
+        ("pooled", ["tess", "tess"], "pooled names something twice: tess, tess"),
+        ("train_fin.data.corpora", ["tess", "tess"], "train_fin.data.corpora names something twice: tess, tess"),
+        ("train_fin.rms.steps", 0, "train_fin.rms.steps"),
+        ("train_fin.rms.learning_rate", "fast", "found 'fast'"),
+        ("fetch.tess.source", "dow", "fetch.tess"),
+        ("resample.sr", 16000, "resample.sr"),
+        (
+            "fuse_classifiers.fused",
+            {"members": ["svm"], "metod": "mean"},
+            "fuse_classifiers.fused.metod'; did you mean 'method'?",
+        ),
+        ("initialise.models.svm.begn", "x", "unknown key 'initialise.models.svm.begn'; did you mean 'begin'?"),
+        ("split.random_test", 0.9, "random_test and random_validation together leave no file to train on"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(values, key, value, said):
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, key, value))
+    assert any(said in line for line in str(caught.value).splitlines())
+    assert all(line.startswith("params.yaml: ") for line in str(caught.value).splitlines())
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["train_fin", "split", "augment", "report"]), st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12))
+def test_no_unknown_key_is_accepted(section, key):
+    known = params.Params.model_fields[section].annotation.model_fields
+    values = yaml.safe_load(params.dump(presets.demo()))
+    if key in known:
+        return
+    with pytest.raises(FinserError, match="unknown key"):
+        params.validate(put(values, f"{section}.{key}", 1))
+
+
+def test_cross_corpus_has_a_fold_per_corpus(values):
+    values |= {"protocols": ["speaker", "cross_corpus"], "folds": [1, 4]}
+    made = params.validate(values)
+    assert (made.n_folds("cross_corpus"), made.n_folds("speaker"), made.n_folds("random")) == (4, 5, 5)
+    with pytest.raises(FinserError, match=r"folds names 5, and cross_corpus has 4: one per corpus of pooled"):
+        params.validate({**values, "folds": [1, 5]})
+    params.validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
+    put(values, "pooled", ["tess"])
+    with pytest.raises(FinserError, match="protocols names cross_corpus, which needs two or more corpora in pooled"):
+        params.validate({**values, "folds": [1]})
+
+
+@pytest.mark.parametrize(
+    ("corpora", "folds", "possible"), [(["crema_d", "tess"], [2, 3], True), (["crema_d", "tess"], [1], False), (["ravdess"], [1], False)]
+)
+def test_cross_corpus_trains_and_tests_every_model(values, corpora, folds, possible):
+    values |= {"protocols": ["speaker", "cross_corpus"], "folds": folds}
+    put(values, "train_classifier.mlp.corpora", corpora)
+    put(values, "fusions", [])
+    put(values, "summarise.pairs", [])
+    if possible:
+        params.validate(values)
+    else:
+        with pytest.raises(FinserError, match=r"train_classifier\.mlp\.corpora must name ravdess and another one"):
+            params.validate(values)
+
+
+def test_missing_source_is_said(values):
+    del values["fetch"]["tess"]
+    with pytest.raises(FinserError, match="corpora names 'tess', which has no source"):
+        params.validate(values)
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    (tmp_path / "params.yaml").write_text(params.dump(presets.demo()) + "seed: 3\n")
+    with pytest.raises(FinserError, match="'seed' stands twice"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_models_and_what_they_begin_from_agree(values):
+    values["models"] = ["svm", "mlp"]
+    with pytest.raises(FinserError, match="initialise.models names 'ast', which models does not: delete it there"):
+        params.validate(values)
+    values["initialise"]["models"] = {name: {"begin": f"src/finser/models/{name}.py"} for name in values["models"]}
+    assert params.validate(values).models == ("svm", "mlp")
+    del values["initialise"]["models"]["mlp"]
+    with pytest.raises(FinserError, match=r"must say what 'mlp' begins from: `mlp: \{begin: src/finser/models/mlp.py\}`"):
+        params.validate(values)
+
+
+def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(values):
+    values["train_classifier"]["fin_mel"] = {**values["train_classifier"]["fin_ensemble"], "arm": "tuned", "fins": ["mel"]}
+    values["models"].append("fin_mel")
+    with pytest.raises(FinserError, match=r"`fin_mel: \{begin: models/fins\}`"):
+        params.validate(values)
+    values["initialise"]["models"]["fin_mel"] = {"begin": "models/fins"}
+    made = params.validate(values).train_classifier
+    assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", params.FinEnsemble)
+
+
+@pytest.mark.parametrize(
+    ("arm", "fins", "begin"),
+    [
+        ("librosa", (), "src/finser/models/fin_ensemble.py"),
+        ("frozen", ("mel",), "models/fins"),
+        ("tuned", ("mel",), "models/fins"),
+        ("formula", ("mel",), "models/fins"),
+        ("uninitialised", ("mel",), "src/finser/models/fin_ensemble.py"),
+    ],
+)
+def test_what_begins_at_random_does_not_wait_for_fins(arm, fins, begin):
+    sections = {"mine": params.FinEnsemble(arm=arm, fins=fins)}
+    assert params.begins(sections, sections)["mine"].begin == begin
+    assert (ROOT / begin).exists() or begin == "models/fins"
+
+
+def test_a_trunk_of_another_model_is_refused(values):
+    put(values, "train_classifier.resnet18.init", "imitation")
+    put(values, "train_classifier.resnet18.trunk", "small_cnn")
+    said = "train_classifier.resnet18.model is 'resnet18', but train_classifier.small_cnn.model is 'small_cnn': a trunk of another shape"
+    with pytest.raises(FinserError, match=said):
+        params.validate(values)
+
+
+@pytest.mark.parametrize(("key", "value"), [("model_size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
+def test_an_ast_begins_from_a_trunk_of_its_own_shape(values, key, value):
+    values["pretrain"]["trunks"] = ["small_cnn", "ast"]
+    values["train_classifier"]["mine"] = {**values["train_classifier"]["ast"], "init": "imitation", "trunk": "ast", "masks": {}}
+    assert params.validate(values).train_classifier["mine"].trunk == "ast"
+    with pytest.raises(FinserError, match=f"train_classifier.mine.{key} is .*{value}.*, but train_classifier.ast.{key} is "):
+        params.validate(put(values, f"train_classifier.mine.{key}", value))
+
+
+def test_published_weights_are_not_taught_from_random_ones(values):
+    """A trunk begins from random weights, whatever its section's init says: so it may not say `weights`."""
+    given = {"source": "local", "kind": "ast", "model_size": "nano", "path": "a.safetensors", "sha256": 64 * "0"}
+    values["fetch_weights"] = {"given": given}
+    values["train_classifier"]["ast"] |= {"init": "weights", "weights": "given"}
+    values["initialise"]["models"]["ast"] = {"begin": "models/weights/given"}
+    params.validate(values)
+    with pytest.raises(FinserError, match="pretrain.trunks names 'ast', whose init is 'weights': a trunk is taught from random weights"):
+        params.validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
+
+
+def test_missing_or_broken_file(tmp_path):
+    with pytest.raises(FinserError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(FinserError, match="not YAML"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_unseen_corpora_are_those_no_fin_learns_from():
+    assert presets.demo().unseen_corpora == ("ravdess", "crema_d", "tess", "savee")
+
+
+def test_classifiers_may_learn_from_what_augment_makes(values):
+    put(values, "augment.variants", ["gain", "noise", "speed_pitch"])
+    put(values, "train_classifier.svm.variants", ["original", "gain"])
+    assert params.validate(values).variants == ("original", "gain", "noise", "speed_pitch")
+
+
+def test_the_demo_makes_what_was_published():
+    assert presets.demo().variants == params.DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
+
+
+def test_address_needs_a_checksum(values):
+    put(values, "fetch.ravdess", {"source": "download", "address": "https://example.org/a.zip"})
+    with pytest.raises(FinserError, match="address and checksum go together"):
+        params.validate(values)
+
+
+def leaves(values: dict, above: str = "") -> list[str]:
+    found = []
+    for key, value in values.items():
+        found += [f"{above}{key}"] + (leaves(value, f"{above}{key}.") if isinstance(value, dict) else [])
+    return found
+
+
+@pytest.mark.parametrize("key", leaves(yaml.safe_load(params.dump(presets.demo()))))
+def test_a_missing_key_is_named(tmp_path, key):
+    """Nothing defaults silently: a file says everything."""
+    values = yaml.safe_load(params.dump(presets.demo()))
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node[part]
+    del node[last]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert last in str(caught.value) or path[-1] in str(caught.value)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FinserError, match="cannot be read"):
+        params.load(tmp_path / "params.yaml")
+    with pytest.raises(FinserError, match="cannot be read"):
+        params.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([["mlp", "svn"]], "summarise.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
+        ([["mlp", "mlp"]], "summarise.pairs compares 'mlp' with itself"),
+        ([["mlp", "svm"], ["svm", "mlp"], ["mlp", "svm"]], "summarise.pairs names 'mlp' against 'svm' twice"),
+        ([["mlp", "svm", "mlp"]], "summarise.pairs.0"),
+        ([["small_cnn", "mlp"]], "summarise.pairs compares 'small_cnn' and 'mlp', which are tested on different corpora: ravdess; crema_d"),
+    ],
+)
+def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
+    put(values, "train_classifier.small_cnn.corpora", ["ravdess"])
+    assert params.validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, "summarise.pairs", pairs))
+    assert said in str(caught.value)
+
+
+def at(values: dict, key: str) -> object:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+DEMO = yaml.safe_load(params.dump(presets.demo()))
+LEAVES = [key for key in leaves(DEMO) if not isinstance(at(DEMO, key), dict)]
+NEVER = {bool: [1, 0.0, "true", [True], {}], int: [True, "3", 3.0, [3], {}], float: [True, "3", [3.0], {}], str: [3, True, 1.5, ["a"], {}]}
+
+
+def wrong_values(value: object) -> list[object]:
+    """What may never stand for a value: another type, however alike; in lists and pairs, for each of their parts."""
+    if isinstance(value, list):
+        parts = [[*value[:n], wrong, *value[n + 1 :]] for n, part in enumerate(value) for wrong in wrong_values(part)]
+        return [*parts, True, 3, "abc", {}]
+    return [*NEVER[type(value)], None, float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_types_are_checked_as_written(key):
+    for wrong in wrong_values(at(DEMO, key)):
+        values = yaml.safe_load(params.dump(presets.demo()))
+        with pytest.raises(FinserError) as caught:
+            params.validate(put(values, key, wrong))
+            pytest.fail(f"{key}: {wrong!r} is accepted")
+        said = str(caught.value)
+        assert key.rsplit(".", 1)[-1] in said and said.startswith("params.yaml: ") and "\n" not in said, said
+
+
+def test_an_integer_may_stand_for_a_float(values):
+    made = params.validate(put(values, "train_classifier.svm.c", 3))
+    assert (type(made.train_classifier["svm"].c), made.train_classifier["svm"].c) == (float, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_classifier.svm.c", True, "train_classifier.svm.c: wrong type; expected a number, without quotes; found true"),
+        ("train_classifier.svm.c", "3", "train_classifier.svm.c: wrong type; expected a number, without quotes; found '3' (text)"),
+        ("train_fin.rms.steps", 3.0, "steps: wrong type; expected a whole number, without quotes and decimal point; found 3.0"),
+        ("train_fin.rms.steps", [3], "steps: wrong type; expected a whole number, without quotes and decimal point; found a list"),
+        ("evaluate_fin.speed", 1, "evaluate_fin.speed: wrong type; expected true or false; found 1"),
+        ("evaluate_fin.speed", "true", "evaluate_fin.speed: wrong type; expected true or false; found 'true' (text)"),
+        ("report.title", 3, "report.title: wrong type; expected text; found 3"),
+        ("report.title", None, "report.title: wrong type; expected text; found nothing"),
+        ("corpora", "tess", "corpora: wrong type; expected a list; found 'tess' (text)"),
+        ("train_fin.rms", 3, "train_fin.rms: wrong type; expected a section: keys with values; found 3"),
+        ("train_fin", None, "train_fin: wrong type; expected a section: keys with values; found nothing"),
+        ("fuse_classifiers", [], "fuse_classifiers: wrong type; expected a section: keys with values; found a list"),
+        ("train_classifier.svm.c", float("inf"), "train_classifier.svm.c: Input should be a finite number; found inf"),
+        ("resample.sr", 22050.0, "resample.sr: Input should be a valid integer; found 22050.0"),
+        ("train_classifier.small_cnn.log_mel.bands", 64.0, "log_mel.bands: Input should be a valid integer; found 64.0"),
+    ],
+)
+def test_a_wrong_type_is_said_in_plain_words(values, key, value, said):
+    with pytest.raises(FinserError) as caught:
+        params.validate(put(values, key, value))
+    assert said in str(caught.value)
+
+
+def read_text(text: str, folder: Path) -> dict:
+    (folder / "read.yaml").write_text(text, encoding="utf-8")
+    return params.read(folder / "read.yaml")
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, and of equal types all the way down: 1, 1.0 and True are three values."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other or (one != one and other != other)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1E3", 1000.0),
+        ("036", 36),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1_000", 1000),
+        ("-.5", -0.5),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("No", "No"),
+        ("TRUE", True),
+        ("~", None),
+        ("12:30", "12:30"),
+        ("'1'", "1"),
+        ("1.0", 1.0),
+    ],
+)
+def test_values_are_those_that_dvc_reads(tmp_path, written, value):
+    assert same(read_text(f"a: {written}\n", tmp_path), {"a": value})
+    assert same(parse_yaml(f"a: {written}\n", "params.yaml"), {"a": value})
+
+
+SPELLINGS = st.one_of(
+    st.from_regex(r"[-+]?[0-9][0-9_]{0,4}(\.[0-9]{0,3})?([eE][-+]?[0-9]{1,2})?", fullmatch=True),
+    st.from_regex(r"[-+]?\.[0-9]{1,3}(e[-+]?[0-9])?", fullmatch=True),
+    st.from_regex(r"0[xob][0-9a-f]{1,4}", fullmatch=True),
+    st.sampled_from(["y", "n", "yes", "on", "off", "true", "True", "FALSE", "null", "Null", "~", ".inf", "-.Inf", ".nan"]),
+    st.sampled_from(["'1'", '"1e3"', "1:30", "2:03:04", "1e3x", "0x", "0o9", "-", "''"]),
+    st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True),
+)
+LISTS = st.lists(SPELLINGS, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+SECTIONS = st.dictionaries(st.from_regex(r"k[a-z0-9]{0,2}", fullmatch=True), st.one_of(SPELLINGS, LISTS), max_size=4)
+
+
+def written(section: dict[str, str], *above: str) -> str:
+    return f"{{{', '.join([*above, *(f'{key}: {value}' for key, value in section.items())])}}}"
+
+
+@settings(deadline=None, max_examples=300)
+@given(SECTIONS, SECTIONS, SECTIONS)
+def test_documents_have_the_values_that_dvc_reads(tmp_path_factory, one, two, three):
+    """Numbers in many spellings, lists, and merge keys of one anchor and of two."""
+    folder = tmp_path_factory.getbasetemp()
+    text = f"a: &a {written(one)}\nb: &b {written(two, '<<: *a')}\nc: {written(three, '<<: [*b, *a]')}\n"
+    try:
+        theirs = parse_yaml(text, "params.yaml")
+    except Exception:
+        with pytest.raises(FinserError):
+            read_text(text, folder)
+        return
+    ours = read_text(text, folder)
+    assert same(ours, theirs)
+    assert ours["c"].keys() == one.keys() | two.keys() | three.keys()
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.text(max_size=30), st.text(" \n:-[]{}&*<>!?|'\"%@#0123456789ae.,", max_size=30)))
+def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
+    try:
+        read_text(text, tmp_path_factory.getbasetemp())
+    except FinserError as error:
+        assert "\n" not in str(error)
+
+
+def test_merge_keys_shorten_a_file(tmp_path):
+    text = params.dump(presets.demo())
+    svm, half = text.index("  svm:\n    model"), text.index("  svm_half:\n    model")
+    mlp = text.index("  mlp:\n    model")
+    shorter = text[:half].replace("  svm:\n    model", "  svm: &svm\n    model") + "  svm_half: {<<: *svm, speakers: 0.5}\n" + text[mlp:]
+    assert svm < half < mlp
+    (tmp_path / "params.yaml").write_text(shorter)
+    assert params.load(tmp_path / "params.yaml") == presets.demo()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' stands twice, line 3"),
+        ("a: 1\nb: [\n", "read.yaml: not YAML (did not find expected node content, line 3)"),
+        ("a: *b\n", "read.yaml: not YAML (found undefined alias, line 1)"),
+        ("a: 1\n---\nb: 2\n", "read.yaml: not YAML (but found another document, line 2)"),
+        ("a: {b: 2026-11-28}\n", "read.yaml: a.b: a value of type date; found 2026-11-28; put it in quotes if it is text"),
+        ("a: 2026-13-28\n", "read.yaml: not YAML (month must be in 1..12"),
+        ("a: {1: b}\n", "read.yaml: the key 1 is no text; put it in quotes"),
+        ("true: b\n", "read.yaml: the key true is no text; put it in quotes"),
+        ("? [1]\n: 2\n", "read.yaml: the key (1,) is no text"),
+        ("- 1\n", "read.yaml: holds no keys; expected lines such as `seed: 0`; found a list"),
+        ("a: &a {b: *a}\n", "read.yaml: a.b.b is nested more than 20 levels deep, or contains itself"),
+        ("a: !!python/object:os.system x\n", "read.yaml: not YAML (could not determine a constructor for the tag"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, text, said):
+    with pytest.raises(FinserError) as caught:
+        read_text(text, tmp_path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+ODD = ["1e-3", "036", "yes", "no", "null", "~", "1_0", "12:30", "2026-11-28", "<<", "a # b", ""]
+
+
+@settings(deadline=None)
+@given(st.one_of(st.sampled_from(ODD), st.text(max_size=12)))
+def test_titles_are_written_so_that_they_are_read_as_text(tmp_path_factory, title):
+    made = presets.tiny().model_copy(update={"report": params.Report(title=title)})
+    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(params.dump(made), encoding="utf-8", newline="")
+    assert params.load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title
+
+
+def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
+    """A line each, in the schema's order: keys first; between sections, names first, and what hangs on them when these are right."""
+    put(values, "train_fin.rms.steps", 0)
+    put(values, "split.random_tst", 1)
+    put(values, "label.definition", "librosa")
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserError) as raised:
+        params.load(path)
+    keys = ["label.definition", "split.random_tst", "train_fin.rms.steps"]
+    said = str(raised.value).splitlines()
+    assert len(said) == 3 and all(line.startswith(f"{path}: ") for line in said)
+    assert sorted(key for key in keys if any(key in line for line in said)) == keys
+
+
+def test_all_names_that_do_not_fit_are_said_at_once(values):
+    put(values, "models", ["svm", "mpl", "svm"])
+    values["fetch"].pop("esd")
+    with pytest.raises(FinserError) as raised:
+        params.validate(values)
+    said = str(raised.value).splitlines()
+    assert any("models names 'mpl'" in line and "did you mean 'mlp'?" in line for line in said)
+    assert any("corpora names 'esd', which has no source" in line for line in said)
+    assert any("models names something twice: svm, mpl, svm" in line for line in said)
+    assert len(said) == len(set(said)) == 3
+
+
+def test_a_pair_of_one_is_too_short(values):
+    with pytest.raises(FinserError, match=r"summarise.pairs.0: too short; expected one more"):
+        params.validate(put(values, "summarise.pairs", [["svm"]]))
+
+
+def test_a_line_per_error_and_none_twice():
+    assert lines(FinserErrors([FinserError("a"), FinserError("b", where="c"), FinserError("a")])) == "error: a\nerror: c: b"

@@ -1,0 +1,154 @@
+"""Statistics against librosa and NumPy; reading refuses what does not fit the split."""
+
+from dataclasses import replace
+
+import librosa
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from finser import layout
+from finser.audio.shards import DIMENSIONS, read_audio, write_audio
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.features.inputs import (
+    MFCC,
+    SUMMARY,
+    Examples,
+    Row,
+    Source,
+    check_apart,
+    check_training_part,
+    deltas,
+    mfcc_statistics,
+    read_examples,
+    summary_statistics,
+)
+from finser.splits.table import read_parts
+
+ORIGINAL = ("original",)
+SAMPLES = Source(lambda row: row.audio, audio=True)
+
+
+def label_row(n_frames: int) -> Row:
+    rng = np.random.default_rng(n_frames)
+    features = {name: rng.random((n_frames, dim), np.float32) for name, dim in DIMENSIONS.items()}
+    return Row("clip", "original", None, features)
+
+
+@pytest.mark.parametrize("n_frames", [9, 10, 37, 200])
+def test_deltas_equal_librosa(n_frames):
+    mfcc = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
+    assert deltas(mfcc) == pytest.approx(librosa.feature.delta(mfcc.T, width=9).T, abs=1e-5)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 8])
+def test_deltas_of_short_clips_equal_librosa_nearest(n_frames):
+    mfcc = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
+    assert deltas(mfcc) == pytest.approx(librosa.feature.delta(mfcc.T, width=9, mode="nearest").T, abs=1e-5)
+
+
+def test_summary_statistics_are_where_the_documentation_says():
+    row = label_row(50)
+    row.features["rms"][:5] = 0  # silence: the logarithm has a floor
+    found = summary_statistics(row)
+    assert found.shape == (211,) and found.dtype == np.float32 and np.isfinite(found).all()
+    columns = np.hstack([row.features["mfcc"], librosa.feature.delta(row.features["mfcc"].T).T, row.features["zcr"]])
+    columns = np.hstack([columns, np.log(np.maximum(row.features["rms"], 1e-10))])
+    expected = [columns.mean(0), columns.std(0), *(np.quantile(columns, q, axis=0) for q in (0.1, 0.5, 0.9))]
+    assert found[:210] == pytest.approx(np.concatenate(expected), abs=1e-4)
+    assert found[210] == pytest.approx(50 * 512 / 22_050)
+
+
+def test_mfcc_statistics_are_the_mfcc_columns_of_the_summary():
+    row = label_row(50)
+    summary = summary_statistics(row)[:210].reshape(5, 42)
+    assert mfcc_statistics(row).reshape(5, 40) == pytest.approx(summary[:, :40])
+
+
+def test_one_frame_is_enough():
+    assert np.isfinite(summary_statistics(label_row(1))).all()
+
+
+def test_examples_are_those_of_the_split(project):
+    parts = read_parts("speaker", 1, ["ravdess"])
+    examples = read_examples(SUMMARY, parts, {"train": ("original", "noise"), "validation": ORIGINAL, "test": ORIGINAL})
+    assert len(examples["train"]) == 2 * parts["train"].num_rows
+    for part, rows in parts.items():
+        assert set(examples[part].clip_ids) == set(rows["clip_id"].to_pylist())
+        assert set(examples[part].speakers) == set(rows["speaker"].to_pylist())
+    assert len(read_examples(MFCC, parts, dict.fromkeys(parts, ORIGINAL))["test"].inputs[0]) == 200
+    originals = {row.clip_id: row.audio for row in read_audio(layout.shards("ravdess")) if row.variant == "original"}
+    heard = read_examples(SAMPLES, parts, dict.fromkeys(parts, ORIGINAL))["test"]
+    assert all(np.array_equal(originals[clip], audio) for clip, audio in zip(heard.clip_ids, heard.inputs, strict=True))
+    assert [EMOTIONS[target] for target in heard.targets] == [clip.split("/")[2].split("-")[0] for clip in heard.clip_ids]
+
+
+def test_a_source_of_samples_and_features_reads_both_of_one_row(project):
+    parts = {"test": read_parts("speaker", 1, ["ravdess"])["test"]}
+    both = Source(lambda row: (row.audio, row.features), ("rms", "mfcc"), audio=True)
+    for audio, features in read_examples(both, parts, {"test": ORIGINAL})["test"].inputs:
+        assert set(features) == {"rms", "mfcc"}
+        assert features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=audio / np.float32(32768))[0], abs=1e-6)
+
+
+def test_a_clip_of_the_split_without_a_row_is_an_error(project):
+    rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
+    rows[0]["clip_id"] = "ravdess/nowhere"
+    with pytest.raises(FinserError, match="lacks 1 rows of the split, e.g. ravdess/nowhere"):
+        read_examples(MFCC, {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
+
+
+@pytest.mark.parametrize(("column", "value"), [("speaker", "ravdess/99"), ("emotion", "surprised")])
+@pytest.mark.parametrize("source", [MFCC, SAMPLES], ids=["labels", "samples"])
+def test_a_split_that_contradicts_the_shards_is_refused(project, source, column, value):
+    rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
+    was = rows[0][column]
+    rows[0][column] = value
+    said = f"the split has another {column} for {rows[0]['clip_id']}; expected {was}; found {value}; split again"
+    with pytest.raises(FinserError, match=said):
+        read_examples(source, {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
+
+
+def test_shards_that_were_edited_are_refused_as_well(project):
+    rows = list(read_audio(layout.shards("ravdess")))
+    victim = read_parts("speaker", 1, ["ravdess"])["train"]["clip_id"][0].as_py()
+    edited = [replace(row, speaker="ravdess/10") if row.clip_id == victim else row for row in rows]
+    write_audio(layout.shards("ravdess"), edited)
+    with pytest.raises(FinserError, match=f"another speaker for {victim}"):
+        read_examples(MFCC, {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ORIGINAL})
+
+
+def part(name: str, *rows: tuple[str, str, str]) -> Examples:
+    """Of rows (clip, speaker, variant)."""
+    clips, speakers, variants = (list(column) for column in zip(*rows, strict=True))
+    return Examples(name, clips, speakers, variants, np.zeros(len(rows), np.int64), [np.zeros(1)] * len(rows))
+
+
+TRAIN = part("train", ("c/1", "c/a", "original"), ("c/1", "c/a", "noise"), ("c/2", "c/b", "original"))
+
+
+@pytest.mark.parametrize("other", ["validation", "test"])
+def test_a_speaker_on_both_sides_is_refused_unless_the_protocol_leaks_by_design(other):
+    heard = part(other, ("c/3", "c/b", "original"))
+    with pytest.raises(FinserError, match=rf"^speaker c/b stands in train and in {other}; split again: finser split$"):
+        check_apart([TRAIN, heard], leaky=False)
+    check_apart([TRAIN, heard], leaky=True)
+    check_apart([TRAIN, part(other, ("c/3", "c/z", "original"))], leaky=False)
+
+
+@pytest.mark.parametrize("leaky", [True, False])
+def test_copies_of_a_clip_across_the_split_are_refused_under_every_protocol(leaky):
+    copies = part("train", ("c/9", "c/x", "noise")), part("test", ("c/9", "c/y", "original"))
+    with pytest.raises(FinserError, match=r"^clip c/9 stands in train and in test; split again: finser split$"):
+        check_apart(copies, leaky=leaky)
+    for name in ("validation", "test"):
+        with pytest.raises(FinserError, match=rf"^augmented copies \(gain, noise\) in {name}; expected originals only$"):
+            check_apart([TRAIN, part(name, ("c/3", "c/z", "gain"), ("c/4", "c/z", "noise"), ("c/5", "c/z", "original"))], leaky=leaky)
+
+
+@pytest.mark.parametrize("name", ["validation", "test", "all"])
+def test_statistics_and_weights_come_from_the_training_part_only(name):
+    check_training_part(TRAIN)
+    with pytest.raises(FinserError, match=rf"^statistics and weights come from the training part only; expected train; found {name}$"):
+        check_training_part(part(name, ("c/3", "c/z", "original")))
