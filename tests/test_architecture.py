@@ -15,7 +15,7 @@ from finser import layout
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
 HELPERS = {"cards", "config", "emotions", "errors", "files", "layout", "machine", "progress", "project", "seeds", "workers"}
-ORDER = [
+ORDER = [  # of the flow
     "fetching",
     "synthetic",
     "corpora",
