@@ -43,7 +43,7 @@ def train(model: str) -> tuple[str, float]:
     import tempfile
 
     from finser.config.schema import KINDS
-    from finser.features.inputs import Examples
+    from finser.features.examples import Examples
     from finser.models import begin
     from finser.seeds import generator
 

@@ -84,20 +84,19 @@ def of_labels() -> dict[str, str]:
 def of_inputs() -> dict[str, str]:
     """What classifiers are given."""
     from finser.config.schema import LogMel
-    from finser.features import filter_banks, inputs
+    from finser.features import filter_banks, rows, statistics
     from finser.features import log_mel as spectrograms
     from finser.features.labels import features
     from finser.fins.features import of_librosa
 
     rng, samples = generator("cells"), clip(50_000, "row")
-    row = inputs.Row("c", "original", samples, features(samples))
+    row = rows.Row("c", "original", samples, features(samples))
     cells = spectrograms.log_mel(row, LogMel())
     return {
         "log_mel": digest(cells),
         "filter_banks": digest(filter_banks.of_row(row)),
         "fin_features": digest(of_librosa(row.features)),
-        "summary statistics": digest(inputs.summary_statistics(row)),
-        "mfcc statistics": digest(inputs.mfcc_statistics(row)),
+        "summary statistics": digest(statistics.summary_statistics(row)),
         "add_noise": digest(spectrograms.add_noise(cells, 12.3, rng)),
         "change_speed": digest(spectrograms.change_speed(cells, 1.07)),
         "statistics": digest(*spectrograms.statistics([cells, cells[5:20]])),

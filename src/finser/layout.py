@@ -38,6 +38,21 @@ def labels(corpus: str) -> Path:
     return DATA / "labels" / corpus
 
 
+def features(representation: str, corpus: str) -> Path:
+    """A representation of the clips of a corpus, computed once: statistics, filter banks, or the outputs of the FINs (``fins``)."""
+    return DATA / ("fin_outputs" if representation == "fins" else f"features/{representation}") / corpus
+
+
+def pool(name: str) -> Path:
+    """Checksums of the shards, labels and features that ``classifiers`` or ``fins`` learn from."""
+    return DATA / "pool" / f"{name}.json"
+
+
+def noisy(protocol: str, fold: int) -> Path:
+    """Test clips in noise: shards/ and labels/ as those of a corpus."""
+    return DATA / "noisy" / protocol / str(fold)
+
+
 def split(protocol: str) -> Path:
     """Who is in train, validation and test, per fold."""
     return DATA / "splits" / f"{protocol}.parquet"

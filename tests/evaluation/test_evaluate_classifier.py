@@ -12,7 +12,7 @@ from finser import layout
 from finser.config.schema import Params
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit
-from finser.features.inputs import Examples
+from finser.features.examples import Examples
 from finser.files import read_json
 from finser.models import load
 from finser.scores.intervals import estimates, per_speaker

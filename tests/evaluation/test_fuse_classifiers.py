@@ -16,7 +16,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import Judged, predictions_table
 from finser.evaluation.fuse_classifiers import fuse, fuse_classifiers
-from finser.features.inputs import Examples
+from finser.features.examples import Examples
 from finser.files import read_json, write_json
 from finser.scores import stacking as fusion
 from finser.summary.runs import read_fusion

@@ -11,19 +11,9 @@ from finser import layout
 from finser.audio.shards import DIMENSIONS, read_audio, write_audio
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.inputs import (
-    MFCC,
-    SUMMARY,
-    Examples,
-    Row,
-    Source,
-    check_apart,
-    check_training_part,
-    deltas,
-    mfcc_statistics,
-    read_examples,
-    summary_statistics,
-)
+from finser.features.examples import Examples, check_apart, check_training_part, read_examples
+from finser.features.rows import Row, Source
+from finser.features.statistics import deltas, mfcc, of_mfcc, summary, summary_statistics
 from finser.splits.table import read_parts
 
 ORIGINAL = ("original",)
@@ -38,14 +28,14 @@ def label_row(n_frames: int) -> Row:
 
 @pytest.mark.parametrize("n_frames", [9, 10, 37, 200])
 def test_deltas_equal_librosa(n_frames):
-    mfcc = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
-    assert deltas(mfcc) == pytest.approx(librosa.feature.delta(mfcc.T, width=9).T, abs=1e-5)
+    columns = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
+    assert deltas(columns) == pytest.approx(librosa.feature.delta(columns.T, width=9).T, abs=1e-5)
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 8])
 def test_deltas_of_short_clips_equal_librosa_nearest(n_frames):
-    mfcc = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
-    assert deltas(mfcc) == pytest.approx(librosa.feature.delta(mfcc.T, width=9, mode="nearest").T, abs=1e-5)
+    columns = np.random.default_rng(n_frames).normal(size=(n_frames, 20)).astype(np.float32)
+    assert deltas(columns) == pytest.approx(librosa.feature.delta(columns.T, width=9, mode="nearest").T, abs=1e-5)
 
 
 def test_summary_statistics_are_where_the_documentation_says():
@@ -63,7 +53,7 @@ def test_summary_statistics_are_where_the_documentation_says():
 def test_mfcc_statistics_are_the_mfcc_columns_of_the_summary():
     row = label_row(50)
     summary = summary_statistics(row)[:210].reshape(5, 42)
-    assert mfcc_statistics(row).reshape(5, 40) == pytest.approx(summary[:, :40])
+    assert of_mfcc(summary_statistics(row)).reshape(5, 40) == pytest.approx(summary[:, :40])
 
 
 def test_one_frame_is_enough():
@@ -72,12 +62,12 @@ def test_one_frame_is_enough():
 
 def test_examples_are_those_of_the_split(project):
     parts = read_parts("speaker", 1, ["ravdess"])
-    examples = read_examples(SUMMARY, parts, {"train": ("original", "noise"), "validation": ORIGINAL, "test": ORIGINAL})
+    examples = read_examples(summary(), parts, {"train": ("original", "noise"), "validation": ORIGINAL, "test": ORIGINAL})
     assert len(examples["train"]) == 2 * parts["train"].num_rows
     for part, rows in parts.items():
         assert set(examples[part].clip_ids) == set(rows["clip_id"].to_pylist())
         assert set(examples[part].speakers) == set(rows["speaker"].to_pylist())
-    assert len(read_examples(MFCC, parts, dict.fromkeys(parts, ORIGINAL))["test"].inputs[0]) == 200
+    assert len(read_examples(mfcc(), parts, dict.fromkeys(parts, ORIGINAL))["test"].inputs[0]) == 200
     originals = {row.clip_id: row.audio for row in read_audio(layout.shards("ravdess")) if row.variant == "original"}
     heard = read_examples(SAMPLES, parts, dict.fromkeys(parts, ORIGINAL))["test"]
     assert all(np.array_equal(originals[clip], audio) for clip, audio in zip(heard.clip_ids, heard.inputs, strict=True))
@@ -96,11 +86,11 @@ def test_a_clip_of_the_split_without_a_row_is_an_error(project):
     rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
     rows[0]["clip_id"] = "ravdess/nowhere"
     with pytest.raises(FinserError, match="lacks 1 rows of the split, e.g. ravdess/nowhere"):
-        read_examples(MFCC, {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
+        read_examples(mfcc(), {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
 
 
 @pytest.mark.parametrize(("column", "value"), [("speaker", "ravdess/99"), ("emotion", "surprised")])
-@pytest.mark.parametrize("source", [MFCC, SAMPLES], ids=["labels", "samples"])
+@pytest.mark.parametrize("source", [mfcc(), SAMPLES], ids=["labels", "samples"])
 def test_a_split_that_contradicts_the_shards_is_refused(project, source, column, value):
     rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
     was = rows[0][column]
@@ -116,7 +106,7 @@ def test_shards_that_were_edited_are_refused_as_well(project):
     edited = [replace(row, speaker="ravdess/10") if row.clip_id == victim else row for row in rows]
     write_audio(layout.shards("ravdess"), edited)
     with pytest.raises(FinserError, match=f"another speaker for {victim}"):
-        read_examples(MFCC, {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ORIGINAL})
+        read_examples(mfcc(), {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ORIGINAL})
 
 
 def part(name: str, *rows: tuple[str, str, str]) -> Examples:

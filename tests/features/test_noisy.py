@@ -11,9 +11,10 @@ from finser.audio.shards import SR, read_audio
 from finser.config.schema import Params
 from finser.errors import FinserError
 from finser.evaluation import evaluate_classifier as evaluation
-from finser.features.inputs import Examples, Row, Source
+from finser.features.examples import Examples
 from finser.features.labels import features
 from finser.features.noisy import TALKERS, babble, in_noise, inputs_in_noise
+from finser.features.rows import Row, Source
 from finser.splits.table import read_parts
 
 CLEAN = "clean"

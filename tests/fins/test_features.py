@@ -9,8 +9,8 @@ from finser import layout
 from finser.audio.frames import frames, to_float
 from finser.audio.shards import DIMENSIONS
 from finser.config.schema import FinEnsemble
-from finser.features.inputs import Row
 from finser.features.labels import features
+from finser.features.rows import Row
 from finser.fins.features import N_FEATURES, Fins, columns, of_librosa, random_fins
 from finser.fins.store import load_fin
 from finser.models.fin_ensemble import FinEnsembleClassifier, as_clip, begin, source

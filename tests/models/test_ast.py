@@ -14,7 +14,7 @@ from finser.config.schema import Ast as Options
 from finser.config.schema import Masks, Params, SpectrogramAugment, Synthetic, Weights, begins
 from finser.errors import FinserError
 from finser.features.filter_banks import RATE, filter_banks
-from finser.features.inputs import Row
+from finser.features.rows import Row
 from finser.fetching.weights import fetch_weights
 from finser.files import checksum, read_json
 from finser.models import begin, load

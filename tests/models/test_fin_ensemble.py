@@ -9,8 +9,8 @@ from finser import layout
 from finser.audio.frames import frames, to_float
 from finser.audio.shards import DIMENSIONS
 from finser.config.schema import FinEnsemble, SpectrogramAugment
-from finser.features.inputs import Row
 from finser.features.log_mel import Collate
+from finser.features.rows import Row
 from finser.fins.features import N_FEATURES
 from finser.fins.store import load_fin
 from finser.models import begin, load

@@ -12,7 +12,7 @@ from finser.config.schema import KINDS, FinEnsemble, Params
 from finser.config.schema import SmallCnn as SmallCnnOptions
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
-from finser.features.inputs import Examples, read_examples
+from finser.features.examples import Examples, read_examples
 from finser.models import Classifier, Learned, begin, load, module_of
 from finser.models.network import put_weights
 from finser.models.resnet18 import Resnet18

@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from finser.config.schema import Svm
 from finser.errors import FinserError
-from finser.features.inputs import Examples
+from finser.features.examples import Examples
 from finser.models.svm import SvmClassifier
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from finser.config.schema import LogMel, Resnet18
-from finser.features.inputs import Examples
+from finser.features.examples import Examples
 from finser.models import begin
 from finser.models.mlp import Stack
 from finser.training.learning import Batches, class_weights, in_groups

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from finser import machine
 from finser.config.schema import Mlp, Params
-from finser.features.inputs import Examples, read_examples
+from finser.features.examples import Examples, read_examples
 from finser.models import begin, module_of
 from finser.models.mlp import Stack
 from finser.splits.table import read_parts

@@ -22,8 +22,9 @@ from finser.audio.shards import SR, read_labels, write_labels
 from finser.config.schema import Ast, LogMel, Params, Pretrain, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, Synthetic, begins
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
-from finser.features.inputs import Row, read_examples
+from finser.features.examples import read_examples
 from finser.features.labels import features
+from finser.features.rows import Row
 from finser.files import read_json, write_json
 from finser.models import Learned, begin, module_of
 from finser.splits.protocols import split

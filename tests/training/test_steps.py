@@ -19,7 +19,8 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation import evaluate_classifier as evaluation
 from finser.evaluation.evaluate_classifier import evaluate_classifier
-from finser.features.inputs import SUMMARY, read_examples
+from finser.features.examples import read_examples
+from finser.features.statistics import summary
 from finser.files import read_json, write_json
 from finser.machine import SETTINGS
 from finser.splits.protocols import split
@@ -185,7 +186,7 @@ def test_config_says_what_was_done(project, altered, run):
 
 def test_normalisation_is_from_train_only(finished):
     stored = load_file(layout.classifier("svm", "speaker", 1, 0) / "model.safetensors")
-    train = read_examples(SUMMARY, {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ("original",)})["train"]
+    train = read_examples(summary(), {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ("original",)})["train"]
     assert stored["mean"] == pytest.approx(np.stack(train.inputs).astype(float).mean(0))
 
 

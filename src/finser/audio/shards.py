@@ -6,7 +6,7 @@ Audio rows carry raw little-endian int16 PCM, mono, 22,050 Hz. Label rows carry,
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser.errors import FinserError
@@ -69,6 +70,24 @@ class AudioRow:
     audio: np.ndarray
 
 
+class Only:
+    """Which rows a reader yields.
+
+    Parameters
+    ----------
+    clip_ids, variants : collection of str
+        Rows of other clips or variants are left out, before their values are copied.
+    """
+
+    def __init__(self, clip_ids: Collection[str], variants: Collection[str]) -> None:
+        self._clips, self._variants = (pa.array(sorted(names), pa.string()) for names in (clip_ids, variants))
+
+    def rows(self, table: pa.Table) -> pa.Table:
+        """The rows of a table with the columns clip_id and variant that are to be read."""
+        clips = pc.is_in(table["clip_id"], self._clips)
+        return table.filter(pc.and_(clips, pc.is_in(pc.cast(table["variant"], pa.string()), self._variants)))
+
+
 @dataclass(frozen=True)
 class LabelRow:
     """librosa's features of one variant of one clip; each array is float32 of shape (n_frames, dim)."""
@@ -88,19 +107,19 @@ def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
     return _write(folder, map(_label_record, rows), LABEL_SCHEMA, "labels")
 
 
-def read_audio(folder: Path) -> Iterator[AudioRow]:
-    """Yield the rows of a corpus in order, one row group in memory at a time."""
-    for record in read_records(folder, AUDIO_SCHEMA.names):
+def read_audio(folder: Path, only: Only | None = None) -> Iterator[AudioRow]:
+    """Yield the rows of a corpus, or `only` some, in order, one row group in memory at a time."""
+    for record in read_records(folder, AUDIO_SCHEMA.names, only):
         audio = record.pop("audio")
         if len(audio) != 2 * record.pop("n_samples"):
             raise FinserError("audio and n_samples disagree", where=f"{folder} {record['clip_id']}", do=AGAIN)
         yield AudioRow(**{**record, "draw": json.loads(record["draw"])}, audio=np.frombuffer(audio, "<i2"))
 
 
-def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[LabelRow]:
-    """Yield the label rows of a corpus in order, with the `features` asked for only."""
+def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS), only: Only | None = None) -> Iterator[LabelRow]:
+    """Yield the label rows of a corpus, or `only` some, in order, with the `features` asked for only."""
     features = tuple(features)
-    for record in read_records(folder, ("clip_id", "variant", "n_frames", *features)):
+    for record in read_records(folder, ("clip_id", "variant", "n_frames", *features), only):
         for name in features:
             found, expected = len(record[name]), 4 * DIMENSIONS[name] * record["n_frames"]
             if found != expected:
@@ -110,8 +129,10 @@ def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> It
         yield LabelRow(record["clip_id"], record["variant"], arrays)
 
 
-def read_aligned(shards: Path, labels: Path, features: Iterable[str] = tuple(DIMENSIONS)) -> Iterator[tuple[AudioRow, LabelRow]]:
-    """Yield every audio row with its label row.
+def read_aligned(
+    shards: Path, labels: Path, features: Iterable[str] = tuple(DIMENSIONS), only: Only | None = None
+) -> Iterator[tuple[AudioRow, LabelRow]]:
+    """Yield every audio row, or `only` some, with its label row.
 
     Raises
     ------
@@ -119,7 +140,7 @@ def read_aligned(shards: Path, labels: Path, features: Iterable[str] = tuple(DIM
         A row of the labels belongs to another clip or variant, has another number of frames, or the two differ in length.
     """
     end = object()
-    audio_rows, label_rows = read_audio(shards), read_labels(labels, features)
+    audio_rows, label_rows = read_audio(shards, only), read_labels(labels, features, only)
     while True:
         audio, label = next(audio_rows, end), next(label_rows, end)
         if audio is end and label is end:
@@ -152,7 +173,7 @@ class ClipReader:
         found = []
         for part in find_parts(self.folder):
             file = open_part(part)
-            with _readable(part):
+            with readable(part):
                 places = (
                     (part, group, row) for group in range(file.num_row_groups) for row in range(file.metadata.row_group(group).num_rows)
                 )
@@ -191,7 +212,7 @@ class ClipReader:
 
 
 def _audio_of_group(part: Path, group: int) -> pa.ChunkedArray:
-    with _readable(part):
+    with readable(part):
         return open_part(part).read_row_group(group, columns=["audio"])["audio"]
 
 
@@ -315,12 +336,14 @@ def open_part(part: Path) -> pq.ParquetFile:
     FinserError
         It is no Parquet file, or is cut short.
     """
-    with _readable(part):
+    with readable(part):
         return pq.ParquetFile(part, memory_map=True)
 
 
-def read_records(path: Path, columns: Iterable[str]) -> Iterator[dict]:
+def read_records(path: Path, columns: Iterable[str], only: Only | None = None) -> Iterator[dict]:
     """Yield the rows of a shard, or of a folder of them, as they are stored: the `columns` named, one row group in memory.
+
+    `only` needs the columns clip_id and variant.
 
     Raises
     ------
@@ -334,16 +357,18 @@ def read_records(path: Path, columns: Iterable[str]) -> Iterator[dict]:
         if missing:
             raise FinserError(f"columns {sorted(missing)} are missing", where=part, do=AGAIN)
         for group in range(file.num_row_groups):
-            yield from _read_group(file, group, names, part)
+            yield from _read_group(file, group, names, part, only)
 
 
-def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path) -> list[dict]:
-    with _readable(part):
-        return file.read_row_group(group, columns=names).to_pylist()
+def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path, only: Only | None) -> list[dict]:
+    with readable(part):
+        table = file.read_row_group(group, columns=names)
+        return (table if only is None else only.rows(table)).to_pylist()
 
 
 @contextmanager
-def _readable(part: Path) -> Iterator[None]:
+def readable(part: Path) -> Iterator[None]:
+    """Turn what Arrow says of a damaged shard into one line."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

@@ -269,6 +269,16 @@ class Label(Section):
     )
 
 
+class Features(Section):
+    """Representations of clips, computed once per corpus of `pooled`."""
+
+    representations: tuple[Literal["statistics", "filter_banks"], ...] = Field(
+        ("statistics", "filter_banks"),
+        description="statistics (of models svm and mlp), filter_banks (of ast)",
+    )
+    filter_bank_variants: tuple[Variant, ...] = Field(("original",), min_length=1, description="variants whose filter banks are computed")
+
+
 class Split(Section):
     """Who is in train, validation and test."""
 
@@ -443,6 +453,7 @@ class Classifier(Section):
     """What every classifier has."""
 
     on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU where there is one
+    seeded: ClassVar[bool] = True  # whether its training draws anything
 
     model: str
     corpora: tuple[CorpusName, ...] | None = Field(
@@ -458,6 +469,7 @@ class Svm(Classifier):
     """The floor: an RBF SVM on 211 summary statistics, z-scored on train."""
 
     on_gpu: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False  # its optimum does not depend on a draw
     model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
 
@@ -711,6 +723,7 @@ class Params(Section):
     resample: Resample = Resample()
     augment: Augment = Augment()
     label: Label = Label()
+    features: Features = Features()
     split: Split = Split()
     train_front_end: TrainFrontEnd = TrainFrontEnd()
     train_fin: TrainFin = TrainFin()
@@ -903,6 +916,10 @@ class Params(Section):
         """Corpora that a classifier, or the members of a fusion, learn from and are tested on."""
         section = self.fuse_classifiers[model].members[0] if model in self.fusions else model
         return frozenset(self.train_classifier[section].corpora or self.pooled)
+
+    def seeds_of(self, model: str) -> tuple[int, ...]:
+        """Seeds under which a classifier is trained: the first alone if its training draws nothing."""
+        return self.seeds if self.train_classifier[model].seeded else self.seeds[:1]
 
     def settings_of_fin(self, feature: Feature) -> dict[str, Any]:
         """What the training of a FIN follows, but for its front end: the keys, as JSON has them; its config.json has them as options."""

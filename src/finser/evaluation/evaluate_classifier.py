@@ -14,8 +14,9 @@ from finser.config.schema import Classifier as Options
 from finser.config.schema import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.inputs import Examples, Row, Source, check_apart, read_examples
-from finser.features.noisy import inputs_in_noise
+from finser.features.examples import Examples, check_apart, read_examples
+from finser.features.noisy import noisy_clips, read_noisy, variant
+from finser.features.rows import Source
 from finser.files import read_json, whole_folder, write_json
 from finser.fins import settings
 from finser.machine import SETTINGS
@@ -28,7 +29,6 @@ from finser.training.train_classifier import HISTORY, clips_digest, parts_of
 
 AGAIN = "train it again: dvc repro"
 ORIGINALS = ("original",)
-VOICES = 40  # training clips that babble is made of
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,18 @@ class Judged:
 
 
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
-    """Write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
+    """Step: write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
 
-    Validation and test clips are originals. Figures are means over the seeds; temperatures are fitted on validation.
+    Validation and test clips are originals. Values are means over the seeds; temperatures are fitted on validation.
     """
-    options = params.train_classifier[model]
+    options, seeds = params.train_classifier[model], params.seeds_of(model)
     parts = parts_of(params, options, protocol, fold)
-    folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
+    folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
         check_settings(loaded[seed][1], options, folder)
         check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
-    classifiers = [classifier for classifier, _ in loaded.values()]
+    classifiers, configs = (list(column) for column in zip(*loaded.values(), strict=True))
     source = module_of(options).source(options)
     asked = {part: parts[part] for part in ("validation", "test")}
     examples = read_examples(source, asked, dict.fromkeys(asked, ORIGINALS))
@@ -77,32 +77,39 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     started = time.perf_counter()
     validation, test = (_judge(classifiers, examples[part]) for part in asked)
     clip_ms = 1000 * (time.perf_counter() - started) / len(classifiers) / sum(map(len, examples.values()))
-    config = next(iter(loaded.values()))[1]
-    figures = {
+    metrics = {
         **figures_of_merit(test, params.evaluate_classifier.confidence),
         **calibration_of(validation, test),
         "validation_uar": uar_of(validation),  # what choices may be made by
-        "noise": noise_curve(params, classifiers, source, parts),
-        **{name: config[name] for name in ("n_train", "n_validation")},
-        "n_train_speakers": len(config["train_speakers"]),
-        "n_test": len(test.examples),
-        "n_test_speakers": len(set(test.examples.speakers)),
-        "n_test_speakers_heard_by_fins": len(set(test.examples.speakers) & _heard_by_fins(next(iter(folders.values())))),
-        **{name: config[name] for name in ("params", "seed", "device")},
-        "trained_under": [{name: one[name] for name in SETTINGS} for _, one in loaded.values()],
-        "epochs": [config["epochs"] for _, config in loaded.values()],
-        "seeds": list(params.seeds),
+        "noise": noise_curve(params, classifiers[0], source, test, protocol, fold),
+        **_facts(test, configs, folders[seeds[0]]),
+        "seeds": list(seeds),
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],
     }
     write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": round(clip_ms, 3)})
     with whole_folder(layout.classifier_result(model, protocol, fold)) as partial:
-        write_json(partial / "metrics.json", figures)
+        write_json(partial / "metrics.json", metrics)
         for name, judged in (("predictions", test), ("validation", validation)):
-            pq.write_table(predictions_table(judged, params.seeds), partial / f"{name}.parquet", compression="zstd")
+            pq.write_table(predictions_table(judged, seeds), partial / f"{name}.parquet", compression="zstd")
         _write_history(partial / "history.csv", folders)
-    say(f"{model}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(test.examples)} clips")
+    say(f"{model}, {protocol}, fold {fold}: UAR {metrics['uar']:.3f}, WA {metrics['wa']:.3f} on {len(test.examples)} clips")
+
+
+def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:
+    """How many clips and speakers there were, and how the classifiers were trained."""
+    speakers, first = set(test.examples.speakers), configs[0]
+    return {
+        **{name: first[name] for name in ("n_train", "n_validation")},
+        "n_train_speakers": len(first["train_speakers"]),
+        "n_test": len(test.examples),
+        "n_test_speakers": len(speakers),
+        "n_test_speakers_heard_by_fins": len(speakers & _heard_by_fins(folder)),
+        **{name: first[name] for name in ("params", "seed", "device")},
+        "trained_under": [{name: config[name] for name in SETTINGS} for config in configs],
+        "epochs": [config["epochs"] for config in configs],
+    }
 
 
 def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
@@ -143,27 +150,36 @@ def calibration_of(validation: Judged, test: Judged) -> dict:
     return {**dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), "temperature_seeds": [t for t, *_ in rows]}
 
 
-def noise_curve(params: Params, classifiers: list[Classifier], source: Source, parts: dict[str, pa.Table]) -> dict[str, dict[str, float]]:
-    """UAR of the first seed's classifier on some of the test clips, clean and in noise: kind -> SNR in dB -> UAR; {} if none is asked for.
+def noise_curve(
+    params: Params, classifier: Classifier, source: Source, test: Judged, protocol: str, fold: int
+) -> dict[str, dict[str, float]]:
+    """UAR of a classifier on the test clips that stage `noisy` added noise to, clean and in noise: kind -> SNR in dB -> UAR.
 
-    Babble is made of training clips: a test speaker's voice is in none of it, except under ``random``, where they train, too.
+    Parameters
+    ----------
+    classifier : Classifier
+        Of the first seed.
+    test : Judged
+        Its probabilities on clean test clips come first.
+
+    Returns
+    -------
+    dict
+        Empty if no noise is asked for, or if none of the noisy clips is this classifier's.
     """
-    asked = params.evaluate_classifier.noise
-    if not asked.kinds:
+    asked, examples = params.evaluate_classifier.noise, test.examples
+    chosen = set(noisy_clips(protocol, fold)) if asked.kinds else set()
+    places = [place for place, clip in enumerate(examples.clip_ids) if clip in chosen]
+    if not places:
         return {}
-    some = {"test": _evenly(parts["test"], asked.clips), "train": _evenly(parts["train"], VOICES)}
-    heard = read_examples(Source(_samples, audio=True), some, dict.fromkeys(some, ORIGINALS))
-    clean = read_examples(source, {"test": some["test"]}, {"test": ORIGINALS})["test"]
-
-    def score(inputs: list) -> float:
-        """UAR on inputs in the order of the test clips."""
-        return uar_of(_judge(classifiers[:1], replace(heard["test"], inputs=inputs)))
-
-    result = {"clean": {"inf": score(clean.inputs)}}
+    some = examples.at(places)
+    result = {"clean": {"inf": uar_of(Judged(some, test.probabilities[:1, places]))}}
     for kind in asked.kinds:
-        given = (source, heard["test"], heard["train"].inputs, kind)
-        curve = {snr: inputs_in_noise(*given, snr, params.seed, params.label.definition) for snr in asked.snr_db}
-        result[kind] = {f"{snr:g}": score(list(inputs)) for snr, inputs in curve.items()}
+        result[kind] = {}
+        for snr in asked.snr_db:
+            inputs = read_noisy(source, protocol, fold, variant(kind, snr), some.clip_ids)
+            noisy = replace(some, inputs=[inputs[clip] for clip in some.clip_ids])
+            result[kind][f"{snr:g}"] = uar_of(_judge([classifier], noisy))
     return result
 
 
@@ -206,15 +222,6 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
         raise FinserError(f"was trained on test speakers: {', '.join(heard[:3])} ({len(heard)} in all)", where=where, do=AGAIN)
     if config["clips_digest"] != clips_digest(parts):
         raise FinserError("was trained on other clips than this split's", where=where, do=AGAIN)
-
-
-def _samples(row: Row) -> np.ndarray:
-    return row.audio
-
-
-def _evenly(rows: pa.Table, most: int) -> pa.Table:
-    """At most so many rows, evenly spread."""
-    return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
 
 
 def _write_history(path: Path, folders: dict[int, Path]) -> None:

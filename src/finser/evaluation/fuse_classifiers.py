@@ -10,7 +10,7 @@ from finser.config.schema import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
-from finser.features.inputs import Examples, check_apart
+from finser.features.examples import Examples, check_apart
 from finser.files import read_json, whole_folder, why, write_json
 from finser.progress import say
 from finser.scores import calibration

@@ -10,10 +10,11 @@ from scipy.sparse import csr_array
 from finser.audio.frames import HOP_LENGTH, to_float
 from finser.audio.shards import SR
 from finser.features.cepstrum import natural_log
-from finser.features.inputs import Row, Source
+from finser.features.rows import Row, Source
 
 RATE = 16_000  # Hz
 BANDS = 128
+FEATURES, AUDIO, DIM = (), True, BANDS  # what :func:`of_row` reads of a row, and the width of its frames
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms every 10 ms
 PREEMPHASIS = 0.97
 FLOOR = 1.192092955078125e-07  # Kaldi's least power, float32's epsilon
@@ -21,12 +22,16 @@ QUALITY = "HQ"  # recipe of soxr
 
 
 def source() -> Source:
-    """Samples of a clip as filter banks, (n_frames, 128)."""
-    return Source(of_row, audio=True)
+    """Filter banks of a clip, (n_frames, 128): the stored ones, else computed from its samples."""
+    return Source(_banks, FEATURES, AUDIO, stored="filter_banks")
+
+
+def _banks(row: Row) -> np.ndarray:
+    return row.features["filter_banks"] if row.audio is None else of_row(row)
 
 
 def of_row(row: Row) -> np.ndarray:
-    """Filter banks of a clip's samples, resampled from 22,050 to 16,000 Hz."""
+    """Filter banks of a clip's samples, resampled from 22,050 to 16,000 Hz, shape (n_frames, 128)."""
     return filter_banks(soxr.resample(to_float(row.audio), SR, RATE, quality=QUALITY))
 
 

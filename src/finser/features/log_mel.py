@@ -11,7 +11,7 @@ import torch
 from finser.audio.shards import DIMENSIONS, SR
 from finser.config.schema import LogMel, Masks, SpectrogramAugment, SpectrogramNetwork
 from finser.features.cepstrum import db_to_power, power_to_db
-from finser.features.inputs import Row, Source
+from finser.features.rows import Row, Source
 
 FLOOR_DB = -80.0  # below which nothing is told apart
 MARGIN = 2  # frames kept before and after what is louder than the trimming threshold

@@ -1,17 +1,28 @@
-"""Test clips in noise, for a curve of how fast a classifier fails: white noise, or babble of the training part's voices."""
+"""Stage `noisy`: test clips in white noise, or in babble of the training part's voices, to see how fast a classifier fails."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
-from finser import seeds
+from finser import layout, seeds
 from finser.audio.augment.changes import mix, power, white
 from finser.audio.augment.excerpts import STEP, first_loud, refuse_silence
 from finser.audio.frames import to_float, to_int16
-from finser.features.inputs import Examples, Row, Source
+from finser.audio.shards import AudioRow, LabelRow, Only, read_aligned, write_audio, write_labels
+from finser.config.schema import Params
+from finser.emotions import EMOTIONS
+from finser.features.examples import Examples, read_examples
 from finser.features.labels import features
+from finser.features.rows import Row, Source
+from finser.files import read_json, whole_folder, write_json
+from finser.progress import say, track
+from finser.splits.table import read_parts
+from finser.workers import map_in_order
 
 TALKERS = 4  # clips that babble together
+VOICES = 40  # training clips that babble is made of
 
 
 def babble(voices: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
@@ -49,14 +60,69 @@ def in_noise(clip: np.ndarray, kind: str, snr_db: float, voices: list[np.ndarray
     return to_int16(mix(to_float(clip), noise, snr_db))[0]
 
 
-def inputs_in_noise(
-    source: Source, audio: Examples, voices: list[np.ndarray], kind: str, snr_db: float, seed: int, definition: str
-) -> Iterator[object]:
-    """What `source` makes of every clip of `audio` (int16 samples) in noise.
+def noisy(params: Params, protocol: str, fold: int) -> None:
+    """Step: some test clips of a fold in noise, with their labels -> data/noisy/PROTOCOL/FOLD/{shards,labels}.
 
-    Its features are librosa's of the noisy clip, by the `definition` of the labels that were learned from.
+    A row's variant names kind and signal-to-noise ratio (:func:`variant`). Babble is made of training clips: a test speaker's voice
+    is in none of it, except under ``random``, where they train, too. Every classifier of the fold is evaluated on the same noisy clips.
     """
-    for clip_id, clip in zip(audio.clip_ids, audio.inputs, strict=True):
-        noisy = in_noise(clip, kind, snr_db, voices, (seed, "noise curve", kind, snr_db, clip_id))
-        found = features(noisy, definition) if source.features else {}
-        yield source.convert(Row(clip_id, "original", noisy if source.audio else None, {name: found[name] for name in source.features}))
+    asked, parts = params.evaluate_classifier.noise, read_parts(protocol, fold, params.pooled)
+    some = {"test": evenly(parts["test"], asked.clips), "train": evenly(parts["train"], VOICES)}
+    read = read_examples(Source(lambda row: row.audio, audio=True), some, dict.fromkeys(some, ("original",)))
+    voices = read["train"].inputs
+    rows = [
+        _noisy_row(read["test"], number, params.seed, kind, snr, voices)
+        for kind in asked.kinds
+        for snr in asked.snr_db
+        for number in range(len(read["test"]))
+    ]
+    label = partial(_label, definition=params.label.definition)
+    labels = map_in_order(label, track(rows, f"noise, {protocol}, fold {fold}"))
+    with whole_folder(layout.noisy(protocol, fold)) as partial_:
+        write_json(partial_ / "clips.json", {"clips": sorted(read["test"].clip_ids) if rows else []})
+        if rows:
+            write_audio(partial_ / "shards", rows)
+            write_labels(partial_ / "labels", labels)
+    say(f"noise, {protocol}, fold {fold}: {len(rows)} noisy clips")
+
+
+def variant(kind: str, snr_db: float) -> str:
+    """The variant of a noisy clip: ``white_10``, ``babble_-5``."""
+    return f"{kind}_{snr_db:g}"
+
+
+def evenly(rows: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, evenly spread."""
+    return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
+
+
+def read_noisy(source: Source, protocol: str, fold: int, name: str, clip_ids: Collection[str]) -> dict[str, object]:
+    """What `source` makes of the noisy variant `name` of some clips, by clip_id; clips that no noise was added to are missing.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`variant` gives it.
+    """
+    folder, only = layout.noisy(protocol, fold), Only(clip_ids, [name])
+    pairs = read_aligned(folder / "shards", folder / "labels", source.features or ("rms",), only)
+    return {audio.clip_id: source.convert(Row(audio.clip_id, name, audio.audio, label.features)) for audio, label in pairs}
+
+
+def noisy_clips(protocol: str, fold: int) -> list[str]:
+    """Which test clips stage `noisy` added noise to."""
+    return read_json(layout.noisy(protocol, fold) / "clips.json")["clips"]
+
+
+def _noisy_row(test: Examples, number: int, seed: int, kind: str, snr_db: float, voices: list[np.ndarray]) -> AudioRow:
+    clip_id, emotion = test.clip_ids[number], EMOTIONS[test.targets[number]]
+    names = (seed, "noise curve", kind, snr_db, clip_id)
+    clip = in_noise(test.inputs[number], kind, snr_db, voices, names)
+    draw = {"kind": kind, "snr_db": snr_db}
+    return AudioRow(
+        clip_id, clip_id.split("/")[0], test.speakers[number], emotion, variant(kind, snr_db), seeds.seed_for(*names), draw, clip
+    )
+
+
+def _label(row: AudioRow, definition: str) -> LabelRow:
+    return LabelRow(row.clip_id, row.variant, features(row.audio, definition))

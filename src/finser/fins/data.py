@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from finser import layout
 from finser.audio.frames import N_FFT, frames
 from finser.audio.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
 from finser.config.schema import Params
 from finser.seeds import generator
-from finser.splits.table import read_parts, read_split
+from finser.splits.protocols import usable
+from finser.splits.table import FINS, read_parts
 
 ORIGINAL = ("original",)
 
@@ -41,18 +40,16 @@ class FrameSet:
 
 
 def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) -> frozenset[str]:
-    """Clips of `corpora` that have `role` (or any) in the fold of the `speaker` split that FINs use.
+    """Clips of `corpora` that have `role` in the fold of the split that FINs use; all usable clips if it is None.
 
     Raises
     ------
     FinserError
-        The split is missing, leaks, or holds no such clip.
+        The split or an index is missing, leaks, or holds no such clip.
     """
-    fold, corpora = params.train_fin.data.fold, tuple(corpora)
     if role is not None:
-        return frozenset(read_parts("speaker", fold, corpora)[role]["clip_id"].to_pylist())
-    table = read_split("speaker", fold)
-    return frozenset(table.filter(pc.is_in(table["corpus"], pa.array(corpora)))["clip_id"].to_pylist())
+        return frozenset(read_parts(FINS, params.train_fin.data.fold, tuple(corpora))[role]["clip_id"].to_pylist())
+    return frozenset(clip for corpus in corpora for clip in usable(corpus)["clip_id"].to_pylist())
 
 
 def draw(

@@ -12,8 +12,8 @@ from finser.config.schema import Masks
 from finser.emotions import EMOTIONS
 from finser.features.filter_banks import BANDS, row_frames
 from finser.features.filter_banks import source as filter_banks
-from finser.features.inputs import Row, Source
 from finser.features.log_mel import mask
+from finser.features.rows import Row, Source
 from finser.models.network import NetworkClassifier
 from finser.models.weights.sizes import EXPANSION, PATCH, size_of
 

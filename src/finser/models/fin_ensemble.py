@@ -24,7 +24,7 @@ from finser.audio.shards import DIMENSIONS
 from finser.config.schema import FinEnsemble, SpectrogramAugment
 from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms
-from finser.features.inputs import Row, Source
+from finser.features.rows import Row, Source
 from finser.files import read_json
 from finser.fins.features import N_FEATURES, Fins, copy_fin, load_fins, of_librosa, random_fins
 from finser.models.network import WEIGHTS, NetworkClassifier, put_weights

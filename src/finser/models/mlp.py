@@ -6,7 +6,8 @@ from torch import nn
 
 from finser.config.schema import Mlp
 from finser.emotions import EMOTIONS
-from finser.features.inputs import MFCC, N_MFCC_STATISTICS, Source
+from finser.features.rows import Source
+from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.network import NetworkClassifier
 from finser.training.learning import Collate
 
@@ -44,7 +45,7 @@ class MlpClassifier(NetworkClassifier):
 
 def source(options: Mlp) -> Source:
     """Statistics of MFCC and deltas."""
-    return MFCC
+    return mfcc()
 
 
 def begin(options: Mlp) -> MlpClassifier:

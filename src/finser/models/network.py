@@ -12,7 +12,7 @@ from torch import nn
 
 from finser.config.schema import Network, SpectrogramNetwork
 from finser.errors import FinserError
-from finser.features.inputs import Examples, check_training_part
+from finser.features.examples import Examples, check_training_part
 from finser.features.log_mel import Collate, statistics
 from finser.models import Learned
 from finser.training import learning

@@ -12,7 +12,9 @@ import numpy as np
 from finser.config.schema import Svm
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.inputs import SUMMARY, Examples, Source, check_training_part
+from finser.features.examples import Examples, check_training_part
+from finser.features.rows import Source
+from finser.features.statistics import summary
 from finser.models import Learned
 from finser.scores.metrics import confusion_matrix, uar, wa
 
@@ -21,7 +23,7 @@ CHUNK = 1024  # clips predicted at a time
 
 def source(options: Svm) -> Source:
     """Summary statistics."""
-    return SUMMARY
+    return summary()
 
 
 def begin(options: Svm) -> "SvmClassifier":

@@ -46,19 +46,34 @@ class Published:
 
 
 def split(params: Params, protocol: str) -> None:
-    """Write data/splits/PROTOCOL.parquet: one row per fold x usable clip, sorted by fold and clip_id.
+    """Step: write data/splits/PROTOCOL.parquet: one row per fold x usable clip of the pooled corpora, sorted by fold and clip_id.
 
     Under `cross_corpus` a clip that has no part in a fold has no row in it.
     """
-    corpora = params.pooled if protocol == "cross_corpus" else params.corpora
-    clips = pa.concat_tables([_usable(corpus) for corpus in corpora])
+    clips = pa.concat_tables([usable(corpus) for corpus in params.pooled])
     if protocol == "speaker":
-        published = {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
-        rows, sources = speaker_split(clips, published, params.split, params.seed)
+        rows, sources = speaker_split(clips, _published(params.pooled), params.split, params.seed)
     elif protocol == "cross_corpus":
-        rows, sources = cross_corpus_split(clips, corpora, params.split, params.seed), dict.fromkeys(corpora, "one corpus out")
+        rows = cross_corpus_split(clips, params.pooled, params.split, params.seed)
+        sources = dict.fromkeys(params.pooled, "one corpus out")
     else:
-        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(corpora, "dealt")
+        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "dealt")
+    _write(protocol, clips, rows, sources)
+
+
+def split_fins(params: Params) -> None:
+    """Step: write data/splits/fins.parquet: the `speaker` split of the corpora that FINs learn from."""
+    corpora = params.train_fin.data.corpora
+    clips = pa.concat_tables([usable(corpus) for corpus in corpora])
+    rows, sources = speaker_split(clips, _published(corpora), params.split, params.seed)
+    _write("fins", clips, rows, sources)
+
+
+def _published(corpora: Sequence[str]) -> dict[str, Published]:
+    return {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
+
+
+def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: dict[str, str]) -> None:
     table = _table(clips, rows, protocol, sources)
     check(table, protocol)
     with whole_file(layout.split(protocol)) as partial:
@@ -230,7 +245,8 @@ def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list
     return sorted(at, key=lambda speaker: (at[speaker], speaker))
 
 
-def _usable(corpus: str) -> pa.Table:
+def usable(corpus: str) -> pa.Table:
+    """The clips of a corpus that its index calls usable: clip_id, corpus, speaker, sex, language, emotion."""
     table = read_clips(corpus)
     table = table.filter(pc.equal(table["status"], "ok"))
     if not table.num_rows:

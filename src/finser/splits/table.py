@@ -14,7 +14,8 @@ from finser.files import why
 from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
-LEAKY = {"speaker": False, "random": True, "cross_corpus": False}  # does the protocol share speakers between the parts
+FINS = "fins"  # the split of the corpora that FINs learn from, by speaker
+LEAKY = {"speaker": False, "random": True, "cross_corpus": False, FINS: False}  # does the protocol share speakers between the parts
 AGAIN = "delete the file and run: finser split"
 SCHEMA = pa.schema(
     [
@@ -70,11 +71,11 @@ def read_split(protocol: str, fold: int) -> pa.Table:
     """
     path = layout.split(protocol)
     if not path.is_file():
-        raise FinserError("no such split", where=path, do=f"run: finser split {protocol}")
+        raise FinserError("no such split", where=path, do="run: dvc repro")
     try:
         table = pq.read_table(path).cast(SCHEMA)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise FinserError(f"not a split ({why(error)})", where=path, do=f"run: finser split {protocol}") from None
+        raise FinserError(f"not a split ({why(error)})", where=path, do="run: dvc repro") from None
     found = (pq.read_schema(path).metadata or {}).get(b"protocol", b"?").decode()
     if found != protocol:
         raise FinserError("another protocol", where=path, expected=protocol, found=found)

@@ -20,7 +20,8 @@ from finser.audio.shards import DIMENSIONS
 from finser.config.schema import Masks, Params, Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
-from finser.features.inputs import Row, Source, check_apart, read_examples
+from finser.features.examples import check_apart, read_examples
+from finser.features.rows import Row, Source
 from finser.files import whole_folder, write_json
 from finser.fins.features import N_FEATURES, of_librosa
 from finser.models import Learned, begin, module_of

@@ -13,7 +13,7 @@ from finser.config.schema import Classifier as Options
 from finser.config.schema import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.inputs import Examples, check_apart, read_examples
+from finser.features.examples import Examples, check_apart, read_examples
 from finser.files import read_json, whole_folder, write_json
 from finser.fins.settings import check_settings
 from finser.models import Classifier, begin, module_of

@@ -1,0 +1,128 @@
+"""Inputs and targets of the parts of a split.
+
+Training parts may use augmented variants; validation and test use originals only.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from finser.audio.shards import Only, read_records
+from finser.emotions import EMOTIONS
+from finser.errors import FinserError
+from finser.features.rows import Source
+from finser.progress import track
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs of one part of a split.
+
+    Attributes
+    ----------
+    part : str
+        ``train``, ``validation`` or ``test``.
+    clip_ids, speakers, variants : list of str
+        One per input; a clip stands once per variant.
+    targets : np.ndarray
+        Class numbers in the order of ``EMOTIONS``, int64, shape (n,).
+    inputs : list
+        What the model's `Source` makes of each row.
+    """
+
+    part: str
+    clip_ids: list[str]
+    speakers: list[str]
+    variants: list[str]
+    targets: np.ndarray
+    inputs: list[Any]
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def at(self, places: list[int]) -> "Examples":
+        """Some of the examples, by their numbers."""
+        lists = {name: [getattr(self, name)[place] for place in places] for name in ("clip_ids", "speakers", "variants", "inputs")}
+        return Examples(self.part, **lists, targets=self.targets[places])
+
+
+def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
+    """Refuse parts that leak into one another.
+
+    Raises
+    ------
+    FinserError
+        A clip stands in two parts, in whatever variant; a speaker does, unless the protocol is `leaky` by design; or an
+        augmented copy stands where only originals may.
+    """
+    homes: dict[tuple[str, str], str] = {}
+    for examples in parts:
+        named = [("clip", clip) for clip in examples.clip_ids]
+        named += [] if leaky else [("speaker", speaker) for speaker in examples.speakers]
+        for kind, name in named:
+            if homes.setdefault((kind, name), examples.part) != examples.part:
+                raise FinserError(f"{kind} {name} stands in {homes[kind, name]} and in {examples.part}", do="split again: finser split")
+        augmented = sorted(set(examples.variants) - {"original"})
+        if augmented and examples.part != "train":
+            raise FinserError(f"augmented copies ({', '.join(augmented)}) in {examples.part}", expected="originals only")
+
+
+def check_training_part(examples: Examples) -> None:
+    """Refuse to learn, or to take statistics for normalisation, from anything but the training part."""
+    if examples.part != "train":
+        raise FinserError("statistics and weights come from the training part only", expected="train", found=examples.part)
+
+
+def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
+    """Inputs of each part of a split, every corpus read once, in the order of the shards.
+
+    Parameters
+    ----------
+    source : Source
+        What to read.
+    parts : dict
+        Rows of a split (columns clip_id, corpus, speaker, emotion) by the name of the part.
+    variants : dict
+        Per part, which variants of its clips.
+
+    Raises
+    ------
+    FinserError
+        The shards or labels lack a clip of the split, or say that another speaker speaks it, or with another emotion.
+    """
+    wanted = {(row["clip_id"], variant): (part, row) for part in parts for row in parts[part].to_pylist() for variant in variants[part]}
+    corpora = sorted({row["corpus"] for _, row in wanted.values()})
+    found: dict[str, list[tuple[dict, str, Any]]] = {part: [] for part in parts}
+    entries = {row["clip_id"]: row for _, row in wanted.values()}
+    only = Only(entries, set().union(*variants.values()))
+    for corpus in corpora:
+        _check_against_sound(entries, source.folders(corpus)[0])
+        for row in track(source.rows(corpus, only), f"reading {corpus}"):
+            part, entry = wanted.pop((row.clip_id, row.variant), (None, None))
+            if entry is not None:
+                found[part].append((entry, row.variant, source.convert(row)))
+    if wanted:
+        clip, variant = min(wanted)
+        where = source.folders(wanted[clip, variant][1]["corpus"])[0]
+        raise FinserError(f"lacks {len(wanted)} rows of the split, e.g. {clip} ({variant})", where=where, do="run: dvc repro")
+    return {part: _examples(part, rows) for part, rows in found.items()}
+
+
+def _check_against_sound(entries: dict[str, dict], where: Path) -> None:
+    """A split is a file, and may have been edited: speaker and emotion of each clip came with the sound."""
+    for record in read_records(where, ("clip_id", "speaker", "emotion")):  # no audio is read
+        entry = entries.get(record["clip_id"], record)
+        for name in ("speaker", "emotion"):
+            if entry[name] != record[name]:
+                what = f"the split has another {name} for {record['clip_id']}"
+                raise FinserError(what, where=where, expected=record[name], found=entry[name], do="split again: finser split")
+
+
+def _examples(part: str, rows: list[tuple[dict, str, Any]]) -> Examples:
+    targets = np.array([EMOTIONS.index(entry["emotion"]) for entry, _, _ in rows], np.int64)
+    named = {name: [entry[column] for entry, _, _ in rows] for name, column in (("clip_ids", "clip_id"), ("speakers", "speaker"))}
+    return Examples(part, **named, variants=[variant for _, variant, _ in rows], targets=targets, inputs=[array for _, _, array in rows])

@@ -1,0 +1,89 @@
+"""One variant of a clip, and how a model turns it into an input."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finser import layout
+from finser.audio.shards import Only, read_aligned, read_audio, read_labels
+from finser.errors import FinserError
+from finser.features import store
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of a clip, with what a source asks for.
+
+    Attributes
+    ----------
+    audio : np.ndarray, optional
+        int16, shape (n_samples,).
+    features : dict
+        librosa's features, each float32, shape (n_frames, dim); a stored representation is under its own name.
+    """
+
+    clip_id: str
+    variant: str
+    audio: np.ndarray | None
+    features: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model needs of a clip, and how that becomes one input.
+
+    Attributes
+    ----------
+    convert : callable
+        Row -> array, or whatever the model's collate takes.
+    features : tuple of str
+        Label columns that `convert` needs where no representation is stored.
+    audio : bool
+        Whether it needs the samples there.
+    stored : str
+        A representation (a folder of data/features) that was computed once, and takes their place; none if empty.
+    beside : tuple of str
+        Label columns that `convert` needs beside the stored representation.
+    """
+
+    convert: Callable[[Row], Any]
+    features: tuple[str, ...] = ()
+    audio: bool = False
+    stored: str = ""
+    beside: tuple[str, ...] = ()
+
+    def folders(self, corpus: str) -> list[Path]:
+        """What :meth:`rows` reads."""
+        if self.stored:
+            return [layout.features(self.stored, corpus), *([layout.labels(corpus)] if self.beside else [])]
+        return [layout.shards(corpus), *([layout.labels(corpus)] if self.features else [])]
+
+    def rows(self, corpus: str, only: Only | None = None) -> Iterator[Row]:
+        """The rows of a corpus, or `only` some, in the order of the shards."""
+        shards, labels = layout.shards(corpus), layout.labels(corpus)
+        if self.stored:
+            yield from self._stored_rows(corpus, only)
+        elif self.audio and self.features:
+            for audio, label in read_aligned(shards, labels, self.features, only):
+                yield Row(audio.clip_id, audio.variant, audio.audio, label.features)
+        elif self.audio:
+            for row in read_audio(shards, only):
+                yield Row(row.clip_id, row.variant, row.audio, {})
+        else:
+            for row in read_labels(labels, self.features, only):
+                yield Row(row.clip_id, row.variant, None, row.features)
+
+    def _stored_rows(self, corpus: str, only: Only | None) -> Iterator[Row]:
+        where = layout.features(self.stored, corpus)
+        stored = store.read(where, only)
+        if not self.beside:
+            for row in stored:
+                yield Row(row.clip_id, row.variant, None, {self.stored: row.values})
+            return
+        for row, label in zip(stored, read_labels(layout.labels(corpus), self.beside, only), strict=True):
+            if (row.clip_id, row.variant) != (label.clip_id, label.variant):
+                raise FinserError("belongs to other labels", where=where, expected=label.clip_id, found=row.clip_id, do="dvc repro")
+            yield Row(row.clip_id, row.variant, None, {self.stored: row.values, **label.features})
