@@ -34,7 +34,10 @@ from finser.config.schema import (
 from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import evaluate_classifier
+from finser.features.extract import features as extract
 from finser.features.labels import features
+from finser.features.noisy import noisy
+from finser.features.pool import pool
 from finser.files import read_json
 from finser.fins.nets.chroma import ChromaFin
 from finser.fins.nets.mel import MelFin
@@ -42,8 +45,9 @@ from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.rms import RmsFin
 from finser.fins.nets.transform import FrontEnd
 from finser.fins.nets.zcr import ZcrFin
+from finser.fins.outputs import apply_fins
 from finser.fins.store import save_fin
-from finser.splits.protocols import split
+from finser.splits.protocols import split, split_fins
 from finser.splits.table import read_parts
 from finser.training.initialise import initialise
 from finser.training.train_classifier import train_classifier
@@ -130,6 +134,7 @@ def params() -> Params:
         train_fin={"data": {"corpora": ("ravdess",)}},
         train_classifier=sections(),
         evaluate_classifier={"noise": {"kinds": ()}},
+        features={"filter_bank_variants": ("original", "noise")},
     )
 
 
@@ -145,8 +150,15 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
         write_clips({row.clip_id: row.emotion for row in rows})
         for protocol in ("speaker", "random"):
             split(params, protocol)
+        split_fins(params)
+        for representation in params.features.representations:
+            extract(params, "ravdess", representation)
         parts = read_parts("speaker", 1, ["ravdess"])
         write_fins(sorted({row["speaker"] for part in ("train", "validation") for row in parts[part].to_pylist()}))
+        apply_fins(params, "ravdess")
+        pool(params)
+        for protocol in ("speaker", "random"):
+            noisy(params, protocol, 1)
     return folder
 
 

@@ -1,5 +1,7 @@
 """Late fusion: the probabilities of several trained classifiers, all their seeds, made into one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,10 +31,11 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
     """
     options = params.fuse_classifiers[name]
     read = {part: [_read(params, model, protocol, fold, part) for model in options.members] for part in PARTS}
-    members = [f"{model} {seed}" for model in options.members for seed in params.seeds]
+    models = [model for model in options.members for _ in params.seeds_of(model)]  # of each member
+    members = [f"{model} {seed}" for model in options.members for seed in params.seeds_of(model)]
     fitted, given = (_together(read[part], options.members) for part in PARTS)
     check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
-    weights, judged = fuse(fitted, given, options.method)
+    weights, judged = fuse(fitted, given, options.method, models)
     figures = {
         **figures_of_merit(judged["test"], params.evaluate_classifier.confidence),
         **calibration_of(judged["validation"], judged["test"]),
@@ -55,7 +58,7 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
     say(f"{name}, {protocol}, fold {fold}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f} on {len(given.examples)} clips")
 
 
-def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dict[str, Judged]]:
+def fuse(validation: Judged, test: Judged, method: str, models: Sequence[str]) -> tuple[np.ndarray, dict[str, Judged]]:
     """Weights of the members, shape (members,), and both parts as the fusion sees them, shape (1, n, 8).
 
     Parameters
@@ -63,7 +66,9 @@ def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dic
     validation, test : Judged
         Probabilities of shape (members, n, 8), the same members in both.
     method : {'mean', 'stacked'}
-        Equal weights, or those that minimise the validation NLL.
+        Equal weights of the models, or those of the members that minimise the validation NLL.
+    models : sequence of str
+        The model of each member: the seeds of a model share its weight under ``mean``.
     """
     truth = validation.examples.targets
     temperatures = [calibration.temperature_of(member, truth) for member in validation.probabilities]
@@ -71,7 +76,7 @@ def fuse(validation: Judged, test: Judged, method: str) -> tuple[np.ndarray, dic
         part: [calibration.rescale(member, t) for member, t in zip(judged.probabilities, temperatures, strict=True)]
         for part, judged in (("validation", validation), ("test", test))
     }
-    weights = np.full(len(temperatures), 1 / len(temperatures))
+    weights = np.array([1 / models.count(model) for model in models]) / len(set(models))
     if method == "stacked":
         weights = fusion.stacked_weights(scaled["validation"], truth)
     examples = {"validation": validation.examples, "test": test.examples}
@@ -89,11 +94,12 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
     except (pa.ArrowException, OSError) as error:
         raise FinserError(f"not readable ({why(error)})", where=path, do=again) from None
     table = table.sort_by([("seed", "ascending"), ("clip_id", "ascending")])
-    by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in params.seeds]
+    seeds = params.seeds_of(model)
+    by_seed = [table.filter(pc.equal(table["seed"], seed)) for seed in seeds]
     first = by_seed[0]
     if not all(rows.num_rows for rows in by_seed):
         found = sorted(set(table["seed"].to_pylist()))
-        raise FinserError("predictions of other seeds", where=path, expected=list(params.seeds), found=found, do="dvc repro")
+        raise FinserError("predictions of other seeds", where=path, expected=list(seeds), found=found, do="dvc repro")
     if any(rows.select(CLIP) != first.select(CLIP) for rows in by_seed):
         raise FinserError("its seeds judged other clips", where=path, do="dvc repro")
     targets = np.array([EMOTIONS.index(emotion) for emotion in first["emotion"].to_pylist()], np.int64)

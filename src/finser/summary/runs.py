@@ -137,12 +137,10 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
         metrics.json; or the seeds are not those of `params`.
     """
     folder = layout.classifier_result(model, protocol, fold)
-    run = _read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS)
-    if run.figures["seeds"] != list(params.seeds):
-        raise FinserError(
-            "of other seeds than params.yaml's", where=folder, expected=list(params.seeds), found=run.figures["seeds"], do=AGAIN
-        )
-    times = [read_json(layout.training_time("train_classifier", model, protocol, fold, seed)) for seed in params.seeds]
+    run, seeds = _read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS), params.seeds_of(model)
+    if run.figures["seeds"] != list(seeds):
+        raise FinserError("of other seeds than params.yaml's", where=folder, expected=list(seeds), found=run.figures["seeds"], do=AGAIN)
+    times = [read_json(layout.training_time("train_classifier", model, protocol, fold, seed)) for seed in seeds]
     taken = {key: fmean(one[key] for one in times) for key in ("seconds_train", "seconds_per_epoch")}
     taken |= read_json(layout.evaluation_time(model, protocol, fold))
     return Run(model, protocol, fold, {**run.figures, **taken}, run.tested, read_history(folder / "history.csv"))

@@ -1,0 +1,67 @@
+"""Stored representations: what is written is read, in part or whole, and damage is one line."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finser.audio.shards import Only
+from finser.errors import FinserError
+from finser.features import store
+from finser.features.store import Stored
+
+
+def rows(lengths: list[int], dim: int) -> list[Stored]:
+    draw = np.random.default_rng(0)
+    made = []
+    for number, length in enumerate(lengths):
+        for variant in ("original", "noise"):
+            made.append(Stored(f"tess/{number}", variant, "tess/OAF", "angry", draw.random((length, dim), np.float32)))
+    return made
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=130), st.integers(1, 5))
+def test_rows_come_back_in_order(tmp_path_factory, lengths, dim):
+    folder = tmp_path_factory.mktemp("store") / "tess"
+    written = rows(lengths, dim)
+    assert store.write(folder, written, dim) == len(written)
+    for before, after in zip(written, store.read(folder), strict=True):
+        assert (before.clip_id, before.variant, before.speaker, before.emotion) == (
+            after.clip_id,
+            after.variant,
+            after.speaker,
+            after.emotion,
+        )
+        assert np.array_equal(before.values, after.values) and after.values.dtype == np.float32
+
+
+def test_only_some_clips_and_variants_are_read(tmp_path):
+    store.write(tmp_path / "tess", rows([3, 4, 5], 2), 2)
+    found = list(store.read(tmp_path / "tess", Only(["tess/0", "tess/2", "tess/9"], ["noise"])))
+    assert [(row.clip_id, row.variant, len(row.values)) for row in found] == [("tess/0", "noise", 3), ("tess/2", "noise", 5)]
+
+
+def test_the_same_rows_have_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        store.write(tmp_path / name, rows([3, 4], 2), 2)
+    one, two = ((tmp_path / name / "part-00000.parquet").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 3), np.float64), np.zeros((2, 4), np.float32), np.zeros(3, np.float32)])
+def test_other_types_and_shapes_are_refused(tmp_path, values):
+    with pytest.raises(TypeError, match="values must be float32"):
+        store.write(tmp_path / "tess", [Stored("tess/0", "original", "s", "sad", values)], 3)
+    assert not (tmp_path / "tess").exists()
+
+
+def test_nothing_and_damage_are_one_line(tmp_path):
+    with pytest.raises(FinserError, match="nothing to write"):
+        store.write(tmp_path / "tess", [], 3)
+    with pytest.raises(FinserError, match="no shards"):
+        list(store.read(tmp_path / "tess"))
+    store.write(tmp_path / "tess", rows([30], 2), 2)
+    part = tmp_path / "tess" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(FinserError, match="not a readable shard"):
+        list(store.read(tmp_path / "tess"))
