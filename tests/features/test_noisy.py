@@ -7,17 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser import layout
-from finser.audio.shards import SR, read_audio
+from finser.audio.shards import SR, AudioRow, read_audio, read_labels
 from finser.config.schema import Params
 from finser.errors import FinserError
-from finser.evaluation import evaluate_classifier as evaluation
-from finser.features.examples import Examples
 from finser.features.labels import features
-from finser.features.noisy import TALKERS, babble, in_noise, inputs_in_noise
-from finser.features.rows import Row, Source
+from finser.features.noisy import TALKERS, babble, in_noise, noisy, noisy_clips
 from finser.splits.table import read_parts
-
-CLEAN = "clean"
 
 
 def samples(seed: int, size: int = 8000, level: float = 1500) -> np.ndarray:
@@ -81,56 +76,84 @@ def test_equal_names_make_equal_bytes_and_others_others():
         assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
-def test_a_clips_noise_does_not_depend_on_the_others_and_its_features_are_librosas():
-    source = Source(lambda row: row, ("rms", "mfcc"), audio=True)
-    clips = [samples(number, 5000) for number in range(3)]
-
-    def noisy(chosen: list[int]) -> dict[str, Row]:
-        audio = Examples("test", [f"c/{n}" for n in chosen], ["c/s"] * 3, ["original"] * 3, np.zeros(3), [clips[n] for n in chosen])
-        return {row.clip_id: row for row in inputs_in_noise(source, audio, VOICES, "babble", 5.0, 0, "frame")}
-
-    together, alone = noisy([0, 1, 2]), noisy([2, 0, 1])
-    for clip_id, row in together.items():
-        assert np.array_equal(row.audio, alone[clip_id].audio) and set(row.features) == {"rms", "mfcc"}
-        assert row.features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=row.audio / np.float32(32768))[0], abs=1e-6)
-
-
-@pytest.mark.parametrize("definition", ["frame", "librosa_default"])
-def test_a_clip_in_noise_has_the_features_that_were_learned_from(definition):
-    """Noise of 120 dB below the clip rounds to none, and what is left is the clip's own label row."""
-    source, clip = Source(lambda row: row.features, ("rms", "zcr", "chroma", "mfcc", "mel")), samples(3, 5000)
-    audio = Examples("test", ["c/1"], ["c/s"], ["original"], np.zeros(1), [clip])
-    (found,) = inputs_in_noise(source, audio, VOICES, "white", 120.0, 0, definition)
-    for name, expected in features(clip, definition).items():
-        np.testing.assert_array_equal(found[name], expected, err_msg=name)
-    assert not np.array_equal(features(clip, "frame")["mfcc"], features(clip, "librosa_default")["mfcc"])
+def with_noise(params: Params, clips: int) -> Params:
+    noise = {"noise": {"kinds": ("white", "babble"), "snr_db": (60.0, -20.0), "clips": clips}}
+    return Params.model_validate({**params.model_dump(), "evaluate_classifier": noise})
 
 
 @pytest.fixture
-def curve_params(params) -> Params:
-    asked = {"noise": {"kinds": ("white", "babble"), "snr_db": (60.0, -20.0), "clips": 16}}
-    return Params.model_validate({**params.model_dump(), "evaluate_classifier": asked})
+def asked(params) -> Params:
+    return with_noise(params, 16)
 
 
-def test_the_curve_hears_training_voices_only_and_test_clips_only(finished, curve_params, run, monkeypatch):
-    heard = {"audio": set(), "voices": []}
+def shards(params: Params) -> dict[tuple[str, str], AudioRow]:
+    """The rows that stage `noisy` writes for fold 1 of `speaker`."""
+    noisy(params, "speaker", 1)
+    return {(row.clip_id, row.variant): row for row in read_audio(layout.noisy("speaker", 1) / "shards")}
 
-    def listen(source, audio, voices, *rest):
-        heard["audio"] |= set(audio.clip_ids)
-        heard["voices"] += voices
-        return inputs_in_noise(source, audio, voices, *rest)
 
-    monkeypatch.setattr(evaluation, "inputs_in_noise", listen)
-    figures = run(curve_params, "svm")["noise"]
-    parts = read_parts("speaker", 1, ["ravdess"])
-    clips = {name: set(table["clip_id"].to_pylist()) for name, table in parts.items()}
+def test_noisy_rows_are_test_clips_in_every_kind_and_level_with_librosas_labels(project, asked):
+    rows = shards(asked)
+    tests = set(read_parts("speaker", 1, ["ravdess"])["test"]["clip_id"].to_pylist())
+    assert {clip for clip, _ in rows} == set(noisy_clips("speaker", 1)) <= tests and len(noisy_clips("speaker", 1)) == 16
+    assert {name for _, name in rows} == {"white_60", "white_-20", "babble_60", "babble_-20"} and len(rows) == 4 * 16
+    for label in read_labels(layout.noisy("speaker", 1) / "labels"):
+        y = rows[label.clip_id, label.variant].audio / np.float32(32768)
+        assert label.features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=y)[0], abs=1e-6)
+
+
+def test_a_clips_noise_does_not_depend_on_the_other_clips(project, asked, params):
+    """With half as many clips every other one is the same."""
+    many, few = shards(asked), shards(with_noise(params, 2))
+    assert few.keys() <= many.keys() and len(few) == 8
+    assert all(np.array_equal(row.audio, many[key].audio) for key, row in few.items())
+
+
+def test_the_number_of_processes_changes_no_byte(project, asked, monkeypatch):
+    contents = []
+    for cores in "12":
+        monkeypatch.setenv("FINSER_CORES", cores)
+        noisy(asked, "speaker", 1)
+        contents.append({path.name: path.read_bytes() for path in sorted(layout.noisy("speaker", 1).rglob("*.parquet"))})
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("definition", ["frame", "librosa_default"])
+def test_labels_in_noise_have_the_definition_that_was_learned_from(project, asked, definition):
+    changed = Params.model_validate(
+        {
+            **asked.model_dump(),
+            "label": {"definition": definition},
+            "train_fin": {"data": {"corpora": ("ravdess",), "disturbance": {"noise": 0, "origin_16k": 0, "origin_8k": 0}}},
+        }
+    )
+    rows = shards(changed)
+    for label in list(read_labels(layout.noisy("speaker", 1) / "labels"))[:3]:
+        for name, expected in features(rows[label.clip_id, label.variant].audio, definition).items():
+            np.testing.assert_allclose(label.features[name], expected, rtol=1e-5, atol=1e-5, err_msg=name)  # other threads
+
+
+def test_babble_is_made_of_training_clips_only(project, asked, monkeypatch):
+    heard = []
+
+    def listen(clip, kind, snr_db, voices, names):
+        heard.extend(voices)
+        return in_noise(clip, kind, snr_db, voices, names)
+
+    monkeypatch.setattr("finser.features.noisy.in_noise", listen)
+    noisy(asked, "speaker", 1)
     of = {row.audio.tobytes(): row.clip_id for row in read_audio(layout.shards("ravdess")) if row.variant == "original"}
-    assert {of[voice.tobytes()] for voice in heard["voices"]} <= clips["train"]
-    assert heard["audio"] <= clips["test"] and len(heard["audio"]) == 16
-    assert set(figures) == {CLEAN, "white", "babble"} and set(figures["white"]) == {"60", "-20"}
-    assert figures["white"]["60"] == figures["babble"]["60"] == figures[CLEAN]["inf"] > 0.8
-    assert figures["white"]["-20"] < 0.5
+    trains = set(read_parts("speaker", 1, ["ravdess"])["train"]["clip_id"].to_pylist())
+    assert heard and {of[voice.tobytes()] for voice in heard} <= trains
+
+
+def test_the_curve_falls_with_the_noise(finished, asked, run):
+    noisy(asked, "speaker", 1)
+    curve = run(asked, "svm")["noise"]
+    assert set(curve) == {"clean", "white", "babble"} and set(curve["white"]) == {"60", "-20"}
+    assert curve["white"]["60"] == curve["babble"]["60"] == curve["clean"]["inf"] > 0.8
+    assert curve["white"]["-20"] < 0.5
 
 
 def test_no_curve_where_none_is_asked_for(finished, params, run):
-    assert run(params, "svm")["noise"] == {}
+    assert noisy_clips("speaker", 1) == [] and run(params, "svm")["noise"] == {}
