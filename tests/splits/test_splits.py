@@ -56,7 +56,7 @@ def project(monkeypatch: pytest.MonkeyPatch, folder: Path, corpora: dict[str, li
         corpora=tuple(corpora),
         fetch={corpus: Synthetic() for corpus in corpora},
         train_fin={"data": {"corpora": (first,)}},
-        **{"pooled": (first,), **sections},
+        **{"pooled": tuple(corpora), **sections},
     )
 
 
