@@ -152,11 +152,13 @@ def corpora() -> None:
 
 
 def schema() -> None:
-    """Rewrite docs/params.schema.json and docs/params.md from the schema."""
+    """Rewrite docs/params.schema.json and docs/params.md from the schema, and docs/architecture.md's table of stages from dvc.yaml."""
     from finser.config.schema_docs import write
+    from finser.project.stage_docs import update
 
     _in_the_root()
     write(Path("docs"))
+    update(Path("docs/architecture.md"))
 
 
 def readme() -> None:

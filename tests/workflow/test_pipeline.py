@@ -1,7 +1,6 @@
 """What dvc.yaml becomes for Snakemake, without running anything."""
 
 import importlib.util
-import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import yaml
 
 from finser.config import presets
 from finser.config import schema as params
+from finser.project.run import choose_card
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,9 +29,10 @@ def pipeline(tmp_path, monkeypatch, copy_stages):
     return of
 
 
-class Wildcards:
-    def __init__(self, **values):
-        self.__dict__.update(values)
+class Wildcards(dict):
+    """Snakemake's wildcards: items and attributes."""
+
+    __getattr__ = dict.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -53,11 +54,16 @@ def test_cores_are_in_proportion_to_clips(pipeline, preset, corpus, cores, threa
 def test_only_networks_that_train_on_a_gpu_ask_for_one(pipeline, monkeypatch):
     made = pipeline("demo", 8)
     made.cards = 2
-    asked = {model: made.gpu(Wildcards(model=model)) for model in ("svm", "mlp", "small_cnn", "ast", "fin_ensemble")}
-    assert asked == {"svm": 0, "mlp": 0, "small_cnn": 1, "ast": 1, "fin_ensemble": 1}
-    assert made.gpu(Wildcards(key="mel")) == 1 and made.gpu(Wildcards(trunk="small_cnn")) == 1
+
+    def asked(stage: str, **item: str) -> int:
+        return made.resources(stage)["gpu"](Wildcards(item))
+
+    models = {model: asked("train_classifier", model=model) for model in ("svm", "mlp", "small_cnn", "ast", "fin_ensemble")}
+    assert models == {"svm": 0, "mlp": 0, "small_cnn": 1, "ast": 1, "fin_ensemble": 1}
+    assert asked("train_fin", key="mel") == 1 and asked("pretrain", trunk="small_cnn") == 1
+    assert "gpu" not in made.resources("label")
     made.cards = 0
-    assert made.gpu(Wildcards(model="ast")) == 0
+    assert asked("train_classifier", model="ast") == 0
 
 
 @pytest.mark.parametrize(("visible", "cards"), [("", 0), ("-1", 0), ("0", 1), ("1,3", 2)])
@@ -66,11 +72,32 @@ def test_cards_are_those_that_jobs_may_see(pipeline, monkeypatch, visible, cards
     assert pipeline("demo", 8).cards == cards
 
 
-def test_the_rules_that_ask_for_a_gpu_are_the_stages_that_use_one():
-    from finser.cli import ON_GPU
+def test_a_job_takes_a_gpu_if_and_only_if_its_rule_asks_for_one(pipeline, monkeypatch):
+    made = pipeline("demo", 8)
+    made.cards = 1
+    monkeypatch.setattr("finser.project.run.take_one", lambda: "a card")
+    for name, stage in made.stages.items():
+        for item in made.items(name):
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+            asked = made.resources(name).get("gpu", lambda wildcards: 0)(Wildcards(item))
+            assert (choose_card(made.checked, stage, item) == "a card") == (asked == 1), (name, item)
 
-    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    assert set(re.findall(r"rule (\w+):(?:(?!\nrule ).)*?gpu=dvc\.gpu", rules, flags=re.DOTALL)) == ON_GPU
+
+def test_resources_are_those_of_dvc_yaml(pipeline):
+    made = pipeline("demo", 2)
+    assert made.resources("split") == {"mem_mb": 1000, "runtime": 10} and made.threads("split") == 1
+    assert made.resources("fuse_classifiers") == {"mem_mb": 2000, "runtime": 30}, "what is not listed has a default"
+    assert made.resources("label")["mem_mb"](Wildcards(corpus="esd"), threads=3) == 2800
+    assert [name for name, stage in made.stages.items() if stage.local] == ["fetch", "fetch_weights"]
+
+
+def test_what_a_rule_says_and_writes(pipeline):
+    made = pipeline("demo")
+    assert made.message("train_fin") == "Train the FIN for {wildcards.key}"
+    assert [made.record(name) for name in ("compare_fin", "report")] == ["compare_fin/{feature}-{way}-{seed}", "report/all"]
+    flags = {str(out): set(getattr(out, "flags", ())) for name in made.stages for out in made.outputs(name)}
+    assert {out for out, found in flags.items() if "report" in found} == {"results/report.md"}
+    assert all(("directory" in found) == (not Path(out).suffix) for out, found in flags.items())
 
 
 def test_wildcards_are_those_of_the_rule(pipeline):
