@@ -161,10 +161,11 @@ def test_stage_has_a_command_and_a_function_that_takes_its_axes(stage, monkeypat
 
 
 def test_sections_of_params_are_named_as_stages():
+    """A stage without parameters of its own needs no section."""
     from finser.config.schema import Params
 
     top = {"preset", "corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed"}
-    assert set(Params.model_fields) - top == set(STAGES)
+    assert set(Params.model_fields) - top <= set(STAGES)
 
 
 def outs(stage: str, **item: str) -> list[str]:

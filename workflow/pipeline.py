@@ -114,7 +114,7 @@ def _reasons(job: DvcStage, answers: dict[tuple, dict]) -> list:
         reasons += [{kind: changed}] if changed else []
     if job.is_callback or job.always_changed:
         reasons.append("always changed")
-    return [*reasons, "changed checksum"] if job.changed_stage() else reasons
+    return [*reasons, "changed command"] if job.changed_stage() else reasons
 
 
 class Pipeline(Graph):

@@ -1,10 +1,12 @@
 """What dvc.yaml becomes for Snakemake, without running anything."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo, lock_repo
 
 from finser.config import presets
 from finser.config import schema as params
@@ -13,12 +15,18 @@ from finser.project.run import choose_card
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def pipeline(tmp_path, monkeypatch, copy_stages):
-    """The pipeline of a preset, by its name."""
+@pytest.fixture(scope="module")
+def module():
+    """workflow/pipeline.py, which is no part of the package."""
     source = importlib.util.spec_from_file_location("pipeline", ROOT / "workflow/pipeline.py")
     module = importlib.util.module_from_spec(source)
     source.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def pipeline(tmp_path, monkeypatch, copy_stages, module):
+    """The pipeline of a preset, by its name."""
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
 
@@ -148,3 +156,73 @@ def test_no_profile_asks_for_a_gpu_in_place_of_the_rules():
 )
 def test_a_target_may_be_written_as_any_path(pipeline, target):
     pipeline("tiny")._check_target(target)
+
+
+def edit_a_parameter(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("kept: 1", "kept: 2"))
+
+
+def edit_shared_code(root: Path) -> None:
+    (root / "code/a.py").write_text("edited")
+
+
+def remove_an_output(root: Path) -> None:
+    (root / "made/x.txt").unlink()
+
+
+def tamper_with_an_output(root: Path) -> None:
+    (root / "made/y.txt").write_text("tampered")
+
+
+def forget_the_cache(root: Path) -> None:
+    shutil.rmtree(root / ".dvc/cache")
+
+
+def edit_a_command(root: Path) -> None:
+    text = (root / "dvc.yaml").read_text()
+    (root / "dvc.yaml").write_text(text.replace("cp code", "cp  code"))
+
+
+def add_a_job(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("[x, y]", "[x, y, z]"))
+
+
+def forget_the_lock(root: Path) -> None:
+    (root / "dvc.lock").unlink()
+
+
+EDITS = (
+    *(edit_a_parameter, edit_shared_code, remove_an_output, tamper_with_an_output, forget_the_cache),
+    *(edit_a_command, add_a_job, forget_the_lock, lambda root: None),
+)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_the_answer_about_what_is_stale_is_that_of_dvc_status(tmp_path, monkeypatch, module, edit):
+    """Two jobs that share their code, and one that reads what they made."""
+    monkeypatch.chdir(tmp_path)
+    for path, text in {
+        ".dvc/config": "[core]\n    no_scm = true\n    analytics = false\n",
+        "params.yaml": "names: [x, y]\nkept: 1\n",
+        "code/a.py": "code",
+        "dvc.yaml": """stages:
+  make: {matrix: {n: "${names}"}, cmd: "cp code/a.py made/${item.n}.txt", deps: [code], params: [kept], outs: ["made/${item.n}.txt"]}
+  read: {cmd: cat made/*.txt > all.txt, deps: [code, made], outs: [all.txt]}
+""",
+    }.items():
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(text)
+    Path("made").mkdir()
+    with Repo() as repo:
+        repo.reproduce()
+    edit(tmp_path)
+    with Repo() as repo:
+        expected = repo.status()
+    with Repo() as repo, lock_repo(repo):
+        found = module.status(repo)
+    never = {name for name, reasons in found.items() if reasons == ["not in dvc.lock"]}
+    assert set(found) == set(expected)
+    assert {name: found[name] for name in set(found) - never} == {name: expected[name] for name in set(found) - never}
+    assert bool(found) == (edit is not EDITS[-1]) and bool(never) == (edit in (add_a_job, forget_the_lock))
