@@ -22,8 +22,6 @@ report: "workflow/report/workflow.rst"
 
 localrules:
     all,
-    fetch,
-    fetch_weights,
 
 
 onstart:
@@ -36,8 +34,30 @@ rule all:
         "results/report.md",
 
 
-include: "workflow/rules/corpora.smk"
-include: "workflow/rules/audio.smk"
-include: "workflow/rules/fins.smk"
-include: "workflow/rules/classifiers.smk"
-include: "workflow/rules/report.smk"
+# A rule for every stage. Its shell line must not name `stage`: Snakemake reads it when a job runs, after the loop.
+for stage in dvc.stages.values():
+
+    rule:
+        name:
+            stage.name
+        input:
+            dvc.inputs(stage.name),
+        output:
+            dvc.outputs(stage.name),
+        log:
+            f"logs/{dvc.record(stage.name)}.log",
+        benchmark:
+            f"logs/benchmarks/{dvc.record(stage.name)}.tsv"
+        wildcard_constraints:
+            **dvc.wildcards(stage.name),
+        priority: stage.priority
+        localrule: stage.local
+        threads: dvc.threads(stage.name)
+        resources:
+            **dvc.resources(stage.name),
+        params:
+            job=dvc.address(stage.name),
+        message:
+            dvc.message(stage.name)
+        shell:
+            "FINSER_CORES={threads} dvc --wait-for-lock repro --single-item {params.job} 2>&1 | tee {log}"

@@ -1,6 +1,7 @@
 """The shape of the code: imports run one way, dvc.yaml covers them, paths agree, functions are short, all that is public is documented."""
 
 import ast
+import inspect
 import re
 import statistics
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from finser import layout
+from finser.project.stages import table
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
@@ -40,27 +42,6 @@ UNTANGLE = {  # imports against the flow, which are to go
     "models.fin_ensemble": {"training.learning"},
 }
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
-STEPS = {
-    "fetch": "corpora.fetch",
-    "index": "corpora.index",
-    "resample": "audio.resample",
-    "augment": "audio.augment",
-    "label": "features.labels",
-    "split": "splits.protocols",
-    "train_front_end": "fins.front_end",
-    "train_fin": "fins.training",
-    "evaluate_fin": "fins.evaluation",
-    "compare_fin": "fins.comparison",
-    "reference_fin": "fins.comparison",
-    "fetch_weights": "fetching.weights",
-    "pretrain": "training.pretrain",
-    "initialise": "training.initialise",
-    "train_classifier": "training.train_classifier",
-    "evaluate_classifier": "evaluation.evaluate_classifier",
-    "fuse_classifiers": "evaluation.fuse_classifiers",
-    "summarise": "summary.summarise",
-    "report": "report.page",
-}
 RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
 IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
@@ -76,6 +57,8 @@ OTHERS = {  # libraries of a package of which the stage uses another part
     "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+TABLE = table({"stages": STAGES})
+STEPS = {name: stage.step for name, stage in TABLE.items()}
 
 
 def modules() -> dict[str, Path]:
@@ -164,29 +147,25 @@ def test_every_library_of_the_classifiers_is_followed_by_their_training():
     assert {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported} <= set(listed)
 
 
-def test_stages_are_those_of_the_command_line_and_of_the_rules():
-    from finser.cli import app
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_has_a_command_and_a_function_that_takes_its_axes(stage, monkeypatch):
+    """The rule is made of the same table (tests/workflow/test_pipeline.py)."""
+    from finser.cli import program
 
-    commands = {command.name for command in app.registered_commands}
-    rules = set()
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        rules |= set(re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE))
-    assert set(STAGES) == rules == set(STEPS)
-    assert set(STAGES) <= commands
-    for stage, spec in STAGES.items():
-        assert spec.get("do", spec)["cmd"].split()[:2] == ["workflow/finser", stage]
-
-
-def test_the_picture_of_the_data_flow_names_every_stage_once():
-    picture = (ROOT / "docs" / "architecture.svg").read_text()
-    assert sorted(re.findall(r'class="stage"[^>]*>(\w+)<', picture)) == sorted(STAGES)
+    monkeypatch.chdir(ROOT)
+    assert STAGES[stage].get("do", STAGES[stage])["cmd"].split()[:2] == ["workflow/finser", stage]
+    (command,) = [command for command in program().registered_commands if command.name == stage]
+    assert list(inspect.signature(command.callback).parameters) == list(TABLE[stage].axes)
+    required = [given for given in inspect.signature(TABLE[stage].function()).parameters.values() if given.default is given.empty]
+    assert len(required) == 1 + len(TABLE[stage].axes), "the parameters of params.yaml, and a value for each axis"
 
 
 def test_sections_of_params_are_named_as_stages():
+    """A stage without parameters of its own needs no section."""
     from finser.config.schema import Params
 
     top = {"preset", "corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed"}
-    assert set(Params.model_fields) - top == set(STAGES)
+    assert set(Params.model_fields) - top <= set(STAGES)
 
 
 def outs(stage: str, **item: str) -> list[str]:

@@ -1,34 +1,37 @@
 """dvc.yaml seen by Snakemake: DVC says what every stage is and whether it is stale, Snakemake when and where it runs.
 
-Every rule is
-
-    input: dvc.inputs("label")    output: dvc.outs("label")    shell: dvc.repro("label")
-
-and adds only what a scheduler needs and DVC does not know: threads, resources, log, benchmark, message. An example: somebody edits
-labels.py, so that DVC calls ``label@ravdess`` stale. Its rule then has an input more, a token file newer than its outputs that holds
-DVC's reason, and Snakemake runs it and all that follows. The inputs of ``augment@ravdess``, which is fresh, are `ancient`: no
-timestamp of Snakemake's can contradict DVC. (``ancient`` on all inputs would meet snakemake issue 4166, hence fresh stages only.)
+The Snakefile makes one rule of every stage of dvc.yaml. An example of how the two engines agree: somebody edits labels.py, so that DVC
+calls ``label@ravdess`` stale, and everything else fresh. The rule of ``label@ravdess`` then gets one more input that is newer than its
+outputs: a token file that holds DVC's reason. Snakemake therefore runs it, and after it every job that reads what it makes. The inputs
+of ``augment@ravdess``, which is fresh, are marked `ancient`, so that no file time can make Snakemake run what DVC calls fresh. (With
+``ancient`` on all inputs one would meet snakemake issue 4166, hence on those of fresh jobs only.)
 
 Nothing here changes a file outside .snakemake before a run really begins.
 """
 
 import atexit
+import gc
 import json
 import math
 import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
+from dvc.dvcfile import load_file
 from dvc.exceptions import DvcException
 from dvc.ignore import DvcIgnorePatterns
 from dvc.pathspec_math import PatternInfo
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
+from dvc.rwlock import rwlock
+from dvc.stage import Stage as DvcStage
 from snakemake.cli import get_argument_parser
+from snakemake.io import directory, report
 
 from finser.cards import cards
 from finser.config import schema as params
@@ -37,11 +40,13 @@ from finser.errors import FinserError, lines
 from finser.project import libraries, strays
 from finser.project.graph import Graph
 from finser.project.place import check_git, check_lock, check_place
+from finser.project.run import uses_gpu
+from finser.project.stages import DVC
 
 TOKENS = Path(".snakemake/stale")
 LOCKS = Path(".snakemake/locks")
+CAPTIONS = Path("workflow/report")
 CLIPS_PER_WORKER = 100
-PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
 
 
 def use_this_environment() -> None:
@@ -65,6 +70,53 @@ def _targets() -> list[str]:
     return get_argument_parser().parse_args().targets if Path(sys.argv[0]).stem in ("snakemake", "__main__") else []
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Let Python look for no unreachable cycles here, nor ever among what is made here: it takes a sixth of the start of 900 jobs."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def memory(wildcards: object, threads: int) -> int:
+    """Megabytes of a job that works in processes: a mapped part of a corpus, and 600 per process (docs/architecture.md)."""
+    return 1000 + 600 * threads
+
+
+def status(repo: Repo) -> dict[str, list]:
+    """Ask DVC which jobs are stale: the same jobs as in `repo.status()`, in a fraction of the time where there are many.
+
+    `repo.status()` locks the files of every job on their own, computes the checksum of, say, src/finser/models for each of 900 jobs, and
+    looks at jobs that never ran. This function locks all files together, asks DVC for a dependency once for each checksum that dvc.lock
+    records, and leaves out jobs that dvc.lock does not record: they are stale.
+    """
+    loaded, answers = load_file(repo, str(DVC)).stages, {}
+    jobs = [loaded[name] for name in loaded if name in loaded.lockfile_data]
+    paths = [entry.fs_path for job in jobs for entry in (*job.deps, *job.outs)]
+    with rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), paths, [], repo.config["core"].get("hardlink_lock", False)):
+        found = {job.addressing: reasons for job in jobs if (reasons := _reasons(job, answers))}
+    return found | {name: ["not in dvc.lock"] for name in loaded if name not in loaded.lockfile_data}
+
+
+def _reasons(job: DvcStage, answers: dict[tuple, dict]) -> list:
+    """Why one job is stale, in the words of ``dvc status``; empty for a fresh one. `answers` holds those given before."""
+    reasons = []
+    for kind, entries in (("changed deps", job.deps), ("changed outs", job.outs)):
+        changed = {}
+        for entry in entries:
+            key = (kind, entry.fs_path, str(entry.hash_info), tuple(getattr(entry, "params", ())))
+            if key not in answers:
+                answers[key] = entry.status()
+            changed |= answers[key]
+        reasons += [{kind: changed}] if changed else []
+    if job.is_callback or job.always_changed:
+        reasons.append("always changed")
+    return [*reasons, "changed command"] if job.changed_stage() else reasons
+
+
 class Pipeline(Graph):
     """The jobs of dvc.yaml as Snakemake's rules need them.
 
@@ -86,48 +138,69 @@ class Pipeline(Graph):
         """Constraints of a rule: every wildcard takes only the values that dvc.yaml and params.yaml name for this stage."""
         return {axis: "|".join(map(re.escape, values)) or "(?!)" for axis, values in self.axes(name).items()}
 
-    def threads(self, name: str) -> Callable:
-        """Cores of one job of a stage that works in processes: in proportion to the clips of its corpus.
+    def outputs(self, name: str) -> list[str]:
+        """Outputs of a rule. One without a suffix is a folder; a page of Markdown goes into Snakemake's report, with its caption."""
+        return [self._output(Path(out)) for out in self.outs(name)]
+
+    @staticmethod
+    def _output(out: Path) -> str:
+        """Mark one output as what it is to Snakemake."""
+        if out.suffix == ".md":
+            return report(str(out), caption=str(CAPTIONS.resolve() / f"{out.stem}.rst"), category=out.stem.capitalize())
+        return str(out) if out.suffix else directory(str(out))
+
+    def record(self, name: str) -> str:
+        """Name of a rule's log and benchmark, e.g. ``label/{corpus}``, or ``report/all`` for a stage of one job."""
+        return f"{name}/{'-'.join(f'{{{axis}}}' for axis in self.stages[name].wildcards) or 'all'}"
+
+    def message(self, name: str) -> str:
+        """What a rule says when a job begins."""
+        return self.description(name).replace("{", "{wildcards.")
+
+    def threads(self, name: str) -> Callable | int:
+        """Cores of one job: one, or, where a job works on clips in processes, in proportion to the clips of its corpus.
 
         For few clips no more than pay for starting workers. On a cluster Snakemake knows no number of cores: one each, and a
         profile's `set-threads` says more.
         """
 
         def function(wildcards) -> int:  # noqa: ANN001  (Snakemake's own type)
+            if (self.cores or 1) == 1:
+                return 1  # a corpus that does not exist yet is counted with its synthesiser, which takes half a second to import
             clips = self.clips[wildcards.corpus]
             fraction = clips / sum(self.clips.values())
             return max(1, min(math.ceil((self.cores or 1) * fraction), math.ceil(clips / CLIPS_PER_WORKER)))
 
-        return function
+        return function if self.stages[name].per_clip else 1
+
+    def resources(self, name: str) -> dict[str, object]:
+        """Memory, minutes and GPUs of one job, as dvc.yaml says below the stage's ``meta``."""
+        stage = self.stages[name]
+
+        def gpu(wildcards) -> int:  # noqa: ANN001
+            """1 for a network that uses one, if there is one; 0 for SVM and MLP."""
+            return min(1, self.cards) if uses_gpu(self.checked, stage, dict(wildcards.items())) else 0
+
+        found = {"mem_mb": memory if stage.per_clip else stage.mem_mb, "runtime": stage.runtime}
+        return found | {"gpu": gpu} if stage.gpu else found
+
+    @cached_property
+    def checked(self) -> params.Params:
+        """params.yaml, validated; reading it once per job would take half of Snakemake's time."""
+        return params.load()
 
     @cached_property
     def clips(self) -> dict[str, int]:
         """Clips of each corpus: those counted in a local folder, else as many as a complete one has."""
-        sources = params.load().fetch
+        sources = self.checked.fetch
         return {
             corpus: getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]
         }
-
-    @staticmethod
-    def memory(wildcards: object, threads: int) -> int:
-        """Megabytes of a job that works in processes: a mapped part of a corpus, and 600 per process (docs/architecture.md)."""
-        return 1000 + 600 * threads
 
     @cached_property
     def cards(self) -> int:
         """GPUs of this machine; a cluster has one for each job that asks."""
         return len(cards()) if self.cores else 1
-
-    def gpu(self, wildcards) -> int:  # noqa: ANN001
-        """GPUs that a job asks for: 1 for a network that trains on one, if there is one; 0 for SVM and MLP."""
-        name = getattr(wildcards, "model", getattr(wildcards, "trunk", None))
-        section = params.load().train_classifier.get(name) if name else None
-        return min(1, self.cards) if section is None or section.on_gpu else 0
-
-    def repro(self, name: str) -> str:
-        """The shell line of a rule: DVC runs this one job, restores it from its cache, or finds it up to date."""
-        address = self.address(name).replace("{", "{wildcards.")
-        return f"FINSER_CORES={{threads}} dvc --wait-for-lock repro --single-item {address} 2>&1 | tee {{log}}"
 
     def ask(self) -> None:
         """Ask DVC what is stale and tell Snakemake: a stale job's token is new, a fresh one's is ancient.
@@ -135,21 +208,22 @@ class Pipeline(Graph):
         Only the main Snakemake process may ask: while a stage runs, DVC answers that it is busy. Outputs under names that params.yaml
         no longer has count as removed, because a run removes them first.
         """
-        reasons = self._status()
+        with without_collection():
+            reasons = self._status()
         TOKENS.mkdir(parents=True, exist_ok=True)
         for name in self.stages:
             for item in self.items(name):
                 self._write_token(self.address(name, item), reasons)
         self.stale = self._closure(set(reasons))
 
-    def _status(self) -> dict:
-        """``dvc status --json``, as if :meth:`clear_strays` had been called."""
+    def _status(self) -> dict[str, list]:
+        """What ``dvc status --json`` would say after :meth:`clear_strays`: stale job -> why."""
         try:
-            with Repo(_wait_for_lock=True) as repo:
+            with Repo(_wait_for_lock=True) as repo, lock_repo(repo):
                 seen = repo.dvcignore.ignores_trie_fs
                 ours = [PatternInfo(f"/{path}", "strays") for path in strays.recorded(self)]
                 seen[()] = DvcIgnorePatterns([*seen[()].pattern_list, *ours], seen[()].dirname, os.sep)
-                return repo.status()
+                return status(repo)
         except DvcException as error:
             sys.exit(f"error: dvc status: {' '.join(str(error).split())}")
 
@@ -164,6 +238,7 @@ class Pipeline(Graph):
             sys.exit(f"error: {error}")
 
     def _check_target(self, target: str) -> None:
+        """Refuse a target that no job makes, and a stage of several jobs."""
         target = os.path.relpath(target) if os.path.sep in target else target
         if target in self.stages and self.axes(target):
             raise FinserError("a stage of several jobs", where=target, do=f"name an output, as in {self.outs(target)[0]}")
@@ -198,6 +273,7 @@ class Pipeline(Graph):
         atexit.register(finish)
 
     def _write_token(self, job: str, reasons: dict) -> None:
+        """Write the token of one job: new, with DVC's reason, if the job is stale, and of no age if it is fresh."""
         token = TOKENS / job
         if job in reasons:
             token.write_text(f"{json.dumps(reasons[job])} at {time.time_ns()}\n")  # new content: small files are compared by checksum

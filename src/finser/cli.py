@@ -1,247 +1,63 @@
 """`finser STAGE ITEM` for the stages of dvc.yaml, and a few commands for people.
 
+What a command needs is imported when it runs: `finser --help` takes less than half a second.
+
 Every command ends with status 0, or not 0 and one line on standard error that begins with ``error:``.
 """
 
 import atexit
 import errno
-import json
 import os
 import shutil
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
-from difflib import get_close_matches
-from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, Signature
 from itertools import chain, count
 from pathlib import Path
-from typing import IO, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from finser import layout
-from finser.cards import take_one
-from finser.config import schema as parameters
-from finser.config.schema import Params
 from finser.errors import FinserError, lines
-from finser.files import refusal, whole_file, write_text
-from finser.project import libraries, strays, unchanged
-from finser.project.graph import Graph
-from finser.project.place import check_code, check_place
-from finser.workers import cores
+from finser.files import whole_file, write_text
+from finser.project import stages
+from finser.project.place import check_code
 
 STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
 RESTARTED = "FINSER_RESTARTED"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
-ON_GPU = {  # the stages whose rules ask for a GPU
-    "train_front_end",
-    "train_fin",
-    "evaluate_fin",
-    "compare_fin",
-    "reference_fin",
-    "pretrain",
-    "train_classifier",
-    "evaluate_classifier",
-}
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
-Corpus = Annotated[str, typer.Argument(help="a corpus of params.yaml: ravdess, crema_d, tess, savee or esd")]
-Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
-Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
-Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
-WeightsName = Annotated[str, typer.Argument(help="published weights: a section of fetch_weights in params.yaml")]
-Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
-Trunk = Annotated[str, typer.Argument(help="one of pretrain.trunks in params.yaml")]
-FusionName = Annotated[str, typer.Argument(help="a late fusion: a section of fuse_classifiers in params.yaml")]
-Protocol = Annotated[str, typer.Argument(help="speaker, random or cross_corpus")]
-Fold = Annotated[int, typer.Argument(help="a fold, from 1", min=1)]
 
 
-def _run(stage: str, module: str, **item: object) -> None:
-    """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went."""
-    check_place()
-    params, graph = parameters.load(), Graph()
-    _check_item(graph, stage, item)
-    lock = _choose_card(params, stage, item)  # noqa: F841  (held to the end of the process)
-    values = tuple(map(str, item.values()))
-    libraries.check(graph, stage)
-    _clear_strays(graph, stage, values)
-    before = unchanged.snapshot(stage, values)
-    params = parameters.load()  # as the snapshot has them
-    started, clock = datetime.now(UTC), time.monotonic()
-
-    def log(status: str) -> None:
-        """Write the line of this run."""
-        entry = {"preset": params.preset, "stage": stage, "item": list(values), "status": status, "cores": cores()}
-        _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
-
-    try:
-        getattr(import_module(module), stage)(params, *item.values())
-        unchanged.check(before, stage, values)
-    except BaseException:
-        with suppress(FinserError):  # what the step says is the cause; a disk that takes no log, either, is none
-            log("failed")
-        raise
-    log("ok")
+def program() -> typer.Typer:
+    """Make the command line: a command for every stage of dvc.yaml in the current folder, and those for people."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
+    for stage in stages.table().values() if stages.DVC.exists() else ():
+        app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
+    for function in (preset, imitate, inspect, export, check, corpora, schema, readme):
+        app.command(function.__name__, rich_help_panel=PEOPLE)(function)
+    return app
 
 
-def _choose_card(params: Params, stage: str, item: dict[str, object]) -> IO | None:
-    """One GPU for a job that trains or evaluates a network, none for others, so that no job uses the card of another."""
-    section = params.train_classifier.get(item.get("model", item.get("trunk")))
-    if stage in ON_GPU and (section is None or section.on_gpu):
-        return take_one()
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    return None
+def _command(stage: stages.Stage) -> Callable[..., None]:
+    """Make the command of a stage. It takes an argument for each axis of the stage."""
+
+    def command(**item: str) -> None:
+        from finser.project.run import run
+
+        run(stage.name, *item.values())
+
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    axes = [(axis, Annotated[str, typer.Argument(help=values)]) for axis, values in stage.axes.items()]
+    command.__signature__ = Signature([Parameter(axis, kind, annotation=annotation) for axis, annotation in axes])
+    return command
 
 
-def _clear_strays(graph: Graph, stage: str, values: tuple[str, ...]) -> None:
-    """Remove outputs under names that params.yaml no longer has from the folders that a job reads; refuse what no job makes."""
-    item = dict(zip(graph.axes(stage), values, strict=True))
-    deps = graph.paths(stage, item, "deps")
-    strays.clear_and_say(graph, deps)
-    strays.check(graph, deps)
-
-
-def _check_item(graph: Graph, stage: str, item: dict[str, object]) -> None:
-    """Refuse an item that is no job of the stage: nothing would read its output, and DVC would count it in the folders of others."""
-    for (axis, value), named in zip(item.items(), graph.axes(stage).values(), strict=True):
-        if str(value) not in named:
-            expected = f"one of {', '.join(named)}" if named else "one that it names, and it names none"
-            close = get_close_matches(str(value), named, n=1, cutoff=0.5)
-            do = f"did you mean '{close[0]}'?" if close else "" if axis == "feature" else "add it there first"  # the features are fixed
-            raise FinserError(f"unknown {axis} '{value}'", where="params.yaml", expected=expected, do=do)
-
-
-def _log(entry: dict) -> None:
-    try:
-        layout.COMMANDS_LOG.parent.mkdir(parents=True, exist_ok=True)
-        with layout.COMMANDS_LOG.open("a", encoding="utf-8") as log:  # one write of one line: appending is atomic
-            log.write(json.dumps(entry) + "\n")
-    except OSError as error:
-        raise refusal(layout.COMMANDS_LOG, error) from None
-
-
-@app.command("fetch", rich_help_panel=STAGES)
-def fetch(corpus: Corpus) -> None:
-    """Bring a corpus to data/raw/, from where params.yaml says: synthetic, local or download."""
-    _run("fetch", "finser.corpora.fetch", corpus=corpus)
-
-
-@app.command("index", rich_help_panel=STAGES)
-def index(corpus: Corpus) -> None:
-    """List every audio file of a corpus, good or not, and why not."""
-    _run("index", "finser.corpora.index", corpus=corpus)
-
-
-@app.command("resample", rich_help_panel=STAGES)
-def resample(corpus: Corpus) -> None:
-    """Resample the kept clips of a corpus to 22,050 Hz mono int16."""
-    _run("resample", "finser.audio.resample", corpus=corpus)
-
-
-@app.command("augment", rich_help_panel=STAGES)
-def augment(corpus: Corpus) -> None:
-    """Make the variants of every clip that augment.variants names, beside the original."""
-    _run("augment", "finser.audio.augment", corpus=corpus)
-
-
-@app.command("label", rich_help_panel=STAGES)
-def label(corpus: Corpus) -> None:
-    """Compute librosa's five features for every frame."""
-    _run("label", "finser.features.labels", corpus=corpus)
-
-
-@app.command("split", rich_help_panel=STAGES)
-def split(protocol: Protocol) -> None:
-    """Deal the clips into train, validation and test, for every fold; cross_corpus: only of the corpora that classifiers learn from."""
-    _run("split", "finser.splits.protocols", protocol=protocol)
-
-
-@app.command("train_front_end", rich_help_panel=STAGES)
-def train_front_end() -> None:
-    """Teach the front end that chroma, mel and MFCC share."""
-    _run("train_front_end", "finser.fins.front_end")
-
-
-@app.command("train_fin", rich_help_panel=STAGES)
-def train_fin(feature: Feature) -> None:
-    """Train a feature imitating network."""
-    _run("train_fin", "finser.fins.training", feature=feature)
-
-
-@app.command("evaluate_fin", rich_help_panel=STAGES)
-def evaluate_fin(feature: Feature) -> None:
-    """R2 of a FIN, on test speakers and on corpora never trained on."""
-    _run("evaluate_fin", "finser.fins.evaluation", feature=feature)
-
-
-@app.command("compare_fin", rich_help_panel=STAGES)
-def compare_fin(feature: Feature, way: Way, seed: Seed) -> None:
-    """Train and evaluate a FIN that begins in another way, and that nothing is built on."""
-    _run("compare_fin", "finser.fins.comparison", feature=feature, way=way, seed=seed)
-
-
-@app.command("reference_fin", rich_help_panel=STAGES)
-def reference_fin(feature: Feature, seed: Seed) -> None:
-    """Train and evaluate the published net of a feature."""
-    _run("reference_fin", "finser.fins.comparison", feature=feature, seed=seed)
-
-
-@app.command("fetch_weights", rich_help_panel=STAGES)
-def fetch_weights(weights: WeightsName) -> None:
-    """Bring published weights to models/weights/, verified, from where params.yaml says: download or local."""
-    _run("fetch_weights", "finser.fetching.weights", weights=weights)
-
-
-@app.command("pretrain", rich_help_panel=STAGES)
-def pretrain(trunk: Trunk, protocol: Protocol, fold: Fold) -> None:
-    """Teach a network's trunk to imitate librosa's features, without emotions."""
-    _run("pretrain", "finser.training.pretrain", trunk=trunk, protocol=protocol, fold=fold)
-
-
-@app.command("initialise", rich_help_panel=STAGES)
-def initialise(model: Model) -> None:
-    """Make what a classifier's training begins from: random weights, or the FINs."""
-    _run("initialise", "finser.training.initialise", model=model)
-
-
-@app.command("train_classifier", rich_help_panel=STAGES)
-def train_classifier(model: Model, protocol: Protocol, fold: Fold, seed: Seed) -> None:
-    """Train an emotion classifier on one fold, with one seed."""
-    _run("train_classifier", "finser.training.train_classifier", model=model, protocol=protocol, fold=fold, seed=seed)
-
-
-@app.command("evaluate_classifier", rich_help_panel=STAGES)
-def evaluate_classifier(model: Model, protocol: Protocol, fold: Fold) -> None:
-    """Figures of merit of a classifier, over all its seeds, on the test part of its fold."""
-    _run("evaluate_classifier", "finser.evaluation.evaluate_classifier", model=model, protocol=protocol, fold=fold)
-
-
-@app.command("fuse_classifiers", rich_help_panel=STAGES)
-def fuse_classifiers(fusion: FusionName, protocol: Protocol, fold: Fold) -> None:
-    """Make one prediction of several classifiers', and its figures of merit."""
-    _run("fuse_classifiers", "finser.evaluation.fuse_classifiers", fusion=fusion, protocol=protocol, fold=fold)
-
-
-@app.command("summarise", rich_help_panel=STAGES)
-def summarise() -> None:
-    """Figures of every model over all folds, and comparisons of models, with intervals."""
-    _run("summarise", "finser.summary.summarise")
-
-
-@app.command("report", rich_help_panel=STAGES)
-def report() -> None:
-    """Write results/report.md, results/report.html and their figures."""
-    _run("report", "finser.report.page")
-
-
-@app.command("preset", rich_help_panel=PEOPLE)
 def preset(
     name: Annotated[str, typer.Argument(help="demo, tiny, open, ravdess, paper or local")],
     path: Annotated[
@@ -251,6 +67,7 @@ def preset(
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
     """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
+    from finser.config import schema as parameters
     from finser.config.presets import make
 
     text = parameters.dump(make(name, path, allow_partial))
@@ -264,12 +81,13 @@ def preset(
 
 
 def _in_the_root() -> None:
+    """Refuse to run outside a project."""
     if not Path("dvc.yaml").exists():
         raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
 
 
 def _keep(path: Path) -> Path:
-    """Copy a file to PATH.bak, or to PATH.2.bak and so on, where those hold something else, and say which."""
+    """Copy a file to PATH.bak, or to PATH.2.bak and so on if those hold something else; return the copy."""
     content = path.read_bytes()  # it may be no text at all
     names = chain([f"{path}.bak"], (f"{path}.{number}.bak" for number in count(2)))
     free = next(name for name in map(Path, names) if not name.exists() or name.read_bytes() == content)
@@ -278,19 +96,18 @@ def _keep(path: Path) -> Path:
     return free
 
 
-@app.command("imitate", rich_help_panel=PEOPLE)
 def imitate(
     files: Annotated[list[Path], typer.Argument(help="recordings")],
     out: Annotated[Path, typer.Option("--out", help="folder for NAME.parquet")] = Path("results/imitated"),
 ) -> None:
     """Write the FINs' features of any recordings to Parquet, beside librosa's, and print R2."""
+    from finser.config import schema as parameters
     from finser.fins.imitate import imitate as imitations
 
     for line in imitations(parameters.load(), files, out):
         print(line)
 
 
-@app.command("inspect", rich_help_panel=PEOPLE)
 def inspect(
     shard: Annotated[Path, typer.Argument(help="part-NNNNN.parquet, or a folder of them: data/shards/ravdess, data/labels/ravdess")],
     rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
@@ -301,7 +118,6 @@ def inspect(
     print("\n".join(describe(shard, rows)))
 
 
-@app.command("export", rich_help_panel=PEOPLE)
 def export(
     corpus: Annotated[list[str], typer.Argument(help="one corpus or more: ravdess, crema_d, tess, savee, esd")],
     dest: Annotated[Path, typer.Argument(help="folder to make; it must not be there yet")],
@@ -311,7 +127,7 @@ def export(
     protocol: Annotated[str | None, typer.Option("--protocol", help="speaker, random or cross_corpus: its parts become the splits")] = None,
     fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
 ) -> None:
-    """Write shards as a data set for other programs, with a card that tells their licences."""
+    """Write shards as a data set for other programs, with a card that states their licences."""
     from finser.tools.export import ORIGINAL, Selection
     from finser.tools.export import export as write
 
@@ -319,31 +135,32 @@ def export(
     print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
 
 
-@app.command("check", rich_help_panel=PEOPLE)
 def check() -> None:
     """Validate params.yaml and say so."""
+    from finser.config import schema as parameters
+
     params = parameters.load()
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
 
 
-@app.command("corpora", rich_help_panel=PEOPLE)
 def corpora() -> None:
-    """List the five corpora: licence, size, how each is had, and how much of it is here."""
+    """List the five corpora: licence, size, where each comes from, and how much of it is here."""
+    from finser.config import schema as parameters
     from finser.corpora.overview import overview
 
     print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
 
 
-@app.command("schema", rich_help_panel=PEOPLE)
 def schema() -> None:
-    """Rewrite docs/params.schema.json and docs/params.md from the schema."""
+    """Rewrite docs/params.schema.json and docs/params.md from the schema, and docs/architecture.md's table of stages from dvc.yaml."""
     from finser.config.schema_docs import write
+    from finser.project.stage_docs import update
 
     _in_the_root()
     write(Path("docs"))
+    update(Path("docs/architecture.md"))
 
 
-@app.command("readme", rich_help_panel=PEOPLE)
 def readme() -> None:
     """Put the results of results/report.md into README.md."""
     from finser.report.readme import update
@@ -359,7 +176,7 @@ def main() -> None:
 
 
 def _give_numba_a_cache() -> None:
-    """Lend numba a temporary folder where it can keep compiled code nowhere: it would refuse to compile."""
+    """Give numba a temporary folder if it can write its compiled code nowhere else: it would refuse to compile."""
     if "NUMBA_CACHE_DIR" in os.environ or _writable(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numba"):
         return
     packages = [Path(find_spec(name).origin).parent for name in ("finser", "librosa")]
@@ -387,11 +204,13 @@ def _own_code() -> None:
 
 
 def _checked() -> object:
+    """Run a command with the code of the project in the current folder."""
     _own_code()
-    return app(standalone_mode=False)
+    return program()(standalone_mode=False)
 
 
 def _status(command: Callable[[], object]) -> int:
+    """Run a command; return its status, with one line on standard error if it is not 0."""
     try:
         result = command()
         if result == 130:  # typer makes it of Ctrl-C
@@ -418,5 +237,6 @@ def _status(command: Callable[[], object]) -> int:
 
 
 def _fail(message: str, status: int = 1) -> int:
+    """Print an error, a line each if it is several; return the status."""
     print(lines(message), file=sys.stderr)
     return status

@@ -1,0 +1,161 @@
+"""The table of stages, which is dvc.yaml: what each one does, the function that does it, and what a scheduler needs to know.
+
+DVC lets a stage carry a description (``desc``) and anything below ``meta``, and follows neither. An entry there says, e.g., ::
+
+    label:
+      desc: Compute librosa's features of every frame of ${item.corpus}
+      meta: {step: features.labels, per_clip: true, runtime: 60, priority: 3}
+
+so that the function ``label`` of ``finser.features.labels`` runs the stage. The command line, Snakemake's rules and docs/architecture.md
+all follow from it. A new stage is an entry in dvc.yaml and its module.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+from finser.config.reading import read
+from finser.errors import FinserError
+
+DVC = Path("dvc.yaml")
+UNDERSTOOD = {"matrix", "foreach", "do", "cmd", "desc", "meta", "deps", "params", "outs", "metrics", "plots"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of dvc.yaml; the fields from `step` on are keys of its ``meta``, and their defaults those of a small job.
+
+    Attributes
+    ----------
+    name : str
+        Name of the stage, of its command, of its rule and of its function.
+    description : str
+        Its ``desc``, with ``${item.corpus}`` for the name of the corpus.
+    axes : dict of str to str
+        Arguments of its command, in order, and in words which values each has, e.g. ``{"protocol": "one of protocols in params.yaml"}``.
+    wildcards : tuple of str
+        Snakemake's names of the same arguments: ``key`` for a ``foreach`` stage.
+    step : str
+        Module below ``finser`` that holds the function.
+    key : str
+        What the key of a ``foreach`` stage is, e.g. ``feature``.
+    per_clip : bool
+        Whether a job works on the clips of a corpus in as many processes as pay; memory follows from their number.
+    mem_mb : int
+        Megabytes of a job.
+    runtime : int
+        Minutes of a job.
+    gpu : bool
+        Whether a job uses a GPU where there is one.
+    priority : int
+        Jobs of a higher priority run first.
+    local : bool
+        Whether the job runs on the machine that Snakemake runs on, because it needs the network.
+    """
+
+    name: str
+    description: str
+    axes: dict[str, str]
+    wildcards: tuple[str, ...]
+    step: str
+    key: str = "key"
+    per_clip: bool = False
+    mem_mb: int = 2000
+    runtime: int = 30
+    gpu: bool = False
+    priority: int = 0
+    local: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The description with axes in capitals, e.g. ``Fetch CORPUS``."""
+        return self.in_capitals(self.description)
+
+    def in_capitals(self, text: str) -> str:
+        """Text of dvc.yaml with the axes in capitals: ``data/raw/${item.corpus}`` -> ``data/raw/CORPUS``."""
+        names = dict(zip(self.wildcards, self.axes, strict=True))
+        return re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda found: names.get(found[1], found[1]).upper(), text)
+
+    def function(self) -> Callable[..., None]:
+        """Import the function that runs one job: it takes the parameters and the values of the axes.
+
+        Raises
+        ------
+        FinserError
+            There is no such module, or no such function in it.
+        """
+        module = f"finser.{self.step}"
+        try:
+            return getattr(import_module(module), self.name)
+        except (ModuleNotFoundError, AttributeError) as error:
+            if isinstance(error, ModuleNotFoundError) and not module.startswith(error.name or " "):
+                raise  # of another module, which that one imports
+            raise FinserError(f"stage {self.name}: no function '{self.name}' in {module}", where=DVC) from None
+
+
+META = {field.name: field for field in fields(Stage)[4:]}
+
+
+def table(written: dict | None = None) -> dict[str, Stage]:
+    """Read the stages of dvc.yaml in the current folder.
+
+    Parameters
+    ----------
+    written : dict, optional
+        The content of dvc.yaml, if it is read already.
+
+    Returns
+    -------
+    dict
+        Name -> stage, in the order of the file.
+
+    Raises
+    ------
+    FinserError
+        A stage lacks its description or its step, has a key below ``meta`` that is unknown or of another type, or uses something of
+        DVC's that finser does not understand.
+    """
+    written = read(DVC) if written is None else written
+    for key in written.keys() - {"stages"}:
+        raise FinserError(f"'{key}' is not supported", where=DVC, expected="stages alone")
+    return {name: _stage(name, entry) for name, entry in (written.get("stages") or {}).items()}
+
+
+def _stage(name: str, entry: dict) -> Stage:
+    """Check one entry of dvc.yaml, and make a :class:`Stage` of it."""
+    body = entry.get("do", entry)
+    for key in (*entry, *body):
+        if key not in UNDERSTOOD:  # such as wdir, vars or frozen, which change what paths mean and what runs
+            raise FinserError(f"stage {name}: '{key}' is not supported", where=DVC, expected=f"one of {', '.join(sorted(UNDERSTOOD))}")
+    for key in ("desc", "meta", "cmd"):
+        if not body.get(key):
+            raise FinserError(f"stage {name}: no {key}", where=DVC, expected="desc: WHAT IT DOES, meta: {step: ITS.MODULE}, and cmd")
+    meta = _meta(name, body["meta"])
+    given = {"key": entry["foreach"]} if "foreach" in entry else entry.get("matrix", {})
+    axes = {meta.get("key", axis) if axis == "key" else axis: _in_words(values) for axis, values in given.items()}
+    return Stage(name=name, description=body["desc"], axes=axes, wildcards=tuple(given), **meta)
+
+
+def _in_words(values: str | list | dict) -> str:
+    """Say which values an axis has: ``"${corpora}"`` -> ``one of corpora in params.yaml``, a list or mapping -> its entries."""
+    if isinstance(values, str):
+        return f"one of {values.removeprefix('${').removesuffix('}')} in params.yaml"
+    return f"one of {', '.join(map(str, values))}"
+
+
+def _meta(name: str, given: dict) -> dict[str, object]:
+    """Check the keys of a stage's ``meta`` and their types."""
+    for key, value in given.items():
+        if key not in META:
+            close = get_close_matches(key, META, n=1)
+            do = f"did you mean '{close[0]}'?" if close else ""
+            raise FinserError(f"stage {name}: unknown key 'meta.{key}'", where=DVC, expected=f"one of {', '.join(META)}", do=do)
+        if type(value) is not META[key].type:
+            raise FinserError(f"stage {name}: meta.{key}", where=DVC, expected=f"a value of type {META[key].type.__name__}", found=value)
+    for key, field in META.items():
+        if field.default is MISSING and key not in given:
+            raise FinserError(f"stage {name}: no meta.{key}", where=DVC, expected="the module of its function, e.g. features.labels")
+    return given
