@@ -31,7 +31,7 @@ from dvc.repo import Repo
 from snakemake.cli import get_argument_parser
 
 from finser.cards import cards
-from finser.config import schema as params
+from finser.config import params
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError, lines
 from finser.project import libraries, strays
@@ -102,11 +102,9 @@ class Pipeline(Graph):
 
     @cached_property
     def clips(self) -> dict[str, int]:
-        """Clips of each corpus: those counted in a local folder, else as many as a complete one has."""
+        """Clips of each corpus, as many as a complete copy has."""
         sources = params.load().fetch
-        return {
-            corpus: getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]
-        }
+        return {corpus: expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]}
 
     @staticmethod
     def memory(wildcards: object, threads: int) -> int:
@@ -121,7 +119,7 @@ class Pipeline(Graph):
     def gpu(self, wildcards) -> int:  # noqa: ANN001
         """GPUs that a job asks for: 1 for a network that trains on one, if there is one; 0 for SVM and MLP."""
         name = getattr(wildcards, "model", getattr(wildcards, "trunk", None))
-        section = params.load().train_classifier.get(name) if name else None
+        section = params.load().classifiers.get(name) if name else None
         return min(1, self.cards) if section is None or section.on_gpu else 0
 
     def repro(self, name: str) -> str:

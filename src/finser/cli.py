@@ -26,8 +26,8 @@ import typer
 
 from finser import layout
 from finser.cards import take_one
-from finser.config import schema as parameters
-from finser.config.schema import Params
+from finser.config import params as parameters
+from finser.config.params import Params
 from finser.errors import FinserError, lines
 from finser.files import refusal, whole_file, write_text
 from finser.project import libraries, strays, unchanged
@@ -56,7 +56,7 @@ Feature = Annotated[str, typer.Argument(help="rms, zcr, chroma, mfcc or mel")]
 Way = Annotated[str, typer.Argument(help="how it begins: closed_form, staged or end_to_end")]
 Seed = Annotated[int, typer.Argument(help="of initial weights and draws", min=0)]
 WeightsName = Annotated[str, typer.Argument(help="published weights: a section of fetch_weights in params.yaml")]
-Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier in params.yaml")]
+Model = Annotated[str, typer.Argument(help="a classifier: a section of train_classifier or fine_tune in params.yaml")]
 Trunk = Annotated[str, typer.Argument(help="one of pretrain.trunks in params.yaml")]
 FusionName = Annotated[str, typer.Argument(help="a late fusion: a section of fuse_classifiers in params.yaml")]
 Protocol = Annotated[str, typer.Argument(help="speaker, random or cross_corpus")]
@@ -93,7 +93,7 @@ def _run(stage: str, module: str, **item: object) -> None:
 
 def _choose_card(params: Params, stage: str, item: dict[str, object]) -> IO | None:
     """One GPU for a job that trains or evaluates a network, none for others, so that no job uses the card of another."""
-    section = params.train_classifier.get(item.get("model", item.get("trunk")))
+    section = params.classifiers.get(item.get("model", item.get("trunk")))
     if stage in ON_GPU and (section is None or section.on_gpu):
         return take_one()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -205,10 +205,16 @@ def pretrain(trunk: Trunk, protocol: Protocol, fold: Fold) -> None:
     _run("pretrain", "finser.training.pretrain", trunk=trunk, protocol=protocol, fold=fold)
 
 
-@app.command("initialise", rich_help_panel=STAGES)
-def initialise(model: Model) -> None:
-    """Make what a classifier's training begins from: random weights, or the FINs."""
-    _run("initialise", "finser.training.initialise", model=model)
+@app.command("prepare_classifier", rich_help_panel=STAGES)
+def prepare_classifier(model: Model) -> None:
+    """Write the options of a classifier that is trained from random weights."""
+    _run("prepare_classifier", "finser.training.prepare", model=model)
+
+
+@app.command("prepare_fine_tuning", rich_help_panel=STAGES)
+def prepare_fine_tuning(model: Model) -> None:
+    """Write the options of a classifier that starts from trained weights, and these weights."""
+    _run("prepare_fine_tuning", "finser.training.prepare", model=model)
 
 
 @app.command("train_classifier", rich_help_panel=STAGES)
@@ -251,16 +257,36 @@ def preset(
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
     """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
-    from finser.config.presets import make
+    from finser.tools.preset import make
 
-    text = parameters.dump(make(name, path, allow_partial))
-    target = Path("params.yaml")
     _in_the_root()
+    text, places = make(name, path, allow_partial)
+    kept = _replace(Path("params.yaml"), text)
+    if places:
+        kept += _replace(Path("local.yaml"), places)
+    print(f"params.yaml is now the preset {name}{kept}; run it: make report, or dvc repro")
+
+
+@app.command("migrate", rich_help_panel=PEOPLE)
+def migrate() -> None:
+    """Rewrite a params.yaml of an earlier version of finser; the old one is kept, paths in it go to local.yaml."""
+    from finser.tools.preset import migrated
+
+    _in_the_root()
+    text, places = migrated(Path("params.yaml"))
+    kept = _replace(Path("params.yaml"), text)
+    if places:
+        kept += _replace(Path("local.yaml"), places)
+    print(f"params.yaml has the present format{kept}; see what is stale: dvc status")
+
+
+def _replace(target: Path, text: str) -> str:
+    """Write a file; says, for a message, where the old one is kept if it was another."""
     if target.exists() and not target.is_file():
         raise FinserError("no file", where=target, do="move it away")
-    kept = f"; the old one is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
+    kept = f"; the old {target} is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
     write_text(target, text)
-    print(f"params.yaml is now the preset {name}{kept}; run it: make report, or dvc repro")
+    return kept
 
 
 def _in_the_root() -> None:
@@ -317,6 +343,19 @@ def export(
 
     counts = write(Selection(tuple(corpus), tuple(variants or ORIGINAL), with_labels, protocol, fold), dest)
     print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
+
+
+@app.command("params", rich_help_panel=PEOPLE)
+def params_(
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="all values, with the defaults of the keys that params.yaml leaves out")
+    ] = False,
+) -> None:
+    """Print the choices of params.yaml: the values that differ from the defaults."""
+    from finser.config import dump
+
+    params = parameters.load()
+    print((dump.resolved if resolved else dump.dump)(params), end="")
 
 
 @app.command("check", rich_help_panel=PEOPLE)

@@ -42,31 +42,53 @@ rule pretrain:
         mem_mb=16000,
         runtime=480,
     message:
-        "Teach the trunk of {wildcards.trunk} to imitate features, fold {wildcards.fold} of {wildcards.protocol}"
+        "Pretrain the encoder of {wildcards.trunk}, fold {wildcards.fold} of {wildcards.protocol}"
     shell:
         dvc.repro("pretrain")
 
 
-rule initialise:
+rule prepare_classifier:
     input:
-        dvc.inputs("initialise"),
+        dvc.inputs("prepare_classifier"),
     output:
-        directory(dvc.outs("initialise")),
+        directory(dvc.outs("prepare_classifier")),
     log:
-        "logs/initialise/{key}.log",
+        "logs/prepare_classifier/{key}.log",
     benchmark:
-        "logs/benchmarks/initialise/{key}.tsv"
+        "logs/benchmarks/prepare_classifier/{key}.tsv"
     wildcard_constraints:
-        **dvc.wildcards("initialise"),
+        **dvc.wildcards("prepare_classifier"),
     priority: 1
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     message:
-        "Make what {wildcards.key} begins from"
+        "Write the options of {wildcards.key}"
     shell:
-        dvc.repro("initialise")
+        dvc.repro("prepare_classifier")
+
+
+rule prepare_fine_tuning:
+    input:
+        dvc.inputs("prepare_fine_tuning"),
+    output:
+        directory(dvc.outs("prepare_fine_tuning")),
+    log:
+        "logs/prepare_fine_tuning/{key}.log",
+    benchmark:
+        "logs/benchmarks/prepare_fine_tuning/{key}.tsv"
+    wildcard_constraints:
+        **dvc.wildcards("prepare_fine_tuning"),
+    priority: 1
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Write the options and the initial weights of {wildcards.key}"
+    shell:
+        dvc.repro("prepare_fine_tuning")
 
 
 rule train_classifier:

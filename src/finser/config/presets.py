@@ -27,7 +27,7 @@ from finser.errors import FinserError, nearest
 from finser.progress import say
 
 Found = Mapping[str, Local]  # corpora that lie in a folder of the user's
-IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take a folder, and whether they need one
+IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take corpora of a folder, and whether they need some
 # classifiers that a CPU trains on corpora of any size; ResNet-18, AST and the arms whose FINs are trained would take days
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)

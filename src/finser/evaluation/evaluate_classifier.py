@@ -62,7 +62,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
 
     Validation and test clips are originals. Figures are means over the seeds; temperatures are fitted on validation.
     """
-    options = params.train_classifier[model]
+    options = params.classifiers[model]
     parts = parts_of(params, options, protocol, fold)
     folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}

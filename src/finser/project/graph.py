@@ -81,7 +81,7 @@ class Graph:
         """Entries in sections of a stage; for an item they are filled in, for None they are patterns with wildcards."""
         entries = itertools.chain.from_iterable(self.body(name).get(section, []) for section in sections)
         paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-        if item and "foreach" in self.stages[name]:  # ${item.begin} is a field of the foreach entry
+        if item and "foreach" in self.stages[name]:  # ${item.init} is a field of the foreach entry
             each = self._values(self.stages[name]["foreach"])
             paths = [re.sub(r"\$\{item\.(\w+)\}", lambda field: each[item["key"]][field[1]], path) for path in paths]
         patterns = [re.sub(r"\$\{(?:item\.)?(\w+)\}", r"{\1}", path) for path in paths]

@@ -99,7 +99,7 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
 
     Only the training part of the fold is heard, and no emotion is read.
     """
-    options, settings = params.train_classifier[trunk], params.pretrain
+    options, settings = params.classifiers[trunk], params.pretrain
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
     source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}
