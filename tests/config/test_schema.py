@@ -9,17 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser.config import presets, schema_docs
-from finser.config import schema as params
+from finser.config.dump import dump
+from finser.config.params import Params, load, validate
+from finser.config.reading import read
+from finser.config.sections.classifiers import DEFAULT_VARIANTS, KINDS, FinEnsemble
+from finser.config.sections.results import Report
 from finser.errors import FinserError, FinserErrors, lines
 
 ROOT = Path(__file__).parents[2]
-FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
+FIN_ENSEMBLE = FinEnsemble().model_dump(mode="json")
 
 
 @pytest.fixture
 def values() -> dict:
     """The demo's values without pairs and fusions, which name models."""
-    values = yaml.safe_load(params.dump(presets.demo()))
+    values = yaml.safe_load(dump(presets.demo()))
     values["summarise"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
     return values
 
@@ -34,7 +38,7 @@ def put(values: dict, key: str, value: object) -> dict:
 
 
 def test_committed_file_is_the_demo_preset():
-    assert (ROOT / "params.yaml").read_text() == params.dump(presets.demo()), "run: finser preset demo"
+    assert (ROOT / "params.yaml").read_text() == dump(presets.demo()), "run: finser preset demo"
 
 
 def test_generated_pages_are_current():
@@ -43,20 +47,20 @@ def test_generated_pages_are_current():
 
 @pytest.mark.parametrize("name", ["demo", "tiny", "open", "paper"])
 def test_presets_survive_a_round_trip(name, tmp_path):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.make(name)))
-    assert params.load(tmp_path / "params.yaml") == presets.make(name)
+    (tmp_path / "params.yaml").write_text(dump(presets.make(name)))
+    assert load(tmp_path / "params.yaml") == presets.make(name)
 
 
 def test_every_key_of_the_schema_is_written(values):
     def keys(model) -> set[str]:
         return {name for name, field in model.model_fields.items()}
 
-    assert keys(params.Params) == set(values)
+    assert keys(Params) == set(values)
     optional = {"corpora", "trunk", "weights"}  # keys without a value may be missing
     for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "evaluate_classifier"):
-        assert keys(params.Params.model_fields[section].annotation) == set(values[section])
-    assert set(values["train_classifier"]) >= set(params.KINDS)
-    for name, kind in params.KINDS.items():
+        assert keys(Params.model_fields[section].annotation) == set(values[section])
+    assert set(values["train_classifier"]) >= set(KINDS)
+    for name, kind in KINDS.items():
         assert keys(kind) - optional == set(values["train_classifier"][name])
 
 
@@ -157,7 +161,7 @@ def test_every_key_of_the_schema_is_written(values):
 )
 def test_mistakes_are_named_in_one_line(values, key, value, said):
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, key, value))
+        validate(put(values, key, value))
     assert any(said in line for line in str(caught.value).splitlines())
     assert all(line.startswith("params.yaml: ") for line in str(caught.value).splitlines())
 
@@ -165,24 +169,24 @@ def test_mistakes_are_named_in_one_line(values, key, value, said):
 @settings(deadline=None)
 @given(st.sampled_from(["train_fin", "split", "augment", "report"]), st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12))
 def test_no_unknown_key_is_accepted(section, key):
-    known = params.Params.model_fields[section].annotation.model_fields
-    values = yaml.safe_load(params.dump(presets.demo()))
+    known = Params.model_fields[section].annotation.model_fields
+    values = yaml.safe_load(dump(presets.demo()))
     if key in known:
         return
     with pytest.raises(FinserError, match="unknown key"):
-        params.validate(put(values, f"{section}.{key}", 1))
+        validate(put(values, f"{section}.{key}", 1))
 
 
 def test_cross_corpus_has_a_fold_per_corpus(values):
     values |= {"protocols": ["speaker", "cross_corpus"], "folds": [1, 4]}
-    made = params.validate(values)
+    made = validate(values)
     assert (made.n_folds("cross_corpus"), made.n_folds("speaker"), made.n_folds("random")) == (4, 5, 5)
     with pytest.raises(FinserError, match=r"folds names 5, and cross_corpus has 4: one per corpus of pooled"):
-        params.validate({**values, "folds": [1, 5]})
-    params.validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
+        validate({**values, "folds": [1, 5]})
+    validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
     put(values, "pooled", ["tess"])
     with pytest.raises(FinserError, match="protocols names cross_corpus, which needs two or more corpora in pooled"):
-        params.validate({**values, "folds": [1]})
+        validate({**values, "folds": [1]})
 
 
 @pytest.mark.parametrize(
@@ -194,43 +198,43 @@ def test_cross_corpus_trains_and_tests_every_model(values, corpora, folds, possi
     put(values, "fusions", [])
     put(values, "summarise.pairs", [])
     if possible:
-        params.validate(values)
+        validate(values)
     else:
         with pytest.raises(FinserError, match=r"train_classifier\.mlp\.corpora must name ravdess and another one"):
-            params.validate(values)
+            validate(values)
 
 
 def test_missing_source_is_said(values):
     del values["fetch"]["tess"]
     with pytest.raises(FinserError, match="corpora names 'tess', which has no source"):
-        params.validate(values)
+        validate(values)
 
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.demo()) + "seed: 3\n")
+    (tmp_path / "params.yaml").write_text(dump(presets.demo()) + "seed: 3\n")
     with pytest.raises(FinserError, match="'seed' stands twice"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
 
 
 def test_models_and_what_they_begin_from_agree(values):
     values["models"] = ["svm", "mlp"]
     with pytest.raises(FinserError, match="initialise.models names 'ast', which models does not: delete it there"):
-        params.validate(values)
+        validate(values)
     values["initialise"]["models"] = {name: {"begin": f"src/finser/models/{name}.py"} for name in values["models"]}
-    assert params.validate(values).models == ("svm", "mlp")
+    assert validate(values).models == ("svm", "mlp")
     del values["initialise"]["models"]["mlp"]
     with pytest.raises(FinserError, match=r"must say what 'mlp' begins from: `mlp: \{begin: src/finser/models/mlp.py\}`"):
-        params.validate(values)
+        validate(values)
 
 
 def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(values):
     values["train_classifier"]["fin_mel"] = {**values["train_classifier"]["fin_ensemble"], "arm": "tuned", "fins": ["mel"]}
     values["models"].append("fin_mel")
     with pytest.raises(FinserError, match=r"`fin_mel: \{begin: models/fins\}`"):
-        params.validate(values)
+        validate(values)
     values["initialise"]["models"]["fin_mel"] = {"begin": "models/fins"}
-    made = params.validate(values).train_classifier
-    assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", params.FinEnsemble)
+    made = validate(values).train_classifier
+    assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", FinEnsemble)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +248,7 @@ def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(value
     ],
 )
 def test_what_begins_at_random_does_not_wait_for_fins(arm, fins, begin):
-    sections = {"mine": params.FinEnsemble(arm=arm, fins=fins)}
+    sections = {"mine": FinEnsemble(arm=arm, fins=fins)}
     assert params.begins(sections, sections)["mine"].begin == begin
     assert (ROOT / begin).exists() or begin == "models/fins"
 
@@ -254,16 +258,16 @@ def test_a_trunk_of_another_model_is_refused(values):
     put(values, "train_classifier.resnet18.trunk", "small_cnn")
     said = "train_classifier.resnet18.model is 'resnet18', but train_classifier.small_cnn.model is 'small_cnn': a trunk of another shape"
     with pytest.raises(FinserError, match=said):
-        params.validate(values)
+        validate(values)
 
 
 @pytest.mark.parametrize(("key", "value"), [("model_size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
 def test_an_ast_begins_from_a_trunk_of_its_own_shape(values, key, value):
     values["pretrain"]["trunks"] = ["small_cnn", "ast"]
     values["train_classifier"]["mine"] = {**values["train_classifier"]["ast"], "init": "imitation", "trunk": "ast", "masks": {}}
-    assert params.validate(values).train_classifier["mine"].trunk == "ast"
+    assert validate(values).train_classifier["mine"].trunk == "ast"
     with pytest.raises(FinserError, match=f"train_classifier.mine.{key} is .*{value}.*, but train_classifier.ast.{key} is "):
-        params.validate(put(values, f"train_classifier.mine.{key}", value))
+        validate(put(values, f"train_classifier.mine.{key}", value))
 
 
 def test_published_weights_are_not_taught_from_random_ones(values):
@@ -272,17 +276,17 @@ def test_published_weights_are_not_taught_from_random_ones(values):
     values["fetch_weights"] = {"given": given}
     values["train_classifier"]["ast"] |= {"init": "weights", "weights": "given"}
     values["initialise"]["models"]["ast"] = {"begin": "models/weights/given"}
-    params.validate(values)
+    validate(values)
     with pytest.raises(FinserError, match="pretrain.trunks names 'ast', whose init is 'weights': a trunk is taught from random weights"):
-        params.validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
+        validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
 
 
 def test_missing_or_broken_file(tmp_path):
     with pytest.raises(FinserError, match="no such file"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [")
     with pytest.raises(FinserError, match="not YAML"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
 
 
 def test_unseen_corpora_are_those_no_fin_learns_from():
@@ -292,17 +296,17 @@ def test_unseen_corpora_are_those_no_fin_learns_from():
 def test_classifiers_may_learn_from_what_augment_makes(values):
     put(values, "augment.variants", ["gain", "noise", "speed_pitch"])
     put(values, "train_classifier.svm.variants", ["original", "gain"])
-    assert params.validate(values).variants == ("original", "gain", "noise", "speed_pitch")
+    assert validate(values).variants == ("original", "gain", "noise", "speed_pitch")
 
 
 def test_the_demo_makes_what_was_published():
-    assert presets.demo().variants == params.DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
+    assert presets.demo().variants == DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
 
 
 def test_address_needs_a_checksum(values):
     put(values, "fetch.ravdess", {"source": "download", "address": "https://example.org/a.zip"})
     with pytest.raises(FinserError, match="address and checksum go together"):
-        params.validate(values)
+        validate(values)
 
 
 def leaves(values: dict, above: str = "") -> list[str]:
@@ -312,10 +316,10 @@ def leaves(values: dict, above: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("key", leaves(yaml.safe_load(params.dump(presets.demo()))))
+@pytest.mark.parametrize("key", leaves(yaml.safe_load(dump(presets.demo()))))
 def test_a_missing_key_is_named(tmp_path, key):
     """Nothing defaults silently: a file says everything."""
-    values = yaml.safe_load(params.dump(presets.demo()))
+    values = yaml.safe_load(dump(presets.demo()))
     *path, last = key.split(".")
     node = values
     for part in path:
@@ -323,16 +327,16 @@ def test_a_missing_key_is_named(tmp_path, key):
     del node[last]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(FinserError) as caught:
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
     assert last in str(caught.value) or path[-1] in str(caught.value)
 
 
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FinserError, match="cannot be read"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
     with pytest.raises(FinserError, match="cannot be read"):
-        params.load(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -347,9 +351,9 @@ def test_a_file_that_is_no_text(tmp_path):
 )
 def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
     put(values, "train_classifier.small_cnn.corpora", ["ravdess"])
-    assert params.validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
+    assert validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, "summarise.pairs", pairs))
+        validate(put(values, "summarise.pairs", pairs))
     assert said in str(caught.value)
 
 
@@ -359,7 +363,7 @@ def at(values: dict, key: str) -> object:
     return values
 
 
-DEMO = yaml.safe_load(params.dump(presets.demo()))
+DEMO = yaml.safe_load(dump(presets.demo()))
 LEAVES = [key for key in leaves(DEMO) if not isinstance(at(DEMO, key), dict)]
 NEVER = {bool: [1, 0.0, "true", [True], {}], int: [True, "3", 3.0, [3], {}], float: [True, "3", [3.0], {}], str: [3, True, 1.5, ["a"], {}]}
 
@@ -375,16 +379,16 @@ def wrong_values(value: object) -> list[object]:
 @pytest.mark.parametrize("key", LEAVES)
 def test_types_are_checked_as_written(key):
     for wrong in wrong_values(at(DEMO, key)):
-        values = yaml.safe_load(params.dump(presets.demo()))
+        values = yaml.safe_load(dump(presets.demo()))
         with pytest.raises(FinserError) as caught:
-            params.validate(put(values, key, wrong))
+            validate(put(values, key, wrong))
             pytest.fail(f"{key}: {wrong!r} is accepted")
         said = str(caught.value)
         assert key.rsplit(".", 1)[-1] in said and said.startswith("params.yaml: ") and "\n" not in said, said
 
 
 def test_an_integer_may_stand_for_a_float(values):
-    made = params.validate(put(values, "train_classifier.svm.c", 3))
+    made = validate(put(values, "train_classifier.svm.c", 3))
     assert (type(made.train_classifier["svm"].c), made.train_classifier["svm"].c) == (float, 3.0)
 
 
@@ -410,13 +414,13 @@ def test_an_integer_may_stand_for_a_float(values):
 )
 def test_a_wrong_type_is_said_in_plain_words(values, key, value, said):
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, key, value))
+        validate(put(values, key, value))
     assert said in str(caught.value)
 
 
 def read_text(text: str, folder: Path) -> dict:
     (folder / "read.yaml").write_text(text, encoding="utf-8")
-    return params.read(folder / "read.yaml")
+    return read(folder / "read.yaml")
 
 
 def same(one: object, other: object) -> bool:
@@ -498,13 +502,13 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
 
 
 def test_merge_keys_shorten_a_file(tmp_path):
-    text = params.dump(presets.demo())
+    text = dump(presets.demo())
     svm, half = text.index("  svm:\n    model"), text.index("  svm_half:\n    model")
     mlp = text.index("  mlp:\n    model")
     shorter = text[:half].replace("  svm:\n    model", "  svm: &svm\n    model") + "  svm_half: {<<: *svm, speakers: 0.5}\n" + text[mlp:]
     assert svm < half < mlp
     (tmp_path / "params.yaml").write_text(shorter)
-    assert params.load(tmp_path / "params.yaml") == presets.demo()
+    assert load(tmp_path / "params.yaml") == presets.demo()
 
 
 @pytest.mark.parametrize(
@@ -537,9 +541,9 @@ ODD = ["1e-3", "036", "yes", "no", "null", "~", "1_0", "12:30", "2026-11-28", "<
 @settings(deadline=None)
 @given(st.one_of(st.sampled_from(ODD), st.text(max_size=12)))
 def test_titles_are_written_so_that_they_are_read_as_text(tmp_path_factory, title):
-    made = presets.tiny().model_copy(update={"report": params.Report(title=title)})
-    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(params.dump(made), encoding="utf-8", newline="")
-    assert params.load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title
+    made = presets.tiny().model_copy(update={"report": Report(title=title)})
+    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(dump(made), encoding="utf-8", newline="")
+    assert load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title
 
 
 def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
@@ -550,7 +554,7 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(FinserError) as raised:
-        params.load(path)
+        load(path)
     keys = ["label.definition", "split.random_tst", "train_fin.rms.steps"]
     said = str(raised.value).splitlines()
     assert len(said) == 3 and all(line.startswith(f"{path}: ") for line in said)
@@ -561,7 +565,7 @@ def test_all_names_that_do_not_fit_are_said_at_once(values):
     put(values, "models", ["svm", "mpl", "svm"])
     values["fetch"].pop("esd")
     with pytest.raises(FinserError) as raised:
-        params.validate(values)
+        validate(values)
     said = str(raised.value).splitlines()
     assert any("models names 'mpl'" in line and "did you mean 'mlp'?" in line for line in said)
     assert any("corpora names 'esd', which has no source" in line for line in said)
@@ -571,7 +575,7 @@ def test_all_names_that_do_not_fit_are_said_at_once(values):
 
 def test_a_pair_of_one_is_too_short(values):
     with pytest.raises(FinserError, match=r"summarise.pairs.0: too short; expected one more"):
-        params.validate(put(values, "summarise.pairs", [["svm"]]))
+        validate(put(values, "summarise.pairs", [["svm"]]))
 
 
 def test_a_line_per_error_and_none_twice():

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ def pipeline(tmp_path, monkeypatch, copy_stages):
     copy_stages(tmp_path)
 
     def of(preset: str, cores: int | None = None):
-        Path("params.yaml").write_text(params.dump(presets.make(preset)))
+        Path("params.yaml").write_text(dump(presets.make(preset)))
         return module.Pipeline(cores=cores)
 
     return of

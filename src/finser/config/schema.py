@@ -27,6 +27,7 @@ from finser.config.base import (
     as_written,
     required,
     whole,
+    with_defaults,
 )
 from finser.config.checks import (
     comparisons,

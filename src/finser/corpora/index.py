@@ -18,7 +18,9 @@ import soundfile
 import soxr
 
 from finser import layout
-from finser.config.schema import Local, Params, Resample, Source
+from finser.config.params import Params
+from finser.config.sections.fetch import Local, Source
+from finser.config.sections.resample import Resample
 from finser.corpora import complete, faults, headers, local, registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.config.schema import Classifier as Options
-from finser.config.schema import Params
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.inputs import Examples, Row, Source, check_apart, read_examples

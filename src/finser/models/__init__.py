@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from finser import seeds
-from finser.config.schema import KINDS
-from finser.config.schema import Classifier as Options
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from finser.config.schema import Network, SpectrogramNetwork
+from finser.config.sections.classifiers import Network, SpectrogramNetwork
 from finser.errors import FinserError
 from finser.features.inputs import Examples, check_training_part
 from finser.features.log_mel import Collate, statistics

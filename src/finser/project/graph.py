@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from finser.config import schema as parameters
+from finser.config.reading import read
 from finser.errors import FinserError
 
 LIBRARIES = Path("workflow/libraries.yaml")
@@ -28,7 +28,7 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self.params = parameters.read(Path("params.yaml"))
+        self.params = read(Path("params.yaml"))
         self.stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
     def body(self, name: str) -> dict:
@@ -63,7 +63,7 @@ class Graph:
 
     @cached_property
     def _versions(self) -> dict[str, object]:
-        return parameters.read(LIBRARIES)
+        return read(LIBRARIES)
 
     def value(self, key: str) -> object:
         """The value of a dotted key of params.yaml; None where a part of it is missing."""

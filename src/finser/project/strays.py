@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from finser.config.schema import read
+from finser.config.reading import read
 from finser.errors import FinserError
 from finser.files import checksum, remove
 from finser.project.graph import Graph

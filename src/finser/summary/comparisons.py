@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.scores.intervals import differences, holm, over_seeds
 from finser.summary.figures import written

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finser import files, progress, workers
-from finser.config.schema import Params, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
 from finser.synthetic.engine import needs_child, open_engine
 from finser.synthetic.oddities import oddities, plant, write_wav
 from finser.synthetic.plans import Clip, esd_transcripts, plan

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from finser import layout, machine, seeds
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import Masks, Params, Pretrain
+from finser.config.params import Params
+from finser.config.sections.masks import Masks
+from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
 from finser.features.inputs import Row, Source, check_apart, read_examples
