@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 
 ROOT = Path(__file__).parents[1]
 FINSER = Path(sys.executable).parent / "finser"
@@ -21,7 +21,7 @@ def finser(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 @pytest.fixture
 def root(tmp_path, copy_stages):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    (tmp_path / "params.yaml").write_text(dump(presets.tiny()))
     copy_stages(tmp_path)
     return tmp_path
 
@@ -79,7 +79,7 @@ def test_presets_keep_what_they_replace(root):
     assert finser(root, "preset", "tiny").returncode == 0
     assert finser(root, "check").stdout.startswith("params.yaml is valid: preset tiny")
     assert (root / "params.yaml.bak").read_text() == "mine: 1\n"
-    assert (root / "params.yaml.2.bak").read_text() == params.dump(presets.demo())
+    assert (root / "params.yaml.2.bak").read_text() == dump(presets.demo())
 
 
 def test_help_lists_the_stages(root):
@@ -94,7 +94,7 @@ def test_help_lists_the_stages(root):
 
 def test_help_imports_no_library_that_only_commands_need(root):
     """Half a second of CPU is what a person accepts."""
-    names = "finser.config.schema pydantic dvc numpy torch pyarrow scipy"
+    names = "finser.config.params pydantic dvc numpy torch pyarrow scipy"
     code = f"import sys; from finser.cli import program; program(); print([name for name in {names.split()} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

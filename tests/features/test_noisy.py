@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from finser import layout
 from finser.audio.shards import SR, read_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.evaluation import evaluate_classifier as evaluation
 from finser.features.inputs import Examples, Row, Source

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from finser.config import presets
-from finser.config import schema as params
+from finser.config import params, presets
 from finser.errors import FinserError
 from finser.project.graph import LIBRARIES, Graph
 

@@ -16,7 +16,7 @@ STEP = '''"""How many corpora there are, as an example of a stage."""
 
 from pathlib import Path
 
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.files import write_json
 
 
@@ -36,7 +36,7 @@ STAGE = """
 """
 KIND = '''"""One linear layer on statistics of MFCC, as an example of a kind of classifier."""
 
-from finser.config.schema import KINDS
+from finser.config.sections.classifiers import KINDS
 from finser.features.inputs import MFCC, N_MFCC_STATISTICS, Source
 from finser.models.mlp import MlpClassifier, Perceptron
 
@@ -115,25 +115,18 @@ def test_a_kind_of_classifier_touches_three_files(fresh):
     replace(schema, '    "mlp": Mlp,\n', '    "mlp": Mlp,\n    "linear": Linear,\n')
     values = yaml.safe_load((fresh.root / "params.yaml").read_text())
     values["models"].append("linear")
-    values["train_classifier"]["linear"] = section(fresh, "linear")
-    if "initialise" in values:
-        values["initialise"]["models"]["linear"] = {"begin": "src/finser/models/linear.py"}
+    values["train_classifier"]["linear"] = {"model": "linear"}
     (fresh.root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     assert touched(fresh) == ["params.yaml", str(schema.relative_to(fresh.root)), "src/finser/models/linear.py"]
     assert "linear" in fresh.run("finser", "check").stdout
     assert "train_classifier@linear-speaker-1-0" in fresh.dvc("stage", "list", "--name-only").stdout
     dry = fresh.run("snakemake", "-n", "results/report.md")
     assert "Train linear on fold 1 of speaker, seed 0" in dry.stdout + dry.stderr
-    code = "from finser import models; from finser.config.schema import KINDS; print(models.begin(KINDS['linear'](), (0,)).n_params)"
+    imports = "from finser import models; from finser.config.sections.classifiers import KINDS"
+    code = f"{imports}; print(models.begin(KINDS['linear'](), (0,)).n_params)"
     assert int(python(fresh, code)) > 1000
     fresh.run("finser", "schema")  # docs/params.md
     pass_the_tests_of_the_shape(fresh)
-
-
-def section(project: Project, kind: str) -> dict:
-    """The defaults of a kind, from the copy's schema."""
-    code = f"from finser.config.schema import KINDS; print(KINDS['{kind}']().model_dump_json(exclude_none=True))"
-    return json.loads(python(project, code))
 
 
 def python(project: Project, code: str) -> str:

@@ -9,7 +9,7 @@ import yaml
 from dvc.repo import Repo, lock_repo
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 from finser.project.run import choose_card
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def pipeline(tmp_path, monkeypatch, copy_stages, module):
     copy_stages(tmp_path)
 
     def of(preset: str, cores: int | None = None):
-        Path("params.yaml").write_text(params.dump(presets.make(preset)))
+        Path("params.yaml").write_text(dump(presets.make(preset)))
         return module.Pipeline(cores=cores)
 
     return of

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.config.schema import Classifier as Options
-from finser.config.schema import Params
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.inputs import Examples, Row, Source, check_apart, read_examples
@@ -62,7 +62,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
 
     Validation and test clips are originals. Figures are means over the seeds; temperatures are fitted on validation.
     """
-    options = params.train_classifier[model]
+    options = params.classifiers[model]
     parts = parts_of(params, options, protocol, fold)
     folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in params.seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from finser import layout
 from finser.audio.frames import N_FFT, frames
 from finser.audio.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.seeds import generator
 from finser.splits.table import read_parts, read_split
 

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from finser import layout, machine, seeds
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import Masks, Params, Pretrain
+from finser.config.params import Params
+from finser.config.sections.masks import Masks
+from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
 from finser.features.inputs import Row, Source, check_apart, read_examples
@@ -99,7 +101,7 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
 
     Only the training part of the fold is heard, and no emotion is read.
     """
-    options, settings = params.train_classifier[trunk], params.pretrain
+    options, settings = params.classifiers[trunk], params.pretrain
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
     source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}
