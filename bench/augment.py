@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from finser.audio import augment
 from finser.audio.shards import SR, AudioRow
-from finser.config.schema import Augment
+from finser.config.sections.augment import Augment
 
 
 def main() -> None:

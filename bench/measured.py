@@ -9,7 +9,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from finser.config.schema import read
+from finser.config.reading import read
 from finser.files import read_json, write_json, write_text
 from finser.report.classifier_tables import p
 from finser.report.tables import DASH, FEATURE_TITLES, gain, r2, rate, table

@@ -42,7 +42,7 @@ def train(model: str) -> tuple[str, float]:
     """Digest of the weights after two epochs, and seconds."""
     import tempfile
 
-    from finser.config.schema import KINDS
+    from finser.config.sections.classifiers import KINDS
     from finser.features.examples import Examples
     from finser.models import begin
     from finser.seeds import generator

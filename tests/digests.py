@@ -83,7 +83,7 @@ def of_labels() -> dict[str, str]:
 
 def of_inputs() -> dict[str, str]:
     """What classifiers are given."""
-    from finser.config.schema import LogMel
+    from finser.config.sections.classifiers import LogMel
     from finser.features import filter_banks, rows, statistics
     from finser.features import log_mel as spectrograms
     from finser.features.labels import features

@@ -13,24 +13,23 @@ import torch
 
 from finser import layout, seeds
 from finser.audio.shards import SR, AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
-from finser.config.schema import (
+from finser.config.params import Params
+from finser.config.sections.classifiers import (
     DEFAULT_VARIANTS,
     KINDS,
     Ast,
     Classifier,
     FinEnsemble,
-    Initialise,
     LogMel,
-    Masks,
     Mlp,
-    Params,
     Resnet18,
     ShallowCnn,
     SmallCnn,
     Svm,
-    Synthetic,
-    begins,
+    by_map,
 )
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.masks import Masks
 from finser.corpora.index import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import evaluate_classifier
@@ -49,7 +48,8 @@ from finser.fins.outputs import apply_fins
 from finser.fins.store import save_fin
 from finser.splits.protocols import split, split_fins
 from finser.splits.table import read_parts
-from finser.training.initialise import initialise
+from finser.training.prepare import prepare_classifier
+from finser.training.prepare_fine_tuning import prepare_fine_tuning
 from finser.training.train_classifier import train_classifier
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
@@ -132,7 +132,7 @@ def params() -> Params:
         pooled=("ravdess",),
         fetch={"ravdess": Synthetic()},
         train_fin={"data": {"corpora": ("ravdess",)}},
-        train_classifier=sections(),
+        **by_map(sections()),
         evaluate_classifier={"noise": {"kinds": ()}},
         features={"filter_bank_variants": ("original", "noise")},
     )
@@ -192,9 +192,14 @@ def _copy(folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return target / "project"
 
 
+def prepare(params: Params, model: str) -> None:
+    """The stage that makes models/initial/MODEL."""
+    (prepare_fine_tuning if model in params.fine_tune else prepare_classifier)(params, model)
+
+
 def run(params: Params, model: str, protocol: str = "speaker", fold: int = 1) -> dict:
     """All three stages of a model; returns its metrics."""
-    initialise(params, model)
+    prepare(params, model)
     for seed in params.seeds:
         train_classifier(params, model, protocol, fold, seed)
     evaluate_classifier(params, model, protocol, fold)
@@ -207,16 +212,20 @@ def run_() -> Callable[..., dict]:
     return run
 
 
+def dumped(maps: dict[str, dict[str, Classifier]]) -> dict[str, dict]:
+    """Both maps as values."""
+    return {name: {section: options.model_dump() for section, options in sections.items()} for name, sections in maps.items()}
+
+
 @pytest.fixture(scope="session")
 def altered(params: Params) -> Callable[..., Params]:
     """Params in which a model's section has other options."""
 
     def alter(model: str, **options: object) -> Params:
-        values = params.model_dump()
-        values["train_classifier"][model] |= options
-        kinds = {name: KINDS[section["model"]].model_validate(section) for name, section in values["train_classifier"].items()}
-        begin = Initialise(models=begins(kinds, params.models)).model_dump()
-        return Params.model_validate({**values, "initialise": begin})
+        values = {name: section.model_dump() for name, section in params.classifiers.items()}
+        values[model] |= {"init": None, **options}
+        kinds = {name: KINDS[section["model"]].model_validate(section) for name, section in values.items()}
+        return Params.model_validate({**params.model_dump(), **dumped(by_map(kinds))})
 
     return alter
 

@@ -1,16 +1,22 @@
 """The shape of the code: imports run one way, dvc.yaml covers them, paths agree, functions are short, all that is public is documented."""
 
 import ast
+import inspect
 import re
 import statistics
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from finser import layout
+from finser.config.base import Section
+from finser.config.params import Params
+from finser.project.stages import table
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
@@ -33,34 +39,12 @@ ORDER = [  # of the flow
 UNTANGLE = {  # imports against the flow, which are to go
     "fetching.http": {"corpora.local"},
     "fetching.weights": {"corpora.download", "models.weights.conversion"},
-    "config.presets": {"corpora.local"},
     "audio.augment.changes": {"features.cepstrum"},
     "models.network": {"training.learning"},
     "models.mlp": {"training.learning"},
     "models.fin_ensemble": {"training.learning"},
 }
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
-STEPS = {
-    "fetch": "corpora.fetch",
-    "index": "corpora.index",
-    "resample": "audio.resample",
-    "augment": "audio.augment",
-    "label": "features.labels",
-    "split": "splits.protocols",
-    "train_front_end": "fins.front_end",
-    "train_fin": "fins.training",
-    "evaluate_fin": "fins.evaluation",
-    "compare_fin": "fins.comparison",
-    "reference_fin": "fins.comparison",
-    "fetch_weights": "fetching.weights",
-    "pretrain": "training.pretrain",
-    "initialise": "training.initialise",
-    "train_classifier": "training.train_classifier",
-    "evaluate_classifier": "evaluation.evaluate_classifier",
-    "fuse_classifiers": "evaluation.fuse_classifiers",
-    "summarise": "summary.summarise",
-    "report": "report.page",
-}
 RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
 IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
@@ -71,11 +55,13 @@ OTHERS = {  # libraries of a package of which the stage uses another part
     "split": {"espeakng-loader", "scipy", "soundfile", "soxr"},
     "train_front_end": {"pyarrow"},
     "fetch_weights": {"espeakng-loader", "numpy", "scipy", "soundfile", "soxr"},
-    "initialise": {"pyarrow", "soxr"},
+    "prepare_fine_tuning": {"pyarrow", "soxr"},
     "fuse_classifiers": {"librosa", "lightning", "numba", "soxr", "torch"},
     "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+TABLE = table({"stages": STAGES})
+STEPS = {name: stage.step for name, stage in TABLE.items()}
 
 
 def modules() -> dict[str, Path]:
@@ -146,6 +132,61 @@ def test_stage_follows_the_libraries_that_it_imports(stage):
     assert found - OTHERS.get(stage, set()) <= set(listed) <= set(LIBRARIES) and listed == sorted(listed)
 
 
+def sections_of(annotation: object) -> set[type[Section]]:
+    """Every section that a value of a type can hold, and the classes that it has its keys from."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        own = {kind for kind in annotation.__mro__ if issubclass(kind, Section) and kind is not Section}
+        return own.union(*(sections_of(field.annotation) for field in annotation.model_fields.values()))
+    return set().union(*map(sections_of, get_args(annotation)))
+
+
+def followed(key: str) -> set[type[Section]]:
+    """The sections below a key that dvc.yaml follows, such as ``fetch.${item.corpus}``."""
+    annotations: list = [Params]
+    for part in re.sub(r"\$\{[^}]*\}", "*", key).split("."):
+        inner = []
+        for annotation in annotations:
+            fields = getattr(annotation, "model_fields", None)
+            named = fields if fields and part == "*" else [part]
+            inner += [fields[name].annotation for name in named] if fields else [get_args(annotation)[1]]
+        annotations = inner
+    return set().union(*map(sections_of, annotations))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_the_defaults_of_its_sections(stage):
+    """A key that a file leaves out has the default of the schema: a change of it is a change of its module."""
+    body = STAGES[stage].get("do", STAGES[stage])
+    sections = set().union(*(followed(key) for key in body["params"] if isinstance(key, str)))
+    files = {str(Path(inspect.getfile(section)).relative_to(ROOT)) for section in sections}
+    listed = {dep for dep in body["deps"] if dep.startswith("src/finser/config")}
+    assert listed == (files if stage != "report" else {"src/finser/config"}), "the report shows all values"
+    assert all(file.startswith("src/finser/config/sections/") for file in files)
+
+
+def test_files_hold_the_keys_that_stages_follow_and_templates_read():
+    """DVC refuses a stage of which a followed key is missing: :attr:`Section.in_files` names them, and no others."""
+    text = (ROOT / "dvc.yaml").read_text()
+    templates = {key for key in re.findall(r"\$\{([a-z_.]+)\}", text) if not key.startswith(("item.", "key"))}
+    named = {key for stage in STAGES.values() for key in stage.get("do", stage)["params"] if isinstance(key, str)}
+    wanted = set()
+    for key in templates | named:
+        parts = key.split(".")
+        wanted |= {".".join(parts[: n + 1]) for n, part in enumerate(parts) if not part.startswith("$")}
+    wanted = {key for key in (re.sub(r"\$\{.*", "", key).rstrip(".") for key in wanted) if key}
+    features = {f"train_fin.{feature}" for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
+    ways = {f"compare_fin.{way}" for way in ("closed_form", "staged", "end_to_end")}
+    assert set(in_files(Params)) == wanted | features | ways
+
+
+def in_files(section: type[Section], above: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if name in section.in_files:
+            yield f"{above}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from in_files(field.annotation, f"{above}{name}.")
+
+
 def third_party(path: Path) -> set[str]:
     """Packages that a file imports, anywhere in it."""
     found = set()
@@ -164,29 +205,24 @@ def test_every_library_of_the_classifiers_is_followed_by_their_training():
     assert {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported} <= set(listed)
 
 
-def test_stages_are_those_of_the_command_line_and_of_the_rules():
-    from finser.cli import app
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_has_a_command_and_a_function_that_takes_its_axes(stage, monkeypatch):
+    """The rule is made of the same table (tests/workflow/test_pipeline.py)."""
+    from finser.cli import program
 
-    commands = {command.name for command in app.registered_commands}
-    rules = set()
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        rules |= set(re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE))
-    assert set(STAGES) == rules == set(STEPS)
-    assert set(STAGES) <= commands
-    for stage, spec in STAGES.items():
-        assert spec.get("do", spec)["cmd"].split()[:2] == ["workflow/finser", stage]
-
-
-def test_the_picture_of_the_data_flow_names_every_stage_once():
-    picture = (ROOT / "docs" / "architecture.svg").read_text()
-    assert sorted(re.findall(r'class="stage"[^>]*>(\w+)<', picture)) == sorted(STAGES)
+    monkeypatch.chdir(ROOT)
+    assert STAGES[stage].get("do", STAGES[stage])["cmd"].split()[:2] == ["workflow/finser", stage]
+    (command,) = [command for command in program().registered_commands if command.name == stage]
+    assert list(inspect.signature(command.callback).parameters) == list(TABLE[stage].axes)
+    required = [given for given in inspect.signature(TABLE[stage].function()).parameters.values() if given.default is given.empty]
+    assert len(required) == 1 + len(TABLE[stage].axes), "the parameters of params.yaml, and a value for each axis"
 
 
 def test_sections_of_params_are_named_as_stages():
-    from finser.config.schema import Params
-
     top = {"preset", "corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed"}
-    assert set(Params.model_fields) - top == set(STAGES)
+    options = {"fine_tune"}  # sections of train_classifier that start from trained weights
+    prepared = {"prepare_classifier", "prepare_fine_tuning"}  # stages whose sections are those of the training
+    assert set(Params.model_fields) - top - options == set(STAGES) - prepared
 
 
 def outs(stage: str, **item: str) -> list[str]:
@@ -211,7 +247,8 @@ def test_layout_and_dvc_agree():
     assert compared == [str(layout.fin_comparison("mel", "staged", 3))]
     assert outs("reference_fin", feature="zcr", seed="1") == [str(layout.fin_comparison("zcr", "reference", 1))]
     assert outs("fetch_weights", key="imagenet") == [str(layout.weights("imagenet"))]
-    assert outs("initialise", key="svm") == [str(layout.initial("svm"))]
+    for stage in ("prepare_classifier", "prepare_fine_tuning"):
+        assert outs(stage, key="svm") == [str(layout.initial("svm"))]
     item = {"model": "svm", "protocol": "speaker", "fold": "1"}
     place = ("svm", "speaker", 1, 4)
     trained = outs("train_classifier", **item, seed="4")

@@ -7,8 +7,8 @@ import pytest
 from finser.audio import augment
 from finser.audio.resample import resample
 from finser.config import presets
-from finser.config import schema as params
-from finser.config.schema import Synthetic
+from finser.config.params import validate
+from finser.config.sections.fetch import Synthetic
 from finser.corpora import fetch, index
 from finser.features import labels
 
@@ -21,7 +21,7 @@ def settings():
     values["corpora"].append("esd")
     values["fetch"]["esd"] = Synthetic(speakers=3, clips_per_emotion=3).model_dump(mode="json")
     values["augment"]["variants"] = KINDS
-    return params.validate(values)
+    return validate(values)
 
 
 def run_in(folder, settings, monkeypatch, cores) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 
 ROOT = Path(__file__).parents[1]
 FINSER = Path(sys.executable).parent / "finser"
@@ -21,7 +21,7 @@ def finser(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 @pytest.fixture
 def root(tmp_path, copy_stages):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    (tmp_path / "params.yaml").write_text(dump(presets.tiny()))
     copy_stages(tmp_path)
     return tmp_path
 
@@ -34,7 +34,8 @@ def root(tmp_path, copy_stages):
         (["train_classifier", "svm", "cross_corpus", "1", "0"], "unknown protocol 'cross_corpus'; expected one of speaker; add it there"),
         (["train_classifier", "svm", "speaker", "2", "0"], "unknown fold '2'; expected one of 1; add it there first"),
         (["compare_fin", "rms", "closed_form", "5"], "unknown seed '5'; expected one of 0"),
-        (["train_classifier", "svm", "speaker", "x", "0"], "Invalid value"),
+        (["train_classifier", "svm", "speaker", "x", "0"], "unknown fold 'x'; expected one of 1"),
+        (["train_classifier", "svm", "speaker", "01", "0"], "unknown fold '01'; expected one of 1"),
         (["train_classifier", "svm", "speaker", "1", "7"], "unknown seed '7'"),
         (["train_classifier", "svm", "speaker", "1"], "Missing argument 'seed'"),
         (["evaluate_classifier", "svn", "speaker", "1"], "did you mean 'svm'?"),
@@ -78,13 +79,32 @@ def test_presets_keep_what_they_replace(root):
     assert finser(root, "preset", "tiny").returncode == 0
     assert finser(root, "check").stdout.startswith("params.yaml is valid: preset tiny")
     assert (root / "params.yaml.bak").read_text() == "mine: 1\n"
-    assert (root / "params.yaml.2.bak").read_text() == params.dump(presets.demo())
+    assert (root / "params.yaml.2.bak").read_text() == dump(presets.demo())
 
 
-def test_help_lists_the_stages():
-    done = finser(Path(), "--help")
+def test_help_lists_the_stages(root):
+    done = finser(root, "--help")
     assert done.returncode == 0
-    assert "train_front_end" in done.stdout
+    assert "train_front_end" in done.stdout and "Fetch CORPUS from where params.yaml says" in done.stdout
+    done = finser(root, "evaluate_classifier", "--help")
+    assert done.returncode == 0
+    for words in ("{model} {protocol} {fold}", "Evaluate MODEL over all its seeds", "one of protocols in params.yaml"):
+        assert words in " ".join(done.stdout.split())
+
+
+def test_help_imports_no_library_that_only_commands_need(root):
+    """Half a second of CPU is what a person accepts."""
+    names = "finser.config.params pydantic dvc numpy torch pyarrow scipy"
+    code = f"import sys; from finser.cli import program; program(); print([name for name in {names.split()} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_dvc_yaml_that_cannot_be_read_is_one_line(root):
+    (root / "dvc.yaml").write_text((root / "dvc.yaml").read_text().replace("gpu: true", "gpus: 1", 1))
+    done = finser(root, "check")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: dvc.yaml: stage train_front_end: unknown key 'meta.gpus'") and done.stderr.count("\n") == 1
 
 
 def test_corpora_are_listed_with_licence_and_state(root):

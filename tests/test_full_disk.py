@@ -14,7 +14,7 @@ import pytest
 from finser import cli, files, layout
 from finser.audio.shards import AudioRow, write_audio
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 from finser.errors import FinserError
 from finser.files import whole_file, whole_folder
 
@@ -114,7 +114,7 @@ def test_a_folder_where_a_file_should_be(tmp_path):
 def project(tmp_path, monkeypatch, copy_stages):
     """The current folder: a project with shards of one corpus, whose labels take more than half a megabyte."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(params.dump(presets.demo()))
+    (tmp_path / "params.yaml").write_text(dump(presets.demo()))
     copy_stages(tmp_path)
     rows = [AudioRow(f"tess/{number}", "tess", "tess/OAF", "sad", "original", 0, {}, MANY[number:150_000]) for number in range(6)]
     write_audio(layout.shards("tess"), rows)
@@ -148,7 +148,7 @@ def bytes_of(path) -> dict[str, bytes]:
 
 def test_every_data_stage_on_a_full_disk(tmp_path, monkeypatch, run, copy_stages):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(params.dump(presets.tiny()))
+    (tmp_path / "params.yaml").write_text(dump(presets.tiny()))
     copy_stages(tmp_path)
     stages = {"fetch": layout.raw, "index": layout.clips, "resample": layout.audio, "augment": layout.shards, "label": layout.labels}
     for stage, out in stages.items():

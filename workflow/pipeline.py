@@ -34,7 +34,7 @@ from snakemake.cli import get_argument_parser
 from snakemake.io import directory, report
 
 from finser.cards import cards
-from finser.config import schema as params
+from finser.config import params
 from finser.corpora.registry import expected_count
 from finser.errors import FinserError, lines
 from finser.project import libraries, strays
@@ -114,7 +114,7 @@ def _reasons(job: DvcStage, answers: dict[tuple, dict]) -> list:
         reasons += [{kind: changed}] if changed else []
     if job.is_callback or job.always_changed:
         reasons.append("always changed")
-    return [*reasons, "changed checksum"] if job.changed_stage() else reasons
+    return [*reasons, "changed command"] if job.changed_stage() else reasons
 
 
 class Pipeline(Graph):
@@ -191,11 +191,9 @@ class Pipeline(Graph):
 
     @cached_property
     def clips(self) -> dict[str, int]:
-        """Clips of each corpus: those counted in a local folder, else as many as a complete one has."""
+        """Clips of each corpus, as many as a complete copy has."""
         sources = self.checked.fetch
-        return {
-            corpus: getattr(sources[corpus], "files", None) or expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]
-        }
+        return {corpus: expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]}
 
     @cached_property
     def cards(self) -> int:

@@ -39,7 +39,7 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, imitate, inspect, export, check, corpora, schema, readme):
+    for function in (preset, migrate, params, check, corpora, imitate, inspect, export, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     return app
 
@@ -67,17 +67,35 @@ def preset(
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:
     """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
-    from finser.config import schema as parameters
-    from finser.config.presets import make
+    from finser.tools.preset import make
 
-    text = parameters.dump(make(name, path, allow_partial))
-    target = Path("params.yaml")
     _in_the_root()
+    text, places = make(name, path, allow_partial)
+    kept = _replace(Path("params.yaml"), text)
+    if places:
+        kept += _replace(Path("local.yaml"), places)
+    print(f"params.yaml is now the preset {name}{kept}; run it: make report, or dvc repro")
+
+
+def migrate() -> None:
+    """Rewrite a params.yaml of an earlier version of finser; the old one is kept, paths in it go to local.yaml."""
+    from finser.tools.preset import migrated
+
+    _in_the_root()
+    text, places = migrated(Path("params.yaml"))
+    kept = _replace(Path("params.yaml"), text)
+    if places:
+        kept += _replace(Path("local.yaml"), places)
+    print(f"params.yaml has the present format{kept}; see what is stale: dvc status")
+
+
+def _replace(target: Path, text: str) -> str:
+    """Write a file; says, for a message, where the old one is kept if it was another."""
     if target.exists() and not target.is_file():
         raise FinserError("no file", where=target, do="move it away")
-    kept = f"; the old one is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
+    kept = f"; the old {target} is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
     write_text(target, text)
-    print(f"params.yaml is now the preset {name}{kept}; run it: make report, or dvc repro")
+    return kept
 
 
 def _in_the_root() -> None:
@@ -101,7 +119,7 @@ def imitate(
     out: Annotated[Path, typer.Option("--out", help="folder for NAME.parquet")] = Path("results/imitated"),
 ) -> None:
     """Write the FINs' features of any recordings to Parquet, beside librosa's, and print R2."""
-    from finser.config import schema as parameters
+    from finser.config import params as parameters
     from finser.fins.imitate import imitate as imitations
 
     for line in imitations(parameters.load(), files, out):
@@ -135,9 +153,22 @@ def export(
     print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
 
 
+def params(
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="all values, with the defaults of the keys that params.yaml leaves out")
+    ] = False,
+) -> None:
+    """Print the choices of params.yaml: the values that differ from the defaults."""
+    from finser.config import dump
+    from finser.config import params as parameters
+
+    params = parameters.load()
+    print((dump.resolved if resolved else dump.dump)(params), end="")
+
+
 def check() -> None:
     """Validate params.yaml and say so."""
-    from finser.config import schema as parameters
+    from finser.config import params as parameters
 
     params = parameters.load()
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
@@ -145,18 +176,20 @@ def check() -> None:
 
 def corpora() -> None:
     """List the five corpora: licence, size, where each comes from, and how much of it is here."""
-    from finser.config import schema as parameters
+    from finser.config import params as parameters
     from finser.corpora.overview import overview
 
     print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
 
 
 def schema() -> None:
-    """Rewrite docs/params.schema.json and docs/params.md from the schema."""
+    """Rewrite docs/params.schema.json and docs/params.md from the schema, and docs/architecture.md's table of stages from dvc.yaml."""
     from finser.config.schema_docs import write
+    from finser.project.stage_docs import update
 
     _in_the_root()
     write(Path("docs"))
+    update(Path("docs/architecture.md"))
 
 
 def readme() -> None:

@@ -14,8 +14,13 @@ def raw(corpus: str) -> Path:
 
 
 def downloads(corpus: str) -> Path:
-    """What has been downloaded of a corpus; kept, so that nothing is downloaded twice, and not tracked."""
+    """Downloaded files of a corpus; kept, so that nothing is downloaded twice, and not tracked."""
     return DATA / "downloads" / corpus
+
+
+def found(stage: str, corpus: str) -> Path:
+    """Number, size and digest of the files outside the project that a stage read last; not tracked."""
+    return DATA / "found" / stage / f"{corpus}.json"
 
 
 def clips(corpus: str) -> Path:
@@ -99,7 +104,7 @@ def pretrained(trunk: str, protocol: str, fold: int) -> Path:
 
 
 def initial(model: str) -> Path:
-    """What a classifier's training begins from."""
+    """The options of a classifier, and its initial weights if they are not random."""
     return MODELS / "initial" / model
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from finser import models as classifiers
 from finser.config import presets
-from finser.config.schema import Download, Local
+from finser.config.sections.fetch import Download, Local
 from finser.corpora import local, ravdess, registry, savee
 from finser.errors import FinserError
 

@@ -9,17 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser.config import presets, schema_docs
-from finser.config import schema as params
+from finser.config.base import Section
+from finser.config.dump import dump, resolved
+from finser.config.params import Params, load, validate
+from finser.config.reading import read
+from finser.config.sections.classifiers import DEFAULT_VARIANTS, KINDS, FinEnsemble
+from finser.config.sections.results import Report
 from finser.errors import FinserError, FinserErrors, lines
+from finser.project.graph import Graph
 
 ROOT = Path(__file__).parents[2]
-FIN_ENSEMBLE = params.FinEnsemble().model_dump(mode="json")
+FIN_ENSEMBLE = FinEnsemble().model_dump(mode="json", exclude={"init", "corpora"})
 
 
 @pytest.fixture
 def values() -> dict:
     """The demo's values without pairs and fusions, which name models."""
-    values = yaml.safe_load(params.dump(presets.demo()))
+    values = yaml.safe_load(resolved(presets.demo()))
     values["summarise"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
     return values
 
@@ -34,7 +40,7 @@ def put(values: dict, key: str, value: object) -> dict:
 
 
 def test_committed_file_is_the_demo_preset():
-    assert (ROOT / "params.yaml").read_text() == params.dump(presets.demo()), "run: finser preset demo"
+    assert (ROOT / "params.yaml").read_text() == dump(presets.demo()), "run: finser preset demo"
 
 
 def test_generated_pages_are_current():
@@ -43,21 +49,22 @@ def test_generated_pages_are_current():
 
 @pytest.mark.parametrize("name", ["demo", "tiny", "open", "paper"])
 def test_presets_survive_a_round_trip(name, tmp_path):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.make(name)))
-    assert params.load(tmp_path / "params.yaml") == presets.make(name)
+    (tmp_path / "params.yaml").write_text(dump(presets.make(name)))
+    assert load(tmp_path / "params.yaml") == presets.make(name)
 
 
 def test_every_key_of_the_schema_is_written(values):
     def keys(model) -> set[str]:
         return {name for name, field in model.model_fields.items()}
 
-    assert keys(params.Params) == set(values)
-    optional = {"corpora", "trunk", "weights"}  # keys without a value may be missing
+    assert keys(Params) == set(values)
+    optional = {"corpora", "init"}  # keys without a value may be missing
     for section in ("index", "resample", "augment", "label", "split", "train_fin", "evaluate_fin", "evaluate_classifier"):
-        assert keys(params.Params.model_fields[section].annotation) == set(values[section])
-    assert set(values["train_classifier"]) >= set(params.KINDS)
-    for name, kind in params.KINDS.items():
-        assert keys(kind) - optional == set(values["train_classifier"][name])
+        assert keys(Params.model_fields[section].annotation) == set(values[section])
+    sections = {**values["train_classifier"], **values["fine_tune"]}
+    assert set(sections) >= set(KINDS)
+    for name, kind in KINDS.items():
+        assert keys(kind) - optional == set(sections[name]) - optional
 
 
 @pytest.mark.parametrize(
@@ -85,30 +92,23 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_classifier.mlp.corpora", ["esd"], "train_classifier.mlp.corpora names 'esd', which is not in pooled"),
         ("train_classifier.mlp.corpora", [], "train_classifier.mlp.corpora"),
         ("train_classifier.mine", {**FIN_ENSEMBLE, "arm": "librosa"}, "train_classifier.mine.fins must be [] in the arm `librosa`"),
-        ("train_classifier.fin_ensemble.fins", [], "train_classifier.fin_ensemble.fins must be [] in the arm `librosa`, and name"),
-        ("train_classifier.fin_ensemble.fins", ["mell"], "did you mean 'mel'?"),
+        ("fine_tune.fin_ensemble.fins", [], "fine_tune.fin_ensemble.fins must be [] in the arm `librosa`, and name"),
+        ("fine_tune.fin_ensemble.fins", ["mell"], "did you mean 'mel'?"),
         (
             "train_classifier.small_cnn.augment.speed",
             [1.2, 0.9],
             "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
         ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
+        ("fine_tune.small_cnn_taught.width", 12, "fine_tune.small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
         (
-            "train_classifier.small_cnn.trunk",
-            "small_cnn",
-            "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init",
-        ),
-        ("train_classifier.small_cnn.init", "imitation", "small_cnn.trunk names one of pretrain.trunks if train_classifier.small_cnn.init"),
-        ("train_classifier.small_cnn_taught.trunk", "resnet18", "small_cnn_taught.trunk names 'resnet18', which is not in pretrain.trunks"),
-        ("train_classifier.small_cnn_taught.width", 12, "small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
-        (
-            "train_classifier.small_cnn_taught.log_mel.bands",
+            "fine_tune.small_cnn_taught.log_mel.bands",
             32,
-            "train_classifier.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: a trunk of another",
+            "fine_tune.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
         ),
         ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
         ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
-        ("train_classifier.fin_ensemble.fins", ["mel", "mel"], "train_classifier.fin_ensemble.fins names something twice: mel, mel"),
+        ("fine_tune.fin_ensemble.fins", ["mel", "mel"], "fine_tune.fin_ensemble.fins names something twice: mel, mel"),
         ("train_classifier.resnet18.pooling", "max", "train_classifier.resnet18.pooling: unknown name; found 'max'"),
         ("train_classifier.shallow_cnn.pooling", "mean", "train_classifier.shallow_cnn.pooling: unknown name; found 'mean'"),
         ("pretrain.corpora", ["esd"], "pretrain.corpora names 'esd', which is not in pooled"),
@@ -116,19 +116,26 @@ def test_every_key_of_the_schema_is_written(values):
         ("pretrain.variants", ["gain"], "pretrain.variants names 'gain', which augment.variants does not"),
         ("pretrain.variants", ["noise", "noise"], "pretrain.variants names something twice: noise, noise"),
         ("pretrain.trunks", ["small_cnn", "small_cnn"], "pretrain.trunks names something twice: small_cnn, small_cnn"),
-        ("pretrain.trunks", ["small_cnn", "small_cnn_taught"], "names 'small_cnn_taught', which itself begins from 'small_cnn': a trunk"),
-        ("pretrain.trunks", ["small_cnn", "mlp"], "pretrain.trunks names 'mlp', which is no network with a trunk"),
+        ("pretrain.trunks", ["small_cnn", "mlp"], "pretrain.trunks names 'mlp', which is no section of train_classifier with a network"),
         ("fuse_classifiers.two", {"members": ["svm", "svm"]}, "fuse_classifiers.two.members names something twice: svm, svm"),
         ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
         ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
         ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
-        ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier; did you mean 'mlp'?"),
+        ("fine_tune.small_cnn_taught.widht", 3, "unknown key 'fine_tune.small_cnn_taught.widht'; did you mean 'width'?"),
+        ("fine_tune.mine", {"model": "smal_cnn"}, "fine_tune.mine: no such model; expected model: one of svm, mlp"),
+        ("fusions", ["fusd"], "fusions names 'fusd', which is no section of fuse_classifiers"),
+        ("fuse_classifiers.svm", {"members": ["svm", "mlp"]}, "'svm' is a section of fuse_classifiers and a classifier: rename one"),
+        (
+            "fuse_classifiers.two",
+            {"members": ["svm", "mlpp"]},
+            "two.members names 'mlpp', which is no section of train_classifier or fine_tune",
+        ),
+        ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier or fine_tune; did you mean 'mlp'?"),
         ("seeds", [0, 0], "seeds names something twice: 0, 0"),
         ("seeds", [], "seeds"),
         ("evaluate_classifier.noise.kinds", ["babel"], "did you mean 'babble'?"),
         ("pooled", ["ravdess", "iemocap"], "pooled.1: unknown name"),
         ("corpora", ["ravdess"], "names 'crema_d', which is not in corpora"),
-        ("augment.variants", ["noise", "speed_pitch", "noise_file"], "noise_file.folder does not say where"),
         ("augment.noise_snr.snr_db", [20, 5], "augment.noise_snr.snr_db: the first limit, 20.0, is above the second, 5.0"),
         ("augment.gain.db", [0, 61], "augment.gain.db.1"),
         ("augment.gain.db", [0], "augment.gain.db"),
@@ -151,13 +158,12 @@ def test_every_key_of_the_schema_is_written(values):
             {"members": ["svm"], "metod": "mean"},
             "fuse_classifiers.fused.metod'; did you mean 'method'?",
         ),
-        ("initialise.models.svm.begn", "x", "unknown key 'initialise.models.svm.begn'; did you mean 'begin'?"),
         ("split.random_test", 0.9, "random_test and random_validation together leave no file to train on"),
     ],
 )
 def test_mistakes_are_named_in_one_line(values, key, value, said):
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, key, value))
+        validate(put(values, key, value))
     assert any(said in line for line in str(caught.value).splitlines())
     assert all(line.startswith("params.yaml: ") for line in str(caught.value).splitlines())
 
@@ -165,24 +171,24 @@ def test_mistakes_are_named_in_one_line(values, key, value, said):
 @settings(deadline=None)
 @given(st.sampled_from(["train_fin", "split", "augment", "report"]), st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12))
 def test_no_unknown_key_is_accepted(section, key):
-    known = params.Params.model_fields[section].annotation.model_fields
-    values = yaml.safe_load(params.dump(presets.demo()))
+    known = Params.model_fields[section].annotation.model_fields
+    values = yaml.safe_load(resolved(presets.demo()))
     if key in known:
         return
     with pytest.raises(FinserError, match="unknown key"):
-        params.validate(put(values, f"{section}.{key}", 1))
+        validate(put(values, f"{section}.{key}", 1))
 
 
 def test_cross_corpus_has_a_fold_per_corpus(values):
     values |= {"protocols": ["speaker", "cross_corpus"], "folds": [1, 4]}
-    made = params.validate(values)
+    made = validate(values)
     assert (made.n_folds("cross_corpus"), made.n_folds("speaker"), made.n_folds("random")) == (4, 5, 5)
     with pytest.raises(FinserError, match=r"folds names 5, and cross_corpus has 4: one per corpus of pooled"):
-        params.validate({**values, "folds": [1, 5]})
-    params.validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
+        validate({**values, "folds": [1, 5]})
+    validate({**values, "folds": [1, 5], "protocols": ["speaker", "random"]})
     put(values, "pooled", ["tess"])
     with pytest.raises(FinserError, match="protocols names cross_corpus, which needs two or more corpora in pooled"):
-        params.validate({**values, "folds": [1]})
+        validate({**values, "folds": [1]})
 
 
 @pytest.mark.parametrize(
@@ -194,95 +200,161 @@ def test_cross_corpus_trains_and_tests_every_model(values, corpora, folds, possi
     put(values, "fusions", [])
     put(values, "summarise.pairs", [])
     if possible:
-        params.validate(values)
+        validate(values)
     else:
         with pytest.raises(FinserError, match=r"train_classifier\.mlp\.corpora must name ravdess and another one"):
-            params.validate(values)
+            validate(values)
 
 
 def test_missing_source_is_said(values):
     del values["fetch"]["tess"]
     with pytest.raises(FinserError, match="corpora names 'tess', which has no source"):
-        params.validate(values)
+        validate(values)
 
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
-    (tmp_path / "params.yaml").write_text(params.dump(presets.demo()) + "seed: 3\n")
+    (tmp_path / "params.yaml").write_text(dump(presets.demo()) + "seed: 3\n")
     with pytest.raises(FinserError, match="'seed' stands twice"):
-        params.load(tmp_path / "params.yaml")
-
-
-def test_models_and_what_they_begin_from_agree(values):
-    values["models"] = ["svm", "mlp"]
-    with pytest.raises(FinserError, match="initialise.models names 'ast', which models does not: delete it there"):
-        params.validate(values)
-    values["initialise"]["models"] = {name: {"begin": f"src/finser/models/{name}.py"} for name in values["models"]}
-    assert params.validate(values).models == ("svm", "mlp")
-    del values["initialise"]["models"]["mlp"]
-    with pytest.raises(FinserError, match=r"must say what 'mlp' begins from: `mlp: \{begin: src/finser/models/mlp.py\}`"):
-        params.validate(values)
+        load(tmp_path / "params.yaml")
 
 
 def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(values):
-    values["train_classifier"]["fin_mel"] = {**values["train_classifier"]["fin_ensemble"], "arm": "tuned", "fins": ["mel"]}
+    values["fine_tune"]["fin_mel"] = {"model": "fin_ensemble", "init": "models/fins", "arm": "tuned", "fins": ["mel"]}
     values["models"].append("fin_mel")
-    with pytest.raises(FinserError, match=r"`fin_mel: \{begin: models/fins\}`"):
-        params.validate(values)
-    values["initialise"]["models"]["fin_mel"] = {"begin": "models/fins"}
-    made = params.validate(values).train_classifier
-    assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", params.FinEnsemble)
+    made = validate(values).classifiers
+    assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", FinEnsemble)
+
+
+WEIGHTS = {"source": "local", "kind": "ast", "model_size": "nano", "sha256": 64 * "0"}
 
 
 @pytest.mark.parametrize(
-    ("arm", "fins", "begin"),
+    ("place", "section", "said"),
     [
-        ("librosa", (), "src/finser/models/fin_ensemble.py"),
-        ("frozen", ("mel",), "models/fins"),
-        ("tuned", ("mel",), "models/fins"),
-        ("formula", ("mel",), "models/fins"),
-        ("uninitialised", ("mel",), "src/finser/models/fin_ensemble.py"),
+        ("train_classifier", {"model": "small_cnn", "init": "models/pretrained/small_cnn"}, "move the section to fine_tune"),
+        ("train_classifier", {"model": "fin_ensemble"}, "has the arm `frozen`, which starts from FINs: move it to fine_tune, with init"),
+        ("fine_tune", {"model": "mlp"}, "names no initial weights: add init, or move the section to train_classifier"),
+        ("fine_tune", {"model": "fin_ensemble"}, "names no initial weights: add init"),
+        ("fine_tune", {"model": "mlp", "init": "models/fins"}, "models/fins is for fin_ensemble"),
+        ("fine_tune", {"model": "fin_ensemble", "init": "models/weights/given"}, "fin_ensemble starts from nothing else"),
+        (
+            "fine_tune",
+            {"model": "fin_ensemble", "init": "models/fins", "arm": "librosa", "fins": []},
+            "uses no trained FIN: move the section",
+        ),
+        ("fine_tune", {"model": "fin_ensemble", "init": "models/fins", "arm": "uninitialised"}, "uses no trained FIN: move the section"),
+        ("fine_tune", {"model": "svm", "init": "models/pretrained/small_cnn"}, "svm has no encoder that is pretrained"),
+        ("fine_tune", {"model": "small_cnn", "init": "models/pretrained/smal_cnn"}, "did you mean 'small_cnn'?"),
+        ("fine_tune", {"model": "small_cnn", "init": "models/weights/given"}, "published weights are for ast alone"),
+        ("fine_tune", {"model": "ast", "init": "models/weights/givn"}, "'givn' is no section of fetch_weights; did you mean 'given'?"),
+        (
+            "fine_tune",
+            {"model": "ast", "init": "models/weights/given"},
+            "model_size is 'tiny', and fetch_weights.given has weights of 'nano'",
+        ),
+        ("fine_tune", {"model": "ast", "init": "fins"}, "init: no initial weights; expected models/fins, models/pretrained/TRUNK or"),
+        (
+            "fine_tune",
+            {"model": "small_cnn", "init": "models/pretrained/small_cnn", "width": 12},
+            "width is 12, but train_classifier.small_cnn.w",
+        ),
+        (
+            "fine_tune",
+            {"model": "resnet18", "init": "models/pretrained/small_cnn"},
+            "model is 'resnet18', but train_classifier.small_cnn.model",
+        ),
     ],
 )
-def test_what_begins_at_random_does_not_wait_for_fins(arm, fins, begin):
-    sections = {"mine": params.FinEnsemble(arm=arm, fins=fins)}
-    assert params.begins(sections, sections)["mine"].begin == begin
-    assert (ROOT / begin).exists() or begin == "models/fins"
+def test_initial_weights_fit_the_section_or_are_refused(values, place, section, said):
+    values["fetch_weights"] = {"given": WEIGHTS}
+    with pytest.raises(FinserError) as caught:
+        validate(put(values, f"{place}.mine", section))
+    assert any(f"{place}.mine" in line and said in line for line in str(caught.value).splitlines()), caught.value
 
 
-def test_a_trunk_of_another_model_is_refused(values):
-    put(values, "train_classifier.resnet18.init", "imitation")
-    put(values, "train_classifier.resnet18.trunk", "small_cnn")
-    said = "train_classifier.resnet18.model is 'resnet18', but train_classifier.small_cnn.model is 'small_cnn': a trunk of another shape"
-    with pytest.raises(FinserError, match=said):
-        params.validate(values)
+def test_a_section_stands_in_one_map(values):
+    values["fine_tune"]["small_cnn"] = {"model": "small_cnn", "init": "models/pretrained/small_cnn"}
+    with pytest.raises(FinserError, match="'small_cnn' is a section of train_classifier and of fine_tune: rename or delete one"):
+        validate(values)
 
 
 @pytest.mark.parametrize(("key", "value"), [("model_size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
-def test_an_ast_begins_from_a_trunk_of_its_own_shape(values, key, value):
+def test_an_ast_starts_from_an_encoder_of_its_own_shape(values, key, value):
     values["pretrain"]["trunks"] = ["small_cnn", "ast"]
-    values["train_classifier"]["mine"] = {**values["train_classifier"]["ast"], "init": "imitation", "trunk": "ast", "masks": {}}
-    assert params.validate(values).train_classifier["mine"].trunk == "ast"
-    with pytest.raises(FinserError, match=f"train_classifier.mine.{key} is .*{value}.*, but train_classifier.ast.{key} is "):
-        params.validate(put(values, f"train_classifier.mine.{key}", value))
+    values["fine_tune"]["mine"] = {**values["train_classifier"]["ast"], "init": "models/pretrained/ast", "masks": {}}
+    assert validate(values).fine_tune["mine"].init == "models/pretrained/ast"
+    with pytest.raises(FinserError, match=f"fine_tune.mine.{key} is .*{value}.*, but train_classifier.ast.{key} is "):
+        validate(put(values, f"fine_tune.mine.{key}", value))
 
 
-def test_published_weights_are_not_taught_from_random_ones(values):
-    """A trunk begins from random weights, whatever its section's init says: so it may not say `weights`."""
-    given = {"source": "local", "kind": "ast", "model_size": "nano", "path": "a.safetensors", "sha256": 64 * "0"}
-    values["fetch_weights"] = {"given": given}
-    values["train_classifier"]["ast"] |= {"init": "weights", "weights": "given"}
-    values["initialise"]["models"]["ast"] = {"begin": "models/weights/given"}
-    params.validate(values)
-    with pytest.raises(FinserError, match="pretrain.trunks names 'ast', whose init is 'weights': a trunk is taught from random weights"):
-        params.validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
+def test_pretraining_starts_from_random_weights(values):
+    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_taught', a section of fine_tune; name one of train_classifier"):
+        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_taught"]))
+
+
+@pytest.mark.parametrize("model", presets.demo().models)
+def test_leaving_a_model_out_is_one_edit(model, tmp_path, monkeypatch):
+    """It goes from `models`; comparisons and fusions go on without it, and every job has its inputs."""
+    values = yaml.safe_load(dump(presets.demo()))
+    values["models"].remove(model)
+    made = validate(values)
+    assert model not in made.members_of("fused") and all(model not in pair for pair in made.pairs)
+    assert len(made.members_of("fused")) == 4 - (model in presets.demo().fuse_classifiers["fused"].members)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    check_graph(Graph(), model)
+
+
+def check_graph(graph: Graph, left_out: str) -> None:
+    """Every input of a job of the report is a source or an output of a job, and none is trained or tested under the name."""
+    waiting, jobs = [("report", {})], set()
+    by_address = {graph.address(name, item): (name, item) for name in graph.stages for item in graph.items(name)}
+    while waiting:
+        name, item = waiting.pop()
+        for dep in graph.deps(name, item):
+            assert dep in graph.makers or dep.startswith("src/") or dep == "params.yaml", f"{name} {item} reads {dep}, which no job makes"
+            made_by = graph.makers.get(dep)
+            if made_by and made_by not in jobs:
+                jobs.add(made_by)
+                waiting.append(by_address[made_by])
+    assert "summarise" in jobs and not {
+        job for job in jobs if job.startswith((f"train_classifier@{left_out}-", f"evaluate_classifier@{left_out}-"))
+    }
+
+
+def test_a_fusion_needs_two_members_that_are_run():
+    values = yaml.safe_load(dump(presets.demo()))
+    values["models"] = ["svm", "small_cnn_taught"]
+    with pytest.raises(FinserError) as caught:
+        validate(values)
+    said = "fuse_classifiers.fused needs two members in models and has only 'svm': take 'fused' out of fusions, or add one to models"
+    assert str(caught.value) == f"params.yaml: {said}"
+    values["fusions"] = []
+    assert validate(values).pairs == ()
+
+
+def test_a_fusion_of_the_seeds_of_one_classifier_names_one(values):
+    values |= {"fusions": ["seeds_of_it"], "fuse_classifiers": {"seeds_of_it": {"members": ["mlp"]}}}
+    assert validate(values).members_of("seeds_of_it") == ("mlp",)
+    values["models"].remove("mlp")
+    with pytest.raises(FinserError, match="fuse_classifiers.seeds_of_it needs two members in models and has none"):
+        validate(values)
+
+
+def test_pairs_of_what_is_not_run_are_left_out(values):
+    values["fuse_classifiers"] = {"fused": {"members": ["svm", "mlp"]}}
+    values["summarise"]["pairs"] = [["fused", "svm"], ["mlp", "svm"]]
+    assert validate(values).pairs == (("mlp", "svm"),)
+    assert validate({**values, "fusions": ["fused"]}).pairs == (("fused", "svm"), ("mlp", "svm"))
 
 
 def test_missing_or_broken_file(tmp_path):
     with pytest.raises(FinserError, match="no such file"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [")
     with pytest.raises(FinserError, match="not YAML"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
 
 
 def test_unseen_corpora_are_those_no_fin_learns_from():
@@ -292,17 +364,17 @@ def test_unseen_corpora_are_those_no_fin_learns_from():
 def test_classifiers_may_learn_from_what_augment_makes(values):
     put(values, "augment.variants", ["gain", "noise", "speed_pitch"])
     put(values, "train_classifier.svm.variants", ["original", "gain"])
-    assert params.validate(values).variants == ("original", "gain", "noise", "speed_pitch")
+    assert validate(values).variants == ("original", "gain", "noise", "speed_pitch")
 
 
 def test_the_demo_makes_what_was_published():
-    assert presets.demo().variants == params.DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
+    assert presets.demo().variants == DEFAULT_VARIANTS == ("original", "noise", "speed_pitch")
 
 
 def test_address_needs_a_checksum(values):
     put(values, "fetch.ravdess", {"source": "download", "address": "https://example.org/a.zip"})
     with pytest.raises(FinserError, match="address and checksum go together"):
-        params.validate(values)
+        validate(values)
 
 
 def leaves(values: dict, above: str = "") -> list[str]:
@@ -312,33 +384,74 @@ def leaves(values: dict, above: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("key", leaves(yaml.safe_load(params.dump(presets.demo()))))
-def test_a_missing_key_is_named(tmp_path, key):
-    """Nothing defaults silently: a file says everything."""
-    values = yaml.safe_load(params.dump(presets.demo()))
+@pytest.mark.parametrize("key", leaves(yaml.safe_load(resolved(presets.demo()))))
+def test_a_key_may_be_left_out_or_is_named(tmp_path, key):
+    """A key that DVC follows by name, or that has no default, is asked for; any other has the default of its place."""
+    values = yaml.safe_load(resolved(presets.demo()))
     *path, last = key.split(".")
     node = values
     for part in path:
         node = node[part]
     del node[last]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    try:
+        made = load(tmp_path / "params.yaml")
+    except FinserError as error:
+        assert last in str(error) or path[-1] in str(error)
+        return
+    usual = yaml.safe_load(resolved(made))
+    assert at(usual, key) is not None
+    (tmp_path / "params.yaml").write_text(resolved(made))
+    assert load(tmp_path / "params.yaml") == made
+
+
+def test_an_empty_section_has_the_defaults_of_its_place(values):
+    """train_fin.rms and train_fin.zcr are sections of one kind, and have other defaults."""
+    for section in ("train_fin", "compare_fin"):
+        for name, value in values[section].items():
+            values[section][name] = {} if isinstance(value, dict) else value
+    made = validate(values)
+    assert made.train_fin == presets.demo().train_fin and made.compare_fin == presets.demo().compare_fin
+    assert made.train_fin.rms.steps == 1000 and made.train_fin.zcr.steps == 4000
+    assert validate(put(values, "train_fin.rms.steps", 5)).train_fin.rms == made.train_fin.rms.model_copy(update={"steps": 5})
+
+
+def test_sections_within_a_classifier_have_the_defaults_of_their_kind():
+    """Else an empty section there would differ from none at all."""
+    for kind in KINDS.values():
+        for field in kind.model_fields.values():
+            if isinstance(field.default, Section):
+                assert field.default == type(field.default)()
+
+
+def test_all_keys_that_dvc_follows_are_asked_for_at_once(tmp_path):
+    values = yaml.safe_load(dump(presets.demo()))
+    del values["index"], values["train_fin"], values["fine_tune"], values["augment"]["variants"], values["seed"]
+    values["models"], values["summarise"], values["fusions"], values["fuse_classifiers"] = ["svm"], {"pairs": []}, [], {}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(FinserError) as caught:
-        params.load(tmp_path / "params.yaml")
-    assert last in str(caught.value) or path[-1] in str(caught.value)
+        load(tmp_path / "params.yaml")
+    said = str(caught.value).splitlines()
+    assert len(said) == 5
+    assert any("key 'index' is missing; add `index: {}` for the default" in line for line in said)
+    assert any("add `train_fin: {data: {}, rms: {}, zcr: {}, chroma: {}, mel: {}, mfcc: {}}`" in line for line in said)
+    assert any("key 'augment.variants' is missing; add `variants: [noise, speed_pitch]`" in line for line in said)
+    assert any("add `seed: 0`" in line for line in said)
+    assert any("add `fine_tune: {}`" in line for line in said)
 
 
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FinserError, match="cannot be read"):
-        params.load(tmp_path / "params.yaml")
+        load(tmp_path / "params.yaml")
     with pytest.raises(FinserError, match="cannot be read"):
-        params.load(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([["mlp", "svn"]], "summarise.pairs names 'svn', which is neither in models nor in fusions; did you mean 'svm'?"),
+        ([["mlp", "svn"]], "summarise.pairs names 'svn', which is neither a classifier nor a fusion; did you mean 'svm'?"),
         ([["mlp", "mlp"]], "summarise.pairs compares 'mlp' with itself"),
         ([["mlp", "svm"], ["svm", "mlp"], ["mlp", "svm"]], "summarise.pairs names 'mlp' against 'svm' twice"),
         ([["mlp", "svm", "mlp"]], "summarise.pairs.0"),
@@ -347,9 +460,9 @@ def test_a_file_that_is_no_text(tmp_path):
 )
 def test_pairs_must_be_two_models_of_the_same_corpora(values, pairs, said):
     put(values, "train_classifier.small_cnn.corpora", ["ravdess"])
-    assert params.validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
+    assert validate(put(values, "summarise.pairs", [["fin_ensemble", "svm"]])).summarise.pairs == (("fin_ensemble", "svm"),)
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, "summarise.pairs", pairs))
+        validate(put(values, "summarise.pairs", pairs))
     assert said in str(caught.value)
 
 
@@ -359,7 +472,7 @@ def at(values: dict, key: str) -> object:
     return values
 
 
-DEMO = yaml.safe_load(params.dump(presets.demo()))
+DEMO = yaml.safe_load(resolved(presets.demo()))
 LEAVES = [key for key in leaves(DEMO) if not isinstance(at(DEMO, key), dict)]
 NEVER = {bool: [1, 0.0, "true", [True], {}], int: [True, "3", 3.0, [3], {}], float: [True, "3", [3.0], {}], str: [3, True, 1.5, ["a"], {}]}
 
@@ -375,16 +488,16 @@ def wrong_values(value: object) -> list[object]:
 @pytest.mark.parametrize("key", LEAVES)
 def test_types_are_checked_as_written(key):
     for wrong in wrong_values(at(DEMO, key)):
-        values = yaml.safe_load(params.dump(presets.demo()))
+        values = yaml.safe_load(resolved(presets.demo()))
         with pytest.raises(FinserError) as caught:
-            params.validate(put(values, key, wrong))
+            validate(put(values, key, wrong))
             pytest.fail(f"{key}: {wrong!r} is accepted")
         said = str(caught.value)
         assert key.rsplit(".", 1)[-1] in said and said.startswith("params.yaml: ") and "\n" not in said, said
 
 
 def test_an_integer_may_stand_for_a_float(values):
-    made = params.validate(put(values, "train_classifier.svm.c", 3))
+    made = validate(put(values, "train_classifier.svm.c", 3))
     assert (type(made.train_classifier["svm"].c), made.train_classifier["svm"].c) == (float, 3.0)
 
 
@@ -410,13 +523,13 @@ def test_an_integer_may_stand_for_a_float(values):
 )
 def test_a_wrong_type_is_said_in_plain_words(values, key, value, said):
     with pytest.raises(FinserError) as caught:
-        params.validate(put(values, key, value))
+        validate(put(values, key, value))
     assert said in str(caught.value)
 
 
 def read_text(text: str, folder: Path) -> dict:
     (folder / "read.yaml").write_text(text, encoding="utf-8")
-    return params.read(folder / "read.yaml")
+    return read(folder / "read.yaml")
 
 
 def same(one: object, other: object) -> bool:
@@ -498,13 +611,13 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
 
 
 def test_merge_keys_shorten_a_file(tmp_path):
-    text = params.dump(presets.demo())
+    text = dump(presets.demo())
     svm, half = text.index("  svm:\n    model"), text.index("  svm_half:\n    model")
     mlp = text.index("  mlp:\n    model")
     shorter = text[:half].replace("  svm:\n    model", "  svm: &svm\n    model") + "  svm_half: {<<: *svm, speakers: 0.5}\n" + text[mlp:]
     assert svm < half < mlp
     (tmp_path / "params.yaml").write_text(shorter)
-    assert params.load(tmp_path / "params.yaml") == presets.demo()
+    assert load(tmp_path / "params.yaml") == presets.demo()
 
 
 @pytest.mark.parametrize(
@@ -537,9 +650,9 @@ ODD = ["1e-3", "036", "yes", "no", "null", "~", "1_0", "12:30", "2026-11-28", "<
 @settings(deadline=None)
 @given(st.one_of(st.sampled_from(ODD), st.text(max_size=12)))
 def test_titles_are_written_so_that_they_are_read_as_text(tmp_path_factory, title):
-    made = presets.tiny().model_copy(update={"report": params.Report(title=title)})
-    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(params.dump(made), encoding="utf-8", newline="")
-    assert params.load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title
+    made = presets.tiny().model_copy(update={"report": Report(title=title)})
+    (tmp_path_factory.getbasetemp() / "params.yaml").write_text(dump(made), encoding="utf-8", newline="")
+    assert load(tmp_path_factory.getbasetemp() / "params.yaml").report.title == title
 
 
 def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
@@ -550,7 +663,7 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(FinserError) as raised:
-        params.load(path)
+        load(path)
     keys = ["label.definition", "split.random_tst", "train_fin.rms.steps"]
     said = str(raised.value).splitlines()
     assert len(said) == 3 and all(line.startswith(f"{path}: ") for line in said)
@@ -561,7 +674,7 @@ def test_all_names_that_do_not_fit_are_said_at_once(values):
     put(values, "models", ["svm", "mpl", "svm"])
     values["fetch"].pop("esd")
     with pytest.raises(FinserError) as raised:
-        params.validate(values)
+        validate(values)
     said = str(raised.value).splitlines()
     assert any("models names 'mpl'" in line and "did you mean 'mlp'?" in line for line in said)
     assert any("corpora names 'esd', which has no source" in line for line in said)
@@ -571,7 +684,7 @@ def test_all_names_that_do_not_fit_are_said_at_once(values):
 
 def test_a_pair_of_one_is_too_short(values):
     with pytest.raises(FinserError, match=r"summarise.pairs.0: too short; expected one more"):
-        params.validate(put(values, "summarise.pairs", [["svm"]]))
+        validate(put(values, "summarise.pairs", [["svm"]]))
 
 
 def test_a_line_per_error_and_none_twice():

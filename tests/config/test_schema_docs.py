@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from finser.config.schema import KINDS, SOURCES, json_schema
+from finser.config.params import json_schema
 from finser.config.schema_docs import markdown
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.fetch import SOURCES
 
 
 @pytest.fixture(scope="module")

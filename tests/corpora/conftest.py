@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from finser.config.schema import Local, Params, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Local, Synthetic
 
 CORPORA = ("ravdess", "crema_d", "tess", "savee", "esd")
 

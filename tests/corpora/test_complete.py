@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finser.config.schema import Download, Local, Synthetic
+from finser.config.sections.fetch import Download, Local, Synthetic
 from finser.corpora import complete
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError

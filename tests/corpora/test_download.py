@@ -14,8 +14,8 @@ import pytest
 
 from finser import files, layout
 from finser.config import presets
-from finser.config import schema as params
-from finser.config.schema import Download
+from finser.config.dump import dump
+from finser.config.sections.fetch import Download
 from finser.corpora import crema_d, download, ravdess, tess
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError
@@ -419,7 +419,7 @@ def test_a_killed_stage_goes_on(server, answer, project, write_wav, heed_interru
     server.answers["/a.zip"] = [answer(body, cut=len(body) // 2, stall=True), answer(body)]
     demo = presets.demo()
     made = demo.model_copy(update={"fetch": demo.fetch | {"savee": from_(f"{server.address}/a.zip", sha256(archive))}})
-    (project / "params.yaml").write_text(params.dump(made))
+    (project / "params.yaml").write_text(dump(made))
     copy_stages(project)
     child = subprocess.Popen([FINSER, "fetch", "savee"], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     part, deadline = layout.downloads("savee") / "a.zip.part", time.monotonic() + 60

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from finser import layout
-from finser.config.schema import Local, Synthetic
+from finser.config.sections.fetch import Local, Synthetic
 from finser.corpora import local
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError

@@ -9,7 +9,8 @@ import soundfile
 from finser import layout
 from finser.audio.resample import resample
 from finser.audio.shards import read_audio
-from finser.config.schema import Index, Local, Synthetic
+from finser.config.sections.fetch import Local, Synthetic
+from finser.config.sections.index import Index
 from finser.corpora import index
 from finser.corpora.fetch import fetch
 from finser.errors import FinserError

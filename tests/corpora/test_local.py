@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from finser.config.schema import Local
+from finser.config.sections.fetch import Local
 from finser.corpora import local
 from finser.errors import FinserError
 

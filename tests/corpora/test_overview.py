@@ -2,7 +2,7 @@ import pytest
 
 from finser import layout
 from finser.config import presets
-from finser.config.schema import Local
+from finser.config.sections.fetch import Local
 from finser.corpora import overview, registry
 from finser.files import write_json
 

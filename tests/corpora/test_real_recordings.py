@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finser import layout
-from finser.config.schema import Local
+from finser.config.sections.fetch import Local
 from finser.corpora import crema_d, index, local
 
 ROOT = os.environ.get("FINSER_CORPORA", "")

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from finser.config.schema import CorpusName, Download, Synthetic
+from finser.config.base import CorpusName
+from finser.config.sections.fetch import Download, Synthetic
 from finser.corpora import registry
 from finser.corpora.download import RAVDESS_CHECKSUM
 from finser.emotions import EMOTIONS

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit
 from finser.features.examples import Examples

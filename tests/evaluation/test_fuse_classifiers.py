@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import Judged, predictions_table

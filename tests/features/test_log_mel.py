@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finser.audio.frames import to_float
 from finser.audio.shards import SR
-from finser.config.schema import LogMel, SpectrogramAugment
+from finser.config.sections.classifiers import LogMel, SpectrogramAugment
 from finser.features.labels import features
 from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO, Collate, add_noise, change_speed, log_mel, mask, sounding, statistics
 from finser.features.rows import Row

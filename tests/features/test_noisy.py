@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from finser import layout
 from finser.audio.shards import SR, AudioRow, read_audio, read_labels
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.labels import features
 from finser.features.noisy import TALKERS, babble, in_noise, noisy, noisy_clips

@@ -6,8 +6,7 @@ import pytest
 from finser import layout
 from finser.audio.shards import AudioRow, write_audio
 from finser.config import presets
-from finser.config import schema as params
-from finser.config.schema import Params
+from finser.config.params import Params, validate
 from finser.features import labels
 from finser.fins.front_end import train_front_end
 from finser.fins.nets.base import start_torch
@@ -54,7 +53,7 @@ def mini_params(**changes: object) -> Params:
         name: {"steps": 400, "batch_size": 16, "learning_rate": 0.05} for name in ("rms", "zcr", "chroma", "mel", "mfcc")
     }
     values["evaluate_fin"]["frames"] = 300
-    return params.validate(values | changes)
+    return validate(values | changes)
 
 
 @pytest.fixture(scope="session", autouse=True)

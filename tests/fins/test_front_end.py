@@ -7,7 +7,7 @@ import torch
 
 from finser import layout
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.params import validate
 from finser.fins.front_end import error_db, stft, teach, train_front_end
 from finser.fins.nets.base import count
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd, bins, mirrored
@@ -66,7 +66,7 @@ def test_step(tmp_path, monkeypatch, init):
     values["train_front_end"] |= {"init": init, "adam_steps": 20}
     weights = []
     for _ in range(2):
-        train_front_end(params.validate(values))
+        train_front_end(validate(values))
         weights.append((layout.fin("front_end") / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     config = json.loads((layout.fin("front_end") / "config.json").read_text())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from finser.audio.shards import DIMENSIONS, SR
-from finser.config.schema import Disturbance
+from finser.config.sections.train_fin import Disturbance
 from finser.fins.conditions import CONDITIONS, rounded
 from finser.fins.disturbance import disturb, low_pass
 from finser.fins.teacher import teach

@@ -9,8 +9,9 @@ from sklearn.metrics import r2_score
 
 from finser import layout
 from finser.audio.frames import frames
-from finser.config import schema as params
-from finser.config.schema import DEFAULT_VARIANTS, Augment
+from finser.config.params import validate
+from finser.config.sections.augment import Augment
+from finser.config.sections.classifiers import DEFAULT_VARIANTS
 from finser.errors import FinserError
 from finser.features.labels import features
 from finser.fins.checkpoint import Checkpoint
@@ -204,10 +205,10 @@ def test_the_other_definition_trains_too(trained):
         FinserError,
         match=r"there must be 0 for train_fin.data.disturbance.noise, \S*origin_16k, \S*origin_8k: ",
     ):
-        params.validate(values)
+        validate(values)
     values["train_fin"]["data"]["disturbance"] |= {"noise": 0, "origin_16k": 0, "origin_8k": 0}
     values["compare_fin"]["end_to_end"]["excitation"] = 0
-    train_fin(params.validate(values), "mfcc")
+    train_fin(validate(values), "mfcc")
     assert load_fin(layout.fin("mfcc"))[1]["definition"] == "librosa_default"
     train_fin(trained, "mfcc")
 

@@ -1,6 +1,7 @@
 """The Audio Spectrogram Transformer: its filter banks, its net, and what it begins from."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from finser import layout
-from finser.config.schema import Ast as Options
-from finser.config.schema import Masks, Params, SpectrogramAugment, Synthetic, Weights, begins
+from finser.config.params import Params
+from finser.config.sections.classifiers import Ast as Options
+from finser.config.sections.classifiers import SpectrogramAugment, by_map
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.fetch_weights import Weights
+from finser.config.sections.masks import Masks
 from finser.errors import FinserError
 from finser.features.filter_banks import RATE, filter_banks
 from finser.features.rows import Row
@@ -21,10 +26,11 @@ from finser.models import begin, load
 from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics
 from finser.models.weights.published import adapted_positions
 from finser.models.weights.sizes import size_of
-from finser.training.initialise import initialise
 from finser.training.learning import n_trainable
 from finser.training.pretrain import CollatePairs, pretrain
 from finser.training.train_classifier import train_classifier
+
+from ..miniature import dumped, prepare
 
 NANO = Options(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
 PARAMETERS = {"nano": 189_576, "tiny": 5_457_224, "small": 21_531_272, "base": 85_529_864, "large": 302_943_240}
@@ -201,9 +207,8 @@ def params() -> Params:
 
 
 def with_ast(params: Params, options: Options, **weights: Weights) -> Params:
-    models = {"ast": options}
-    values = params.model_dump() | {"models": ("ast",), "train_classifier": models, "initialise": {"models": begins(models, models)}}
-    return Params.model_validate({**values, "fetch_weights": weights})
+    values = params.model_dump() | {"models": ("ast",), **dumped(by_map({"ast": options}))}
+    return Params.model_validate({**values, "fetch_weights": {name: one.model_dump() for name, one in weights.items()}})
 
 
 @pytest.fixture
@@ -230,17 +235,17 @@ def published(tmp_path):
 
 
 def section(path, kind: str) -> Weights:
-    return Weights(source="local", kind=kind, model_size="nano", path=path, sha256=checksum(path))
+    Path("local.yaml").write_text(f"weights: {{given: {path}}}\n")
+    return Weights(source="local", kind=kind, model_size="nano", sha256=checksum(path))
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])
 def test_published_weights_are_where_training_begins(project, params, published, kind, expected):
     model, weights = published(kind)
-    options = Options(model_size="nano", init="weights", weights="given", epochs=1, learning_rate=1e-9)
+    options = Options(model_size="nano", init="models/weights/given", epochs=1, learning_rate=1e-9)
     params = with_ast(params, options, given=weights)
-    assert params.initialise.models["ast"].begin == "models/weights/given"
     fetch_weights(params, "given")
-    initialise(params, "ast")
+    prepare(params, "ast")
     train_classifier(params, "ast", "speaker", 1, 0)
     trained = load(layout.classifier("ast", "speaker", 1, 0))[0].net
     assert trained.grid == expected
@@ -256,9 +261,9 @@ def test_published_weights_are_where_training_begins(project, params, published,
 def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, published):
     """128 x 1,024 as published: nothing is cut, so the pooled output is the published model's."""
     model, weights = published("ast")
-    options = Options(model_size="nano", frames=1024, init="weights", weights="given")
+    options = Options(model_size="nano", frames=1024, init="models/weights/given")
     fetch_weights(params := with_ast(params, options, given=weights), "given")
-    initialise(params, "ast")
+    prepare(params, "ast")
     classifier = begin(options, ())
     classifier.receive(layout.initial("ast"))
     x = torch.randn(2, 1024, 128)
@@ -269,36 +274,36 @@ def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, p
 
 def test_weights_of_another_size_are_refused_before_anything_runs(params, published):
     weights = published("ast")[1]
-    with pytest.raises(Exception, match="train_classifier.ast.model_size is 'tiny', and fetch_weights.given has weights of 'nano'"):
-        with_ast(params, Options(model_size="tiny", init="weights", weights="given"), given=weights)
+    with pytest.raises(Exception, match="fine_tune.ast.model_size is 'tiny', and fetch_weights.given has weights of 'nano'"):
+        with_ast(params, Options(model_size="tiny", init="models/weights/given"), given=weights)
 
 
 def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(project, params, published):
     _, weights = published("ast")
     fetch_weights(with_ast(params, NANO, given=weights), "given")
-    other = Options(model_size="tiny", init="weights", weights="given")
+    other = Options(model_size="tiny", init="models/weights/given")
     changed = with_ast(params, other, given=weights.model_copy(update={"model_size": "tiny"}))
     with pytest.raises(FinserError, match="weights of another size; expected tiny: 192 wide, 12 layers; found 64 wide, 3 layers"):
-        initialise(changed, "ast")
+        prepare(changed, "ast")
 
 
-@pytest.mark.parametrize("wrong", [{"init": "weights"}, {"weights": "given"}, {"init": "weights", "weights": "other"}])
-def test_init_and_weights_go_together(params, published, wrong):
-    with pytest.raises(Exception, match="train_classifier.ast.weights names"):
-        with_ast(params, Options(model_size="nano", **wrong), given=published("ast")[1])
+def test_weights_that_no_section_fetches_are_refused(params, published):
+    with pytest.raises(Exception, match="fine_tune.ast.init is models/weights/other, and 'other' is no section of fetch_weights"):
+        with_ast(params, Options(model_size="nano", init="models/weights/other"), given=published("ast")[1])
 
 
-def test_an_imitating_trunk_is_taught_and_begun_from(project, params):
-    models = {"ast": NANO.model_copy(update={"frames": 64, "init": "imitation", "trunk": "ast"})}
-    values = params.model_dump() | {"models": ("ast",), "train_classifier": models, "initialise": {"models": begins(models, models)}}
-    params = Params.model_validate({**values, "pretrain": {"trunks": ("ast",), "epochs": 12, "batch_size": 8, "crop_frames": 48}})
-    pretrain(params, "ast", "speaker", 2)
-    history = read_json(layout.pretrained("ast", "speaker", 2) / "config.json")["history"]
+def test_an_encoder_is_pretrained_and_started_from(project, params):
+    plain = NANO.model_copy(update={"frames": 64})
+    models = {"trunk": plain, "ast": plain.model_copy(update={"init": "models/pretrained/trunk"})}
+    values = params.model_dump() | {"models": ("ast",), **dumped(by_map(models))}
+    params = Params.model_validate({**values, "pretrain": {"trunks": ("trunk",), "epochs": 12, "batch_size": 8, "crop_frames": 48}})
+    pretrain(params, "trunk", "speaker", 2)
+    history = read_json(layout.pretrained("trunk", "speaker", 2) / "config.json")["history"]
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
-    initialise(params, "ast")
+    prepare(params, "ast")
     classifier = begin(models["ast"], ())
     classifier.receive(layout.initial("ast") / "speaker" / "2")
-    for name, tensor in load_file(layout.pretrained("ast", "speaker", 2) / "model.safetensors").items():
+    for name, tensor in load_file(layout.pretrained("trunk", "speaker", 2) / "model.safetensors").items():
         assert name.startswith("encoder.") and torch.equal(classifier.net.state_dict()[name], tensor)
 
 
@@ -322,7 +327,7 @@ def test_frame_numbers_are_times_in_librosas_frames():
 
 def test_it_learns_what_is_there_with_the_same_bytes_twice(project, params):
     params = with_ast(params, NANO.model_copy(update={"epochs": 20, "batch_size": 16, "learning_rate": 0.002, "frames": 64}))
-    initialise(params, "ast")
+    prepare(params, "ast")
     contents = []
     for _ in range(2):
         train_classifier(params, "ast", "speaker", 1, 0)

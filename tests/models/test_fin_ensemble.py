@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from finser import layout
 from finser.audio.frames import frames, to_float
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import FinEnsemble, SpectrogramAugment
+from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
 from finser.features.log_mel import Collate
 from finser.features.rows import Row
 from finser.fins.features import N_FEATURES
@@ -108,7 +108,7 @@ def test_what_both_learn_from_is_what_is_predicted_from(project, fins):
 def test_what_learns_is_what_the_arm_says(project, params, altered, run, arm):
     fins = () if arm == "librosa" else tuple(DIMENSIONS)
     figures = run(altered("fin_ensemble", arm=arm, fins=fins, epochs=1, variants=("original",)), "fin_ensemble")
-    channels = params.train_classifier["fin_ensemble"].channels
+    channels = params.classifiers["fin_ensemble"].channels
     convolutions = 5 * (162 + 2 * channels) * channels + 3 * 2 * channels
     of_head = convolutions + (channels * 64 + 64) + (64 + 1) + (2 * channels * 8 + 8)
     below = FRONT_END + sum(FINS.values()) + FINS["mel"] if arm in ("tuned", "formula", "uninitialised") else 0

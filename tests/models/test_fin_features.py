@@ -8,7 +8,7 @@ import torch
 from finser import layout
 from finser.audio.frames import frames, to_float
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import FinEnsemble
+from finser.config.sections.classifiers import FinEnsemble
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.fins.features import N_FEATURES, Fins, columns, of_librosa, random_fins

@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 from finser import layout
-from finser.config.schema import KINDS, FinEnsemble, Params
-from finser.config.schema import SmallCnn as SmallCnnOptions
+from finser.config.params import Params
+from finser.config.sections.classifiers import KINDS, FinEnsemble
+from finser.config.sections.classifiers import SmallCnn as SmallCnnOptions
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
 from finser.features.examples import Examples, read_examples
@@ -101,9 +102,7 @@ def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
 
 def examples_of(params: Params, model: str) -> dict[str, Examples]:
     parts = read_parts("speaker", 1, ["ravdess"])
-    return read_examples(
-        module_of(params.train_classifier[model]).source(params.train_classifier[model]), parts, dict.fromkeys(parts, ORIGINALS)
-    )
+    return read_examples(module_of(params.classifiers[model]).source(params.classifiers[model]), parts, dict.fromkeys(parts, ORIGINALS))
 
 
 def longer(clip: object, times: int) -> object:
@@ -134,7 +133,7 @@ def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, 
         fins = () if model == "librosa" else ("rms", "mel")
         params, model = altered("fin_ensemble", arm=model, fins=fins), "fin_ensemble"
     examples = examples_of(params, model)
-    classifier = begin(params.train_classifier[model], (0,))
+    classifier = begin(params.classifiers[model], (0,))
     with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
         classifier.fit(examples[part], examples["validation"], (0,))
 
@@ -142,7 +141,7 @@ def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, 
 @pytest.mark.parametrize("model", [model for model in KINDS if model != "svm"])
 def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, model):
     def weights(names: tuple) -> list[torch.Tensor]:
-        classifier = begin(params.train_classifier[model], names)
+        classifier = begin(params.classifiers[model], names)
         return list((classifier.head if model == "fin_ensemble" else classifier.net).parameters())
 
     one = weights((0, "a"))
@@ -156,9 +155,9 @@ def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, m
 
 def test_the_normalisation_is_of_the_training_clips(finished, params):
     train = examples_of(params, "small_cnn")["train"]
-    variants = params.train_classifier["small_cnn"].variants
+    variants = params.classifiers["small_cnn"].variants
     parts = {"train": read_parts("speaker", 1, ["ravdess"])["train"]}
-    options = params.train_classifier["small_cnn"]
+    options = params.classifiers["small_cnn"]
     frames = np.concatenate(read_examples(module_of(options).source(options), parts, {"train": variants})["train"].inputs).astype(
         np.float64
     )
@@ -168,10 +167,10 @@ def test_the_normalisation_is_of_the_training_clips(finished, params):
 
 
 TAUGHT = {
-    "shallow_cnn": KINDS["shallow_cnn"](width=4, init="imitation", trunk="taught"),
-    "small_cnn": SmallCnnOptions(width=3, recurrent=4, init="imitation", trunk="taught"),
-    "resnet18": KINDS["resnet18"](width=8, init="imitation", trunk="taught"),
-    "ast": KINDS["ast"](model_size="nano", init="imitation", trunk="taught"),
+    "shallow_cnn": KINDS["shallow_cnn"](width=4, init="models/pretrained/taught"),
+    "small_cnn": SmallCnnOptions(width=3, recurrent=4, init="models/pretrained/taught"),
+    "resnet18": KINDS["resnet18"](width=8, init="models/pretrained/taught"),
+    "ast": KINDS["ast"](model_size="nano", init="models/pretrained/taught"),
 }
 TRUNKS = {
     "shallow_cnn": ("convolutions.", "norms.", "dense."),
@@ -211,7 +210,7 @@ def test_a_trunk_that_lacks_a_tensor_or_is_not_there_is_refused(tmp_path, model)
     path.unlink()
     with pytest.raises(FinserError, match=f"^{path}: no such file; run: dvc repro$"):
         begin(options, (0,)).receive(tmp_path)
-    scratch = begin(options.model_copy(update={"init": "scratch", "trunk": None}), (0,))
+    scratch = begin(options.model_copy(update={"init": None}), (0,))
     before = [tensor.clone() for tensor in scratch.net.state_dict().values()]
     scratch.receive(tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(before, scratch.net.state_dict().values(), strict=True))

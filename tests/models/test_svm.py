@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from finser.config.schema import Svm
+from finser.config.sections.classifiers import Svm
 from finser.errors import FinserError
 from finser.features.examples import Examples
 from finser.models.svm import SvmClassifier

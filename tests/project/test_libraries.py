@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 from finser.errors import FinserError
 from finser.project import libraries
 from finser.project.graph import LIBRARIES, Graph
@@ -16,7 +16,7 @@ from finser.project.graph import LIBRARIES, Graph
 def graph(tmp_path, monkeypatch, copy_stages):
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
-    Path("params.yaml").write_text(params.dump(presets.make("tiny")))
+    Path("params.yaml").write_text(dump(presets.make("tiny")))
     return Graph()
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 from finser.errors import FinserError
 from finser.project import strays
 from finser.project.graph import Graph
@@ -33,7 +33,7 @@ def project(tmp_path, monkeypatch, copy_stages):
     """`tiny`, whose dvc.lock still records a corpus that it does not have: a file and a folder, both in the cache."""
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
-    Path("params.yaml").write_text(params.dump(presets.make("tiny")))
+    Path("params.yaml").write_text(dump(presets.make("tiny")))
     for path in ("data/clips/savee.parquet", "data/labels/savee/part-0.parquet", "data/labels/ravdess/part-0.parquet"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(path.encode())

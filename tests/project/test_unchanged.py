@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
 from finser.errors import FinserError
 from finser.project import unchanged
 
@@ -18,7 +18,7 @@ JOB = ("train_fin", ("zcr",))
 def project(tmp_path, monkeypatch, copy_stages):
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
-    Path("params.yaml").write_text(params.dump(presets.make("tiny")))
+    Path("params.yaml").write_text(dump(presets.make("tiny")))
     for path in (
         "src/finser/fins/nets/zcr.py",
         "src/finser/fins/training.py",

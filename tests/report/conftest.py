@@ -12,22 +12,12 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
 from finser import layout
-from finser.config.schema import (
-    Download,
-    EvaluateClassifier,
-    FinData,
-    FinEnsemble,
-    Initialise,
-    Mlp,
-    NoiseCurve,
-    Params,
-    SmallCnn,
-    Summarise,
-    Svm,
-    Synthetic,
-    TrainFin,
-    begins,
-)
+from finser.config.params import Params
+from finser.config.sections.classifiers import FinEnsemble, Mlp, SmallCnn, Svm, by_map
+from finser.config.sections.evaluate_classifier import EvaluateClassifier, NoiseCurve
+from finser.config.sections.fetch import Download, Synthetic
+from finser.config.sections.results import Summarise
+from finser.config.sections.train_fin import FinData, TrainFin
 from finser.emotions import EMOTIONS
 from finser.report.page import report
 from finser.report.read import Results, collect
@@ -334,8 +324,8 @@ def write_csv(path: Path, header: str, rows) -> None:
 
 
 def classifiers(**sections) -> dict:
-    """Models, their sections, and what they begin from."""
-    return {"models": tuple(sections), "train_classifier": sections, "initialise": Initialise(models=begins(sections, sections))}
+    """Models and their sections."""
+    return {"models": tuple(sections), **by_map(sections)}
 
 
 def synthetic_params() -> Params:

@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support, recall_score
 
 from finser import layout
-from finser.config.schema import Ast, FinEnsemble, Fusion, SmallCnn, Summarise
+from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn
+from finser.config.sections.results import Fusion, Summarise
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.report import classifier_tables as emotion
@@ -310,7 +311,7 @@ def test_what_stands_behind_every_row(synthetic):
     rows = synthetic.table("The models")
     assert [row["model"] for row in rows] == list(NAMES)
     for row in rows:
-        section = synthetic.params.train_classifier[NAMES[row["model"]]]
+        section = synthetic.params.classifiers[NAMES[row["model"]]]
         assert (row["kind"], row["training speakers"]) == (section.model, f"{100 * section.speakers:.0f}%")
         assert row["epochs, at most"] == str(getattr(section, "epochs", "–"))
         assert row["trained on"] == ", ".join(section.variants).replace("_", " ")
@@ -323,8 +324,8 @@ def test_what_stands_behind_every_row(synthetic):
     ("section", "said"),
     [
         (FinEnsemble(arm="librosa", fins=(), crop_frames=48), "arm librosa; FINs: none; crops of 48 frames"),
-        (SmallCnn(init="imitation", trunk="cnn"), "width 24; begins from the trunk `cnn`"),
-        (Ast(init="weights", weights="deit"), "size tiny; begins from the weights `deit`"),
+        (SmallCnn(init="models/pretrained/cnn"), "width 24; initial weights: pretrained encoder `cnn`"),
+        (Ast(init="models/weights/deit"), "size tiny; initial weights: published `deit`"),
     ],
 )
 def test_a_section_says_what_sets_it_apart(synthetic, section, said):

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from finser import layout
-from finser.config.schema import dump
+from finser.config.dump import dump
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.report.page import report

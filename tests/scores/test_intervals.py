@@ -13,7 +13,8 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 from finser.config import presets
-from finser.config.schema import Params, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
 from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.scores.intervals import FEWEST, Estimate, corpus_of, differences, estimates, holm, per_speaker

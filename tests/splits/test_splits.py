@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from finser import layout, seeds
-from finser.config.schema import Params, Split, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.split import Split
 from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from finser import synthetic
-from finser.config.schema import Params, Synthetic, TrainFin
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.train_fin import TrainFin
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from finser import synthetic
 from finser.config import presets
-from finser.config.schema import Synthetic
+from finser.config.sections.fetch import Synthetic
 from finser.corpora import registry
 from finser.synthetic.plans import esd_transcripts
 

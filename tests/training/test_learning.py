@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from finser.config.schema import LogMel, Resnet18
+from finser.config.sections.classifiers import LogMel, Resnet18
 from finser.features.examples import Examples
 from finser.models import begin
 from finser.models.mlp import Stack

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finser import machine
-from finser.config.schema import Mlp, Params
+from finser.config.params import Params
+from finser.config.sections.classifiers import Mlp
 from finser.features.examples import Examples, read_examples
 from finser.models import begin, module_of
 from finser.models.mlp import Stack
@@ -250,7 +251,7 @@ def always(monkeypatch):
 
 def some(params: Params, model: str) -> dict[str, Examples]:
     """A third of the training clips, and the validation clips."""
-    options = params.train_classifier[model]
+    options = params.classifiers[model]
     parts = read_parts("speaker", 1, ["ravdess"])
     parts = {"train": parts["train"].take(list(range(0, parts["train"].num_rows, 3))), "validation": parts["validation"]}
     return read_examples(module_of(options).source(options), parts, dict.fromkeys(parts, ("original",)))
@@ -272,7 +273,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(project, params,
     examples, names, kept = some(asked, model), (0, model), tmp_path / "kept.safetensors"
 
     def train(folder: str, where: object, names: tuple = names) -> tuple[list[bytes], list[dict]]:
-        classifier = begin(asked.train_classifier[model], names)
+        classifier = begin(asked.classifiers[model], names)
         classifier.receive(project / "models")  # models/fins
         history = classifier.fit(examples["train"], examples["validation"], names, where).history
         (tmp_path / folder).mkdir()

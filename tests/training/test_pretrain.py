@@ -19,7 +19,10 @@ from scipy.interpolate import interp1d
 
 from finser import layout
 from finser.audio.shards import SR, read_labels, write_labels
-from finser.config.schema import Ast, LogMel, Params, Pretrain, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, Synthetic, begins
+from finser.config.params import Params
+from finser.config.sections.classifiers import Ast, LogMel, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, by_map
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
 from finser.features.examples import read_examples
@@ -30,10 +33,11 @@ from finser.models import Learned, begin, module_of
 from finser.splits.protocols import split
 from finser.splits.table import read_parts
 from finser.training import pretrain as pretraining
-from finser.training.initialise import initialise
 from finser.training.learning import Batches
 from finser.training.pretrain import CollatePairs, Imitator, at_frames, paired, pretrain, step_means, teach
 from finser.training.train_classifier import train_classifier
+
+from ..miniature import dumped, prepare
 
 NETS = {
     "shallow_cnn": ShallowCnn(width=4),
@@ -50,15 +54,15 @@ PLACE = ("shallow_cnn", "speaker", 1)
 
 @pytest.fixture(scope="session")
 def trunks(params: Params) -> Callable[..., Params]:
-    """Params whose one model, `taught`, begins from a trunk of a section; keywords are of `pretrain`."""
+    """Params whose one model, `taught`, starts from the pretrained encoder of a section; keywords are of `pretrain`."""
 
     def make(name: str = "shallow_cnn", change: dict | None = None, **options: object) -> Params:
         still = {"epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0}
-        taught = NETS[name].model_copy(update={**still, "init": "imitation", "trunk": name, **(change or {})})
+        taught = NETS[name].model_copy(update={**still, "init": f"models/pretrained/{name}", **(change or {})})
         sections = {**NETS, "taught": taught}
-        values = params.model_dump() | {"models": ("taught",), "train_classifier": {k: v.model_dump() for k, v in sections.items()}}
+        values = params.model_dump() | {"models": ("taught",), **dumped(by_map(sections))}
         settings_ = {**SHORT.model_dump(), "trunks": tuple(NETS), **options}
-        return Params.model_validate({**values, "pretrain": settings_, "initialise": {"models": begins(sections, ("taught",))}})
+        return Params.model_validate({**values, "pretrain": settings_})
 
     return make
 
@@ -311,7 +315,7 @@ def test_a_trunk_learns_and_a_classifier_begins_from_it(project, trunks, name):
     assert set(config["speakers"]) == speakers_of("train") and not speakers_of("test") & set(config["speakers"])
     assert (config["trunk"], config["protocol"], config["fold"]) == (name, "speaker", 1)
     assert 0 < read_json(layout.training_time("pretrain", name, "speaker", 1))["seconds_train"] < 600
-    initialise(params, "taught")
+    prepare(params, "taught")
     train_classifier(params, "taught", "speaker", 1, 0)
     assert_begun_from(layout.pretrained(name, "speaker", 1), 1)
 
@@ -333,7 +337,7 @@ def test_a_fold_begins_from_its_own_trunk(project, trunks):
     params = trunks()
     for fold in (1, 2):
         pretrain(params, "shallow_cnn", "speaker", fold)
-    initialise(params, "taught")
+    prepare(params, "taught")
     for fold, other in ((1, 2), (2, 1)):
         train_classifier(params, "taught", "speaker", fold, 0)
         assert_begun_from(layout.pretrained("shallow_cnn", "speaker", fold), fold)
@@ -344,10 +348,10 @@ def test_a_fold_begins_from_its_own_trunk(project, trunks):
 def test_another_folds_trunk_is_not_taken_and_neither_are_random_weights(project, trunks):
     params = trunks()
     with pytest.raises(FinserError, match=r"^models/pretrained/shallow_cnn: no weights; run the stage") as error:
-        initialise(params, "taught")
+        prepare(params, "taught")
     assert "\n" not in str(error.value)
     pretrain(params, "shallow_cnn", "speaker", 2)
-    initialise(params, "taught")
+    prepare(params, "taught")
     for protocol, fold in (("speaker", 1), ("random", 2)):
         with pytest.raises(FinserError, match=f"models/initial/taught/{protocol}/{fold}.*no such file.*dvc repro") as error:
             train_classifier(params, "taught", protocol, fold, 0)
@@ -361,7 +365,7 @@ def test_a_trunk_that_heard_a_test_speaker_is_refused(project, trunks):
     path = layout.pretrained(*PLACE) / "config.json"
     tested = min(speakers_of("test"))
     write_json(path, {**read_json(path), "speakers": [tested]})
-    initialise(params, "taught")
+    prepare(params, "taught")
     with pytest.raises(FinserError, match=f"its trunk was taught by test speakers: {tested} .1 in all.*dvc repro"):
         train_classifier(params, "taught", "speaker", 1, 0)
 
@@ -380,7 +384,7 @@ def test_a_trunk_that_heard_a_test_speaker_is_refused(project, trunks):
 def test_a_trunk_of_other_settings_is_refused(project, trunks, change, said):
     params = trunks()
     pretrain(params, *PLACE)
-    initialise(params, "taught")
+    prepare(params, "taught")
     train_classifier(params, "taught", "speaker", 1, 0)
     sections = dict(params.train_classifier)
     sections["shallow_cnn"] = sections["shallow_cnn"].model_copy(update=change.get("trunk", {}))
@@ -394,9 +398,9 @@ def test_a_trunk_of_other_settings_is_refused(project, trunks, change, said):
 def test_a_trunk_of_another_shape_is_refused(project, trunks):
     params = trunks()
     pretrain(params, *PLACE)
-    initialise(params, "taught")
-    wider = params.train_classifier["taught"].model_copy(update={"width": 5})  # past the check of params.yaml
-    params = params.model_copy(update={"train_classifier": {**params.train_classifier, "taught": wider}})
+    prepare(params, "taught")
+    wider = params.fine_tune["taught"].model_copy(update={"width": 5})  # past the check of params.yaml
+    params = params.model_copy(update={"fine_tune": {"taught": wider}})
     with pytest.raises(FinserError, match=r"weights of another topology.*size mismatch") as error:
         train_classifier(params, "taught", "speaker", 1, 0)
     assert "\n" not in str(error.value)

@@ -14,7 +14,9 @@ from safetensors.numpy import load_file
 
 from finser import layout
 from finser.audio.shards import DIMENSIONS, read_audio, read_labels, write_audio, write_labels
-from finser.config.schema import KINDS, Params, Synthetic
+from finser.config.params import Params
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.fetch import Synthetic
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation import evaluate_classifier as evaluation
@@ -26,8 +28,9 @@ from finser.machine import SETTINGS
 from finser.splits.protocols import split
 from finser.splits.table import read_parts, read_split
 from finser.training import train_classifier as training
-from finser.training.initialise import initialise
 from finser.training.train_classifier import train_classifier
+
+from ..miniature import prepare
 
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high", "_ci_centre")} | {
     "uar_seeds",
@@ -45,7 +48,7 @@ def test_a_model_learns_what_is_there_and_reports_it(finished, params, model):
     assert figures["uar"] > 0.8 and figures["uar_ci_low"] is None, "an interval of fewer than four speakers"
     assert set(figures) == FIGURES | COUNTS | CALIBRATION | OTHERS
     parts = read_parts("speaker", 1, ["ravdess"])
-    assert figures["n_train"] == len(params.train_classifier[model].variants) * parts["train"].num_rows
+    assert figures["n_train"] == len(params.classifiers[model].variants) * parts["train"].num_rows
     assert (figures["n_validation"], figures["n_test"]) == (parts["validation"].num_rows, parts["test"].num_rows)
     assert figures["n_test_speakers"] == len(set(parts["test"]["speaker"].to_pylist())) and figures["leaky"] is False
     assert figures["n_train_speakers"] == len(set(parts["train"]["speaker"].to_pylist()))
@@ -108,7 +111,7 @@ def test_training_twice_gives_the_same_bytes(project, altered, run, model):
 @pytest.mark.parametrize("model", ["mlp", "small_cnn", "fin_ensemble"])
 def test_seeds_are_other_trainings_and_an_added_one_moves_no_other(project, altered, model):
     asked = altered(model, epochs=1, variants=("original",))
-    initialise(asked, model)
+    prepare(asked, model)
     weights = []
     for seed in (3, 0, 3):
         train_classifier(asked, model, "speaker", 1, seed)
@@ -121,7 +124,7 @@ def test_a_killed_stage_goes_on_and_leaves_no_checkpoint(project, altered, monke
     from finser.training import checkpoint, loop
 
     asked = altered("small_cnn", epochs=4, variants=("original",))
-    initialise(asked, "small_cnn")
+    prepare(asked, "small_cnn")
     folder, place = layout.classifier("small_cnn", "speaker", 1, 0), ("small_cnn", "speaker", 1, 0)
     kept = layout.checkpoint("train_classifier", "small_cnn", "speaker", "1", "0")
     train_classifier(asked, *place)
@@ -143,9 +146,9 @@ def test_a_killed_stage_goes_on_and_leaves_no_checkpoint(project, altered, monke
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole and not kept.exists()
 
 
-def test_what_training_begins_from_is_said_and_copied(project, params, altered):
+def test_initial_weights_are_recorded_and_copied(project, params, altered):
     for model in KINDS:
-        initialise(params, model)
+        prepare(params, model)
         said = read_json(layout.initial(model) / "config.json")
         assert said["model"] == model and said["classes"] == list(EMOTIONS)
         copied = sorted(path.relative_to(layout.initial(model)) for path in layout.initial(model).rglob("*.safetensors"))
@@ -153,7 +156,7 @@ def test_what_training_begins_from_is_said_and_copied(project, params, altered):
     for feature in DIMENSIONS:
         given, taken = (place / "model.safetensors" for place in (layout.fin(feature), layout.initial("fin_ensemble") / "fins" / feature))
         assert given.read_bytes() == taken.read_bytes()
-    initialise(altered("fin_ensemble", fins=("mel",)), "fin_ensemble")
+    prepare(altered("fin_ensemble", fins=("mel",)), "fin_ensemble")
     assert {path.name for path in (layout.initial("fin_ensemble") / "fins").iterdir()} == {"mel"}
 
 
@@ -214,7 +217,7 @@ def test_the_saved_normalisation_is_of_the_training_clips_alone(project, altered
     """The same bytes whatever the validation and test clips are, and others with other training clips."""
     model, short = case.split()[0], {} if case == "svm" else {"epochs": 1}
     asked = altered(model, variants=("original",), **short, **EVERY_MODEL[case])
-    initialise(asked, model)
+    prepare(asked, model)
 
     def statistics() -> dict[str, bytes]:
         train_classifier(asked, model, "speaker", 1, 0)
@@ -253,7 +256,7 @@ def test_training_times_are_of_the_epochs_and_what_is_computed_once_is_in_the_wh
     owner = fin_ensemble.FinEnsembleClassifier
     monkeypatch.setattr(owner, "features", lasting(owner.features, 50.0))
     asked = altered("fin_ensemble", epochs=3, variants=("original",), batch_size=16)
-    initialise(asked, "fin_ensemble")
+    prepare(asked, "fin_ensemble")
     train_classifier(asked, "fin_ensemble", "speaker", 1, 0)
     batches = -(-read_parts("speaker", 1, ["ravdess"])["train"].num_rows // 16)
     times = read_json(layout.training_time("train_classifier", "fin_ensemble", "speaker", 1, 0))
@@ -314,7 +317,7 @@ def test_a_damaged_svm_and_options_of_another_version_are_one_clear_line(finishe
     edit_config(options={"model": "svm", "gamma": 3})
     with pytest.raises(FinserError, match=r"config.json: options of another version of finser \(gamma: .*train it again"):
         evaluate_classifier(params, *SVM)
-    edit_config(options=params.train_classifier["svm"].model_dump(mode="json"))
+    edit_config(options=params.classifiers["svm"].model_dump(mode="json"))
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(FinserError, match="model.safetensors: not a readable model"):
@@ -365,7 +368,7 @@ def test_a_test_part_that_lacks_clips_is_not_evaluated(finished, params, run, pr
 
 
 def test_a_speaker_on_both_sides_stops_training(project, params):
-    initialise(params, "svm")
+    prepare(params, "svm")
     first = read_split("speaker", 1).to_pylist()[0]
     other = "train" if first["role"] == "test" else "test"
     edit_split("speaker", lambda row: {**row, "role": other} if row["clip_id"] == first["clip_id"] else row)
@@ -396,7 +399,7 @@ def test_a_test_clip_under_another_emotion_is_refused(finished, params):
 
 
 def test_augmented_copies_do_not_validate(project, params, monkeypatch):
-    initialise(params, "svm")
+    prepare(params, "svm")
     monkeypatch.setattr(training, "variants", lambda _: {"train": ("original",), "validation": ("original", "noise")})
     with pytest.raises(FinserError, match=r"^augmented copies \(noise\) in validation; expected originals only$"):
         train_classifier(params, *SVM, 0)
@@ -410,7 +413,7 @@ def test_augmented_copies_are_not_tested_on(finished, params, monkeypatch):
 
 @pytest.mark.parametrize("protocol", ["speaker", "random"])
 def test_an_original_in_train_and_its_copy_in_test_are_refused(project, params, protocol):
-    initialise(params, "svm")
+    prepare(params, "svm")
     parts = read_parts(protocol, 1, ["ravdess"])
     twice = parts["test"].take([0]).set_column(5, "role", pa.array(["train"]))
     table = pq.read_table(layout.split(protocol))
@@ -440,11 +443,8 @@ def test_one_corpus_out_is_trained_and_tested_on_the_shared_emotions(project, pa
 def test_a_model_may_learn_from_some_of_the_pooled_corpora(project, params, run, second_corpus):
     names = ("ravdess", "tess")
     both = {"corpora": names, "pooled": names, "fetch": dict.fromkeys(names, Synthetic())}
-    sections = {"svm": params.train_classifier["svm"].model_dump(), "tess_only": {"model": "svm", "corpora": ("tess",)}}
-    begin = {name: {"begin": "src/finser/models/svm.py"} for name in sections}
-    params = Params.model_validate(
-        {**params.model_dump(), **both, "train_classifier": sections, "models": tuple(sections), "initialise": {"models": begin}}
-    )
+    sections = {"svm": params.classifiers["svm"].model_dump(), "tess_only": {"model": "svm", "corpora": ("tess",)}}
+    params = Params.model_validate({**params.model_dump(), **both, "train_classifier": sections, "models": tuple(sections)})
     split(params, "speaker")
     whole, part = run(params, "svm"), run(params, "tess_only")
     assert read_json(layout.classifier("tess_only", "speaker", 1, 0) / "config.json")["corpora"] == ["tess"]
@@ -458,7 +458,7 @@ def test_what_is_missing_is_named(project, params):
         evaluate_classifier(params, "mlp", "speaker", 1)
     (layout.fin("mel") / "model.safetensors").unlink()
     with pytest.raises(FinserError, match="models/fins/mel"):
-        initialise(params, "fin_ensemble")
+        prepare(params, "fin_ensemble")
 
 
 def altered_to_one_epoch(params: Params) -> Params:

@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.base import UNSEEN_BY_DVC, Section
+from finser.config.dump import dump
+from finser.config.params import Params, validate
+from finser.config.sections.classifiers import Ast
 from finser.errors import FinserError
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +33,7 @@ WRITE = "import pathlib, ruamel.yaml; p = ruamel.yaml.YAML(typ='safe').load(open
 
 def sections() -> list[type[BaseModel]]:
     """Every section that params.yaml may hold."""
-    waiting, found = [params.Section], []
+    waiting, found = [Section], []
     while waiting:
         found.append(waiting.pop())
         waiting += found[-1].__subclasses__()
@@ -46,7 +49,7 @@ def left_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_names_that_dvc_leaves_out_are_known(monkeypatch):
-    assert sorted(left_out(monkeypatch)) == sorted(params.UNSEEN_BY_DVC), "DVC leaves out other names: refuse them, and rename ours"
+    assert sorted(left_out(monkeypatch)) == sorted(UNSEEN_BY_DVC), "DVC leaves out other names: refuse them, and rename ours"
 
 
 def test_no_key_of_the_schema_is_left_out_by_the_run_cache():
@@ -60,16 +63,16 @@ def test_no_key_of_the_schema_is_left_out_by_the_run_cache():
         assert top[0] != top[1], name
 
 
-@pytest.mark.parametrize("name", params.UNSEEN_BY_DVC)
+@pytest.mark.parametrize("name", UNSEEN_BY_DVC)
 @pytest.mark.parametrize("section", ["train_classifier", "fuse_classifiers", "fetch_weights", "initialise.models"])
 def test_a_section_may_not_have_a_name_that_dvc_leaves_out(section, name):
-    values = loads_yaml(params.dump(presets.demo()))
+    values = loads_yaml(dump(presets.demo()))
     node = values
     for part in section.split("."):
         node = node[part]
     node[name] = next(iter(node.values()), {})
     with pytest.raises(FinserError) as caught:
-        params.validate(values)
+        validate(values)
     assert f"{section}.{name}: '{name}' is a name that DVC's run cache does not look at" in str(caught.value)
 
 
@@ -98,8 +101,8 @@ def test_the_size_of_an_ast_is_seen_by_the_run_cache(tmp_path):
     assert "base" in run(folder, base)
 
 
-def sized(size: str) -> params.Ast:
-    return params.Ast(**{next(name for name in params.Ast.model_fields if name.endswith("size") and "batch" not in name): size})
+def sized(size: str) -> Ast:
+    return Ast(**{next(name for name in Ast.model_fields if name.endswith("size") and "batch" not in name): size})
 
 
 def test_a_removed_key_and_the_order_of_a_list_are_seen(tmp_path):
@@ -135,14 +138,14 @@ def test_the_only_other_file_of_parameters_has_names_without_patterns():
 
 def test_keys_that_may_be_left_out_are_followed_with_their_whole_section():
     """A key that a stage follows by its own name must be required, so that it cannot vanish unseen."""
-    left_out = set(optional(params.Params))
+    left_out = set(optional(Params))
     assert "augment.noise_file.folder" in left_out and "pretrain.corpora" in left_out
     assert not followed() & left_out
 
 
 def test_what_stages_follow_is_there_under_that_name():
     """Every `params:` entry is a required key of the schema, reached without the wildcards and numbers that dpath reads in names."""
-    values = loads_yaml(params.dump(presets.demo()))
+    values = loads_yaml(dump(presets.demo()))
     for entry in followed():
         node: object = values
         for part in re.sub(r"\$\{[^}]*\}", "*", entry).split("."):
@@ -150,7 +153,7 @@ def test_what_stages_follow_is_there_under_that_name():
     for name in ("a.b", "a*", "[ab]", "a?", "1", "a-b", "a/b", "${a}", "A", ""):
         values["fuse_classifiers"] = {name: {"members": ["svm"], "method": "mean"}}
         with pytest.raises(FinserError, match=r"fuse_classifiers\."):
-            params.validate(values)
+            validate(values)
 
 
 def test_templates_take_only_what_is_seen_as_command_path_or_param():
@@ -177,7 +180,7 @@ def leaves(node: object, *above: str | int) -> Iterator[tuple]:
 
 def test_values_that_python_calls_equal_are_one_value_to_finser_too():
     """DVC compares params as Python does: 1 == 1.0 == True. The schema takes one of them, or 1 and 1.0 as the same float."""
-    text, tried = params.dump(presets.demo()), 0
+    text, tried = dump(presets.demo()), 0
     for *above, last in leaves(loads_yaml(text)):
         values = loads_yaml(text)
         node = functools.reduce(operator.getitem, above, values)
@@ -187,7 +190,7 @@ def test_values_that_python_calls_equal_are_one_value_to_finser_too():
         for other in [kind(value) for kind in (int, float, bool) if kind(value) == value and kind is not type(value)]:
             node[last], tried = other, tried + 1
             with contextlib.suppress(FinserError):
-                assert repr(params.validate(values)) == repr(presets.demo()), (*above, last)
+                assert repr(validate(values)) == repr(presets.demo()), (*above, last)
                 assert not isinstance(other, bool) and not isinstance(value, bool), (*above, last)
     assert tried > 100
 
@@ -195,14 +198,14 @@ def test_values_that_python_calls_equal_are_one_value_to_finser_too():
 @settings(deadline=None, max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_keys_which_dvc_ignores_means_nothing(rng):
-    values = loads_yaml(params.dump(presets.demo()))
+    values = loads_yaml(dump(presets.demo()))
 
     def shuffled(node: object) -> object:
         if not isinstance(node, dict):
             return node
         return {key: shuffled(node[key]) for key in rng.sample(list(node), len(node))}
 
-    assert params.validate(shuffled(values)) == presets.demo()
+    assert validate(shuffled(values)) == presets.demo()
 
 
 SCALARS = st.one_of(

@@ -1,37 +1,46 @@
 """What dvc.yaml becomes for Snakemake, without running anything."""
 
 import importlib.util
-import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo, lock_repo
 
 from finser.config import presets
-from finser.config import schema as params
+from finser.config.dump import dump
+from finser.project.run import choose_card
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def pipeline(tmp_path, monkeypatch, copy_stages):
-    """The pipeline of a preset, by its name."""
+@pytest.fixture(scope="module")
+def module():
+    """workflow/pipeline.py, which is no part of the package."""
     source = importlib.util.spec_from_file_location("pipeline", ROOT / "workflow/pipeline.py")
     module = importlib.util.module_from_spec(source)
     source.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def pipeline(tmp_path, monkeypatch, copy_stages, module):
+    """The pipeline of a preset, by its name."""
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
 
     def of(preset: str, cores: int | None = None):
-        Path("params.yaml").write_text(params.dump(presets.make(preset)))
+        Path("params.yaml").write_text(dump(presets.make(preset)))
         return module.Pipeline(cores=cores)
 
     return of
 
 
-class Wildcards:
-    def __init__(self, **values):
-        self.__dict__.update(values)
+class Wildcards(dict):
+    """Snakemake's wildcards: items and attributes."""
+
+    __getattr__ = dict.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -53,11 +62,16 @@ def test_cores_are_in_proportion_to_clips(pipeline, preset, corpus, cores, threa
 def test_only_networks_that_train_on_a_gpu_ask_for_one(pipeline, monkeypatch):
     made = pipeline("demo", 8)
     made.cards = 2
-    asked = {model: made.gpu(Wildcards(model=model)) for model in ("svm", "mlp", "small_cnn", "ast", "fin_ensemble")}
-    assert asked == {"svm": 0, "mlp": 0, "small_cnn": 1, "ast": 1, "fin_ensemble": 1}
-    assert made.gpu(Wildcards(key="mel")) == 1 and made.gpu(Wildcards(trunk="small_cnn")) == 1
+
+    def asked(stage: str, **item: str) -> int:
+        return made.resources(stage)["gpu"](Wildcards(item))
+
+    models = {model: asked("train_classifier", model=model) for model in ("svm", "mlp", "small_cnn", "ast", "fin_ensemble")}
+    assert models == {"svm": 0, "mlp": 0, "small_cnn": 1, "ast": 1, "fin_ensemble": 1}
+    assert asked("train_fin", key="mel") == 1 and asked("pretrain", trunk="small_cnn") == 1
+    assert "gpu" not in made.resources("label")
     made.cards = 0
-    assert made.gpu(Wildcards(model="ast")) == 0
+    assert asked("train_classifier", model="ast") == 0
 
 
 @pytest.mark.parametrize(("visible", "cards"), [("", 0), ("-1", 0), ("0", 1), ("1,3", 2)])
@@ -66,11 +80,32 @@ def test_cards_are_those_that_jobs_may_see(pipeline, monkeypatch, visible, cards
     assert pipeline("demo", 8).cards == cards
 
 
-def test_the_rules_that_ask_for_a_gpu_are_the_stages_that_use_one():
-    from finser.cli import ON_GPU
+def test_a_job_takes_a_gpu_if_and_only_if_its_rule_asks_for_one(pipeline, monkeypatch):
+    made = pipeline("demo", 8)
+    made.cards = 1
+    monkeypatch.setattr("finser.project.run.take_one", lambda: "a card")
+    for name, stage in made.stages.items():
+        for item in made.items(name):
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+            asked = made.resources(name).get("gpu", lambda wildcards: 0)(Wildcards(item))
+            assert (choose_card(made.checked, stage, item) == "a card") == (asked == 1), (name, item)
 
-    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    assert set(re.findall(r"rule (\w+):(?:(?!\nrule ).)*?gpu=dvc\.gpu", rules, flags=re.DOTALL)) == ON_GPU
+
+def test_resources_are_those_of_dvc_yaml(pipeline):
+    made = pipeline("demo", 2)
+    assert made.resources("split") == {"mem_mb": 1000, "runtime": 10} and made.threads("split") == 1
+    assert made.resources("fuse_classifiers") == {"mem_mb": 2000, "runtime": 30}, "what is not listed has a default"
+    assert made.resources("label")["mem_mb"](Wildcards(corpus="esd"), threads=3) == 2800
+    assert [name for name, stage in made.stages.items() if stage.local] == ["fetch", "fetch_weights"]
+
+
+def test_what_a_rule_says_and_writes(pipeline):
+    made = pipeline("demo")
+    assert made.message("train_fin") == "Train the FIN for {wildcards.key}"
+    assert [made.record(name) for name in ("compare_fin", "report")] == ["compare_fin/{feature}-{way}-{seed}", "report/all"]
+    flags = {str(out): set(getattr(out, "flags", ())) for name in made.stages for out in made.outputs(name)}
+    assert {out for out, found in flags.items() if "report" in found} == {"results/report.md"}
+    assert all(("directory" in found) == (not Path(out).suffix) for out, found in flags.items())
 
 
 def test_wildcards_are_those_of_the_rule(pipeline):
@@ -121,3 +156,73 @@ def test_no_profile_asks_for_a_gpu_in_place_of_the_rules():
 )
 def test_a_target_may_be_written_as_any_path(pipeline, target):
     pipeline("tiny")._check_target(target)
+
+
+def edit_a_parameter(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("kept: 1", "kept: 2"))
+
+
+def edit_shared_code(root: Path) -> None:
+    (root / "code/a.py").write_text("edited")
+
+
+def remove_an_output(root: Path) -> None:
+    (root / "made/x.txt").unlink()
+
+
+def tamper_with_an_output(root: Path) -> None:
+    (root / "made/y.txt").write_text("tampered")
+
+
+def forget_the_cache(root: Path) -> None:
+    shutil.rmtree(root / ".dvc/cache")
+
+
+def edit_a_command(root: Path) -> None:
+    text = (root / "dvc.yaml").read_text()
+    (root / "dvc.yaml").write_text(text.replace("cp code", "cp  code"))
+
+
+def add_a_job(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("[x, y]", "[x, y, z]"))
+
+
+def forget_the_lock(root: Path) -> None:
+    (root / "dvc.lock").unlink()
+
+
+EDITS = (
+    *(edit_a_parameter, edit_shared_code, remove_an_output, tamper_with_an_output, forget_the_cache),
+    *(edit_a_command, add_a_job, forget_the_lock, lambda root: None),
+)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_the_answer_about_what_is_stale_is_that_of_dvc_status(tmp_path, monkeypatch, module, edit):
+    """Two jobs that share their code, and one that reads what they made."""
+    monkeypatch.chdir(tmp_path)
+    for path, text in {
+        ".dvc/config": "[core]\n    no_scm = true\n    analytics = false\n",
+        "params.yaml": "names: [x, y]\nkept: 1\n",
+        "code/a.py": "code",
+        "dvc.yaml": """stages:
+  make: {matrix: {n: "${names}"}, cmd: "cp code/a.py made/${item.n}.txt", deps: [code], params: [kept], outs: ["made/${item.n}.txt"]}
+  read: {cmd: cat made/*.txt > all.txt, deps: [code, made], outs: [all.txt]}
+""",
+    }.items():
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(text)
+    Path("made").mkdir()
+    with Repo() as repo:
+        repo.reproduce()
+    edit(tmp_path)
+    with Repo() as repo:
+        expected = repo.status()
+    with Repo() as repo, lock_repo(repo):
+        found = module.status(repo)
+    never = {name for name, reasons in found.items() if reasons == ["not in dvc.lock"]}
+    assert set(found) == set(expected)
+    assert {name: found[name] for name in set(found) - never} == {name: expected[name] for name in set(found) - never}
+    assert bool(found) == (edit is not EDITS[-1]) and bool(never) == (edit in (add_a_job, forget_the_lock))

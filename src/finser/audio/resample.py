@@ -9,7 +9,7 @@ import soxr
 from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.corpora.index import read_clips
 from finser.errors import FinserError
 from finser.files import why

@@ -1,44 +1,37 @@
 """Whole params.yaml files by name: what `finser preset NAME` writes."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
-from finser.config.schema import (
+from finser.config.params import Params
+from finser.config.sections.classifiers import (
+    FINS,
+    PRETRAINED,
     Ast,
     Classifier,
-    CompareFin,
-    Download,
-    EvaluateClassifier,
-    EvaluateFin,
-    Fin,
-    FinData,
     FinEnsemble,
-    Fusion,
-    Initialise,
-    Local,
     Mlp,
-    NoiseCurve,
-    Params,
-    Pretrain,
-    ReferenceFin,
     Resnet18,
     ShallowCnn,
     SmallCnn,
-    Source,
-    Split,
-    Summarise,
     Svm,
-    Synthetic,
-    TrainFin,
-    TrainFrontEnd,
-    begins,
+    by_map,
 )
+from finser.config.sections.evaluate_classifier import EvaluateClassifier, NoiseCurve
+from finser.config.sections.evaluate_fin import CompareFin, EvaluateFin, ReferenceFin
+from finser.config.sections.fetch import Download, Local, Source, Synthetic
+from finser.config.sections.pretrain import Pretrain
+from finser.config.sections.results import Fusion, Summarise
+from finser.config.sections.split import Split
+from finser.config.sections.train_fin import Fin, FinData, TrainFin, TrainFrontEnd
 from finser.errors import FinserError, nearest
 from finser.progress import say
 
-# what runs on corpora of any size; ResNet-18, AST and arms whose FINs learn would take a CPU days, and wait in train_classifier
+Found = Mapping[str, Local]  # corpora that lie in a folder of the user's
+IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take corpora of a folder, and whether they need some
+# classifiers that a CPU trains on corpora of any size; ResNet-18, AST and the arms whose FINs are trained would take days
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
-# what FINs learn from: no classifier is tested on it, so that they have heard no test speaker of any fold and protocol
+# the corpus that FINs are trained on: no classifier is tested on it, so FINs see no test speaker of any fold and protocol
 TEACHER = Synthetic(speakers=4, clips_per_emotion=20)
 
 
@@ -63,11 +56,11 @@ def demo() -> Params:
             mlp=Mlp(variants=("original",)),
             shallow_cnn=ShallowCnn(epochs=5),
             small_cnn=SmallCnn(epochs=4),
-            small_cnn_taught=SmallCnn(epochs=4, init="imitation", trunk="small_cnn"),
+            small_cnn_taught=SmallCnn(epochs=4, init=f"{PRETRAINED}small_cnn"),
             resnet18=Resnet18(epochs=3, width=16),
             ast=Ast(model_size="nano", frequency_stride=16, time_stride=16, epochs=2, learning_rate=0.002),
             fin_librosa=FinEnsemble(arm="librosa", fins=(), **short),
-            fin_ensemble=FinEnsemble(**short),
+            fin_ensemble=FinEnsemble(init=FINS, **short),
         ),
         pretrain=Pretrain(trunks=("small_cnn",), epochs=3),
         fusions=("fused",),
@@ -78,7 +71,7 @@ def demo() -> Params:
 
 
 def tiny() -> Params:
-    """The same stages on 40 clips of one corpus, with two classifiers: for tests of the whole. Its figures mean nothing."""
+    """The same stages on 40 clips of one corpus, with two classifiers: for tests of the whole workflow. Its results mean nothing."""
     corpora = ("ravdess",)
     short = {feature: Fin(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
     return Params(
@@ -93,17 +86,19 @@ def tiny() -> Params:
         evaluate_fin=EvaluateFin(frames=500, conditions=False, speed=False),
         compare_fin=CompareFin(features=("rms",)),
         reference_fin=ReferenceFin(features=("rms",), steps=20, batch_size=32),
-        **_classifiers(svm=Svm(), fin_ensemble=FinEnsemble(epochs=2, channels=16, variants=("original",))),
+        **_classifiers(svm=Svm(), fin_ensemble=FinEnsemble(init=FINS, epochs=2, channels=16, variants=("original",))),
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(kinds=())),
     )
 
 
 def full() -> dict[str, Classifier]:
-    """Every model and every arm at the size and length that real recordings want (docs/classifiers.md)."""
-    # the ZCR net would take half of all the time: that feature stays librosa's in every arm
+    """Every model and every arm in the size and length for real recordings (docs/classifiers.md)."""
+    # the ZCR net would take half of all the time: librosa computes this feature in every arm
     fins = {"fins": ("rms", "chroma", "mfcc", "mel")}
     below = {"epochs": 20, "mixup": 0.5, "band_masks": 2, "time_masks": 2, "crop_frames": 80}
-    wide = {"channels": 116}  # where the FINs do not learn, the head has as many weights more as they have: within 0.5 %
+    wide = {
+        "channels": 116
+    }  # arms without trained FINs have a larger head, so that all arms have the same number of trained weights within 0.5 %
     return {
         "svm": Svm(),
         "mlp": Mlp(hidden=(256, 128), epochs=100, mixup=0.3, dropout=0.4),
@@ -112,35 +107,31 @@ def full() -> dict[str, Classifier]:
         "resnet18": Resnet18(epochs=30),
         "ast": Ast(epochs=30, frequency_stride=16, time_stride=16),
         "fin_librosa": FinEnsemble(arm="librosa", fins=(), **wide, **below),
-        "fin_ensemble": FinEnsemble(**fins, **wide, **below),
-        "fin_tuned": FinEnsemble(arm="tuned", fin_learning_rate=0.001, **fins, **below),
-        "fin_formula": FinEnsemble(arm="formula", fin_learning_rate=0.001, **fins, **below),
+        "fin_ensemble": FinEnsemble(init=FINS, **fins, **wide, **below),
+        "fin_tuned": FinEnsemble(init=FINS, arm="tuned", fin_learning_rate=0.001, **fins, **below),
+        "fin_formula": FinEnsemble(init=FINS, arm="formula", fin_learning_rate=0.001, **fins, **below),
         "fin_uninitialised": FinEnsemble(arm="uninitialised", fin_learning_rate=0.005, **fins, **below),
     }
 
 
-def taught(section: SmallCnn | Resnet18 | Ast, trunk: str) -> Classifier:
-    """The same section, begun from a trunk of the section `trunk` that has imitated librosa's features."""
-    return section.model_copy(update={"init": "imitation", "trunk": trunk})
+def pretrained(section: SmallCnn | Resnet18 | Ast, trunk: str) -> Classifier:
+    """The same section, started from the pretrained encoder of the section `trunk`."""
+    return section.model_copy(update={"init": f"{PRETRAINED}{trunk}"})
 
 
-def shares(name: str, section: Classifier) -> dict[str, Classifier]:
-    """NAME_10, NAME_20, NAME_50: the same section on so many per cent of the training speakers, the points of a learning curve."""
-    return {f"{name}_{share}": section.model_copy(update={"speakers": share / 100}) for share in (10, 20, 50)}
+def fractions(name: str, section: Classifier) -> dict[str, Classifier]:
+    """NAME_10, NAME_20, NAME_50: the same section on this percentage of the training speakers, the points of a learning curve."""
+    return {f"{name}_{percent}": section.model_copy(update={"speakers": percent / 100}) for percent in (10, 20, 50)}
 
 
-def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
+def ravdess(found: Found | None = None) -> Params:
     """Classifiers on RAVDESS alone, as in the published comparisons: the five published folds, and a random 80/20; three seeds.
 
-    FINs learn from a synthesised corpus. Every model and arm, learning curves, and what imitation gives as a pretraining, with the
-    labels of all training speakers and of a fifth of them.
-    Made for a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs learn take hours; leave them out of `models`.
+    FINs are trained on a synthetic corpus. The preset has every model and arm, learning curves, and networks with a pretrained encoder
+    beside the same networks from random weights, with all training speakers and with a fifth of them.
+    It needs a GPU or a cluster: on a CPU, ResNet-18, AST and the arms whose FINs are trained take hours; leave them out of `models`.
     """
-    pooled = ("ravdess",)
-    here = _found(folder, pooled, allow_partial=allow_partial) if folder else {}
-    if folder and not here:
-        raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
-    sections = full() | shares("svm", Svm()) | shares("small_cnn", full()["small_cnn"])
+    sections = full() | fractions("svm", Svm()) | fractions("small_cnn", full()["small_cnn"])
     trunks = {"small_cnn": "small_cnn", "small_cnn_20": "small_cnn", "resnet18": "resnet18", "ast": "ast"}
     arms = (
         ("fin_tuned", "fin_formula"),
@@ -149,12 +140,12 @@ def ravdess(folder: Path | None = None, *, allow_partial: bool = False) -> Param
         ("fin_tuned", "fin_ensemble"),
         ("fin_ensemble", "fin_librosa"),
     )
-    sections |= {f"{name}_taught": taught(sections[name], trunk) for name, trunk in trunks.items()}
+    sections |= {f"{name}_taught": pretrained(sections[name], trunk) for name, trunk in trunks.items()}
     return Params(
         preset="ravdess",
         folds=(1, 2, 3, 4, 5),
         seeds=(0, 1, 2),
-        **_with_teacher({"ravdess": here.get("ravdess", Download(source="download"))}),
+        **_with_teacher({"ravdess": (found or {}).get("ravdess", Download())}),
         split=Split(random_test=0.2, random_validation=0.08, speaker_validation=0.15),
         reference_fin=ReferenceFin(features=("rms", "zcr", "chroma", "mfcc", "mel")),
         **_classifiers(**sections),
@@ -174,81 +165,42 @@ def open_corpora() -> Params:
         preset="open",
         protocols=("speaker", "random", "cross_corpus"),
         folds=(1, 2, 3),
-        **_with_teacher({corpus: Download(source="download") for corpus in ("ravdess", "crema_d", "tess")}),
+        **_with_teacher({corpus: Download() for corpus in ("ravdess", "crema_d", "tess")}),
         **_light(),
     )
 
 
-def paper(folder: Path | None = None, *, allow_partial: bool = False) -> Params:
-    """The published experiment's corpora: classifiers learn from four (12,162 clips), FINs from ESD; five folds.
+def paper(found: Found | None = None) -> Params:
+    """The published experiment's corpora: classifiers train on four (12,162 clips), FINs on ESD; five folds.
 
-    In the published experiment FINs learned from the four, and ESD was unseen. There, the FINs had heard the classifiers' test clips.
+    In the published experiment FINs were trained on the four, and ESD was unseen: so they were trained on the classifiers' test clips.
 
     Published are 12,161 clips, less the silent one; the index also excludes the byte-identical ones, so that 12,154 are kept.
-    Those that lie in `folder` are taken from there. SAVEE and ESD have no open download: without them fetch says what to sign.
+    Corpora in `found` are copied from there. SAVEE and ESD have no open download: otherwise `fetch` says how to get them.
     """
-    here = _found(folder, allow_partial=allow_partial) if folder else {}
     corpora = ("ravdess", "crema_d", "tess", "savee", "esd")
     return Params(
         preset="paper",
         folds=(1, 2, 3, 4, 5),
-        fetch={corpus: here.get(corpus, Download(source="download")) for corpus in corpora},
+        fetch={corpus: (found or {}).get(corpus, Download()) for corpus in corpora},
         **_light(),
     )
 
 
-def local(folder: Path, *, allow_partial: bool) -> Params:
-    """Classifiers on whatever corpora lie in `folder`, FINs as :func:`_with_teacher` says.
-
-    Raises
-    ------
-    FinserError
-        No corpus lies there, one of them holds no audio, or fewer clips than published without `allow_partial`.
-    """
-    from finser.corpora.local import speakers
-
-    fetch = _found(folder, allow_partial=allow_partial)
-    if all(len(speakers(source.path, corpus)) < 3 for corpus, source in fetch.items()):
-        expected = "a corpus of three or more speakers, to train, validate and test on"
-        raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
-    made = _with_teacher(fetch)
-    (teacher,) = made["train_fin"].data.corpora
-    if teacher in fetch and len(speakers(fetch[teacher].path, teacher)) < 3:
-        expected = "three or more, since FINs learn from it here"
-        raise FinserError(f"too few speakers of {teacher}", where=fetch[teacher].path, expected=expected, do=f"leave {teacher} out")
-    return Params(preset="local", **made, **_light())
-
-
-def _found(folder: Path, wanted: tuple[str, ...] | None = None, *, allow_partial: bool) -> dict[str, Local]:
-    """Those of the `wanted` corpora (all by default) that lie in `folder`, counted; says what it took and what it left out."""
-    from finser.corpora.local import check_complete, clips, describe, find, unknown
-
-    found, ignored = {}, unknown(folder)
-    for corpus, path in find(folder).items():
-        if wanted and corpus not in wanted:
-            ignored.append(path.name)
-            continue  # what nobody reads need not be complete
-        whole = Local(source="local", path=path.resolve(), **describe(path, corpus))
-        partial = whole.model_copy(update={"allow_partial": allow_partial})
-        expected = check_complete(path, partial, corpus, do="complete it, or accept it: --allow-partial")
-        distinct = len(clips(path, corpus))  # a repack may hold every clip twice
-        found[corpus] = partial if distinct < expected else whole
-        accepted = ", accepted as partial" if distinct < expected else ""
-        say(f"{corpus}: {path}: {whole.files:,} files, {distinct:,} of {expected:,} clips{accepted}")
-    if ignored:
-        say(f"{folder}: left out, because this preset takes no such corpus: {', '.join(sorted(ignored))}")
-    return found
+def local(found: Found) -> Params:
+    """Classifiers on the corpora that were found, FINs as :func:`_with_teacher` says."""
+    return Params(preset="local", **_with_teacher(dict(found)), **_light())
 
 
 def _with_teacher(fetch: dict[str, Source]) -> dict:
-    """Classifiers pool all corpora of `fetch`, FINs learn from a synthesised one under a free name.
+    """Classifiers pool all corpora of `fetch`; FINs are trained on a synthetic corpus under a name that is free.
 
-    TESS's two speakers cannot teach. If the other four names are taken, FINs learn from the ESD that is there, and classifiers do not.
+    TESS has two speakers, too few for FINs. If the other four names are taken, FINs are trained on ESD, and classifiers are not.
     """
     free = [name for name in ("esd", "savee", "crema_d", "ravdess") if name not in fetch]
     teacher = free[0] if free else "esd"
     if not free:
-        say("FINs learn from esd, so that they hear no test speaker; classifiers learn from the others")
+        say("FINs are trained on esd, which no classifier is tested on; classifiers are trained on the others")
     sources = fetch if not free else {**fetch, teacher: TEACHER}
     return {
         "fetch": sources,
@@ -264,26 +216,37 @@ def _light() -> dict:
 
 
 def _classifiers(run: tuple[str, ...] | None = None, **sections: Classifier) -> dict:
-    """How classifiers are trained, which of them run (all by default), and what those begin from."""
-    run = run or tuple(sections)
-    return {"models": run, "train_classifier": sections, "initialise": Initialise(models=begins(sections, run))}
+    """The sections of classifiers, and which of them run: all by default."""
+    return {"models": run or tuple(sections), **by_map(sections)}
 
 
-def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> Params:
+def make(name: str, found: Found | None = None) -> Params:
     """The preset called `name`.
+
+    Parameters
+    ----------
+    name : str
+        demo, tiny, open, ravdess, paper or local.
+    found : mapping of str to Local, optional
+        Corpora that lie in a folder of the user's, for ravdess, paper and local.
 
     Raises
     ------
     FinserError
-        An unknown name, or a folder where none belongs, or none where one does.
+        An unknown name, or corpora for a preset that takes none, or none for one that needs them.
     """
-    plain, in_folder = {"demo": demo, "tiny": tiny, "open": open_corpora}, {"ravdess": ravdess, "paper": paper, "local": local}
-    if name not in (*plain, *in_folder):
-        raise FinserError(f"unknown preset '{name}'", do=nearest(name, (*plain, *in_folder)))
-    if name in plain and folder is not None:
+    plain = {"demo": demo, "tiny": tiny, "open": open_corpora}
+    in_folder = {"ravdess": ravdess, "paper": paper, "local": local}
+    check_name(name, folder=found is not None)
+    return plain[name]() if name in plain else in_folder[name](found)
+
+
+def check_name(name: str, *, folder: bool) -> None:
+    """Refuse an unknown preset, and one with a folder that takes none or without a folder that needs one."""
+    known = ("demo", "tiny", "open", *IN_FOLDER)
+    if name not in known:
+        raise FinserError(f"unknown preset '{name}'", do=nearest(name, known))
+    if folder and name not in IN_FOLDER:
         raise FinserError(f"the preset {name} takes no folder", do="finser preset local PATH, or ravdess PATH, or paper PATH")
-    if allow_partial and folder is None:
-        raise FinserError("--allow-partial is about a folder, and there is none", do="finser preset local PATH --allow-partial")
-    if name == "local" and folder is None:
-        raise FinserError("the preset local needs a folder", do="finser preset local PATH")
-    return plain[name]() if name in plain else in_folder[name](folder, allow_partial=allow_partial)
+    if not folder and IN_FOLDER.get(name):
+        raise FinserError(f"the preset {name} needs a folder", do=f"finser preset {name} PATH")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from finser.config.schema import json_schema
+from finser.config.params import json_schema
 from finser.files import write_text
 
 HEAD = """# params.yaml

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
-from finser.config.schema import Source
+from finser.config.sections.fetch import Source
 from finser.corpora import registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError

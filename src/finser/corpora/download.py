@@ -15,7 +15,8 @@ from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 from finser import layout
-from finser.config.schema import Download, Params
+from finser.config.params import Params
+from finser.config.sections.fetch import Download
 from finser.corpora import complete, crema_d, local, registry
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError

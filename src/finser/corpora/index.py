@@ -18,7 +18,9 @@ import soundfile
 import soxr
 
 from finser import layout
-from finser.config.schema import Local, Params, Resample, Source
+from finser.config.params import Params
+from finser.config.sections.fetch import Local, Source
+from finser.config.sections.resample import Resample
 from finser.corpora import complete, faults, headers, local, registry
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
@@ -84,11 +86,11 @@ def index(params: Params, corpus: str) -> None:
     paths = local.audio_files(root)
     utterances = _with_texts([known.parse(path) for path in paths], paths, root, known)
     expected = complete.check(utterances, source, known, root)
-    jobs = [(root / path, origin(source, root) / path) for path in paths]
+    jobs = [(root / path, origin(source, corpus, root) / path) for path in paths]
     sounds = list(track(map_in_order(_measured, jobs), f"reading {corpus}", total=len(paths)))
-    faults.refuse([sound for sound in sounds if isinstance(sound, FinserError)], origin(source, root))
+    faults.refuse([sound for sound in sounds if isinstance(sound, FinserError)], origin(source, corpus, root))
     rows = [{**asdict(said), "path": str(path), **asdict(sound)} for path, said, sound in zip(paths, utterances, sounds, strict=True)]
-    faults.refuse(clashes(rows, origin(source, root)), origin(source, root))
+    faults.refuse(clashes(rows, origin(source, corpus, root)), origin(source, corpus, root))
     for row, reason in zip(rows, exclusions(rows, params.index.silence_peak), strict=True):
         row.update(status="excluded" if reason else "ok", reason=reason)
     table = pa.Table.from_pylist(rows, CLIPS_SCHEMA)
@@ -139,9 +141,9 @@ def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], roo
     return completed
 
 
-def origin(source: Source, root: Path) -> Path:
-    """Where a user finds the files of data/raw/CORPUS: in the folder that they were copied from, or there."""
-    return source.path.expanduser() if isinstance(source, Local) else root
+def origin(source: Source, corpus: str, root: Path) -> Path:
+    """Where a user finds the files of data/raw/CORPUS: in the folder that they were copied from if it is known, else there."""
+    return (local.known_folder(corpus) if isinstance(source, Local) else None) or root
 
 
 def _measured(job: tuple[Path, Path]) -> Sound | FinserError:

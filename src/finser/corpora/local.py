@@ -1,4 +1,4 @@
-"""A corpus that already lies in a folder: found, counted, copied."""
+"""A corpus that already lies in a folder: located, counted, copied."""
 
 import hashlib
 import os
@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from finser.config.schema import Local, Source
+from finser.config import locations
+from finser.config.sections.fetch import Source
 from finser.corpora import complete, faults, registry
 from finser.errors import FinserError
 from finser.files import check_room, disk_is_full, why
@@ -20,6 +21,35 @@ COPIED = AUDIO + TEXT
 LFS_POINTER = b"version https://git-lfs"
 HTML = rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head)\b"
 HEAD = 4096  # bytes: as much of a file as it takes to see that it is no audio
+
+
+def folder_of(corpus: str) -> Path:
+    """The folder of a corpus whose source is local, as local.yaml or the environment variable says.
+
+    Raises
+    ------
+    FinserError
+        Neither says where it lies.
+    """
+    path = known_folder(corpus)
+    if path is None:
+        title = registry.get(corpus).title
+        raise FinserError(
+            f"does not say where {title} lies",
+            where=locations.FILE,
+            expected=f"`corpora: {{{corpus}: PATH}}`, or {locations.VARIABLE} set to a folder that holds {registry.get(corpus).folder}/",
+            do="finser preset local PATH writes it",
+        )
+    return path
+
+
+def known_folder(corpus: str) -> Path | None:
+    """As :func:`folder_of`, but None where nothing says where it lies."""
+    named = locations.load().corpora.get(corpus)
+    if named:
+        return Path(named).expanduser()
+    home = locations.home()
+    return find(home).get(corpus) if home else None
 
 
 def find(root: Path) -> dict[str, Path]:
@@ -102,23 +132,22 @@ def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
 
 
 def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
-    """``sha256:...`` of names, sizes and times of change of files below `root`: another one where a file was renamed or replaced.
+    """``sha256:...`` of names and sizes of files below `root`: another one if a file was added, removed, renamed or got another size.
 
-    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name, size and time of change is
-    not seen.
+    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name and size is not seen.
     """
     lines = []
     for name in sorted(names, key=str):
         try:
-            found = (root / name).stat()
+            size = (root / name).stat().st_size
         except OSError as error:
             _unreadable(error, root / name)
-        lines.append(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n")
+        lines.append(f"{name}\0{size}\n")
     return f"sha256:{hashlib.sha256(''.join(lines).encode(errors='surrogateescape')).hexdigest()}"
 
 
 def describe(path: Path, corpus: str) -> dict[str, int | str]:
-    """What params.yaml notes of a local corpus: `files` and `bytes` of its audio, `digest` of all that is copied; as in :func:`survey`."""
+    """What `fetch` records of a local corpus: `files` and `bytes` of its audio, `digest` of all that is copied; as in :func:`survey`."""
     files, size = survey(path, corpus)
     return {"files": files, "bytes": size, "digest": digest(path, files_under(path, COPIED))}
 
@@ -133,30 +162,17 @@ def speakers(path: Path, corpus: str) -> set[str]:
     return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
 
 
-def copy(source: Local, corpus: str, folder: Path) -> None:
-    """Copy a corpus's audio and text files into `folder`, keeping their layout.
+def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int | str]:
+    """Copy a corpus's audio and text files from `path` into `folder`, keeping their layout; returns what :func:`describe` says of them.
 
     Raises
     ------
     FinserError
-        The files are not those that ``finser preset local`` noted, or clips are missing and `allow_partial` is not set.
+        Clips are missing and `allow_partial` is not set, a file is none of the corpus, or the disk has too little room.
     """
-    path = source.path.expanduser()
     found = describe(path, corpus)
-    noted = {name: getattr(source, name) for name in found}
-    if found != noted:
-        alike = all(found[name] == noted[name] for name in ("files", "bytes"))
-        raise FinserError(
-            "the folder has changed since `finser preset local`",
-            where=path,
-            expected=f"{source.files} audio files of {source.bytes} bytes",
-            found="as many, but other names, sizes or times of change (text files count, too)"
-            if alike
-            else f"{found['files']} of {found['bytes']} bytes",
-            do="run it again",
-        )
     check_complete(path, source, corpus)
-    check_room(folder, source.bytes)
+    check_room(folder, int(found["bytes"]))
     for name in track(list(files_under(path, COPIED)), f"copying {corpus}"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +182,7 @@ def copy(source: Local, corpus: str, folder: Path) -> None:
             if disk_is_full(error):
                 raise
             _unreadable(error, path / name)
+    return found
 
 
 def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from rich.filesize import decimal
 
 from finser import layout
-from finser.config.schema import Download, Params, Source, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Download, Source, Synthetic
 from finser.corpora import local, registry
 from finser.corpora.utterance import Corpus
 from finser.files import read_json

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from finser.config.schema import Source, Synthetic
+from finser.config.sections.fetch import Source, Synthetic
 from finser.corpora import crema_d, esd, ravdess, savee, tess
 from finser.corpora.utterance import Corpus
 from finser.errors import FinserError, nearest

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.config.schema import Classifier as Options
-from finser.config.schema import Params
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, read_examples
@@ -25,6 +25,7 @@ from finser.progress import say
 from finser.scores import calibration
 from finser.scores.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
 from finser.splits.table import LEAKY
+from finser.training.prepare import prepared
 from finser.training.train_classifier import HISTORY, clips_digest, parts_of
 
 AGAIN = "train it again: dvc repro"
@@ -62,7 +63,8 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
 
     Validation and test clips are originals. Values are means over the seeds; temperatures are fitted on validation.
     """
-    options, seeds = params.train_classifier[model], params.seeds_of(model)
+    options, seeds = params.classifiers[model], params.seeds_of(model)
+    prepared(options, model)
     parts = parts_of(params, options, protocol, fold)
     folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
@@ -26,14 +26,14 @@ CLIP = ["clip_id", "speaker", "emotion"]
 def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> None:
     """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json, predictions.parquet and validation.parquet.
 
-    Each member's probabilities are first rescaled by a temperature fitted on validation; weights, where there are any, are fitted on
-    validation, too. The test part decides nothing.
+    Members that `models` does not name are left out. Each member's probabilities are first rescaled by a temperature fitted on
+    validation; weights of a stacked fusion are fitted on validation, too. The test part decides nothing.
     """
-    options = params.fuse_classifiers[name]
-    read = {part: [_read(params, model, protocol, fold, part) for model in options.members] for part in PARTS}
-    models = [model for model in options.members for _ in params.seeds_of(model)]  # of each member
-    members = [f"{model} {seed}" for model in options.members for seed in params.seeds_of(model)]
-    fitted, given = (_together(read[part], options.members) for part in PARTS)
+    options, used = params.fuse_classifiers[name], params.members_of(name)
+    read = {part: [_read(params, model, protocol, fold, part) for model in used] for part in PARTS}
+    models = [model for model in used for _ in params.seeds_of(model)]  # of each member
+    members = [f"{model} {seed}" for model in used for seed in params.seeds_of(model)]
+    fitted, given = (_together(read[part], used) for part in PARTS)
     check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
     weights, judged = fuse(fitted, given, options.method, models)
     figures = {
@@ -46,7 +46,7 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
         "n_validation": len(fitted.examples),
         "n_test": len(given.examples),
         "n_test_speakers": len(set(given.examples.speakers)),
-        "n_test_speakers_heard_by_fins": max(_heard_by_fins(model, protocol, fold) for model in options.members),
+        "n_test_speakers_heard_by_fins": max(_heard_by_fins(model, protocol, fold) for model in models),
         "protocol": protocol,
         "fold": fold,
         "leaky": LEAKY[protocol],

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from finser import layout
 from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.features import store
 from finser.features.rows import Row
 from finser.progress import say, track

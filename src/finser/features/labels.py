@@ -17,7 +17,7 @@ import scipy.fft
 from finser import layout
 from finser.audio.frames import N_FFT, n_frames, padded, to_float
 from finser.audio.shards import SR, AudioRow, LabelRow, read_audio, write_labels
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.features.cepstrum import N_MELS, N_MFCC, decibels
 from finser.progress import say, track
 from finser.workers import in_batches, map_in_order

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from finser.audio.shards import DIMENSIONS, SR
-from finser.config.schema import LogMel, Masks, SpectrogramAugment, SpectrogramNetwork
+from finser.config.sections.classifiers import LogMel, SpectrogramAugment, SpectrogramNetwork
+from finser.config.sections.masks import Masks
 from finser.features.cepstrum import db_to_power, power_to_db
 from finser.features.rows import Row, Source
 

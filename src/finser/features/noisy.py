@@ -11,7 +11,7 @@ from finser.audio.augment.changes import mix, power, white
 from finser.audio.augment.excerpts import STEP, first_loud, refuse_silence
 from finser.audio.frames import to_float, to_int16
 from finser.audio.shards import AudioRow, LabelRow, Only, read_aligned, write_audio, write_labels
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.features.examples import Examples, read_examples
 from finser.features.labels import features

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import checksum, read_json, write_json
 from finser.progress import say

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from safetensors.torch import save_file
 
 from finser import layout
-from finser.config.schema import Params, Weights
+from finser.config import locations
+from finser.config.params import Params
+from finser.config.sections.fetch_weights import Weights
 from finser.corpora import download
 from finser.errors import FinserError
 from finser.fetching import http
@@ -26,7 +28,8 @@ def fetch_weights(params: Params, weights: str, patience: http.Patience | None =
         kept in data/downloads/weights for the next run.
     """
     options = params.fetch_weights[weights]
-    path = options.path if options.source == "local" else downloaded(options, layout.downloads("weights") / weights, patience)
+    store = layout.downloads("weights") / weights
+    path = locations.weights(weights) if options.source == "local" else downloaded(options, store, patience)
     verify(path, options.sha256)
     tensors, config = convert(read(path), options, path)
     with whole_folder(layout.weights(weights)) as folder:
@@ -58,6 +61,6 @@ def verify(path: Path, expected: str) -> None:
 
 
 def origin(options: Weights) -> dict[str, str]:
-    """Where the weights are from, as params.yaml says: not the path on this machine, which is no property of theirs."""
-    said = options.model_dump(mode="json", exclude={"path"}, exclude_none=True)
+    """Where the weights are from, as params.yaml says."""
+    said = options.model_dump(mode="json", exclude_none=True)
     return {name: str(value) for name, value in said.items()}

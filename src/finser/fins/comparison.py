@@ -23,8 +23,8 @@ from pathlib import Path
 import torch
 
 from finser import layout, machine
-from finser.config.schema import Fin as FinParams
-from finser.config.schema import Params
+from finser.config.params import Params
+from finser.config.sections.train_fin import Fin as FinParams
 from finser.files import write_json
 from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw

@@ -8,7 +8,7 @@ import torch
 
 from finser.audio.frames import frames, to_float, to_int16
 from finser.audio.shards import SR
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.fins.data import choose, clip_ids, rows
 from finser.fins.nets.base import CHUNK, Fin
 from finser.fins.teacher import teach

@@ -8,7 +8,7 @@ import numpy as np
 from finser import layout
 from finser.audio.frames import N_FFT, frames
 from finser.audio.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.seeds import generator
 from finser.splits.protocols import usable
 from finser.splits.table import FINS, read_parts

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from finser.audio.frames import N_FFT
 from finser.audio.shards import SR
-from finser.config.schema import Disturbance
+from finser.config.sections.train_fin import Disturbance
 
 STEPS = 32768  # of int16 in full scale 1
 

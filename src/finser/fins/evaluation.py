@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from finser import layout
 from finser.audio.frames import HOP_LENGTH
 from finser.audio.shards import DIMENSIONS, SR
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json
 from finser.fins.conditions import CONDITIONS, under

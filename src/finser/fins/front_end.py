@@ -12,7 +12,8 @@ from torch import Tensor
 
 from finser import layout, machine
 from finser.audio.frames import N_FFT
-from finser.config.schema import Params, TrainFrontEnd
+from finser.config.params import Params
+from finser.config.sections.train_fin import TrainFrontEnd
 from finser.files import write_json
 from finser.fins.nets.base import count, frozen, start_torch
 from finser.fins.nets.transform import ROWS, FrontEnd, bins, mirrored

@@ -11,7 +11,7 @@ from finser import layout
 from finser.audio.frames import HOP_LENGTH, frames
 from finser.audio.resample import resample_clip
 from finser.audio.shards import DIMENSIONS, SR
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.cepstrum import decibels
 from finser.features.labels import features

@@ -9,7 +9,7 @@ import torch
 from finser import layout
 from finser.audio.frames import padded, to_float
 from finser.audio.shards import DIMENSIONS, AudioRow, read_audio
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.features import store
 from finser.fins.features import N_FEATURES, Fins, load_fins
 from finser.fins.nets.base import start_torch

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from finser import layout, machine
-from finser.config.schema import Disturbance, Params
-from finser.config.schema import Fin as FinParams
+from finser.config.params import Params
+from finser.config.sections.train_fin import Disturbance
+from finser.config.sections.train_fin import Fin as FinParams
 from finser.errors import FinserError
 from finser.features.cepstrum import N_MELS, decibels
 from finser.files import write_json

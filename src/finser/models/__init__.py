@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from finser import seeds
-from finser.config.schema import KINDS
-from finser.config.schema import Classifier as Options
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json
@@ -51,7 +51,7 @@ class Classifier(Protocol):
     n_params: int
 
     def receive(self, folder: Path) -> None:
-        """Begin from the weights that `initialise` put into `folder`, where the options name any."""
+        """Take the initial weights in `folder`, if the options name any (``init``)."""
 
     def fit(self, train: Any, validation: Any, names: tuple, checkpoint: Path | None = None) -> Learned:
         """Learn from `train` (and look at `validation`), every draw a function of `names`."""

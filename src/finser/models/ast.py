@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.config.schema import Ast as Options
-from finser.config.schema import Masks
+from finser.config.sections.classifiers import Ast as Options
+from finser.config.sections.masks import Masks
 from finser.emotions import EMOTIONS
 from finser.features.filter_banks import BANDS, row_frames
 from finser.features.filter_banks import source as filter_banks

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from finser.audio.frames import HOP_LENGTH, N_FFT, to_float
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import FinEnsemble, SpectrogramAugment
+from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
 from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms
 from finser.features.rows import Row, Source

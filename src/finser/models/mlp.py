@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from finser.config.schema import Mlp
+from finser.config.sections.classifiers import Mlp
 from finser.emotions import EMOTIONS
 from finser.features.rows import Source
 from finser.features.statistics import N_MFCC_STATISTICS, mfcc

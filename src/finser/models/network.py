@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from finser.config.schema import Network, SpectrogramNetwork
+from finser.config.sections.classifiers import Network, SpectrogramNetwork
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
 from finser.features.log_mel import Collate, statistics
@@ -74,14 +74,14 @@ class NetworkClassifier:
         save_file({name: tensor.contiguous() for name, tensor in self.net.state_dict().items()}, folder / WEIGHTS)
 
     def receive(self, folder: Path) -> None:
-        """Begin from the trunk in `folder` where ``init`` asks for one, while the rest stays as drawn.
+        """Take the weights of the encoder from `folder` if ``init`` names any; the last layers keep their random weights.
 
         Raises
         ------
         FinserError
             There is none, or it lacks a tensor of this network's trunk.
         """
-        if getattr(self.options, "init", "scratch") != "scratch":
+        if self.options.init is not None:
             put_weights(self.net, folder / WEIGHTS, only_trunk=True)
 
     def restore(self, folder: Path) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from finser.config.schema import Resnet18 as Options
+from finser.config.sections.classifiers import Resnet18 as Options
 from finser.emotions import EMOTIONS
 from finser.features.log_mel import frame_numbers, source
 from finser.models.network import SpectrogramClassifier

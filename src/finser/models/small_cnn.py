@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.config.schema import SmallCnn as Options
+from finser.config.sections.classifiers import SmallCnn as Options
 from finser.emotions import EMOTIONS
 from finser.features.log_mel import frame_numbers, source
 from finser.models.network import SpectrogramClassifier

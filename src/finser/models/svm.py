@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finser.config.schema import Svm
+from finser.config.sections.classifiers import Svm
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import sys
 import tokenize
 from functools import cache
 from io import StringIO
@@ -45,6 +46,18 @@ def closure(*names: str, leave_out: tuple[str, ...] = PURE, package: Path = PACK
             seen.add(name)
             waiting += imports(known[name], known)
     return sorted(seen)
+
+
+def packages(names: list[str], package: Path = PACKAGE) -> set[str]:
+    """Top-level packages, other than finser and Python's own, that some modules import anywhere."""
+    known, found = modules(package), set()
+    for name in names:
+        for node in ast.walk(ast.parse(known[name].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+            elif isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+    return found - {"finser"} - sys.stdlib_module_names
 
 
 def digest(names: list[str], package: Path = PACKAGE) -> str:

@@ -65,11 +65,14 @@ class Graph:
 
     def _values(self, name: str) -> dict[str, list]:
         """Wildcards of a stage with their values as params.yaml has them."""
-        written = self._written["stages"][name]
+        if not self.stages[name].wildcards:
+            return {}
+        definition = self._resolver.definitions[name]
         with _in_one_line():
-            if "foreach" in written:
-                return {"key": list(self._resolver.definitions[name].normalized_iterable)}
-            return {axis: list(values) for axis, values in self._resolver.context.resolve(written.get("matrix", {})).items()}
+            if "foreach" in self._written["stages"][name]:
+                return {"key": list(definition.normalized_iterable)}
+            given = definition.resolved_iterable.items()
+            return {axis: [getattr(value, "value", value) for value in values] for axis, values in given}  # DVC keeps where a value is from
 
     def typed(self, name: str, item: dict[str, str]) -> list[object]:
         """The values of a job as params.yaml has them: a fold is a number there, and text in a command."""

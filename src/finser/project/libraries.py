@@ -3,7 +3,17 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from finser.errors import FinserError
+from finser.project.code import packages
 from finser.project.graph import LIBRARIES, Graph
+
+IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
+
+
+def versions_of(modules: list[str]) -> dict[str, str]:
+    """Installed versions of the libraries that some modules of finser import, by name of the distribution, sorted."""
+    names = {imported: name for name, imported in IMPORTED_AS.items()}
+    found = {names.get(imported, imported): installed(names.get(imported, imported)) for imported in packages(modules)}
+    return {name: found[name] for name in sorted(found) if found[name] is not None}
 
 
 def check(graph: Graph, *stages: str) -> None:

@@ -10,8 +10,8 @@ from typing import IO
 
 from finser import layout
 from finser.cards import take_one
-from finser.config import schema as parameters
-from finser.config.schema import Params
+from finser.config import params as parameters
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import refusal
 from finser.project import libraries, strays, unchanged
@@ -93,7 +93,7 @@ def choose_card(params: Params, stage: Stage, item: dict[str, str]) -> IO | None
 
 def uses_gpu(params: Params, stage: Stage, item: dict[str, str]) -> bool:
     """Whether a job uses a GPU where there is one: its stage does, and its classifier, if it has one, is a network and no SVM or MLP."""
-    section = params.train_classifier.get(item.get("model", item.get("trunk")))
+    section = params.classifiers.get(item.get("model", item.get("trunk")))
     return stage.gpu and (section is None or section.on_gpu)
 
 

@@ -72,12 +72,28 @@ class Stage:
     @property
     def summary(self) -> str:
         """The description with axes in capitals, e.g. ``Fetch CORPUS``."""
+        return self.in_capitals(self.description)
+
+    def in_capitals(self, text: str) -> str:
+        """Text of dvc.yaml with the axes in capitals: ``data/raw/${item.corpus}`` -> ``data/raw/CORPUS``."""
         names = dict(zip(self.wildcards, self.axes, strict=True))
-        return re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda found: names.get(found[1], found[1]).upper(), self.description)
+        return re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda found: names.get(found[1], found[1]).upper(), text)
 
     def function(self) -> Callable[..., None]:
-        """Import the function that runs one job: it takes the parameters and the values of the axes."""
-        return getattr(import_module(f"finser.{self.step}"), self.name)
+        """Import the function that runs one job: it takes the parameters and the values of the axes.
+
+        Raises
+        ------
+        FinserError
+            There is no such module, or no such function in it.
+        """
+        module = f"finser.{self.step}"
+        try:
+            return getattr(import_module(module), self.name)
+        except (ModuleNotFoundError, AttributeError) as error:
+            if isinstance(error, ModuleNotFoundError) and not module.startswith(error.name or " "):
+                raise  # of another module, which that one imports
+            raise FinserError(f"stage {self.name}: no function '{self.name}' in {module}", where=DVC) from None
 
 
 META = {field.name: field for field in fields(Stage)[4:]}

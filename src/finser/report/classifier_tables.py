@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from finser.config.schema import Classifier, FinEnsemble, Fusion
+from finser.config.fields import init_kind
+from finser.config.sections.classifiers import Classifier, FinEnsemble
 from finser.emotions import EMOTIONS
 from finser.report.read import Results
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
@@ -229,8 +230,8 @@ def noise(results: Results, protocol: str) -> str:
 
 
 def learning_curves(results: Results) -> list[list[str]]:
-    """Models that differ only in the share of the training speakers, the smallest share first; curves of two points or more."""
-    sections, alike = results.params.train_classifier, {}
+    """Models that differ only in the fraction of the training speakers, the smallest first; curves of two points or more."""
+    sections, alike = results.params.classifiers, {}
     for model in results.params.models:
         alike.setdefault(sections[model].model_dump_json(exclude={"speakers"}), []).append(model)
     curves = [sorted(models, key=lambda model: sections[model].speakers) for models in alike.values()]
@@ -243,7 +244,7 @@ def learning(results: Results, protocol: str) -> str:
     for curve in learning_curves(results):
         for model in curve:
             one = results.figures[protocol][model]
-            fraction = f"{results.params.train_classifier[model].speakers:.0%}"
+            fraction = f"{results.params.classifiers[model].speakers:.0%}"
             speakers = f"{results.costs[protocol][model]['n_train_speakers']:,.1f}".removesuffix(".0")
             uar = [rate(one["uar"]["value"]), interval(results, one["uar"], model)]
             rows.append([model_cell(results, model), fraction, speakers, *uar])
@@ -270,9 +271,9 @@ def p(value: float | None) -> str:
 def sections(results: Results) -> str:
     """What stands behind every row: the kind of each section of params.yaml, what sets it apart, and what it learns from."""
     header = ["model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
-    given, fusions = results.params.train_classifier, results.params.fuse_classifiers
+    given = results.params.classifiers
     rows = [[model_cell(results, model), *_section_row(given[model])] for model in results.params.models]
-    rows += [[model_cell(results, name), "late fusion", _fusion(fusions[name]), DASH, DASH, DASH] for name in results.params.fusions]
+    rows += [[model_cell(results, name), "late fusion", _fusion(results, name), DASH, DASH, DASH] for name in results.params.fusions]
     return table(header, rows, left=4)
 
 
@@ -282,26 +283,26 @@ def _section_row(section: Classifier) -> list[str]:
 
 
 def _particular(section: Classifier) -> str:
-    """Arm and features of a ``fin_ensemble``; size or width of other networks, and what they begin from; a dash for none of these."""
+    """Arm and features of a ``fin_ensemble``; size or width of other networks, and their initial weights; a dash for none of these."""
     if isinstance(section, FinEnsemble):
         fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
         return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
-    origin = {"imitation": "trunk", "weights": "weights"}.get(getattr(section, "init", "scratch"))
     shown = {"model_size": "size", "width": "width"}
     said = [f"{word} {getattr(section, key)}" for key, word in shown.items() if hasattr(section, key)]
-    said += [f"begins from the {origin} {code(getattr(section, origin))}"] if origin else []
+    kind, name = init_kind(section.init)
+    said += [f"initial weights: {'pretrained encoder' if kind == 'pretrained' else 'published'} {code(name)}"] if kind else []
     return "; ".join(said) or DASH
 
 
-def _fusion(section: Fusion) -> str:
-    return f"{section.method} of {', '.join(map(code, section.members))}"
+def _fusion(results: Results, name: str) -> str:
+    return f"{results.params.fuse_classifiers[name].method} of {', '.join(map(code, results.params.members_of(name)))}"
 
 
 def weights(results: Results, protocol: str) -> str:
     """Weight of each member of a late fusion, all its seeds together, mean over the folds and range; empty without a fusion."""
     rows = []
     for fusion in results.params.fusions:
-        for member in results.params.fuse_classifiers[fusion].members:
+        for member in results.params.members_of(fusion):
             one = results.figures[protocol][fusion]["weights"][member]
             rows.append([model_cell(results, fusion), model_cell(results, member), with_range(one["mean"], one["folds"])])
     return table(["fusion", "member", "weight"], rows, left=2) if rows else ""
@@ -317,7 +318,7 @@ def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     one = results.costs[protocol][model]
     digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
     per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
-    learns_once = model in results.params.models and results.params.train_classifier[model].model == "svm"
+    learns_once = model in results.params.models and results.params.classifiers[model].model == "svm"
     in_epochs = [DASH, DASH] if learns_once else [_span(one["epochs"]), per_epoch]
     return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
 

@@ -34,7 +34,7 @@ def curves_name(model: str) -> str:
 
 def networks(results: Results) -> list[str]:
     """Models that have a training curve: sections of any kind but the SVM, which learns all at once."""
-    return [model for model in results.params.models if results.params.train_classifier[model].model != "svm"]
+    return [model for model in results.params.models if results.params.classifiers[model].model != "svm"]
 
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure]]:

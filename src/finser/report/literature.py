@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from finser.config.schema import CorpusName
+from finser.config.base import CorpusName
 from finser.report.read import Results
 from finser.report.tables import table
 

@@ -37,7 +37,7 @@ def unlike(results: Results) -> list[str]:
 
 def _may_differ(results: Results, name: str, model: str) -> bool:
     """Whether a setting is a model's own: an SVM has no threads, and what trains on no GPU is given none."""
-    section = results.params.train_classifier.get(model)
+    section = results.params.classifiers.get(model)
     return section is None or (section.on_gpu if name in ("device", "gpu") else section.model != "svm" or name != "threads")
 
 

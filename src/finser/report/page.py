@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from finser import layout
-from finser.config import schema as parameters
-from finser.config.schema import Params
+from finser.config.dump import resolved
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
 from finser.report import classifier_tables as emotion
@@ -73,7 +73,7 @@ def _context(results: Results) -> dict[str, Any]:
     return {
         "results": results,
         "params": params,
-        "parameters": parameters.dump(params).strip(),
+        "parameters": resolved(params).strip(),
         "tables": tables,
         "model_title": partial(tables.model_title, results),
         "emotion": emotion,

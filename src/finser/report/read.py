@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finser import layout
-from finser.config.schema import Feature, Params
+from finser.config.base import Feature
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json

@@ -88,7 +88,7 @@ def seconds(value: float, digits: int = 1) -> str:
 
 def model_title(results: Results, model: str) -> str:
     """What a model is called: by its kind if that is its name, too, else by its name."""
-    own = model in results.params.models and results.params.train_classifier[model].model == model
+    own = model in results.params.models and results.params.classifiers[model].model == model
     return MODEL_TITLES.get(model, model) if own else model
 
 
@@ -336,7 +336,8 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
         "fetch_weights": [(name,) for name in params.fetch_weights],
         "pretrain": [(trunk, *where) for trunk in params.pretrain.trunks for where in places],
-        "initialise": [(model,) for model in params.models],
+        "prepare_classifier": [(model,) for model in params.models if model in params.train_classifier],
+        "prepare_fine_tuning": [(model,) for model in params.models if model in params.fine_tune],
         "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds],
         "evaluate_classifier": runs,
         "fuse_classifiers": [(fusion, *where) for fusion in params.fusions for where in places],

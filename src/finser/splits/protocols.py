@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout, seeds
-from finser.config.schema import Params, Split
+from finser.config.params import Params
+from finser.config.sections.split import Split
 from finser.corpora.index import read_clips
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError

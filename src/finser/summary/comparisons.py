@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.errors import FinserError
 from finser.scores.intervals import differences, holm, over_seeds
 from finser.summary.figures import written
@@ -16,7 +16,7 @@ FLOOR = "svm"
 
 def floor(params: Params) -> str | None:
     """The model that every other is compared with: the section svm, if it is in `models` and is an SVM."""
-    return FLOOR if FLOOR in params.models and params.train_classifier[FLOOR].model == "svm" else None
+    return FLOOR if FLOOR in params.models and params.classifiers[FLOOR].model == "svm" else None
 
 
 def floor_of(params: Params, model: str) -> str | None:
@@ -26,11 +26,11 @@ def floor_of(params: Params, model: str) -> str | None:
 
 
 def pairs_of(params: Params) -> list[tuple[str, str]]:
-    """Every model with its floor, and the pairs that ``summarise.pairs`` names; the same two the other way round are one comparison."""
+    """Every model with its floor, and the pairs of ``summarise.pairs`` that are run; (a, b) and (b, a) are one comparison."""
     models = (*params.models, *params.fusions)
     with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
     found: dict[frozenset[str], tuple[str, str]] = {}
-    for pair in (*with_floor, *params.summarise.pairs):
+    for pair in (*with_floor, *params.pairs):
         found.setdefault(frozenset(pair), pair)
     return list(found.values())
 

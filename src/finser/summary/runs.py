@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json

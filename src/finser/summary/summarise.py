@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finser import layout
-from finser.config.schema import Params
+from finser.config.params import Params
 from finser.files import write_json
 from finser.progress import say
 from finser.summary.comparisons import compare, pairs_of

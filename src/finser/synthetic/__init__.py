@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finser import files, progress, workers
-from finser.config.schema import Params, Synthetic
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
 from finser.synthetic.engine import needs_child, open_engine
 from finser.synthetic.oddities import oddities, plant, write_wav
 from finser.synthetic.plans import Clip, esd_transcripts, plan
@@ -54,7 +55,7 @@ def make(params: Params, corpus: str, folder: Path) -> None:
     Parameters
     ----------
     params : Params
-        ``params.fetch[corpus]`` must be :class:`finser.config.schema.Synthetic`; ``params.seed`` seeds everything.
+        ``params.fetch[corpus]`` must be :class:`finser.config.sections.fetch.Synthetic`; ``params.seed`` seeds everything.
     corpus : str
         Corpus id.
     folder : Path

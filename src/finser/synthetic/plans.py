@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from finser.config.schema import Synthetic
+from finser.config.sections.fetch import Synthetic
 from finser.emotions import EMOTIONS
 from finser.synthetic import sentences
 

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from finser import layout
 from finser.audio.shards import DIMENSIONS, SR, AudioRow, LabelRow, read_aligned, read_audio, write_parts
-from finser.config.schema import Variant
+from finser.config.base import Variant
 from finser.corpora import registry
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest

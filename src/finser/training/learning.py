@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from finser import seeds
-from finser.config.schema import Network
+from finser.config.sections.classifiers import Network
 from finser.emotions import EMOTIONS
 from finser.machine import training_threads
 from finser.models import Learned

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finser import seeds
-from finser.config.schema import Network, Pretrain
+from finser.config.sections.classifiers import Network
+from finser.config.sections.pretrain import Pretrain
 from finser.emotions import EMOTIONS
 from finser.models import Learned
 from finser.progress import say

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from finser import layout, machine, seeds
 from finser.audio.shards import DIMENSIONS
-from finser.config.schema import Masks, Params, Pretrain
+from finser.config.params import Params
+from finser.config.sections.masks import Masks
+from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
 from finser.features.examples import check_apart, read_examples
@@ -30,6 +32,7 @@ from finser.models.pooling import frame_mask
 from finser.progress import say
 from finser.splits.table import LEAKY, read_parts
 from finser.training import learning
+from finser.training.prepare import prepared
 
 LIBRARIES = ("torch", "lightning", "transformers", "librosa", "safetensors")
 Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
@@ -100,7 +103,8 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
 
     Only the training part of the fold is heard, and no emotion is read.
     """
-    options, settings = params.train_classifier[trunk], params.pretrain
+    options, settings = params.classifiers[trunk], params.pretrain
+    prepared(options, trunk)
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
     source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from finser import layout, machine
-from finser.config.schema import Classifier as Options
-from finser.config.schema import Params
+from finser.config.fields import init_kind
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, read_examples
@@ -20,6 +21,7 @@ from finser.models import Classifier, begin, module_of
 from finser.progress import say
 from finser.scores.intervals import over_seeds, per_speaker
 from finser.splits.table import LEAKY, ROLES, fewer_speakers, read_parts
+from finser.training.prepare import prepared
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
 LIBRARIES = ("torch", "lightning", "transformers", "safetensors")  # of the networks
@@ -33,14 +35,17 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     of the epochs alone (both count what was done before a kill), and ``validation_uar`` of the weights that were kept: a search for
     hyperparameters needs no evaluation, and so computes no test figure.
     """
-    options = params.train_classifier[model]
+    options = params.classifiers[model]
+    if seed not in params.seeds_of(model):
+        _refer(params, model, protocol, fold, seed)
+        return
+    begun = prepared(options, model)["weights"]
     parts = parts_of(params, options, protocol, fold)
     examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
     check_apart(examples.values(), leaky=LEAKY[protocol])
     classifier = begin(options, (seed, model, protocol, fold))
     classifier.receive(_given(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
-    begun = read_json(layout.initial(model) / "config.json")["weights"]
     say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
     history, seconds, once = classifier.fit(examples["train"], examples["validation"], (seed, model, protocol, fold), checkpoint)
@@ -61,6 +66,15 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     _write(layout.classifier(model, protocol, fold, seed), classifier, config, history)
     checkpoint.unlink(missing_ok=True)
     say(f"{where}: {once + seconds:.1f} s, validation UAR {uar:.3f}")
+
+
+def _refer(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
+    """Of a model whose training draws nothing, all seeds give the same: the first is trained, and the others name it."""
+    first = params.seeds_of(model)[0]
+    with whole_folder(layout.classifier(model, protocol, fold, seed)) as partial:
+        write_json(partial / "config.json", {"model": model, "seed": seed, "same_as_seed": first})
+    write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {"same_as_seed": first})
+    say(f"{model}, {protocol}, fold {fold}, seed {seed}: nothing is drawn; the same as seed {first}")
 
 
 def validation_uar(classifier: Classifier, validation: Examples) -> float:
@@ -88,25 +102,24 @@ def clips_digest(parts: dict[str, pa.Table]) -> str:
 
 
 def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
-    """What `initialise` prepared; of trunks, that of this fold.
+    """The folder with the initial weights; of pretrained encoders, that of this fold.
 
     Raises
     ------
     FinserError
-        There is no trunk of this fold, it was taught with other settings than params.yaml has, or (unless the protocol is leaky by
-        design) a test speaker taught it.
+        There is no encoder of this fold, it was pretrained with other settings than params.yaml has, or (unless the protocol is leaky
+        by design) on a test speaker.
     """
-    options = params.train_classifier[model]
-    if getattr(options, "init", None) != "imitation":
+    kind, trunk = init_kind(params.classifiers[model].init)
+    if kind != "pretrained":
         return layout.initial(model)
     folder = layout.initial(model) / protocol / str(fold)
     config = read_json(folder / "config.json")
-    check_settings(config, params.settings_of_trunk(options.trunk), folder, "run: dvc repro")
-    taught_by = set(config["speakers"])
-    heard = sorted(taught_by & set(parts["test"]["speaker"].to_pylist()))
+    check_settings(config, params.settings_of_trunk(trunk), folder, "run: dvc repro")
+    heard = sorted(set(config["speakers"]) & set(parts["test"]["speaker"].to_pylist()))
     if heard and not LEAKY[protocol]:
-        what = f"its trunk was taught by test speakers: {', '.join(heard[:3])} ({len(heard)} in all)"
-        raise FinserError(what, where=folder, do="teach it again: dvc repro")
+        what = f"its encoder was pretrained on test speakers: {', '.join(heard[:3])} ({len(heard)} in all)"
+        raise FinserError(what, where=folder, do="pretrain it again: dvc repro")
     return folder
 
 

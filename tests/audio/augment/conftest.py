@@ -10,7 +10,7 @@ import soundfile
 from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
-from finser.config.schema import Augment
+from finser.config.sections.augment import Augment
 from finser.corpora.local import digest
 from finser.seeds import generator
 

@@ -14,7 +14,7 @@ from finser.audio import augment
 from finser.audio.augment import Sounds
 from finser.audio.shards import AudioRow, read_audio
 from finser.config import presets
-from finser.config.schema import Augment, SpeedPitch
+from finser.config.sections.augment import Augment, SpeedPitch
 from finser.errors import FinserError
 
 PLAIN = ("noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finser.audio.augment import draws
-from finser.config.schema import BandLimit, Gain, Noise, NoiseSnr, Reverberation, SpeedPitch
+from finser.config.sections.augment import BandLimit, Gain, Noise, NoiseSnr, Reverberation, SpeedPitch
 
 SEEDS = st.integers(0, 2**63 - 1)
 LIMITS = st.tuples(st.floats(-60, 60), st.floats(-60, 60)).map(sorted).map(tuple)

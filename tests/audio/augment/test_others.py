@@ -17,7 +17,7 @@ from finser.audio.augment.changes import mix, power
 from finser.audio.augment.excerpts import STEP, first_loud, is_loud_enough
 from finser.audio.frames import to_float
 from finser.audio.shards import read_audio, write_audio
-from finser.config.schema import Augment, Babble, NoiseFile
+from finser.config.sections.augment import Augment, Babble, NoiseFile
 from finser.corpora.local import digest
 from finser.errors import FinserError
 

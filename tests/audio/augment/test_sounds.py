@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from finser.audio.augment.sounds import Sounds, checked_names
-from finser.config.schema import Augment, NoiseFile
+from finser.config.sections.augment import Augment, NoiseFile
 from finser.corpora.local import digest
 from finser.errors import FinserError
 

@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from finser import layout
-from finser.config.schema import Params, Synthetic, Weights, validate
+from finser.config.params import Params, validate
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.fetch_weights import Weights
 from finser.errors import FinserError
 from finser.fetching.http import Patience
 from finser.fetching.weights import fetch_weights

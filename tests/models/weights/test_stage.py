@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from finser.config.schema import Ast, Params, Synthetic, Weights, begins, dump, load
+from finser.config.dump import dump
+from finser.config.params import Params, load
+from finser.config.sections.classifiers import Ast, by_map
+from finser.config.sections.fetch import Synthetic
+from finser.config.sections.fetch_weights import Weights
 
 ROOT = Path(__file__).parents[3]
 CORPORA = ("ravdess", "crema_d", "tess", "savee", "esd")
-GIVEN = Weights(source="local", kind="ast", model_size="nano", path=Path("a.safetensors"), sha256="0" * 64)
+GIVEN = Weights(source="local", kind="ast", model_size="nano", sha256="0" * 64)
 
 
 def some(**weights: Weights) -> Params:
-    models = {"ast": Ast(model_size="nano", init="weights", weights=next(iter(weights))) if weights else Ast(model_size="nano")}
-    chosen = {"models": tuple(models), "train_classifier": models, "initialise": {"models": begins(models, models)}}
-    return Params(fetch=dict.fromkeys(CORPORA, Synthetic()), fetch_weights=weights, **chosen)
+    init = f"models/weights/{next(iter(weights))}" if weights else None
+    chosen = by_map({"ast": Ast(model_size="nano", init=init)})
+    return Params(fetch=dict.fromkeys(CORPORA, Synthetic()), fetch_weights=weights, models=("ast",), **chosen)
 
 
 @pytest.fixture
@@ -40,11 +44,12 @@ def test_both_engines_know_the_stage(project, weights):
     (project / "params.yaml").write_text(dump(some(**weights)))
     pipeline = Pipeline()
     assert pipeline.items("fetch_weights") == [{"key": name} for name in weights]
-    assert ("models/weights/given" in pipeline.deps("initialise", {"key": "ast"})) == bool(weights)
+    stage = "prepare_fine_tuning" if weights else "prepare_classifier"
+    assert ("models/weights/given" in pipeline.deps(stage, {"key": "ast"})) == bool(weights)
     assert pipeline.outs("fetch_weights") == ["models/weights/{key}"]
     dvc = [Path(sys.executable).parent / "dvc"]
     subprocess.run([*dvc, "init", "--no-scm", "-q"], check=True, capture_output=True)
     listed = subprocess.run([*dvc, "stage", "list", "--name-only"], check=True, capture_output=True, text=True).stdout.split()
     assert [name for name in listed if name.startswith("fetch_weights")] == [f"fetch_weights@{name}" for name in weights]
-    upstream = subprocess.run([*dvc, "dag", "--dot", "initialise@ast"], check=True, capture_output=True, text=True).stdout
+    upstream = subprocess.run([*dvc, "dag", "--dot", f"{stage}@ast"], check=True, capture_output=True, text=True).stdout
     assert ("fetch_weights@given" in upstream) == bool(weights)

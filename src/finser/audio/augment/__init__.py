@@ -15,8 +15,11 @@ from finser.audio.augment import changes, draws, others
 from finser.audio.augment.sounds import Sounds
 from finser.audio.frames import to_float, to_int16
 from finser.audio.shards import AudioRow, read_audio, write_audio
-from finser.config.schema import Augment, Params
-from finser.progress import track
+from finser.config import locations
+from finser.config.params import Params
+from finser.config.sections.augment import Augment
+from finser.progress import say, track
+from finser.project.found import record, shown
 from finser.seeds import seed_for
 from finser.workers import in_batches, map_in_order
 
@@ -74,14 +77,22 @@ def variants(original: AudioRow, settings: Augment, seed: int, sounds: Sounds | 
 
 
 def augment(params: Params, corpus: str) -> None:
-    """Step: every clip of data/audio/CORPUS/ and its variants into data/shards/CORPUS/."""
+    """Step: every clip of data/audio/CORPUS/ and its variants into data/shards/CORPUS/.
+
+    What was found in a folder of noise is said, and kept in data/found, so that the next run says if it has changed.
+    """
     if "speed_pitch" in params.augment.variants:
         changes.check_method(params.augment.speed_pitch.method)
-    sounds = Sounds.of(params.augment, layout.audio(corpus))
+    noise = locations.noise() if "noise_file" in params.augment.variants else None
+    sounds = Sounds.of(params.augment, layout.audio(corpus), noise)
+    found = sounds.found() if noise else None
     function = partial(_batch, settings=params.augment, seed=params.seed, sounds=sounds)
     batches = in_batches(read_audio(layout.audio(corpus)), BATCH)
     rows = chain.from_iterable(map_in_order(function, batches))
     write_audio(layout.shards(corpus), track(rows, f"augment {corpus}"))
+    if found:
+        say(f"noise of {noise}: {shown(found)}")
+        record(layout.found("augment", corpus), found, noise)
 
 
 def _batch(rows: list[AudioRow], settings: Augment, seed: int, sounds: Sounds) -> list[AudioRow]:

@@ -3,7 +3,7 @@
 Every result holds all that its function in :mod:`finser.audio.augment.changes` needs, under the names of its parameters.
 """
 
-from finser.config.schema import BandLimit, Gain, Noise, NoiseSnr, Reverberation, SpeedPitch
+from finser.config.sections.augment import BandLimit, Gain, Noise, NoiseSnr, Reverberation, SpeedPitch
 from finser.seeds import generator
 
 

@@ -11,7 +11,7 @@ from finser.audio.augment.excerpts import first_loud, refuse_silence
 from finser.audio.augment.sounds import Sounds
 from finser.audio.frames import to_float
 from finser.audio.shards import SR, AudioRow
-from finser.config.schema import Babble, NoiseFile
+from finser.config.sections.augment import Babble, NoiseFile
 from finser.errors import FinserError
 from finser.seeds import generator
 

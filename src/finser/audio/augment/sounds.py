@@ -12,7 +12,7 @@ import soxr
 
 from finser.audio.augment.changes import QUALITY
 from finser.audio.shards import SR, ClipReader
-from finser.config.schema import Augment, NoiseFile
+from finser.config.sections.augment import Augment
 from finser.corpora.local import audio_files, digest, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
@@ -43,11 +43,14 @@ class Sounds:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: Augment, corpus: Path) -> "Sounds":
-        """What the variants of `settings` read; a folder of noise is compared with ``augment.noise_file`` first."""
-        if "noise_file" not in settings.variants:
-            return cls(corpus)
-        return cls(corpus, settings.noise_file.folder.expanduser(), checked_names(settings.noise_file))
+    def of(cls, settings: Augment, corpus: Path, noise: Path | None = None) -> "Sounds":
+        """What the variants of `settings` read: clips of `corpus`, and recordings in `noise` if they include noise_file."""
+        return cls(corpus, noise, checked_names(noise)) if noise and "noise_file" in settings.variants else cls(corpus)
+
+    def found(self) -> dict[str, int | str]:
+        """Number and total size in bytes of the recordings of noise, and a digest of their names and sizes."""
+        sizes = [size_of_audio(self.folder / name) for name in self.names]
+        return {"files": len(sizes), "bytes": sum(sizes), "digest": digest(self.folder, map(PurePosixPath, self.names))}
 
     @property
     def clips(self) -> ClipReader:
@@ -88,30 +91,19 @@ class Sounds:
         return np.concatenate(parts)
 
 
-def checked_names(section: NoiseFile) -> tuple[str, ...]:
-    """Names of the recordings in the folder of noise, sorted: ESC-50's, or all .wav files in it and below.
+def checked_names(folder: Path) -> tuple[str, ...]:
+    """Names of the recordings in a folder of noise, sorted: ESC-50's, or all .wav files in it and below.
 
     Raises
     ------
     FinserError
-        There is none, or files, bytes and digest are not those of params.yaml, or ESC-50's list and its folder differ.
+        There is none, one of them is no audio, or ESC-50's list and its folder differ.
     """
-    folder = section.folder.expanduser()
     names = tuple(map(str, audio_files(folder)))
     if (folder / ESC_50).exists():
         names = _esc_50(folder, names)
     if not names:
         raise FinserError("no recording of noise here", where=folder, expected="files that end in .wav")
-    found = {"files": len(names), "bytes": sum(size_of_audio(folder / name) for name in names)}
-    found["digest"] = digest(folder, map(PurePosixPath, names))
-    if found != {name: getattr(section, name) for name in found}:
-        raise FinserError(
-            "the folder of noise is not what params.yaml says",
-            where=folder,
-            expected=", ".join(f"augment.noise_file.{name}: {getattr(section, name)}" for name in found),
-            found=", ".join(f"{name}: {value}" for name, value in found.items()),
-            do="write what was found into params.yaml, if this is the folder you mean",
-        )
     return names
 
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from finser.config.schema import Weights
+from finser.config.sections.fetch_weights import Weights
 from finser.errors import FinserError
 from finser.files import why
 from finser.models.weights.sizes import EXPANSION, PATCH, Size, shapes, size_of

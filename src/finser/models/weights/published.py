@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from finser.config.schema import Ast as Options
+from finser.config.sections.classifiers import Ast as Options
 from finser.errors import FinserError
 from finser.files import read_json, why
 from finser.models.ast import TOKENS, grid

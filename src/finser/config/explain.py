@@ -1,0 +1,124 @@
+"""Pydantic's complaints about params.yaml in plain words: one line for each."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from finser.config.base import CorpusName, Section, as_written, required
+from finser.config.reading import flow, shown
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.fetch import SOURCES
+from finser.errors import FinserError, nearest
+
+TAGGED = {"fetch": (SOURCES, "source"), "train_classifier": (KINDS, "model"), "fine_tune": (KINDS, "model")}  # maps of several kinds
+EXPECTED = {  # pydantic's names of wrong types
+    "bool_type": "true or false",
+    "dict_type": "a section: keys with values",
+    "float_type": "a number, without quotes",
+    "int_type": "a whole number, without quotes and decimal point",
+    "model_type": "a section: keys with values",
+    "model_attributes_type": "a section: keys with values",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+def explain(problems: list[dict], values: Any, where: object, whole: type[BaseModel]) -> list[FinserError]:
+    """A line for every complaint; one about a list is left out if another one is about a part of the list.
+
+    Parameters
+    ----------
+    problems : list of dict
+        As ``pydantic.ValidationError.errors()`` gives them.
+    values : object
+        The values of the file.
+    where : object
+        The file, for messages.
+    whole : type
+        The model of the whole file.
+    """
+    deepest = [one for one in problems if not any(_within(other["loc"], one["loc"]) for other in problems)]
+    return [line for problem in deepest for line in _explain(problem, values, where, whole)]
+
+
+def absent(section: Section, values: dict, where: object, above: str = "") -> Iterator[FinserError]:
+    """A line for every key that a file must hold and does not (:attr:`Section.in_files`)."""
+    for name in type(section).model_fields:
+        value, key = getattr(section, name), f"{above}{name}"
+        if name in values and isinstance(value, Section):
+            yield from absent(value, values[name], where, f"{key}.")
+        elif name not in values and name in section.in_files:
+            default = required(value) if isinstance(value, Section) else {} if isinstance(value, dict) else as_written(value)
+            yield FinserError(
+                f"key '{key}' is missing", where=where, do=f"add `{name}: {flow(default)}` for the default: DVC follows this key"
+            )
+
+
+def _within(inner: tuple, outer: tuple) -> bool:
+    return len(inner) > len(outer) > 0 and inner[: len(outer)] == outer
+
+
+def _explain(problem: dict, values: Any, where: object, whole: type[BaseModel]) -> list[FinserError]:
+    """One complaint as a line, or as several where a validator found several things at once."""
+    said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
+    if not problem["loc"]:
+        return [FinserError(line, where=where) for line in said.splitlines()]
+    return [_explain_key(problem, said, values, where, whole)]
+
+
+def _explain_key(problem: dict, said: str, values: Any, where: object, whole: type[BaseModel]) -> FinserError:
+    path = [part for part in _without_tag(problem["loc"]) if part != "[key]"]
+    key, kind, given = ".".join(map(str, path)), problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        return FinserError(f"unknown key '{key}'", where=where, do=nearest(str(path[-1]), _keys_beside(path, values, whole)))
+    if kind == "missing" and isinstance(path[-1], int):
+        return FinserError(f"{'.'.join(map(str, path[:-1]))}: too short", where=where, expected="one more", found=shown(given))
+    if kind == "missing":
+        return FinserError(f"key '{key}' is missing", where=where, do="add it: docs/params.md explains it")
+    if kind.startswith("union_tag"):
+        return _unknown_kind(key, problem, where)
+    if kind == "literal_error" and isinstance(given, str):
+        known = re.findall(r"'(\w+)'", problem["ctx"]["expected"])
+        return FinserError(f"{key}: unknown name", where=where, found=repr(given), do=nearest(given, known))
+    if kind == "literal_error":
+        return FinserError(f"{key}: unknown value", where=where, expected=problem["ctx"]["expected"], found=shown(given))
+    if kind == "too_short":
+        return FinserError(f"{key}: empty", where=where, expected="a list of one or more")
+    if kind in EXPECTED:
+        return FinserError(f"{key}: wrong type", where=where, expected=EXPECTED[kind], found=shown(given))
+    if kind == "string_pattern_mismatch" and path[-1] == "init":
+        expected = "models/fins, models/pretrained/TRUNK or models/weights/NAME"
+        return FinserError(f"{key}: no initial weights", where=where, expected=expected, found=repr(given))
+    return FinserError(f"{key}: {said}", where=where, found=None if isinstance(given, dict) else repr(given))
+
+
+def _unknown_kind(key: str, problem: dict, where: object) -> FinserError:
+    """A source or a model that does not exist, or none at all."""
+    tag = problem["ctx"]["discriminator"].strip("'")
+    known = KINDS if tag == "model" else SOURCES
+    found = problem["input"].get(tag) if isinstance(problem["input"], dict) else problem["input"]
+    return FinserError(f"{key}: no such {tag}", where=where, expected=f"{tag}: one of {', '.join(known)}", found=repr(found))
+
+
+def _without_tag(location: tuple) -> list:
+    """Pydantic names the chosen kind of a source or a classifier as if it were a key below its name."""
+    return [part for place, part in enumerate(location) if not (place == 2 and location[0] in TAGGED)]
+
+
+def _keys_beside(path: list, values: Any, whole: type[BaseModel]) -> list[str]:
+    """The keys that the schema knows at the place of the last part of `path`."""
+    model: Any = whole
+    for place, part in enumerate(path[:-1]):
+        if place == 1 and path[0] in TAGGED:
+            kinds, tag = TAGGED[path[0]]
+            model = kinds[values[path[0]][part][tag]]
+        elif place == 0 and part in TAGGED and len(path) == 2:
+            return list(get_args(CorpusName)) if part == "fetch" else list(KINDS)
+        elif get_origin(model) is dict:  # sections with names of the user's own: fetch_weights, fuse_classifiers
+            model = get_args(model)[1]
+        elif part in getattr(model, "model_fields", {}):
+            annotation = model.model_fields[part].annotation
+            model = annotation if annotation is not None else model
+    return list(getattr(model, "model_fields", {}))

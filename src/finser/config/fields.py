@@ -1,0 +1,166 @@
+"""The keys of params.yaml, and what follows from several of them together."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from finser.config.base import CorpusName, Count, Feature, Name, Protocol, Section, Seed, Variant
+from finser.config.sections.augment import Augment
+from finser.config.sections.classifiers import FINS, KINDS, PRETRAINED, PUBLISHED, Classifier, Classifiers, by_map
+from finser.config.sections.evaluate_classifier import EvaluateClassifier
+from finser.config.sections.evaluate_fin import CompareFin, EvaluateFin, ReferenceFin
+from finser.config.sections.features import Features
+from finser.config.sections.fetch import Source
+from finser.config.sections.fetch_weights import Weights
+from finser.config.sections.index import Index
+from finser.config.sections.label import Label
+from finser.config.sections.pretrain import Pretrain
+from finser.config.sections.resample import Resample
+from finser.config.sections.results import Fusion, Report, Summarise
+from finser.config.sections.split import Split
+from finser.config.sections.train_fin import TrainFin, TrainFrontEnd
+
+
+def every_model() -> dict[str, Classifier]:
+    """A section of every kind, named as its model, with its defaults."""
+    return {name: kind() for name, kind in KINDS.items()}
+
+
+class Fields(Section):
+    """All of params.yaml."""
+
+    in_files: ClassVar[tuple[str, ...]] = (
+        *("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed", "fetch", "index", "resample", "augment"),
+        *(
+            "label",
+            "features",
+            "split",
+            "train_front_end",
+            "train_fin",
+            "evaluate_fin",
+            "compare_fin",
+            "reference_fin",
+            "fetch_weights",
+            "pretrain",
+        ),
+        *("train_classifier", "fine_tune", "evaluate_classifier", "fuse_classifiers", "summarise"),
+    )
+
+    preset: str = Field("demo", description="name of the preset that wrote this file")
+    corpora: tuple[CorpusName, ...] = Field(
+        ("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora to fetch and prepare"
+    )
+    pooled: tuple[CorpusName, ...] = Field(
+        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora that classifiers train and test on, all together"
+    )
+    models: tuple[Name, ...] = Field(
+        tuple(KINDS),
+        min_length=1,
+        description="classifiers to run: sections of train_classifier and fine_tune; svm is the baseline. To leave one out, delete it here",
+    )
+    fusions: tuple[Name, ...] = Field((), description="late fusions to run: sections of fuse_classifiers")
+    protocols: tuple[Protocol, ...] = Field(
+        ("speaker", "random"),
+        min_length=1,
+        description="speaker: no speaker in two parts; random: split by file, LEAKY, as in much of the literature; "
+        "cross_corpus: each fold tests on one corpus and trains on the others",
+    )
+    folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="folds to run, of split.folds")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of classifiers: one training per seed")
+    seed: Seed = Field(0, description="seed of every other draw")
+    fetch: dict[CorpusName, Source] = Field(description="Source of each corpus")
+    index: Index = Index()
+    resample: Resample = Resample()
+    augment: Augment = Augment()
+    label: Label = Label()
+    features: Features = Features()
+    split: Split = Split()
+    train_front_end: TrainFrontEnd = TrainFrontEnd()
+    train_fin: TrainFin = TrainFin()
+    evaluate_fin: EvaluateFin = EvaluateFin()
+    compare_fin: CompareFin = CompareFin()
+    reference_fin: ReferenceFin = ReferenceFin()
+    fetch_weights: dict[Name, Weights] = Field({}, description="Published weights that a classifier can start from (docs/classifiers.md)")
+    pretrain: Pretrain = Pretrain()
+    train_classifier: Classifiers = Field(
+        by_map(every_model())["train_classifier"],
+        description="Classifiers trained from random weights; values that differ from the defaults",
+    )
+    fine_tune: Classifiers = Field(
+        by_map(every_model())["fine_tune"],
+        description="Classifiers that start from trained weights, which `init` names; values that differ from the defaults",
+    )
+    evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
+    fuse_classifiers: dict[Name, Fusion] = Field({}, description="Late fusions")
+    summarise: Summarise = Summarise()
+    report: Report = Report()
+
+    @property
+    def classifiers(self) -> dict[str, Classifier]:
+        """The sections of ``train_classifier`` and ``fine_tune`` together."""
+        return {**self.train_classifier, **self.fine_tune}
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """All that is tested: ``models``, then ``fusions``."""
+        return (*self.models, *self.fusions)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The comparisons of ``summarise.pairs`` of which both sides are tested."""
+        return tuple(pair for pair in self.summarise.pairs if set(pair) <= set(self.tested))
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Rows of every clip in data/shards: the original, and what ``augment.variants`` names."""
+        return ("original", *self.augment.variants)
+
+    @property
+    def unseen_corpora(self) -> tuple[CorpusName, ...]:
+        """Corpora that no FIN is trained on."""
+        return tuple(corpus for corpus in self.corpora if corpus not in self.train_fin.data.corpora)
+
+    def seeds_of(self, model: str) -> tuple[int, ...]:
+        """Seeds with which a classifier is trained: the first alone if its training draws nothing."""
+        return self.seeds if self.classifiers[model].seeded else self.seeds[:1]
+
+    def members_of(self, fusion: str) -> tuple[str, ...]:
+        """The members of a fusion that ``models`` names."""
+        return tuple(member for member in self.fuse_classifiers[fusion].members if member in self.models)
+
+    def corpora_of(self, model: str) -> frozenset[str]:
+        """Corpora that a classifier, or the members of a fusion, train and test on."""
+        section = self.members_of(model)[0] if model in self.fusions else model
+        return frozenset(self.classifiers[section].corpora or self.pooled)
+
+    def n_folds(self, protocol: Protocol) -> int:
+        """Folds of a protocol's split: ``split.folds``, but under cross_corpus one per corpus that classifiers train on."""
+        return len(self.pooled) if protocol == "cross_corpus" else self.split.folds
+
+    def settings_of_fin(self, feature: Feature) -> dict[str, Any]:
+        """Keys and values that the training of a FIN depends on, except its front end, as its config.json records them."""
+        data, section = self.train_fin.data, getattr(self.train_fin, feature)
+        return {
+            "augment.variants": list(self.augment.variants),
+            "label": self.label.model_dump(mode="json"),
+            "seed": self.seed,
+            "train_fin.data": data.model_dump(mode="json"),
+            f"train_fin.{feature}": section.model_dump(mode="json"),
+        }
+
+    def settings_of_trunk(self, trunk: str) -> dict[str, Any]:
+        """Keys and values that the pretraining of an encoder depends on, likewise."""
+        return {
+            "pooled": list(self.pooled),
+            "pretrain": self.pretrain.model_dump(mode="json", exclude={"trunks"}),
+            "seed": self.seed,
+            f"train_classifier.{trunk}": self.classifiers[trunk].model_dump(mode="json"),
+        }
+
+
+def init_kind(init: str | None) -> tuple[str, str]:
+    """What an ``init`` names: ``("fins", "")``, ``("pretrained", TRUNK)``, ``("weights", NAME)``, or ``("", "")`` for None."""
+    if init is None:
+        return "", ""
+    prefix = next((prefix for prefix in (PRETRAINED, PUBLISHED) if init.startswith(prefix)), "")
+    return ("fins", "") if init == FINS else (prefix.split("/")[1], init.removeprefix(prefix))

@@ -1,0 +1,238 @@
+"""Sections `train_classifier` and `fine_tune`: one kind of section per model, with its defaults."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from finser.config.base import (
+    AstSize,
+    CorpusName,
+    Count,
+    Feature,
+    FloatRange,
+    LearningRate,
+    Name,
+    Probability,
+    Section,
+    SpeedRange,
+    Variant,
+    whole,
+)
+from finser.config.sections.masks import Masks
+
+FINS = "models/fins"
+PRETRAINED = "models/pretrained/"
+PUBLISHED = "models/weights/"
+DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
+WITH_FINS = ("frozen", "tuned", "formula")  # arms that start from the FINs; formula: for their constants
+Pooling = Literal["attention", "statistics"]
+INIT = rf"^({FINS}|({PRETRAINED}|{PUBLISHED})[a-z][a-z0-9_]*)$"
+
+
+class Classifier(Section):
+    """What every classifier has."""
+
+    seeded: ClassVar[bool] = True  # whether its training draws anything
+    on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU where there is one
+
+    model: str
+    init: str | None = Field(
+        None,
+        pattern=INIT,
+        description="in fine_tune only: the initial weights, models/fins, models/pretrained/TRUNK or models/weights/NAME",
+    )
+    corpora: tuple[CorpusName, ...] | None = Field(None, min_length=1, description="corpora of `pooled` to train and test on; default: all")
+    variants: tuple[Variant, ...] = Field(
+        ("original",), min_length=1, description="variants to train on; validation and test always use originals"
+    )
+    speakers: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="fraction of each corpus's training speakers to train on")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What it is trained on: ``shards`` and ``labels``, or representations that were computed once."""
+        return {"svm": ("statistics",), "mlp": ("statistics",), "ast": ("filter_banks",)}.get(self.model, ("shards", "labels"))
+
+
+class Svm(Classifier):
+    """The baseline: an RBF SVM on 211 summary statistics, z-scored on train."""
+
+    seeded: ClassVar[bool] = False  # its optimum depends on no draw
+    on_gpu: ClassVar[bool] = False
+    model: Literal["svm"] = "svm"
+    c: float = Field(10.0, gt=0, description="C of the SVM")
+
+
+class Network(Classifier):
+    """What every network has: optimiser, regularisation and class balance."""
+
+    epochs: Count = Field(40, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+    patience: int = Field(0, ge=0, description="epochs without a better validation UAR before training stops early; 0: never")
+    keep: Literal["last", "best"] = Field("last", description="weights of the last epoch, or of the one with the best validation UAR")
+    batch_size: Count = 32
+    learning_rate: LearningRate = Field(0.002, description="peak learning rate of AdamW")
+    weight_decay: float = Field(0.02, ge=0)
+    dropout: float = Field(0.4, ge=0, lt=1)
+    balance: Literal["none", "weights", "sampling"] = Field(
+        "none", description="against unequal classes: weights in the loss, or sampling of clips so that classes are equally frequent"
+    )
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+
+
+class Mlp(Network):
+    """A dense network on statistics of 20 MFCC."""
+
+    on_gpu: ClassVar[bool] = False  # too small to gain from one
+    model: Literal["mlp"] = "mlp"
+    variants: tuple[Variant, ...] = Field(
+        DEFAULT_VARIANTS, min_length=1, description="variants to train on; validation and test always use originals"
+    )
+    hidden: tuple[Count, ...] = Field((128, 64), min_length=1, description="units per hidden layer")
+    epochs: Count = 60
+    batch_size: Count = 64
+    learning_rate: LearningRate = Field(0.001, description="peak learning rate of AdamW")
+    weight_decay: float = Field(0.01, ge=0)
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+
+class LogMel(Section):
+    """Log-mel spectrograms, computed from the label rows."""
+
+    bands: Annotated[Literal[32, 64, 128], BeforeValidator(whole)] = Field(64, description="mel bands: librosa's 128, averaged in groups")
+    trim_db: float = Field(30.0, ge=0, le=100, description="trim ends that are this much softer than the loudest frame; 0: no trimming")
+    center: Literal["clip", "cmn"] = Field("clip", description="subtract the clip's mean: one number, or one per band (cmn)")
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
+
+
+class SpectrogramAugment(Section):
+    """Random changes, drawn anew for every training clip in every epoch."""
+
+    speed_share: Probability = Field(0.6, description="fraction of the clips that are resampled in time: speed, pitch and formants change")
+    speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
+    noise_share: Probability = Field(0.3, description="fraction of the clips with white noise")
+    noise_db: FloatRange = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
+    band_masks: int = Field(2, ge=0, description="SpecAugment: number of masked stretches of bands")
+    band_width: int = Field(8, ge=0, description="largest width in bands")
+    time_masks: int = Field(2, ge=0, description="SpecAugment: number of masked stretches of time")
+    time_width: int = Field(16, ge=0, description="largest width in frames")
+
+
+class SpectrogramNetwork(Network):
+    """A network on log-mel spectrograms."""
+
+    mixup: Probability = Field(0.5, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+    log_mel: LogMel = LogMel()
+    augment: SpectrogramAugment = SpectrogramAugment()
+
+    @property
+    def trunk_shape(self) -> dict[str, Any]:
+        """Keys that a pretrained encoder must share with a section that starts from it, and their values."""
+        return {"model": self.model, "width": self.width, "log_mel.bands": self.log_mel.bands}
+
+
+class ShallowCnn(SpectrogramNetwork):
+    """Two convolutions and a dense layer on log-mel spectrograms."""
+
+    model: Literal["shallow_cnn"] = "shallow_cnn"
+    width: Count = Field(32, description="channels of the first convolution; the second has twice as many")
+    pooling: Pooling = Field("statistics", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+
+
+class SmallCnn(SpectrogramNetwork):
+    """Four convolutions on log-mel spectrograms, optionally a recurrent layer, pooling over time."""
+
+    model: Literal["small_cnn"] = "small_cnn"
+    width: int = Field(24, ge=3, multiple_of=3, description="channels of the first convolution; the others have 2, 8/3 and 4 times as many")
+    recurrent: int = Field(0, ge=0, description="units per direction of a GRU over time; 0 for none")
+    pooling: Pooling = Field("attention", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+
+
+class Resnet18(SpectrogramNetwork):
+    """ResNet-18 with one input channel on log-mel spectrograms."""
+
+    model: Literal["resnet18"] = "resnet18"
+    # with fewer, torch 2.13's backward pass of its strided 1 x 1 convolutions overruns memory on CPUs in channels_last
+    width: int = Field(64, ge=8, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+    pooling: Literal["mean", "statistics", "attention"] = Field(
+        "mean",
+        description="mean over time as published; or mean and deviation, unweighted (statistics) or with learned weights (attention)",
+    )
+
+
+class FinEnsemble(Network):
+    """A temporal network on the outputs of the five FINs, or on librosa's features."""
+
+    model: Literal["fin_ensemble"] = "fin_ensemble"
+    variants: tuple[Variant, ...] = Field(
+        DEFAULT_VARIANTS, min_length=1, description="variants to train on; validation and test always use originals"
+    )
+    arm: Literal["librosa", "frozen", "tuned", "formula", "uninitialised"] = Field(
+        "frozen",
+        description="librosa's features; frozen FINs; or trainable nets of the FINs' shape, with the FINs' weights (tuned), with weights "
+        "from librosa's formula (formula) or with random ones (uninitialised); frozen, tuned and formula need init: models/fins",
+    )
+    fins: tuple[Feature, ...] = Field(
+        ("rms", "zcr", "chroma", "mfcc", "mel"),
+        description="features computed by FINs; librosa computes the others; [] in the arm `librosa`",
+    )
+    fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned`, `formula` and `uninitialised`")
+    trim_db: float = Field(30.0, ge=0, le=100, description="trim ends that are this much softer than the loudest frame; 0: no trimming")
+    channels: Count = Field(96, description="width of the convolutions over time")
+    pooling: Pooling = Field("attention", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+    crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
+    band_masks: int = Field(0, ge=0, description="SpecAugment: number of masked stretches of features")
+    time_masks: int = Field(0, ge=0, description="SpecAugment: number of masked stretches of up to 16 frames")
+    epochs: Count = Field(10, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The outputs of frozen FINs are stored, too."""
+        return ("shards", "labels", "fins") if self.arm == "frozen" else ("shards", "labels")
+
+
+class Ast(Network):
+    """The Audio Spectrogram Transformer on Kaldi's log-mel filter banks."""
+
+    model: Literal["ast"] = "ast"
+    model_size: AstSize = Field("tiny", description="width, layers and heads; tiny, small and base are DeiT's, base is the published one")
+    frequency_stride: int = Field(10, ge=1, le=16, description="bands from one patch of 16 to the next; 16 is cheaper")
+    time_stride: int = Field(10, ge=1, le=16, description="frames from one patch of 16 to the next; 16 is cheaper")
+    frames: int = Field(300, ge=16, le=1024, description="clips are cropped or padded to this number of frames of 10 ms")
+    masks: Masks = Masks()
+    epochs: Count = Field(15, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+    learning_rate: LearningRate = Field(0.0005, description="peak learning rate of AdamW; use 0.00005 with published weights")
+    dropout: float = Field(0.1, ge=0, lt=1, description="before the last layer")
+
+    @property
+    def trunk_shape(self) -> dict[str, Any]:
+        """Keys that a pretrained encoder must share with a section that starts from it, and their values."""
+        return {name: getattr(self, name) for name in ("model", "model_size", "frequency_stride", "time_stride", "frames")}
+
+
+AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
+KINDS: dict[str, type[Classifier]] = {
+    "svm": Svm,
+    "mlp": Mlp,
+    "shallow_cnn": ShallowCnn,
+    "small_cnn": SmallCnn,
+    "resnet18": Resnet18,
+    "ast": Ast,
+    "fin_ensemble": FinEnsemble,
+}
+Classifiers = dict[Name, AnyClassifier]
+
+
+def with_init(section: Classifier) -> Classifier:
+    """The same section; with ``init: models/fins`` if its arm starts from the FINs and it does not say so."""
+    needed = getattr(section, "arm", None) in WITH_FINS and section.init is None
+    return section.model_copy(update={"init": FINS}) if needed else section
+
+
+def by_map(sections: Mapping[str, Classifier]) -> dict[str, dict[str, Classifier]]:
+    """Sections as the two maps of params.yaml: ``train_classifier`` without ``init``, ``fine_tune`` with it."""
+    full = {name: with_init(section) for name, section in sections.items()}
+    return {
+        "train_classifier": {name: section for name, section in full.items() if section.init is None},
+        "fine_tune": {name: section for name, section in full.items() if section.init is not None},
+    }

@@ -1,0 +1,35 @@
+"""Sections `fuse_classifiers`, `summarise` and `report`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from finser.config.base import Name, Section
+
+
+class Fusion(Section):
+    """One late fusion of trained classifiers and all their seeds."""
+
+    members: tuple[Name, ...] = Field(
+        min_length=1, description="classifiers with the same corpora; those that `models` does not name are left out"
+    )
+    method: Literal["mean", "stacked"] = Field(
+        "mean",
+        description="mean: equal weights; stacked: the weights of the least validation NLL; each member is first scaled by its temperature",
+    )
+
+
+class Summarise(Section):
+    """Results of all folds together, and comparisons of classifiers."""
+
+    pairs: tuple[tuple[Name, Name], ...] = Field(
+        (),
+        description="pairs of classifiers or fusions to compare on the same test clips, beside every classifier with svm; "
+        "a pair of which `models` and `fusions` do not name both is left out",
+    )
+
+
+class Report(Section):
+    """The report."""
+
+    title: str = "Speech emotion recognition, reproducibly"

@@ -1,0 +1,68 @@
+"""Sections `train_front_end` and `train_fin`: feature imitating networks."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from finser.config.base import CorpusName, Count, DecibelRange, LearningRate, Probability, Section
+
+
+class TrainFrontEnd(Section):
+    """The learnable three-stage transform that chroma, mel and MFCC share, trained on the STFT of noise frames."""
+
+    init: Literal["random", "closed_form"] = Field("random", description="closed_form: the DFT itself, without training; recorded as such")
+    adam_steps: int = Field(2000, ge=1, description="steps of Adam, each on new noise frames")
+    batch_size: Count = Field(16, description="noise frames per step")
+    learning_rate: LearningRate = Field(0.02, description="falls by 3.5 decades over the last four fifths of adam_steps")
+    target_db: float = Field(-100.0, lt=0, description="dB error on held-out noise frames at which training stops early")
+
+
+class Disturbance(Section):
+    """Random changes of the training frames; the targets are librosa's features of the changed frames."""
+
+    gain_db: float = Field(20.0, ge=0, le=60, description="every frame is scaled by U(-gain_db, gain_db) dB")
+    noise: Probability = Field(0.3, description="fraction of the frames with added white noise")
+    noise_snr_db: DecibelRange = Field((-10.0, 60.0), description="its SNR is uniform between these")
+    origin_16k: Probability = Field(0.25, description="fraction of the frames without anything above 8 kHz, as if recorded at 16 kHz")
+    origin_8k: Probability = Field(0.12, description="fraction of the frames without anything above 4 kHz, as if recorded at 8 kHz")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Disturbance":
+        if self.origin_16k + self.origin_8k > 1:
+            raise ValueError("origin_16k and origin_8k together are more than all frames")
+        return self
+
+
+class FinData(Section):
+    """The frames that FINs are trained on; all corpora not named here are unseen."""
+
+    corpora: tuple[CorpusName, ...] = Field(
+        ("esd",),
+        min_length=1,
+        description="corpora that FINs train and test on; if classifiers use them too, FINs are trained on test speakers of other folds",
+    )
+    fold: Count = Field(1, description="fold of the `speaker` split whose speakers train, validate and test")
+    disturbance: Disturbance = Disturbance()
+    validation_frames: Count = Field(4_000, ge=2, description="validation frames, evenly spread over the validation clips")
+
+
+class Fin(Section):
+    """Training of one FIN."""
+
+    steps: Count = Field(3000, description="largest number of steps; the learning rate falls over these")
+    patience: Count = Field(4, description="checks (ten per training) without a better validation R2 before training stops early")
+    batch_size: Count = 64
+    learning_rate: LearningRate = Field(0.02, description="of Adam; falls by 3 decades over the last four fifths of the steps")
+
+
+class TrainFin(Section):
+    """Feature imitating networks: a raw frame in, librosa's feature out."""
+
+    in_files: ClassVar[tuple[str, ...]] = ("data", "rms", "zcr", "chroma", "mel", "mfcc")
+
+    data: FinData = FinData()
+    rms: Fin = Fin(steps=1000, batch_size=64, learning_rate=0.02)
+    zcr: Fin = Fin(steps=4000, batch_size=16, learning_rate=0.02)
+    chroma: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
+    mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
+    mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.2)

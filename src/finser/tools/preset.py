@@ -1,0 +1,84 @@
+"""What `finser preset` and `finser migrate` write: params.yaml, and local.yaml if paths of this machine are among the choices."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from finser.config import locations, presets
+from finser.config.dump import dump
+from finser.config.migrate import convert, old_keys
+from finser.config.params import Params, load, validate
+from finser.config.reading import read
+from finser.config.sections.fetch import Local
+from finser.corpora.local import check_complete, clips, find, speakers, survey, unknown
+from finser.errors import FinserError
+from finser.progress import say
+
+FEWEST = 3  # speakers: to train, validate and test on
+WANTED = {"ravdess": ("ravdess",), "paper": None, "local": None}  # corpora that a preset takes; None: all
+
+
+def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> tuple[str, str]:
+    """The texts of params.yaml and local.yaml of a preset; the second is empty where no corpus is local.
+
+    Raises
+    ------
+    FinserError
+        An unknown name; a folder where none belongs, or none where one does; corpora that are incomplete or have too few speakers.
+    """
+    presets.check_name(name, folder=folder is not None)
+    if folder is None:
+        if allow_partial:
+            raise FinserError("--allow-partial is about a folder, and there is none", do="finser preset local PATH --allow-partial")
+        return dump(presets.make(name)), ""
+    paths, sources = found(folder, WANTED[name], allow_partial=allow_partial)
+    if WANTED[name] and not paths:
+        raise FinserError("no RAVDESS here", where=folder, expected="a folder RAVDESS")
+    made = presets.make(name, sources)
+    if name == "local":
+        check_speakers(made, paths, folder)
+    return dump(made), locations.merged(locations.load(), corpora=paths)
+
+
+def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial: bool) -> tuple[dict[str, Path], dict[str, Local]]:
+    """Paths and sources of the `wanted` corpora (all by default) in `folder`; says what it took and what it left out."""
+    paths, sources, ignored = {}, {}, unknown(folder)
+    for corpus, path in find(folder).items():
+        if wanted and corpus not in wanted:
+            ignored.append(path.name)
+            continue  # a corpus that no stage reads may be incomplete
+        files, _ = survey(path, corpus)
+        expected = check_complete(path, Local(allow_partial=allow_partial), corpus, do="complete it, or accept it: --allow-partial")
+        distinct = len(clips(path, corpus))  # a repack may hold every clip twice
+        paths[corpus], sources[corpus] = path.resolve(), Local(allow_partial=allow_partial and distinct < expected)
+        accepted = ", accepted as partial" if distinct < expected else ""
+        say(f"{corpus}: {path}: {files:,} files, {distinct:,} of {expected:,} clips{accepted}")
+    if ignored:
+        say(f"{folder}: left out, because this preset takes no such corpus: {', '.join(sorted(ignored))}")
+    return paths, sources
+
+
+def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:
+    """Refuse corpora of which none has enough speakers for a split, or a corpus of too few that FINs are trained on."""
+    if all(len(speakers(path, corpus)) < FEWEST for corpus, path in paths.items()):
+        expected = "a corpus of three or more speakers, to train, validate and test on"
+        raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
+    (teacher,) = made.train_fin.data.corpora
+    if teacher in paths and len(speakers(paths[teacher], teacher)) < FEWEST:
+        expected = "three or more, since FINs are trained on it here"
+        raise FinserError(f"too few speakers of {teacher}", where=paths[teacher], expected=expected, do=f"leave {teacher} out")
+
+
+def migrated(path: Path) -> tuple[str, str]:
+    """The texts of params.yaml and local.yaml that say what `path` says in the format of an earlier version.
+
+    Raises
+    ------
+    FinserError
+        The file has the present format already, or its values break the schema.
+    """
+    values = read(path)
+    if not old_keys(values):
+        load(path)  # says what is wrong with it
+        raise FinserError("has the present format already", where=path, do="nothing to migrate")
+    new, places = convert(values)
+    return dump(validate(new, path)), locations.merged(locations.load(), **places) if places else ""

@@ -1,0 +1,74 @@
+"""Stage `prepare_classifier`: models/initial/NAME/, the options of a classifier that is trained from random weights.
+
+What is prepared is an input of its training, so DVC trains a classifier again if one of its options or a default of its kind changes, and
+only then. :mod:`finser.training.prepare_fine_tuning` does the same for classifiers that start from trained weights.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from finser import layout
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
+from finser.emotions import EMOTIONS
+from finser.features import pool
+from finser.files import read_json, whole_folder, write_json
+from finser.fins.settings import check_settings
+from finser.progress import say
+from finser.project.code import closure, digest
+from finser.project.libraries import versions_of
+
+Put = Callable[[Path], Sequence[str]]  # writes the initial weights into a folder and returns which these are
+
+
+def prepare_classifier(params: Params, model: str) -> None:
+    """Write config.json with all options of a section of train_classifier; its weights are drawn when it is trained."""
+    write_initial(params, model, params.train_classifier[model])
+
+
+def write_initial(params: Params, model: str, options: Options, put_weights: Put | None = None) -> None:
+    """Write models/initial/MODEL/: config.json, and weights where `put_weights` writes any.
+
+    config.json has all options, a digest of the code of the kind, the versions of the libraries that this code imports, and the
+    checksums of all files that the classifier may be trained on or tested with.
+    """
+    own = closure(f"models.{options.model}")
+    with whole_folder(layout.initial(model)) as partial:
+        given = put_weights(partial) if put_weights else ()
+        weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
+        config = {
+            "model": options.model,
+            "classes": list(EMOTIONS),
+            "weights": weights,
+            "options": options.model_dump(mode="json"),
+            "code": digest(own),
+            "libraries": versions_of(own),
+            "reads": files_of(params, options),
+        }
+        write_json(partial / "config.json", config)
+    say(f"initial {model}: {weights}")
+
+
+def files_of(params: Params, options: Options) -> dict[str, str]:
+    """The sha256 of every file that a classifier may read, by path."""
+    corpora = options.corpora or params.pooled
+    at = {"shards": layout.shards, "labels": layout.labels}
+    stored = [name for name in options.reads if name != "fins"]
+    folders = [at[name](corpus) if name in at else layout.features(name, corpus) for name in stored for corpus in corpora]
+    listed = pool.of_folders(pool.read("classifiers"), folders, layout.pool("classifiers"))
+    return listed | pool.checksums(layout.features("fins", corpus) for corpus in corpora if "fins" in options.reads)
+
+
+def prepared(options: Options, model: str) -> dict:
+    """config.json of models/initial/MODEL, after the check that it has the options of params.yaml and that the files are those it lists.
+
+    Raises
+    ------
+    FinserError
+        Options or files are others.
+    """
+    where = layout.initial(model)
+    config = read_json(where / "config.json")
+    check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro")
+    pool.verify(config["reads"], where / "config.json")
+    return config

@@ -1,0 +1,51 @@
+"""Stage `prepare_fine_tuning`: models/initial/NAME/, the options of a classifier that starts from trained weights, and these weights.
+
+They are the same for every protocol, fold and seed, except pretrained encoders: of these each fold has its own.
+"""
+
+import shutil
+from pathlib import Path
+
+from finser.config.fields import init_kind
+from finser.config.params import Params
+from finser.config.sections.classifiers import Classifier as Options
+from finser.errors import FinserError
+from finser.training.prepare import write_initial
+
+
+def prepare_fine_tuning(params: Params, model: str) -> None:
+    """Write config.json with all options of a section of fine_tune, and the weights that its ``init`` names.
+
+    Raises
+    ------
+    FinserError
+        These weights are missing, or have another shape.
+    """
+    options = params.fine_tune[model]
+    write_initial(params, model, options, lambda folder: _weights(Path(options.init), folder, options))
+
+
+def _weights(source: Path, target: Path, options: Options) -> list[str]:
+    """Put the initial weights into `target`, and return which these are."""
+    kind, _ = init_kind(options.init)
+    if kind == "weights":
+        from finser.models.weights.published import write_adapted  # needs torch
+
+        write_adapted(source, options, target / "model.safetensors")
+        return ["the encoder"]
+    return _copy(source, target / "fins", [Path(feature) for feature in options.fins]) if kind == "fins" else _copy(source, target)
+
+
+def _copy(source: Path, target: Path, folders: list[Path] | None = None) -> list[str]:
+    """Copy weights with their config from folders below `source`, from all by default; returns which."""
+    found = [path.parent.relative_to(source) for path in sorted(source.rglob("model.safetensors"))] if folders is None else folders
+    if not found:
+        raise FinserError("no weights", where=source, do="run the stage that makes them: dvc repro")
+    for folder in found:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            try:
+                shutil.copyfile(source / folder / name, target / folder / name)
+            except FileNotFoundError:
+                raise FinserError("no such file", where=source / folder / name, do="run the stage that makes it: dvc repro") from None
+    return [str(folder) for folder in found]
