@@ -11,7 +11,8 @@ from finser.audio.shards import SR, AudioRow, read_audio, read_labels
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.labels import features
-from finser.features.noisy import TALKERS, babble, in_noise, noisy, noisy_clips
+from finser.features.noisy import TALKERS, babble, in_noise, noisy
+from finser.features.noisy_clips import noisy_clips
 from finser.splits.table import read_parts
 
 

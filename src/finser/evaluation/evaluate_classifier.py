@@ -15,7 +15,7 @@ from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, read_examples
-from finser.features.noisy import noisy_clips, read_noisy, variant
+from finser.features.noisy_clips import noisy_clips, read_noisy, variant
 from finser.features.rows import Source
 from finser.files import read_json, whole_folder, write_json
 from finser.fins import settings
@@ -66,7 +66,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     options, seeds = params.classifiers[model], params.seeds_of(model)
     prepared(options, model)
     parts = parts_of(params, options, protocol, fold)
-    folders = {seed: layout.classifier(model, protocol, fold, seed) for seed in seeds}
+    folders = {seed: _trained(layout.classifier(model, protocol, fold, seed)) for seed in seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
         check_settings(loaded[seed][1], options, folder)
@@ -97,6 +97,12 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
             pq.write_table(predictions_table(judged, seeds), partial / f"{name}.parquet", compression="zstd")
         _write_history(partial / "history.csv", folders)
     say(f"{model}, {protocol}, fold {fold}: UAR {metrics['uar']:.3f}, WA {metrics['wa']:.3f} on {len(test.examples)} clips")
+
+
+def _trained(folder: Path) -> Path:
+    """The folder of a trained classifier; a model whose training draws nothing names the seed that it was trained with."""
+    config = read_json(folder / "config.json")
+    return folder.parent / str(config["same_as_seed"]) if "same_as_seed" in config else folder
 
 
 def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:

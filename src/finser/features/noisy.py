@@ -1,6 +1,5 @@
 """Stage `noisy`: test clips in white noise, or in babble of the training part's voices, to see how fast a classifier fails."""
 
-from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -10,13 +9,14 @@ from finser import layout, seeds
 from finser.audio.augment.changes import mix, power, white
 from finser.audio.augment.excerpts import STEP, first_loud, refuse_silence
 from finser.audio.frames import to_float, to_int16
-from finser.audio.shards import AudioRow, LabelRow, Only, read_aligned, write_audio, write_labels
+from finser.audio.shards import AudioRow, LabelRow, write_audio, write_labels
 from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.features.examples import Examples, read_examples
 from finser.features.labels import features
-from finser.features.rows import Row, Source
-from finser.files import read_json, whole_folder, write_json
+from finser.features.noisy_clips import variant
+from finser.features.rows import Source
+from finser.files import whole_folder, write_json
 from finser.progress import say, track
 from finser.splits.table import read_parts
 from finser.workers import map_in_order
@@ -86,32 +86,9 @@ def noisy(params: Params, protocol: str, fold: int) -> None:
     say(f"noise, {protocol}, fold {fold}: {len(rows)} noisy clips")
 
 
-def variant(kind: str, snr_db: float) -> str:
-    """The variant of a noisy clip: ``white_10``, ``babble_-5``."""
-    return f"{kind}_{snr_db:g}"
-
-
 def evenly(rows: pa.Table, most: int) -> pa.Table:
     """At most so many rows, evenly spread."""
     return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
-
-
-def read_noisy(source: Source, protocol: str, fold: int, name: str, clip_ids: Collection[str]) -> dict[str, object]:
-    """What `source` makes of the noisy variant `name` of some clips, by clip_id; clips that no noise was added to are missing.
-
-    Parameters
-    ----------
-    name : str
-        As :func:`variant` gives it.
-    """
-    folder, only = layout.noisy(protocol, fold), Only(clip_ids, [name])
-    pairs = read_aligned(folder / "shards", folder / "labels", source.features or ("rms",), only)
-    return {audio.clip_id: source.convert(Row(audio.clip_id, name, audio.audio, label.features)) for audio, label in pairs}
-
-
-def noisy_clips(protocol: str, fold: int) -> list[str]:
-    """Which test clips stage `noisy` added noise to."""
-    return read_json(layout.noisy(protocol, fold) / "clips.json")["clips"]
 
 
 def _noisy_row(test: Examples, number: int, seed: int, kind: str, snr_db: float, voices: list[np.ndarray]) -> AudioRow:

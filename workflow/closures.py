@@ -1,0 +1,138 @@
+"""Write the code and the libraries that every stage depends on into dvc.yaml: ``python workflow/closures.py``.
+
+A stage depends on
+
+- the modules that its step imports, directly or not, but for those that change no result (:data:`finser.project.code.PURE`);
+- the modules with the defaults of the sections of params.yaml that it follows;
+- the versions of the libraries in workflow/libraries.yaml that these modules import.
+
+Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind and
+on what any kind imports, and write a digest of the kind's own code into models/initial/NAME, on which the stages after them depend: an
+edit of one kind trains no other kind again. tests/test_architecture.py compares dvc.yaml with what this program writes.
+"""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import get_args
+
+from finser.config.base import Section
+from finser.config.params import Params
+from finser.config.reading import read
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.features import REPRESENTATIONS
+from finser.project import stages
+from finser.project.code import closure, modules, packages
+from finser.project.graph import LIBRARIES
+from finser.project.libraries import IMPORTED_AS
+
+ROOT = Path(__file__).resolve().parents[1]
+PREPARING = ("prepare_classifier", "prepare_fine_tuning")
+KIND_MODULES = {f"models.{kind}" for kind in KINDS}
+REPRESENTATION_MODULES = {f"features.{name}" for name in REPRESENTATIONS}
+IMPORTED_BY_NAME = {  # stage -> modules, of which it depends on the one that an axis names, and on all that any of them imports
+    "features": REPRESENTATION_MODULES,
+    **dict.fromkeys(PREPARING, KIND_MODULES),
+}
+
+
+def code_of(stage: stages.Stage) -> list[str]:
+    """Modules of finser that a stage depends on, sorted, but for those that an axis names."""
+    by_name = IMPORTED_BY_NAME.get(stage.name, set())
+    return [name for name in closure(stage.step, *by_name) if name not in by_name]
+
+
+def libraries_of(stage: stages.Stage) -> list[str]:
+    """Libraries of workflow/libraries.yaml that a stage's code imports, sorted."""
+    imported = packages([*code_of(stage), *IMPORTED_BY_NAME.get(stage.name, ())])
+    return sorted(name for name in read(ROOT / LIBRARIES) if IMPORTED_AS.get(name, name) in imported)
+
+
+def sections_of(annotation: object) -> set[type[Section]]:
+    """Every section that a value of a type can hold, and the classes that it has its keys from."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        own = {kind for kind in annotation.__mro__ if issubclass(kind, Section) and kind is not Section}
+        return own.union(*(sections_of(field.annotation) for field in annotation.model_fields.values()))
+    return set().union(*map(sections_of, get_args(annotation)))
+
+
+def followed(key: str) -> set[type[Section]]:
+    """The sections below a key that dvc.yaml follows, such as ``fetch.${item.corpus}``."""
+    annotations: list = [Params]
+    for part in re.sub(r"\$\{[^}]*\}", "*", key).split("."):
+        inner = []
+        for annotation in annotations:
+            fields = getattr(annotation, "model_fields", None)
+            named = fields if fields and part == "*" else [part]
+            inner += [fields[name].annotation for name in named] if fields else [get_args(annotation)[1]]
+        annotations = inner
+    return set().union(*map(sections_of, annotations))
+
+
+def defaults_of(stage: stages.Stage, written: dict) -> list[str]:
+    """Files with the defaults of the sections that a stage follows, relative to the root, sorted; the report shows all values."""
+    if stage.name == "report":
+        return ["src/finser/config"]
+    keys = [key for key in written.get("do", written).get("params", []) if isinstance(key, str)]
+    sections = set().union(*(followed(key) for key in keys))
+    return sorted({str(Path(inspect.getfile(section)).relative_to(ROOT)) for section in sections})
+
+
+def dependencies(stage: stages.Stage, written: dict) -> list[str]:
+    """All entries below ``src/finser`` that dvc.yaml should list for a stage, sorted; a folder of which all is used stands for its files."""
+    known = modules()
+    files = {known[name] for name in code_of(stage) if not _is_empty(known[name])}
+    for folder in sorted({path.parent for path in known.values()}, key=lambda path: -len(path.parts)):
+        inside = {path for path in known.values() if folder in path.parents and not _is_empty(path)}
+        if folder.name != "finser" and len(inside) > 1 and inside <= files | {ROOT / "never"}:
+            files = (files - inside) | {folder}
+    return sorted({*(str(path.relative_to(ROOT)) for path in files), *defaults_of(stage, written)})
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a module is a docstring alone: that of a package."""
+    return path.name == "__init__.py" and len(path.read_text(encoding="utf-8").split("\n")) < 4
+
+
+def rewritten(text: str) -> str:
+    """dvc.yaml with the code and libraries of every stage as they should be."""
+    table, lines, result = stages.table(), text.split("\n"), []
+    written, stage, at = read(ROOT / stages.DVC)["stages"], None, 0
+    while at < len(lines):
+        line = lines[at]
+        if found := re.match(r"  (\w+):", line):
+            stage = table.get(found[1])
+        if stage and (found := re.match(r"( +)deps:", line)):
+            end = at + 1
+            while end < len(lines) and re.match(found[1] + r" +- ", lines[end]):
+                end += 1
+            body = written[stage.name].get("do", written[stage.name])
+            others = [entry for entry in body["deps"] if not entry.startswith("src/finser") or "${" in entry]
+            result += _block(found[1], [*dependencies(stage, written[stage.name]), *others])
+            at = end
+            continue
+        if stage and "workflow/libraries.yaml: [" in line:
+            line = re.sub(r"workflow/libraries.yaml: \[[^\]]*\]", f"workflow/libraries.yaml: [{', '.join(libraries_of(stage))}]", line)
+        result.append(line)
+        at += 1
+    return "\n".join(result)
+
+
+def _block(indent: str, entries: list[str]) -> list[str]:
+    quoted = [f'"{entry}"' if "${" in entry else entry for entry in entries]
+    one = f"{indent}deps: [{', '.join(quoted)}]"
+    return [one] if len(one) <= 140 else [f"{indent}deps:", *(f"{indent}  - {entry}" for entry in quoted)]
+
+
+def main() -> None:
+    """Rewrite dvc.yaml in the current folder."""
+    text = stages.DVC.read_text(encoding="utf-8")
+    new = rewritten(text)
+    if new != text:
+        stages.DVC.write_text(new, encoding="utf-8")
+        print("dvc.yaml: code and libraries of its stages rewritten")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
