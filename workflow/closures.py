@@ -80,7 +80,7 @@ def defaults_of(stage: stages.Stage, written: dict) -> list[str]:
 
 
 def dependencies(stage: stages.Stage, written: dict) -> list[str]:
-    """All entries below ``src/finser`` that dvc.yaml should list for a stage, sorted; a folder of which all is used stands for its files."""
+    """All entries below ``src/finser`` that dvc.yaml should list for a stage, sorted; a folder that is used whole stands for its files."""
     known = modules()
     files = {known[name] for name in code_of(stage) if not _is_empty(known[name])}
     for folder in sorted({path.parent for path in known.values()}, key=lambda path: -len(path.parts)):
