@@ -158,6 +158,22 @@ def test_a_target_may_be_written_as_any_path(pipeline, target):
     pipeline("tiny")._check_target(target)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("per_clip: true", "per_clip: yes", "error: dvc.yaml: stage fetch: meta.per_clip; expected a value of type bool; found yes"),
+        ('"${corpora}"', '"${corpra}"', "error: dvc.yaml: .*Could not find 'corpra'"),
+        ('outs: ["data/raw/${item.corpus}', 'outs: ["data/raw/${item.corpsu}', "error: dvc.yaml: .*Could not find 'item.corpsu'"),
+    ],
+)
+def test_a_fault_of_dvc_yaml_ends_snakemake_with_one_line(pipeline, module, old, new, said):
+    pipeline("tiny")
+    Path("dvc.yaml").write_text(Path("dvc.yaml").read_text().replace(old, new, 1))
+    with pytest.raises(SystemExit, match=said) as ended:
+        module.Pipeline()
+    assert "\n" not in str(ended.value)
+
+
 def edit_a_parameter(root: Path) -> None:
     text = (root / "params.yaml").read_text()
     (root / "params.yaml").write_text(text.replace("kept: 1", "kept: 2"))
