@@ -112,7 +112,7 @@ def test_wildcards_are_those_of_the_rule(pipeline):
     """compare_fin has a seed axis of its own, and `key` stands in three stages."""
     made = pipeline("demo")
     assert made.wildcards("train_fin") == {"key": "rms|zcr|chroma|mel|mfcc"}
-    assert "svm" in made.wildcards("initialise")["key"].split("|")
+    assert "svm" in made.wildcards("prepare_classifier")["key"].split("|")
     assert made.wildcards("fetch_weights") == {"key": "(?!)"}, "no name at all"
 
 
@@ -121,7 +121,11 @@ def test_a_stage_that_reads_a_folder_follows_the_lists_that_fill_it(pipeline):
     made = pipeline("demo")
     lists = {"corpus": "corpora", "model": "models", "fusion": "fusions", "protocol": "protocols", "fold": "folds", "seed": "seeds"}
     for name in made.stages:
-        if name in ("report", "initialise"):  # the one depends on all of params.yaml, the other's trunks are of the section's own
+        if name in (
+            "report",
+            "prepare_fine_tuning",
+            "pretrain",
+        ):  # the one depends on all of params.yaml, the other's trunks are of the section's own
             continue
         for item in made.items(name)[:1]:
             for dep in made.paths(name, item, "deps"):
