@@ -10,6 +10,7 @@ import pytest
 
 from finser.config import presets
 from finser.config.dump import dump
+from finser.config.params import load
 
 ROOT = Path(__file__).parents[1]
 FINSER = Path(sys.executable).parent / "finser"
@@ -80,6 +81,29 @@ def test_presets_keep_what_they_replace(root):
     assert finser(root, "check").stdout.startswith("params.yaml is valid: preset tiny")
     assert (root / "params.yaml.bak").read_text() == "mine: 1\n"
     assert (root / "params.yaml.2.bak").read_text() == dump(presets.demo())
+
+
+def test_params_are_printed_short_or_whole_and_read_back(root):
+    (root / "params.yaml").write_text((root / "params.yaml").read_text() + "report: {title: Mine}\n")
+    for option, n_lines in (([], 60), (["--resolved"], 150)):
+        done = finser(root, "params", *option)
+        assert done.returncode == 0 and len(done.stdout.splitlines()) > n_lines
+        (root / "again.yaml").write_text(done.stdout)
+        assert load(root / "again.yaml") == load(root / "params.yaml") and "Mine" in done.stdout
+    assert "quality: HQ  # recipe of the SoX resampler (soxr)" in done.stdout
+
+
+def test_a_file_of_the_earlier_format_is_refused_and_migrated(root):
+    old = (ROOT / "tests/config/old/tiny.yaml").read_text()
+    (root / "params.yaml").write_text(old)
+    refused = finser(root, "check")
+    assert refused.returncode == 1
+    assert refused.stderr == "error: params.yaml: written for an earlier version of finser (initialise); run: finser migrate\n"
+    done = finser(root, "migrate")
+    assert done.returncode == 0 and "the old params.yaml is params.yaml.bak" in done.stdout
+    assert (root / "params.yaml.bak").read_text() == old and not (root / "local.yaml").exists()
+    assert (root / "params.yaml").read_text() == dump(presets.tiny())
+    assert finser(root, "migrate").stderr == "error: params.yaml: has the present format already; nothing to migrate\n"
 
 
 def test_help_lists_the_stages(root):

@@ -1,4 +1,4 @@
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +9,7 @@ from finser.corpora import complete
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError
 
-STRICT = Local(source="local", path=Path("x"), files=1, bytes=1, digest="sha256:" + "0" * 64)
+STRICT = Local()
 WORDS = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in "abcdefghij"]  # as many as TESS has
 
 

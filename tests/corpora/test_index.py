@@ -1,5 +1,4 @@
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -97,7 +96,8 @@ def test_what_is_silent_once_it_is_used_is_excluded(project, write_wav, params_w
 
 
 def test_all_files_that_cannot_be_used_are_named_by_the_users_own_path(project, write_wav, params_with, capsys):
-    own = Local(source="local", path=Path("/home/me/SAVEE"), files=1, bytes=1, digest="sha256:" + "0" * 64, allow_partial=True)
+    own = Local(allow_partial=True)
+    (project / "local.yaml").write_text("corpora: {savee: /home/me/SAVEE}\n")
     for take in range(1, 7):
         write_wav(layout.raw("savee") / f"DC/a{take:02d}.wav", hertz=100 * take)
     for take in range(1, 6):
@@ -324,7 +324,7 @@ def whole_savee(root, write_wav):
 
 def test_a_partial_corpus_needs_permission(project, write_wav, params_with, capsys):
     whole_savee(layout.raw("savee"), write_wav)
-    strict = Local(source="local", path=Path("x"), files=1, bytes=1, digest="sha256:" + "0" * 64)
+    strict = Local()
     index.index(params_with("savee", strict), "savee")
     assert index.read_clips("savee").num_rows == 480
     layout.clips("savee").unlink()

@@ -22,7 +22,7 @@ def indexed(project, params_with, monkeypatch):
         noted = local.describe(path, corpus)
         layout.raw(corpus).parent.mkdir(parents=True)
         layout.raw(corpus).symlink_to(path)
-        index.index(params_with(corpus, Local(source="local", path=path, allow_partial=True, **noted)), corpus)
+        index.index(params_with(corpus, Local(allow_partial=True)), corpus)
         table = index.read_clips(corpus)
         assert table.num_rows == noted["files"]
         return {row["clip_id"]: row for row in table.to_pylist()}, dict(index.excluded(table))

@@ -304,7 +304,7 @@ def test_a_model_of_other_settings_is_not_evaluated(project, altered, run, model
     trained = altered(model, **({"epochs": 1} if model != "svm" else {}))
     run(trained, model)
     changed = trained.model_dump()
-    own = changed["train_classifier"][model]
+    own = changed["fine_tune" if model in trained.fine_tune else "train_classifier"][model]
     section = key.split(".")[0]
     own[section] = {**own[section], **other} if isinstance(other, dict) else other
     said = f"{model}/speaker/1/0: was trained with another value of {key} than params.yaml has; expected.*train it again"

@@ -14,7 +14,15 @@ ENGINES = ("snakemake", "dvc")
 def users_of_mel(project) -> list[str]:
     """What must run when only the mel FIN's settings change."""
     protocols, folds = project.get("protocols"), project.get("folds")
-    jobs = ["train_fin@mel", "train_fin@mfcc", "evaluate_fin@mel", "evaluate_fin@mfcc", "initialise@fin_ensemble", "summarise", "report"]
+    jobs = [
+        "train_fin@mel",
+        "train_fin@mfcc",
+        "evaluate_fin@mel",
+        "evaluate_fin@mfcc",
+        "prepare_fine_tuning@fin_ensemble",
+        "summarise",
+        "report",
+    ]
     places = [f"fin_ensemble-{protocol}-{fold}" for protocol in protocols for fold in folds]
     jobs += [f"train_classifier@{place}-{seed}" for place in places for seed in project.get("seeds")]
     return sorted(jobs + [f"evaluate_classifier@{place}" for place in places])

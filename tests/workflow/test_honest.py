@@ -32,7 +32,6 @@ def state(root: Path) -> dict[str, tuple]:
 def drop_model(project) -> None:
     """Take the FIN ensemble out of params.yaml."""
     project.set("models", ["svm"])
-    project.set("initialise.models", {"svm": project.get("initialise.models.svm")})
 
 
 READERS = [

@@ -94,7 +94,7 @@ STAGES = {
     ("train_front_end",): "models/fins/front_end",
     ("train_fin", "mel"): "models/fins/mel",
     ("evaluate_fin", "mel"): "results/fins/mel.json",
-    ("initialise", "fin_ensemble"): "models/initial/fin_ensemble",
+    ("prepare_fine_tuning", "fin_ensemble"): "models/initial/fin_ensemble",
     ("train_classifier", "fin_ensemble", "speaker", "1", "0"): "models/classifiers/fin_ensemble/speaker/1/0",
     ("evaluate_classifier", "svm", "speaker", "1"): "results/classifiers/svm/speaker/1/predictions.parquet",
     ("report",): "results/report.md",

@@ -112,7 +112,7 @@ def test_wildcards_are_those_of_the_rule(pipeline):
     """compare_fin has a seed axis of its own, and `key` stands in three stages."""
     made = pipeline("demo")
     assert made.wildcards("train_fin") == {"key": "rms|zcr|chroma|mel|mfcc"}
-    assert "svm" in made.wildcards("initialise")["key"].split("|")
+    assert "svm" in made.wildcards("prepare_classifier")["key"].split("|")
     assert made.wildcards("fetch_weights") == {"key": "(?!)"}, "no name at all"
 
 
@@ -121,7 +121,11 @@ def test_a_stage_that_reads_a_folder_follows_the_lists_that_fill_it(pipeline):
     made = pipeline("demo")
     lists = {"corpus": "corpora", "model": "models", "fusion": "fusions", "protocol": "protocols", "fold": "folds", "seed": "seeds"}
     for name in made.stages:
-        if name in ("report", "initialise"):  # the one depends on all of params.yaml, the other's trunks are of the section's own
+        if name in (
+            "report",
+            "prepare_fine_tuning",
+            "pretrain",
+        ):  # the one depends on all of params.yaml, the other's trunks are of the section's own
             continue
         for item in made.items(name)[:1]:
             for dep in made.paths(name, item, "deps"):
@@ -156,6 +160,22 @@ def test_no_profile_asks_for_a_gpu_in_place_of_the_rules():
 )
 def test_a_target_may_be_written_as_any_path(pipeline, target):
     pipeline("tiny")._check_target(target)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("per_clip: true", "per_clip: yes", "error: dvc.yaml: stage fetch: meta.per_clip; expected a value of type bool; found yes"),
+        ('"${corpora}"', '"${corpra}"', "error: dvc.yaml: .*Could not find 'corpra'"),
+        ('outs: ["data/raw/${item.corpus}', 'outs: ["data/raw/${item.corpsu}', "error: dvc.yaml: .*Could not find 'item.corpsu'"),
+    ],
+)
+def test_a_fault_of_dvc_yaml_ends_snakemake_with_one_line(pipeline, module, old, new, said):
+    pipeline("tiny")
+    Path("dvc.yaml").write_text(Path("dvc.yaml").read_text().replace(old, new, 1))
+    with pytest.raises(SystemExit, match=said) as ended:
+        module.Pipeline()
+    assert "\n" not in str(ended.value)
 
 
 def edit_a_parameter(root: Path) -> None:

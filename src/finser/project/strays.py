@@ -1,4 +1,4 @@
-"""Outputs under names that params.yaml no longer has: a folder that is a dependency would count them.
+"""Outputs under names that params.yaml no longer has: DVC would count them in a folder that is a dependency.
 
 They are removed only by a run, only below data/, models/ and results/, and only if DVC's cache holds the same bytes.
 """
@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from finser.config.reading import read
@@ -22,9 +23,15 @@ OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
 def recorded(graph: Graph) -> dict[str, str]:
     """Outputs that dvc.lock records, that exist, and that no job of `graph` makes: path -> md5."""
     lock = Path("dvc.lock")
-    stages = (read(lock) if lock.exists() else {}).get("stages") or {}
-    outs = [out for stage in stages.values() for out in stage.get("outs") or []]
-    return {out["path"]: out.get("md5", "") for out in outs if out["path"] not in graph.makers and _removable(out["path"])}
+    outs = _outs(lock, Path.cwd(), lock.stat().st_mtime_ns, lock.stat().st_size) if lock.exists() else {}
+    return {path: md5 for path, md5 in outs.items() if path not in graph.makers and _removable(path)}
+
+
+@lru_cache(maxsize=1)
+def _outs(lock: Path, *version: object) -> dict[str, str]:
+    """Outputs in a `version` of dvc.lock: path -> md5. Read once, since a large one takes 2 s."""
+    stages = read(lock).get("stages") or {}
+    return {out["path"]: out.get("md5", "") for stage in stages.values() for out in stage.get("outs") or []}
 
 
 def _removable(path: str) -> bool:
@@ -57,7 +64,7 @@ def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove a folder below :data:`ROOTS` that nothing is left in, and those above it: they would look like somebody's own."""
+    """Remove an empty folder below :data:`ROOTS`, and empty folders above it: they would look like somebody's own."""
     while len(folder.parts) > 1 and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
@@ -80,7 +87,7 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
         Such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
     """
     unknown = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
-    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # a large dvc.lock takes a second to read
+    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # dvc.lock need not be read where all is known
     for path in unknown:
         own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
         if own and not _of_the_project(path):

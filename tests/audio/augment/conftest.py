@@ -11,7 +11,6 @@ from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
 from finser.config.sections.augment import Augment
-from finser.corpora.local import digest
 from finser.seeds import generator
 
 SPEAKERS = ("DC", "JE", "KL")
@@ -59,18 +58,16 @@ def noise_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(noise_folder) -> Augment:
+def settings() -> Augment:
     """Every variant there is."""
-    files = list(noise_folder.rglob("*.wav"))
-    found = {"folder": noise_folder, "files": len(files), "bytes": sum(file.stat().st_size for file in files)}
-    found["digest"] = digest(noise_folder, [path.relative_to(noise_folder) for path in files])
-    return Augment(variants=ALL, noise_file=found, babble={"talkers": 3})
+    return Augment(variants=ALL, babble={"talkers": 3})
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    """A project with the corpus savee: 3 speakers, 15 clips each, of different lengths; the test runs inside it."""
+def project(tmp_path, monkeypatch, noise_folder) -> Path:
+    """A project with the corpus savee: 3 speakers, 15 clips each, of different lengths, and a folder of noise; the test runs inside it."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "local.yaml").write_text(f"noise: {noise_folder}\n")
     rows = [make_row(speaker, number, 0.1 + 0.02 * number) for speaker in SPEAKERS for number in range(15)]
     write_audio(layout.audio("savee"), rows)
     return tmp_path

@@ -2,18 +2,20 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from finser import layout
 from finser.audio import augment
 from finser.audio.augment import Sounds
 from finser.audio.shards import AudioRow, read_audio
-from finser.config import presets
+from finser.config import locations, presets
 from finser.config.sections.augment import Augment, SpeedPitch
 from finser.errors import FinserError
 
@@ -38,7 +40,7 @@ def test_every_row_of_a_shard_is_made_again_from_the_original_and_its_draw(proje
     augment.augment(with_settings(settings), "savee")
     rows = list(read_audio(layout.shards("savee")))
     assert [made.variant for made in rows] == ["original", *settings.variants] * 45
-    sounds = Sounds.of(settings, layout.audio("savee"))
+    sounds = Sounds.of(settings, layout.audio("savee"), locations.noise())
     for number, made in enumerate(rows):
         original = rows[number - number % 9]
         if made.variant == "original":
@@ -58,18 +60,18 @@ def test_bytes_do_not_depend_on_the_workers(project, settings, monkeypatch):
 
 
 def test_draws_do_not_depend_on_order_or_on_other_variants(project, settings):
-    sounds = Sounds.of(settings, layout.audio("savee"))
+    sounds = Sounds.of(settings, layout.audio("savee"), locations.noise())
     rows = list(read_audio(layout.audio("savee")))[:6]
     draws = {(made.clip_id, made.variant): made for row in rows for made in augment.variants(row, settings, 0, sounds)}
     fewer = settings.model_copy(update={"variants": settings.variants[::-2]})
     for row in reversed(rows):
-        for made in augment.variants(row, fewer, 0, Sounds.of(fewer, layout.audio("savee"))):
+        for made in augment.variants(row, fewer, 0, Sounds.of(fewer, layout.audio("savee"), locations.noise())):
             known = draws[made.clip_id, made.variant]
             assert (made.seed, made.draw) == (known.seed, known.draw) and np.array_equal(made.audio, known.audio)
 
 
 def test_another_seed_or_clip_or_variant_draws_something_else(project, settings):
-    sounds = Sounds.of(settings, layout.audio("savee"))
+    sounds = Sounds.of(settings, layout.audio("savee"), locations.noise())
     one, two = list(read_audio(layout.audio("savee")))[:2]
     drawn = [augment.variants(row, settings, seed, sounds)[1:] for row, seed in ((one, 0), (one, 1), (two, 0))]
     for first, other_seed, other_clip in zip(*drawn, strict=True):
@@ -117,3 +119,21 @@ def python(code: str, **environment: str) -> str:
 def test_import_is_light():
     heavy = ("librosa", "numba", "scipy.signal", "torch")
     assert python(f"import sys, finser.audio.augment; print([name for name in {heavy} if name in sys.modules])").strip() == "[]"
+
+
+def test_noise_that_has_changed_is_said_and_noise_that_nothing_locates_is_one_line(project, settings, noise_folder, tmp_path, capsys):
+    folder = tmp_path / "noise"
+    shutil.copytree(noise_folder, folder)
+    (project / "local.yaml").write_text(f"noise: {folder}\n")
+    params = with_settings(settings.model_copy(update={"variants": ("noise_file",)}))
+    augment.augment(params, "savee")
+    said = capsys.readouterr().err
+    assert f"noise of {folder}: 3 files of" in said and "has changed" not in said
+    soundfile.write(folder / "audio/1-1-A-0.wav", np.full(2000, 0.1), 22050)
+    augment.augment(params, "savee")
+    assert f"{folder} has changed since the last run: 3 files of" in capsys.readouterr().err
+    (project / "local.yaml").unlink()
+    with pytest.raises(
+        FinserError, match="local.yaml: does not say where the recordings of noise for augment.variants lie; add a line `noise: PATH`"
+    ):
+        augment.augment(params, "savee")

@@ -17,21 +17,16 @@ from finser.audio.augment.changes import mix, power
 from finser.audio.augment.excerpts import STEP, first_loud, is_loud_enough
 from finser.audio.frames import to_float
 from finser.audio.shards import read_audio, write_audio
-from finser.config.sections.augment import Augment, Babble, NoiseFile
-from finser.corpora.local import digest
+from finser.config.sections.augment import Augment, Babble
 from finser.errors import FinserError
 
 
 @pytest.fixture
-def sounds(project, settings) -> Sounds:
-    return Sounds.of(settings, layout.audio("savee"))
+def sounds(project, settings, noise_folder) -> Sounds:
+    return Sounds.of(settings, layout.audio("savee"), noise_folder)
 
 
-def noise_section(folder) -> NoiseFile:
-    """The section that describes the recordings in a folder."""
-    files = list(folder.rglob("*.wav"))
-    names = [path.relative_to(folder) for path in files]
-    return NoiseFile(folder=folder, files=len(files), bytes=sum(path.stat().st_size for path in files), digest=digest(folder, names))
+NOISE = Augment(variants=("noise_file",))
 
 
 def level(y: np.ndarray) -> float:
@@ -102,10 +97,9 @@ def test_another_recording_under_the_same_name_is_refused(project, row, tmp_path
     folder = tmp_path / "noise"
     folder.mkdir()
     soundfile.write(folder / "hum.wav", np.full(1000, 0.1), 22050)
-    found = noise_section(folder)
-    sounds = Sounds.of(Augment(variants=("noise_file",), noise_file=found), layout.audio("savee"))
+    sounds = Sounds.of(NOISE, layout.audio("savee"), folder)
     original = row("DC", 1, 0.1)
-    drawn = others.draw_noise_file(Augment(noise_file=found).noise_file, 1, original, sounds)
+    drawn = others.draw_noise_file(NOISE.noise_file, 1, original, sounds)
     soundfile.write(folder / "hum.wav", np.full(1000, 0.2), 22050)
     with pytest.raises(FinserError, match=r"hum.wav: not the recording that was drawn; expected sha256"):
         apply(original.audio, "noise_file", drawn, sounds)
@@ -124,8 +118,7 @@ def noisy_folder(tmp_path, samples, sr=22050) -> tuple[Augment, Sounds]:
     folder = tmp_path / "noise"
     folder.mkdir(exist_ok=True)
     soundfile.write(folder / "hum.wav", samples, sr, subtype="PCM_16")
-    found = Augment(variants=("noise_file",), noise_file=noise_section(folder))
-    return found, Sounds.of(found, layout.audio("savee"))
+    return NOISE, Sounds.of(NOISE, layout.audio("savee"), folder)
 
 
 def test_the_click_of_ten_samples(project, row, tmp_path):

@@ -21,6 +21,7 @@ from finser.files import checksum, read_json
 from finser.models.weights.conversion import grid_of
 from finser.models.weights.sizes import Size, shapes, size_of
 
+NAMES = ("given", "here", "imagenet", "audioset")
 COMMON = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 256}
 
 
@@ -56,7 +57,9 @@ def with_weights(**sections: dict | Weights) -> Params:
 
 
 def local(path: Path, kind: str, **others: str) -> dict:
-    return {"source": "local", "kind": kind, "model_size": "nano", "path": path, "sha256": checksum(path), **others}
+    """A section of fetch_weights; local.yaml says where its file lies, whatever its name."""
+    Path("local.yaml").write_text("weights:\n" + "".join(f"  {name}: {path}\n" for name in NAMES))
+    return {"source": "local", "kind": kind, "model_size": "nano", "sha256": checksum(path), **others}
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def test_an_asts_weights_are_kept_as_they_are_but_for_the_head(project, publishe
 
 def test_it_is_downloaded_once_and_is_what_a_local_file_gives(project, published, served):
     (address, asked), path = served, published[1]["ast"]
-    there = {key: value for key, value in local(path, "ast").items() if key != "path"}
+    there = local(path, "ast")
     there |= {"source": "download", "address": f"{address}/{path.parent.name}/model.safetensors", "revision": "abc", "licence": "BSD"}
     params = with_weights(here=local(path, "ast"), there=there)
     for name in ("here", "there", "there"):
@@ -110,8 +113,8 @@ def test_it_is_downloaded_once_and_is_what_a_local_file_gives(project, published
     one, two = ((layout.weights(name) / "model.safetensors").read_bytes() for name in ("here", "there"))
     assert one == two and len(asked) == 1
     origin = read_json(layout.weights("there") / "config.json")["origin"]
-    assert origin == {key: value for key, value in there.items() if key != "path"}
-    assert "path" not in read_json(layout.weights("here") / "config.json")["origin"]
+    assert origin == there
+    assert str(path) not in (layout.weights("here") / "config.json").read_text()
     assert sorted(path.name for path in layout.weights("here").iterdir()) == ["config.json", "model.safetensors"]
 
 
@@ -120,7 +123,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_kept(project, published, ser
     path = published[1]["ast"]
     section = local(path, "ast") | {"sha256": "0" * 64, "source": source}
     if source == "download":
-        section |= {"path": None, "address": f"{served[0]}/{path.parent.name}/model.safetensors", "revision": "abc"}
+        section |= {"address": f"{served[0]}/{path.parent.name}/model.safetensors", "revision": "abc"}
     with pytest.raises(FinserError, match="wrong sha256; expected 0{64}; found"):
         fetch_weights(with_weights(given=section), "given", Patience(tries=1, pause=0))
     assert not layout.weights("given").exists()
@@ -147,14 +150,19 @@ def refused(section: dict) -> str:
 
 def test_sections_that_make_no_sense_are_one_line(project, published):
     good = local(published[1]["ast"], "ast")
-    assert "is no .safetensors file" in refused(good | {"path": "pytorch_model.bin"})
-    download = {**good, "source": "download", "path": None, "address": "https://example.org/model.bin", "revision": "abc"}
+    download = {**good, "source": "download", "address": "https://example.org/model.bin", "revision": "abc"}
     assert "'/model.bin' is no .safetensors file" in refused(download)
-    assert "source download needs address and revision, and has path" in refused(good | {"source": "download"})
-    assert "source local needs path, and has nothing" in refused(good | {"path": None})
+    assert "source download needs address and revision, and has neither address nor revision" in refused(good | {"source": "download"})
+    assert "source local needs neither address nor revision, and has revision" in refused(good | {"revision": "abc"})
     assert "fetch_weights.given.sha256" in refused(good | {"sha256": "abc"})
     assert "unknown key 'fetch_weights.given.adress'; did you mean 'address'?" in refused(good | {"adress": "x"})
     assert "fetch_weights.given.kind: unknown name" in refused(good | {"kind": "vit"})
+
+
+def test_weights_that_nothing_locates_are_one_line(project, published):
+    params = with_weights(other=local(published[1]["ast"], "ast"))
+    with pytest.raises(FinserError, match=r"local.yaml: does not say where the weights 'other' lie; add a line `weights: \{other: PATH\}`"):
+        fetch_weights(params, "other")
 
 
 @pytest.mark.parametrize(
