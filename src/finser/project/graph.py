@@ -173,8 +173,9 @@ class Graph:
 
     def address(self, name: str, item: dict[str, str] | None = None) -> str:
         """DVC's name of a job, e.g. ``label@ravdess``; without an item its pattern, ``label@{corpus}``."""
-        values = [f"{{{axis}}}" for axis in self.stages[name].wildcards] if item is None else item.values()
-        return f"{name}@{'-'.join(values)}" if self.stages[name].wildcards else name
+        axes = self.stages[name].wildcards  # in the order of dvc.yaml, whatever the order of the item
+        values = [f"{{{axis}}}" if item is None else item[axis] for axis in axes]
+        return f"{name}@{'-'.join(values)}" if axes else name
 
 
 def _resolver(entries: dict[str, dict]) -> DataResolver:
