@@ -8,7 +8,6 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
@@ -16,7 +15,10 @@ import yaml
 from finser import layout
 from finser.config.base import Section
 from finser.config.params import Params
+from finser.config.sections.classifiers import KINDS
+from finser.models import module_of
 from finser.project.stages import table
+from finser.tools import closures
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
@@ -45,20 +47,7 @@ UNTANGLE = {  # imports against the flow, which are to go
     "models.fin_ensemble": {"training.learning"},
 }
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
-RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
-IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
-OTHERS = {  # libraries of a package of which the stage uses another part
-    "index": {"espeakng-loader", "scipy"},
-    "resample": {"espeakng-loader", "scipy"},
-    "augment": {"espeakng-loader"},
-    "split": {"espeakng-loader", "scipy", "soundfile", "soxr"},
-    "train_front_end": {"pyarrow"},
-    "fetch_weights": {"espeakng-loader", "numpy", "scipy", "soundfile", "soxr"},
-    "prepare_fine_tuning": {"pyarrow", "soxr"},
-    "fuse_classifiers": {"librosa", "lightning", "numba", "soxr", "torch"},
-    "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
-}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 TABLE = table({"stages": STAGES})
 STEPS = {name: stage.step for name, stage in TABLE.items()}
@@ -87,17 +76,6 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def closure(name: str) -> set[str]:
-    """A module and all that it imports, directly or not."""
-    seen, waiting = set(), [name]
-    while waiting:
-        current = waiting.pop()
-        if current not in seen and current in modules():
-            seen.add(current)
-            waiting += imports(modules()[current])
-    return seen
-
-
 @pytest.mark.parametrize("name", [name for name in modules() if name])
 def test_imports_run_one_way(name):
     top = name.split(".")[0]
@@ -111,57 +89,21 @@ def test_imports_run_one_way(name):
     assert wrong == UNTANGLE.get(name, set()), f"finser.{name} imports what stands to its right"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_its_own_source(stage):
-    """A source that a stage's step imports is a dependency of it, but for the helpers that change no result."""
-    body = STAGES[stage].get("do", STAGES[stage])
-    listed = [dep for dep in body["deps"] if dep.startswith("src/")]
-    for name in closure(STEPS[stage]):
-        if name and name.split(".")[0] not in HELPERS - RESULTS_DEPEND_ON:
-            path = str(modules()[name].relative_to(ROOT))
-            assert any(path == dep or path.startswith(dep + "/") for dep in listed), f"{stage} imports {path}, which is not among its deps"
+def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypatch):
+    """No module, default or library is missing, and none is superfluous."""
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "dvc.yaml").read_text()
+    assert closures.rewritten(text) == text, "run: python -m finser.tools.closures"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_stage_follows_the_libraries_that_it_imports(stage):
-    """Lists may name more: the modules of one kind of model are imported by name."""
-    body = STAGES[stage].get("do", STAGES[stage])
-    (listed,) = [entry["workflow/libraries.yaml"] for entry in body["params"] if isinstance(entry, dict)]
-    imported = set().union(*(third_party(modules()[name]) for name in closure(STEPS[stage])))
-    found = {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported}
-    assert found - OTHERS.get(stage, set()) <= set(listed) <= set(LIBRARIES) and listed == sorted(listed)
-
-
-def sections_of(annotation: object) -> set[type[Section]]:
-    """Every section that a value of a type can hold, and the classes that it has its keys from."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        own = {kind for kind in annotation.__mro__ if issubclass(kind, Section) and kind is not Section}
-        return own.union(*(sections_of(field.annotation) for field in annotation.model_fields.values()))
-    return set().union(*map(sections_of, get_args(annotation)))
-
-
-def followed(key: str) -> set[type[Section]]:
-    """The sections below a key that dvc.yaml follows, such as ``fetch.${item.corpus}``."""
-    annotations: list = [Params]
-    for part in re.sub(r"\$\{[^}]*\}", "*", key).split("."):
-        inner = []
-        for annotation in annotations:
-            fields = getattr(annotation, "model_fields", None)
-            named = fields if fields and part == "*" else [part]
-            inner += [fields[name].annotation for name in named] if fields else [get_args(annotation)[1]]
-        annotations = inner
-    return set().union(*map(sections_of, annotations))
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_the_defaults_of_its_sections(stage):
-    """A key that a file leaves out has the default of the schema: a change of it is a change of its module."""
-    body = STAGES[stage].get("do", STAGES[stage])
-    sections = set().union(*(followed(key) for key in body["params"] if isinstance(key, str)))
-    files = {str(Path(inspect.getfile(section)).relative_to(ROOT)) for section in sections}
-    listed = {dep for dep in body["deps"] if dep.startswith("src/finser/config")}
-    assert listed == (files if stage != "report" else {"src/finser/config"}), "the report shows all values"
-    assert all(file.startswith("src/finser/config/sections/") for file in files)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_kind_reads_is_what_its_source_reads(kind):
+    """models/initial/NAME lists the checksums of these files."""
+    for arm in ("librosa", "frozen", "tuned") if kind == "fin_ensemble" else ("",):
+        options = KINDS[kind](**({"arm": arm, "fins": () if arm == "librosa" else ("rms",)} if arm else {}))
+        at = {"shards": layout.shards("tess"), "labels": layout.labels("tess")}
+        listed = {at.get(name) or layout.features(name, "tess") for name in options.reads}
+        assert set(module_of(options).source(options).folders("tess")) <= listed
 
 
 def test_files_hold_the_keys_that_stages_follow_and_templates_read():
@@ -185,24 +127,6 @@ def in_files(section: type[Section], above: str = "") -> Iterator[str]:
             yield f"{above}{name}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from in_files(field.annotation, f"{above}{name}.")
-
-
-def third_party(path: Path) -> set[str]:
-    """Packages that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-    return found
-
-
-def test_every_library_of_the_classifiers_is_followed_by_their_training():
-    folder = SOURCE / "models"
-    imported = set().union(*map(third_party, folder.rglob("*.py")))
-    listed = next(entry for entry in STAGES["train_classifier"]["params"] if isinstance(entry, dict))["workflow/libraries.yaml"]
-    assert {name for name in LIBRARIES if IMPORTED_AS.get(name, name) in imported} <= set(listed)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -238,6 +162,11 @@ def test_layout_and_dvc_agree():
     ]:  # fmt: skip
         assert outs(stage, corpus="tess") == [str(place("tess"))]
     assert outs("split", protocol="speaker") == [str(layout.split("speaker"))]
+    assert outs("split_fins") == [str(layout.split("fins"))]
+    assert outs("features", corpus="tess", representation="statistics") == [str(layout.features("statistics", "tess"))]
+    assert outs("apply_fins", corpus="tess") == [str(layout.features("fins", "tess"))]
+    assert outs("pool") == [str(layout.pool("classifiers")), str(layout.pool("fins"))]
+    assert outs("noisy", protocol="random", fold="2") == [str(layout.noisy("random", 2))]
     assert outs("train_front_end") == [str(layout.fin("front_end")), str(layout.training_time("train_front_end"))]
     assert outs("train_fin", key="mel") == [str(layout.fin("mel")), str(layout.training_time("train_fin", "mel"))]
     assert outs("evaluate_fin", feature="mel") == sorted(

@@ -1,4 +1,4 @@
-"""Write the code and the libraries that every stage depends on into dvc.yaml: ``python workflow/closures.py``.
+"""Write the code and the libraries that every stage depends on into dvc.yaml: ``python -m finser.tools.closures``.
 
 A stage depends on
 
@@ -11,9 +11,9 @@ on what any kind imports, and write a digest of the kind's own code into models/
 edit of one kind trains no other kind again. tests/test_architecture.py compares dvc.yaml with what this program writes.
 """
 
+import ast
 import inspect
 import re
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -23,11 +23,11 @@ from finser.config.reading import read
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.features import REPRESENTATIONS
 from finser.project import stages
-from finser.project.code import closure, modules, packages
+from finser.project.code import PACKAGE, closure, modules, packages
 from finser.project.graph import LIBRARIES
 from finser.project.libraries import IMPORTED_AS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = PACKAGE.parents[1]
 PREPARING = ("prepare_classifier", "prepare_fine_tuning")
 KIND_MODULES = {f"models.{kind}" for kind in KINDS}
 REPRESENTATION_MODULES = {f"features.{name}" for name in REPRESENTATIONS}
@@ -82,17 +82,24 @@ def defaults_of(stage: stages.Stage, written: dict) -> list[str]:
 def dependencies(stage: stages.Stage, written: dict) -> list[str]:
     """All entries below ``src/finser`` that dvc.yaml should list for a stage, sorted; a folder that is used whole stands for its files."""
     known = modules()
-    files = {known[name] for name in code_of(stage) if not _is_empty(known[name])}
-    for folder in sorted({path.parent for path in known.values()}, key=lambda path: -len(path.parts)):
-        inside = {path for path in known.values() if folder in path.parents and not _is_empty(path)}
-        if folder.name != "finser" and len(inside) > 1 and inside <= files | {ROOT / "never"}:
+    code = [known[name] for name in code_of(stage)]
+    files = {path for path in code if _holds_code(path)} | set().union(*map(read_beside, code))
+    for folder in sorted({path.parent for path in known.values()} - {PACKAGE}, key=lambda path: -len(path.parts)):
+        inside = {path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc" and _holds_code(path)}
+        if len(inside) > 1 and inside <= files:
             files = (files - inside) | {folder}
     return sorted({*(str(path.relative_to(ROOT)) for path in files), *defaults_of(stage, written)})
 
 
-def _is_empty(path: Path) -> bool:
-    """Whether a module is a docstring alone: that of a package."""
-    return path.name == "__init__.py" and len(path.read_text(encoding="utf-8").split("\n")) < 4
+def read_beside(path: Path) -> set[Path]:
+    """Files in a module's own folder that it names: tables, templates."""
+    texts = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)}
+    return {other for other in path.parent.iterdir() if other.suffix not in ("", ".py") and other.name in texts}
+
+
+def _holds_code(path: Path) -> bool:
+    """Whether a file is more than the docstring of a package."""
+    return path.name != "__init__.py" or len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
 
 
 def rewritten(text: str) -> str:
@@ -135,4 +142,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
