@@ -59,7 +59,7 @@ class Project:
         node = values
         *parts, last = key.split(".")
         for part in parts:
-            node = node[part]
+            node = node.setdefault(part, {})  # what is left out has its default
         node[last] = value
         path.write_text(yaml.safe_dump(values, sort_keys=False))
 

@@ -164,7 +164,7 @@ def test_templates_take_only_what_is_seen_as_command_path_or_param():
         axes = [f"item.{axis}" for axis in STAGES[name].get("matrix", {})] or (["key"] if "foreach" in STAGES[name] else [])
         assert re.findall(r"\$\{(.*?)\}", body["cmd"]) == axes
         used = set(re.findall(r"\$\{(.*?)\}", str({key: body[key] for key in body if key != "matrix"})))
-        paths = {"item.begin", "item.init", "item.model"}  # of a foreach entry: among the deps
+        paths = {"item.begin", "item.init", "item.model"}  # fields of a foreach entry: among the deps
         assert used <= {*axes, *paths}
         inside = str(body["deps"])
         assert all(f"${{{path}}}" in inside for path in used & paths - set(axes))

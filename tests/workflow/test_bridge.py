@@ -146,7 +146,7 @@ def test_clone_and_pull(project, tmp_path):
 def test_experiment_with_one_parameter(project):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
-    ran = project.ran_by(lambda: project.dvc("exp", "run", "-q", "-S", "train_classifier.svm.c=3.0"))
+    ran = project.ran_by(lambda: project.dvc("exp", "run", "-q", "-S", "++train_classifier.svm.c=3.0"))
     assert "train_classifier@svm-speaker-1-0" in ran
     assert not [command for command in ran if "fin" in command]
     project.assert_clean()
@@ -166,7 +166,7 @@ def test_the_documented_search_runs_in_copies_of_the_project(project):
     assert [name.split(":")[-1] for name in rows[0]] == ["Experiment", "validation_uar", "train_classifier.svm.c"]
     found = [(float(value), float(c)) for name, value, c in rows[1:] if name]
     assert sorted(c for _, c in found) == [0.01, 3.0] and found[0][0] > found[1][0], "the best first"
-    assert project.get("train_classifier.svm.c") == 10.0
+    assert project.get("train_classifier.svm") == {"model": "svm"}
     project.set("train_classifier.svm.c", 3.0)
     assert project.ran_by(lambda: project.dvc("repro", "-q", "train_classifier@svm-speaker-1-0")) == []
 
