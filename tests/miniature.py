@@ -31,7 +31,7 @@ from finser.config.schema import (
     Synthetic,
     begins,
 )
-from finser.corpora.index import CLIPS_SCHEMA
+from finser.corpora.clips import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import evaluate_classifier
 from finser.features.labels import features

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
 HELPERS = {"cards", "config", "emotions", "errors", "files", "layout", "machine", "progress", "project", "seeds", "workers"}
 ORDER = [  # of the flow
-    "fetching",
-    "synthetic",
     "corpora",
+    "synthetic",
+    "fetching",
     "audio",
     "splits",
     "features",
@@ -31,17 +31,15 @@ ORDER = [  # of the flow
     "report",
 ]
 UNTANGLE = {  # imports against the flow, which are to go
-    "fetching.http": {"corpora.local"},
-    "fetching.weights": {"corpora.download", "models.weights.conversion"},
+    "fetching.weights": {"models.weights.conversion"},
     "config.presets": {"corpora.local"},
-    "audio.augment.changes": {"features.cepstrum"},
     "models.network": {"training.learning"},
     "models.mlp": {"training.learning"},
     "models.fin_ensemble": {"training.learning"},
 }
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
 STEPS = {
-    "fetch": "corpora.fetch",
+    "fetch": "fetching.fetch",
     "index": "corpora.index",
     "resample": "audio.resample",
     "augment": "audio.augment",
@@ -62,18 +60,15 @@ STEPS = {
     "report": "report.page",
 }
 RESULTS_DEPEND_ON = {"seeds", "emotions"}  # the helpers that are dependencies of the stages
+PURE = HELPERS - RESULTS_DEPEND_ON  # these change no result
+EXACT = {"fetch", "index", "resample", "augment", "label", "split", "fetch_weights", "summarise", "report"}  # no dependency is superfluous
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
 IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "espeakng-loader": "espeakng_loader"}
 OTHERS = {  # libraries of a package of which the stage uses another part
-    "index": {"espeakng-loader", "scipy"},
-    "resample": {"espeakng-loader", "scipy"},
-    "augment": {"espeakng-loader"},
-    "split": {"espeakng-loader", "scipy", "soundfile", "soxr"},
     "train_front_end": {"pyarrow"},
-    "fetch_weights": {"espeakng-loader", "numpy", "scipy", "soundfile", "soxr"},
     "initialise": {"pyarrow", "soxr"},
     "fuse_classifiers": {"librosa", "lightning", "numba", "soxr", "torch"},
-    "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
+    "report": {"torch"},
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -125,15 +120,45 @@ def test_imports_run_one_way(name):
     assert wrong == UNTANGLE.get(name, set()), f"finser.{name} imports what stands to its right"
 
 
+def holds_code(path: Path) -> bool:
+    """Whether a file is more than the docstring of a package."""
+    return path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1
+
+
+def read_beside(path: Path) -> set[Path]:
+    """Files in a module's own folder that it names: tables, templates."""
+    texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {other for other in path.parent.iterdir() if other.suffix not in ("", ".py") and other.name in texts}
+
+
+def used(stage: str) -> set[Path]:
+    """Modules that a stage's step imports, directly or not, and the files that they read beside them; without the pure helpers."""
+    paths = {modules()[name] for name in closure(STEPS[stage]) if name and name.split(".")[0] not in PURE}
+    return {path for path in paths if holds_code(path)} | set().union(*map(read_beside, paths))
+
+
+def listed(stage: str) -> set[Path]:
+    """Source files among a stage's deps; a folder stands for all that it holds, and pure helpers may be among them (defaults)."""
+    deps = [ROOT / dep for dep in STAGES[stage].get("do", STAGES[stage])["deps"] if dep.startswith("src/")]
+    missing = [str(dep) for dep in deps if not dep.exists() and "$" not in str(dep)]
+    assert not missing
+    files = {path for dep in deps for path in (dep.rglob("*") if dep.is_dir() else [dep]) if path.is_file() and path.suffix != ".pyc"}
+    return {
+        path
+        for path in files
+        if path.relative_to(SOURCE).parts[0].removesuffix(".py") not in PURE and ("$" in str(path) or holds_code(path))
+    }
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_its_own_source(stage):
-    """A source that a stage's step imports is a dependency of it, but for the helpers that change no result."""
-    body = STAGES[stage].get("do", STAGES[stage])
-    listed = [dep for dep in body["deps"] if dep.startswith("src/")]
-    for name in closure(STEPS[stage]):
-        if name and name.split(".")[0] not in HELPERS - RESULTS_DEPEND_ON:
-            path = str(modules()[name].relative_to(ROOT))
-            assert any(path == dep or path.startswith(dep + "/") for dep in listed), f"{stage} imports {path}, which is not among its deps"
+def test_stage_depends_on_the_modules_that_it_uses(stage):
+    """dvc.yaml lists every module that a stage's step imports, but for pure helpers; for the stages in `EXACT` it lists no other."""
+    names = {
+        name: sorted(str(path.relative_to(ROOT)) for path in paths) for name, paths in (("used", used(stage)), ("listed", listed(stage)))
+    }
+    assert not set(names["used"]) - set(names["listed"]), f"missing among the deps of {stage}"
+    if stage in EXACT:
+        assert not set(names["listed"]) - set(names["used"]), f"superfluous among the deps of {stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)

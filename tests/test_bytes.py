@@ -9,8 +9,9 @@ from finser.audio.resample import resample as audio
 from finser.config import presets
 from finser.config import schema as params
 from finser.config.schema import Synthetic
-from finser.corpora import fetch, index
+from finser.corpora import index
 from finser.features import labels
+from finser.fetching import fetch
 
 KINDS = ["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble"]
 

@@ -32,7 +32,7 @@ from snakemake.cli import get_argument_parser
 
 from finser.cards import cards
 from finser.config import schema as params
-from finser.corpora.registry import expected_count
+from finser.corpora.counts import expected_count
 from finser.errors import FinserError, lines
 from finser.project import libraries, strays
 from finser.project.graph import Graph

@@ -130,7 +130,7 @@ def _log(entry: dict) -> None:
 @app.command("fetch", rich_help_panel=STAGES)
 def fetch(corpus: Corpus) -> None:
     """Bring a corpus to data/raw/, from where params.yaml says: synthetic, local or download."""
-    _run("fetch", "finser.corpora.fetch", corpus=corpus)
+    _run("fetch", "finser.fetching.fetch", corpus=corpus)
 
 
 @app.command("index", rich_help_panel=STAGES)

@@ -6,6 +6,7 @@ from finser import models as classifiers
 from finser.config import presets
 from finser.config.schema import Download, Local
 from finser.corpora import local, ravdess, registry, savee
+from finser.corpora.folders import audio_files
 from finser.errors import FinserError
 
 NAMES = {"RAVDESS": "Actor_0{0}/03-01-01-01-01-01-0{0}.wav", "TESS": "OAF_angry/OAF_{}_angry.wav"}
@@ -101,7 +102,7 @@ def test_a_doubled_tree_that_lacks_a_clip_is_accepted_by_fetch_too(tmp_path):
     source = presets.make("local", tmp_path, allow_partial=True).fetch["ravdess"]
     assert (source.files, source.allow_partial) == (2878, True)
     local.copy(source, "ravdess", tmp_path / "copy")
-    assert len(local.audio_files(tmp_path / "copy")) == 2878
+    assert len(audio_files(tmp_path / "copy")) == 2878
 
 
 def test_local_says_what_it_took_and_what_it_left_out(tmp_path, capsys):

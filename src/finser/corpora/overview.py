@@ -6,7 +6,9 @@ from rich.filesize import decimal
 
 from finser import layout
 from finser.config.schema import Download, Params, Source, Synthetic
-from finser.corpora import local, registry
+from finser.corpora import registry
+from finser.corpora.counts import expected_count
+from finser.corpora.folders import audio_files
 from finser.corpora.utterance import Corpus
 from finser.files import read_json
 
@@ -42,13 +44,13 @@ def state(known: Corpus, source: Source | None) -> str:
     root, begun = layout.raw(known.name), layout.downloads(known.name)
     if (root / "SOURCE.json").exists():
         kind = read_json(root / "SOURCE.json").get("source")
-        said = [known.parse(name) for name in local.audio_files(root)]
+        said = [known.parse(name) for name in audio_files(root)]
         found = len({utterance.clip_id for utterance in said})
         if kind == "synthetic":
-            planned = f"/{registry.expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
+            planned = f"/{expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
             return f"fetched (synthetic): {found:,}{planned} clips, no recordings"
         published = Download(source="download")  # whatever params.yaml says now
-        expected = registry.expected_count(published, known.name, {utterance.speaker for utterance in said})
+        expected = expected_count(published, known.name, {utterance.speaker for utterance in said})
         return f"fetched ({kind}): {found:,}/{expected:,} clips"
     if begun.exists():
         files = [path for path in begun.rglob("*") if path.is_file() and path.suffix not in (".mark", ".wrong")]

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from finser import layout
+from finser.audio.decibels import natural_log
 from finser.audio.frames import HOP_LENGTH
 from finser.audio.shards import SR, read_aligned, read_audio, read_labels, read_records
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.cepstrum import natural_log
 from finser.progress import track
 
 DELTA_WIDTH = 9  # frames

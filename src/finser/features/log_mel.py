@@ -8,9 +8,9 @@ from functools import cache, partial
 import numpy as np
 import torch
 
+from finser.audio.decibels import db_to_power, power_to_db
 from finser.audio.shards import DIMENSIONS, SR
 from finser.config.schema import LogMel, Masks, SpectrogramAugment, SpectrogramNetwork
-from finser.features.cepstrum import db_to_power, power_to_db
 from finser.features.inputs import Row, Source
 
 FLOOR_DB = -80.0  # below which nothing is told apart

@@ -13,9 +13,8 @@ from threading import Event
 
 import httpx
 
-from finser.corpora.local import impostor
 from finser.errors import FinserError
-from finser.files import check_room, checksum
+from finser.files import check_room, checksum, impostor
 from finser.progress import say
 
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # the same request may succeed a little later

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from finser import layout, seeds
 from finser.config.schema import Params, Split
-from finser.corpora.index import read_clips
+from finser.corpora.clips import read_clips
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError
 from finser.files import whole_file

@@ -3,7 +3,7 @@
 They let the whole project run anywhere, offline, in minutes. They are no substitute for recordings: a voice here is "angry"
 because a table says how (:mod:`finser.synthetic.acting`), and nothing measured on it says anything about people.
 
-`make` writes a corpus; `planned` says how many audio files it plans. The samples of a clip depend on the seed and on its
+`make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its
 corpus, speaker, emotion, text and take; never on other clips, their order or the number of worker processes.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finser import files, progress, workers
-from finser.config.schema import Params, Synthetic
+from finser.config.schema import Params
 from finser.synthetic.engine import needs_child, open_engine
 from finser.synthetic.oddities import oddities, plant, write_wav
 from finser.synthetic.plans import Clip, esd_transcripts, plan
 from finser.synthetic.rendering import CHANNELS, render
 
-__all__ = ["make", "oddities", "plan", "planned"]
+__all__ = ["make", "oddities", "plan"]
 
 _BATCH = 24  # clips; each batch starts an engine of its own, which takes a hundredth of a second
 NOTICE = """\
@@ -37,15 +37,6 @@ class _Batch:
     folder: Path
     seed: int
     in_child: bool
-
-
-def planned(source: Synthetic, corpus: str) -> int:
-    """Number of audio files that the plan has.
-
-    The corpus that :func:`make` writes has as many, but for those that are missing on purpose (``missing`` in
-    :func:`finser.synthetic.oddities.oddities`): copies and misnamed files take the place of planned ones.
-    """
-    return len(plan(source, corpus))
 
 
 def make(params: Params, corpus: str, folder: Path) -> None:

@@ -11,7 +11,7 @@ from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
 from finser.config.schema import Augment
-from finser.corpora.local import digest
+from finser.corpora.folders import digest
 from finser.seeds import generator
 
 SPEAKERS = ("DC", "JE", "KL")

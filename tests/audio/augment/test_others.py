@@ -18,7 +18,7 @@ from finser.audio.augment.excerpts import STEP, first_loud, is_loud_enough
 from finser.audio.frames import to_float
 from finser.audio.shards import read_audio, write_audio
 from finser.config.schema import Augment, Babble, NoiseFile
-from finser.corpora.local import digest
+from finser.corpora.folders import digest
 from finser.errors import FinserError
 
 

@@ -9,7 +9,7 @@ import soundfile
 
 from finser.audio.augment.sounds import Sounds, checked_names
 from finser.config.schema import Augment, NoiseFile
-from finser.corpora.local import digest
+from finser.corpora.folders import digest
 from finser.errors import FinserError
 
 

@@ -11,9 +11,9 @@ import scipy.fft
 import soxr
 
 from finser.audio.augment.vocoder import stretch, times
+from finser.audio.decibels import db_to_power
 from finser.audio.shards import SR
 from finser.errors import FinserError
-from finser.features.cepstrum import db_to_power
 from finser.seeds import generator
 
 QUALITY = "HQ"  # recipe of soxr

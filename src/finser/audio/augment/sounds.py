@@ -13,7 +13,7 @@ import soxr
 from finser.audio.augment.changes import QUALITY
 from finser.audio.shards import SR, ClipReader
 from finser.config.schema import Augment, NoiseFile
-from finser.corpora.local import audio_files, digest, size_of_audio
+from finser.corpora.folders import audio_files, digest, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
 

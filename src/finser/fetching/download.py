@@ -1,10 +1,9 @@
-"""Publishers' own downloads, verified by checksum before anything is used.
+"""Files and archives from servers that may fail: verified by checksum before anything is used, resumed where a run stopped.
 
-What has come is kept in data/downloads/CORPUS, so that an interrupted stage goes on where it stopped, and one that runs again
-downloads nothing again. ``file://`` addresses work, too; what they name stays where it is.
+This takes the place of ``pooch``, which also caches, verifies and unpacks, but downloads anew what broke off: of a corpus of 208 MB
+or weights of 350 MB a weak connection would never get to the end. ``file://`` addresses work, too; what they name stays where it is.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -14,26 +13,10 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 
-from finser import layout
-from finser.config.schema import Download, Params
-from finser.corpora import complete, crema_d, local, registry
-from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
 from finser.fetching import archives, http
-from finser.files import check_room, checksum, disk_is_full, why
+from finser.files import check_room, checksum, disk_is_full, impostor, why
 from finser.progress import meter, say, track
-
-RAVDESS = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
-RAVDESS_CHECKSUM = "md5:bc696df654c87fed845eb13823edef8a"
-RAVDESS_UNPACKED = 590_349_330  # bytes of the 1,440 files
-CREMA_D = (
-    "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV",
-    "https://gitlab.com/cs-cooper-lab/crema-d-mirror/-/raw/HEAD/AudioWAV",  # the authors' mirror: the first's quota is often used up
-)
-TESS = "https://borealisdata.ca"
-TESS_RECORD = "doi:10.5683/SP2/E8H2MF"
-TESS_VERSION = "1.0"  # of the data set, which is cited as V1; a later one may have other files
-ADDRESSES = {"ravdess": RAVDESS, "crema_d": CREMA_D[0], "tess": TESS}
 
 CONNECTIONS = 8  # at once: publishers' servers limit their clients
 
@@ -82,56 +65,6 @@ class Bases:
             self._left.pop(0)
 
 
-def download(params: Params, corpus: str, folder: Path, patience: http.Patience | None = None) -> dict:
-    """Download a corpus into `folder`: the archive at ``fetch.CORPUS.address``, or else what its publisher offers.
-
-    Returns
-    -------
-    dict
-        What was verified, for SOURCE.json: `address`, and `checksum` of the archive or `files`, the checksum of every file; for TESS
-        also `version`, that of the data set.
-
-    Raises
-    ------
-    FinserError
-        The publisher offers no open download, the server fails, a checksum is wrong, or clips are missing. What has come and is
-        right stays in data/downloads/CORPUS for the next run.
-    """
-    source, known = params.fetch[corpus], registry.get(corpus)
-    if not address_of(source, corpus):
-        preset = params.preset if params.preset in ("local", "paper") else "local"
-        do = f"{known.how_to_get}; then `finser preset {preset} PATH`"
-        raise FinserError(f"{known.title} has no open download", where=corpus, do=do)
-    say(f"{known.title}: licence {known.licence}; {known.home}; whoever downloads it accepts this licence")
-    store = layout.downloads(corpus)
-    store.mkdir(parents=True, exist_ok=True)
-    patience = patience or http.Patience()
-    with http.client(patience) as client:
-        verified = _bring(http.Link(client, patience), source, corpus, store, folder)
-    local.survey(folder, corpus)
-    complete.check(map(known.parse, local.audio_files(folder)), source, known, address_of(source, corpus))
-    return {"address": address_of(source, corpus), **verified}
-
-
-def _bring(link: http.Link, source: Download, corpus: str, store: Path, folder: Path) -> dict:
-    """Download a corpus from where it is, and say what it was verified by."""
-    if source.address:
-        archive(link, source.address, source.checksum, store, folder)
-        return {"checksum": source.checksum}
-    if corpus == "ravdess":
-        archive(link, RAVDESS, RAVDESS_CHECKSUM, store, folder, registry.get(corpus).size, RAVDESS_UNPACKED)
-        return {"checksum": RAVDESS_CHECKSUM}
-    bases, files = ((TESS,), tess_files(link, TESS, store, source)) if corpus == "tess" else (CREMA_D, crema_d_files())
-    singly(link, bases, files, store, folder)
-    version = {"record": TESS_RECORD, "version": TESS_VERSION} if corpus == "tess" else {}
-    return {**version, "files": {file.name: file.checksum for file in sorted(files, key=lambda file: file.name)}}
-
-
-def address_of(source: Download, corpus: str) -> str | None:
-    """The address that a corpus is downloaded from; None if there is none."""
-    return source.address or ADDRESSES.get(corpus)
-
-
 def archive(link: http.Link, address: str, expected: str, store: Path, folder: Path, size: int | None = None, unpacked: int = 0) -> None:
     """Download an archive to `store`, verify it, and unpack it into `folder`.
 
@@ -173,7 +106,7 @@ def _verify_file(path: Path, expected: str, address: str) -> None:
             raise
         raise FinserError(f"cannot be read ({why(error)})", where=address) from None
     if found != digest:
-        what = local.impostor(path)
+        what = impostor(path)
         what = f"{what} in place of the file" if what else f"wrong {algorithm}"
         raise FinserError(what, where=address, expected=digest, found=found, do="it was not used")
 
@@ -257,63 +190,3 @@ def _fetch(link: http.Link, bases: Bases, file: File, store: Path) -> None:
             bases.leave(base, error)
             link.came(-http.come(target))
             http.discard(target)  # the next server may have another version
-
-
-def crema_d_files() -> list[File]:
-    """Every file of CREMA-D."""
-    return [File(f"AudioWAV/{name}", name, digest, size) for name, (digest, size) in crema_d.files().items()]
-
-
-def tess_files(link: http.Link, server: str, store: Path, source: Download) -> list[File]:
-    """Every wav that a Dataverse `server` lists for TESS, version 1.0, sorted into folders by speaker and emotion.
-
-    Raises
-    ------
-    FinserError
-        It sends no such list, one of another version, or one that lacks clips while ``source.allow_partial`` is not set.
-    """
-    known = registry.get("tess")
-    address = f"{server}/api/datasets/:persistentId/versions/{TESS_VERSION}?persistentId={TESS_RECORD}"
-    files = [
-        File(_tess_name(known, entry["filename"]), f"api/access/datafile/{entry['id']}", f"md5:{entry['md5']}", entry["size"])
-        for entry in _listed(link, address, store)
-    ]
-    complete.check([known.parse(PurePosixPath(file.name)) for file in files], source, known, address)
-    return files
-
-
-def _tess_name(known: Corpus, name: str) -> str:
-    """Folder and name of a listed file: the folder is its clip's, the name the publisher's."""
-    return f"{PurePosixPath(known.parse(PurePosixPath(name)).clip_id).parent.name}/{name}"
-
-
-def _listed(link: http.Link, address: str, store: Path) -> list[dict]:
-    """What a Dataverse list says of every wav: filename, id, md5, and size (None where it has none)."""
-    listing = store / "listing.json"
-    listing.unlink(missing_ok=True)
-    http.discard(listing)  # it may have changed
-    http.save(link, address, listing)
-    try:
-        data = json.loads(listing.read_bytes())["data"]
-        version = f"{data['versionNumber']}.{data['versionMinorNumber']}"
-        entries = [item["dataFile"] for item in data["files"]]
-        wavs = [_entry(entry) for entry in entries if entry["filename"].lower().endswith(".wav")]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FinserError(f"not the list of files that was expected ({error!r})", where=address) from None
-    if version != TESS_VERSION:
-        raise FinserError("another version of the data set", where=address, expected=TESS_VERSION, found=version)
-    unsafe = [entry["filename"] for entry in wavs if set(entry["filename"]) & set("/\\\0")]
-    if unsafe:
-        raise FinserError("unsafe file name in the list", where=address, found=f"'{unsafe[0]}'")
-    return wavs
-
-
-def _entry(entry: dict) -> dict:
-    """The few things wanted of an entry; an error if one is not there."""
-    size = entry.get("filesize")
-    return {
-        "filename": str(entry["filename"]),
-        "id": int(entry["id"]),
-        "md5": str(entry["md5"]),
-        "size": size if size is None else int(size),
-    }
