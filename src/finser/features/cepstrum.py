@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 
 from finser.audio.decibels import power_to_db
+from finser.audio.frames import DIMENSIONS
 
-N_MELS = 128
-N_MFCC = 20
+N_MELS = DIMENSIONS["mel"]
+N_MFCC = DIMENSIONS["mfcc"]
 AMIN = 1e-10  # floor of a mel power before its logarithm, as in librosa.power_to_db
 
 

@@ -8,8 +8,7 @@ import soxr
 from scipy.sparse import csr_array
 
 from finser.audio.decibels import natural_log
-from finser.audio.frames import HOP_LENGTH, to_float
-from finser.audio.shards import SR
+from finser.audio.frames import HOP_LENGTH, SR, to_float
 from finser.features.inputs import Row, Source
 
 RATE = 16_000  # Hz

@@ -15,14 +15,14 @@ import numpy as np
 import scipy.fft
 
 from finser import layout
-from finser.audio.frames import N_FFT, n_frames, padded, to_float
-from finser.audio.shards import SR, AudioRow, LabelRow, read_audio, write_labels
+from finser.audio.frames import DIMENSIONS, INT16, N_FFT, SR, n_frames, padded, to_float
+from finser.audio.shards import AudioRow, LabelRow, read_audio, write_labels
 from finser.config.schema import Params
 from finser.features.cepstrum import N_MELS, N_MFCC, decibels
 from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
 
-N_CHROMA = 12
+N_CHROMA = DIMENSIONS["chroma"]
 TINY = np.finfo(np.float32).tiny
 BLOCK = 8  # frames computed together; always as many, so that no value depends on what else is in its batch
 BATCH = 32  # clips handed to a worker at once
@@ -85,7 +85,7 @@ def _window() -> np.ndarray:
     # float64, as librosa's: its transform is float64 and rounds after; in float32 the empty bands of a band-limited
     # recording would be off by 3e-3 of their value
     hann = np.hanning(N_FFT + 1)[:-1]  # (2048,): the periodic window, as scipy.signal.get_window("hann", 2048)
-    return hann / 32_768  # of int16 samples; the power of two is exact
+    return hann / INT16  # of int16 samples; the power of two is exact
 
 
 @cache

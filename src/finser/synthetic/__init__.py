@@ -25,7 +25,7 @@ SYNTHETIC SPEECH: nobody recorded this.
 
 The files in this folder have the layout and the file names of a corpus of recordings, and none of its recordings.
 They were made by finser: the program eSpeak NG 1.52 (as packaged in espeakng-loader) spoke, and finser changed pitch, rate,
-loudness, timbre and noise after a table of its own (src/finser/synthetic/acting.py).
+loudness, timbre and noise after a table of its own.
 Speaker and emotion stand for rows of such tables, not for people. A score on these files is no claim about real speech, and
 must be called synthetic wherever it is shown. Some files are odd on purpose, as in the real corpus.
 """

@@ -12,7 +12,7 @@ import soxr
 
 from finser.audio.augment.vocoder import stretch, times
 from finser.audio.decibels import db_to_power
-from finser.audio.shards import SR
+from finser.audio.frames import SR
 from finser.errors import FinserError
 from finser.seeds import generator
 

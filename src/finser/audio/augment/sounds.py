@@ -11,7 +11,8 @@ import soundfile
 import soxr
 
 from finser.audio.augment.changes import QUALITY
-from finser.audio.shards import SR, ClipReader
+from finser.audio.frames import SR
+from finser.audio.shards import ClipReader
 from finser.config.schema import Augment, NoiseFile
 from finser.corpora.folders import audio_files, digest, size_of_audio
 from finser.errors import FinserError
