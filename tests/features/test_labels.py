@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser import layout
-from finser.audio.shards import DIMENSIONS, SR, AudioRow, n_frames, read_aligned, write_audio
+from finser.audio.frames import DIMENSIONS, SR, frames, n_frames
+from finser.audio.shards import AudioRow, read_aligned, write_audio
 from finser.config import presets
 from finser.features import labels
 from finser.features.labels import features
@@ -33,6 +34,26 @@ def assert_like_librosa(y: np.ndarray):
     for name, tolerance in LIMITS.items():
         limit = tolerance * expected[name] + 1e-20 if name == "mel" else tolerance
         assert (np.abs(found[name] - expected[name]) <= limit).all(), name
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 3_000), st.integers(0, 99))
+def test_levels_are_exact(n, seed):
+    y = generator("levels", seed).integers(-32_768, 32_767, n, dtype=np.int16)
+    rms, zcr = labels.levels(y)
+    framed = frames(y).astype(float)
+    assert np.array_equal(rms[:, 0], (np.sqrt((framed**2).mean(axis=1)) / 32_768).astype(np.float32))
+    assert np.array_equal(zcr[:, 0], (np.diff(framed < 0, axis=1).sum(axis=1) / 2048).astype(np.float32))
+
+
+@pytest.mark.parametrize("peak", [3e-4, 1.0])
+def test_mel_and_chroma_are_products_of_the_banks_and_the_rounded_spectrum(peak):
+    y = noise(9_000, peak)
+    spectrum = np.fft.rfft(frames(y) / 32_768 * np.hanning(2049)[:-1]).astype(np.complex64)
+    power = spectrum.real.astype(float) ** 2 + spectrum.imag.astype(float) ** 2
+    found, chroma = features(y), power @ labels.chroma_bank().T.astype(float)
+    assert np.allclose(found["mel"], power @ labels.mel_bank().T.astype(float), rtol=1e-6, atol=0)
+    assert np.allclose(found["chroma"], chroma / chroma.max(axis=1, keepdims=True), rtol=1e-6, atol=1e-9)
 
 
 def noise(n: int, peak: float = 0.5, seed: int = 0) -> np.ndarray:
