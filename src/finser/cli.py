@@ -329,7 +329,7 @@ def check() -> None:
 @app.command("corpora", rich_help_panel=PEOPLE)
 def corpora() -> None:
     """List the five corpora: licence, size, how each is had, and how much of it is here."""
-    from finser.corpora.overview import overview
+    from finser.tools.overview import overview
 
     print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
 

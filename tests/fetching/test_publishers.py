@@ -266,7 +266,7 @@ def test_the_mirror_goes_on(server, answer, link, tmp_path, monkeypatch, capsys)
     assert [path.split("/")[1] for path, _ in server.asked] == ["main", "main", "mirror", "mirror"]
     said = capsys.readouterr().err
     assert f"{wanted[1].path}: a Git LFS pointer" in said
-    assert f"going on from {bases[1]}" in said
+    assert f"continuing with {bases[1]}" in said
 
 
 TROUBLES = [{"status": 404}, {"status": 503}, {"body": POINTER}, {"body": b"<html>"}, {"body": b"wrong"}, {"cut": 5, "ranges": False}]

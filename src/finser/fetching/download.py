@@ -1,7 +1,7 @@
-"""Files and archives from servers that may fail: verified by checksum before anything is used, resumed where a run stopped.
+"""Files and archives from servers that may fail: several at once, resumed where a run stopped, verified before anything is used.
 
-This takes the place of ``pooch``, which also caches, verifies and unpacks, but downloads anew what broke off: of a corpus of 208 MB
-or weights of 350 MB a weak connection would never get to the end. ``file://`` addresses work, too; what they name stays where it is.
+This stands in place of ``pooch``, which caches, verifies and unpacks, but cannot resume: over a weak connection an archive of 208 MB or
+weights of 350 MB might never arrive. An address may also be ``file://``; such a file is read where it is. No corpus is known here.
 """
 
 import os
@@ -44,7 +44,7 @@ class File:
 
 
 class Bases:
-    """Base addresses in order of preference, shared by all threads: when one fails for good, all go on from the next."""
+    """Base addresses in order of preference, shared by all threads: once one fails for good, all use the next."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._left = list(addresses)
@@ -55,13 +55,13 @@ class Bases:
         return self._left[0]
 
     def leave(self, base: str, error: FinserError) -> None:
-        """Go on from the next address; `error` is raised if there is none."""
+        """Use the next address from now on; raise `error` if there is none."""
         with self._lock:
             if self._left[0] != base:  # another thread was faster
                 return
             if len(self._left) == 1:
                 raise error
-            say(f"{error}; going on from {self._left[1]}")
+            say(f"{error}; continuing with {self._left[1]}")
             self._left.pop(0)
 
 
@@ -73,13 +73,13 @@ def archive(link: http.Link, address: str, expected: str, store: Path, folder: P
     link : Link
         The connection.
     address : str
-        http, https or file; a file is verified and unpacked where it lies.
+        http, https or file; a file is verified and unpacked where it is.
     expected : str
         ``md5:...`` or ``sha256:...``.
     store, folder : Path
-        Where the archive is kept, and where its content goes.
+        Folders for the archive and for its content.
     size, unpacked : int, optional
-        Bytes of the archive and of its content, where they are known: the disk must have room for both.
+        Bytes of the archive and of its content, where known: the disk must have room for both.
     """
     if urlsplit(address).scheme == "file":
         packed = _path_of(address)
@@ -115,7 +115,7 @@ def singly(link: http.Link, bases: Sequence[str], files: Sequence[File], store: 
     """Download `files` one by one to `store`, and once all are there, put them into `folder`."""
     fetch_all(link, bases, files, store)
     folder.mkdir(parents=True, exist_ok=True)
-    if store.stat().st_dev != folder.stat().st_dev:  # then what follows copies
+    if store.stat().st_dev != folder.stat().st_dev:  # files are copied, not linked
         check_room(folder, sum((store / file.name).stat().st_size for file in files))
     for file in files:
         _place(store / file.name, folder / file.name)
@@ -131,7 +131,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, more: int = 0) -> None:
-    """Download those of the `files` that are not in `store` yet, several at once; see :func:`finser.fetching.http.save`.
+    """Download the `files` that are not yet in `store`, several at once; see :func:`finser.fetching.http.save`.
 
     Parameters
     ----------
@@ -140,26 +140,26 @@ def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], stor
     bases : sequence of str
         Base addresses, the preferred first.
     files : sequence of File
-        What to get.
+        Files to download.
     store : Path
-        Where to put it, each under its name.
+        Folder for them.
     more : int, optional
-        Bytes that the disk must have room for besides.
+        Further bytes that the disk must have room for.
     """
     missing = [file for file in track(files, f"verifying what is in {store}") if not _is_there(store, file)]
     if len(missing) < len(files):
         say(f"{len(files) - len(missing)} of {len(files)} files are in {store} already, and verified")
     if not missing:
         return
-    parts = sum(http.come(store / file.name) for file in missing)
+    parts = sum(http.received(store / file.name) for file in missing)
     total = None if any(file.size is None for file in missing) else sum(file.size for file in missing)
     check_room(store, max((total or 0) - parts, 0) + more)
-    with meter(f"downloading {store.name}", total, parts) as came:
-        _at_once(replace(link, came=came), Bases(bases), missing, store)
+    with meter(f"downloading {store.name}", total, parts) as count:
+        _at_once(replace(link, count=count), Bases(bases), missing, store)
 
 
 def _is_there(store: Path, file: File) -> bool:
-    """Whether an earlier run has downloaded a file; a power cut may have spoilt it."""
+    """Whether an earlier run downloaded a file; one with a wrong checksum (after a power cut) is deleted."""
     path, (algorithm, _, digest) = store / file.name, file.checksum.partition(":")
     if path.exists() and checksum(path, algorithm) != digest:
         path.unlink()
@@ -167,7 +167,7 @@ def _is_there(store: Path, file: File) -> bool:
 
 
 def _at_once(link: http.Link, bases: Bases, files: Sequence[File], store: Path) -> None:
-    """Download all `files`; the first that fails for good ends the others."""
+    """Download all `files`; the first that fails for good stops the others."""
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         waiting = [pool.submit(_fetch, link, bases, file, store) for file in files]
         try:
@@ -188,5 +188,5 @@ def _fetch(link: http.Link, bases: Bases, file: File, store: Path) -> None:
             return http.save(link, f"{base}/{file.path}" if file.path else base, target, file.checksum, file.size)
         except FinserError as error:
             bases.leave(base, error)
-            link.came(-http.come(target))
+            link.count(-http.received(target))
             http.discard(target)  # the next server may have another version

@@ -11,6 +11,7 @@ from finser.corpora.counts import expected_count
 from finser.corpora.folders import audio_files
 from finser.corpora.utterance import Corpus
 from finser.files import read_json
+from finser.tools.table import align
 
 HEAD = ("corpus", "licence", "clips", "size", "how", "state")
 
@@ -23,10 +24,7 @@ def overview(params: Params | None) -> Iterator[str]:
     params : Params, optional
         They tell how many clips a synthetic corpus should have.
     """
-    rows = [HEAD, *(row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for cells in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    yield from align(HEAD, (row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values()))
     for known in registry.CORPORA.values():
         if known.how_to_get:
             yield f"{known.title}: {known.how_to_get}; then `finser preset local PATH`"
