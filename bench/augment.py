@@ -16,7 +16,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from finser.audio import augment
-from finser.audio.shards import SR, AudioRow
+from finser.audio.frames import SR
+from finser.audio.shards import AudioRow
 from finser.config.sections.augment import Augment
 
 

@@ -20,9 +20,8 @@ import numpy as np
 import scipy.fft
 import torch
 
-from finser.audio.frames import frames, to_float
+from finser.audio.frames import SR, frames, to_float
 from finser.audio.resample import resample_clip
-from finser.audio.shards import SR
 from finser.features.labels import chroma_bank, features, mel_bank
 from finser.seeds import generator
 

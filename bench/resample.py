@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from finser.audio.frames import SR
 from finser.audio.resample import resample_clip
-from finser.audio.shards import SR
 
 ROUNDS = 7
 

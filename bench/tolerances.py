@@ -1,21 +1,20 @@
 """How far the labels are from librosa's calls: `python bench/tolerances.py FOLDER docs/tolerances.json`.
 
 All .wav files below FOLDER, resampled as the stage `resample` does it. The JSON has, per feature, the largest deviation, absolute and
-relative to librosa's value, the clip and frame of the former, and how many frames exceed the tolerance that the tests hold it to.
+relative to librosa's value, the clip and frame of the former, and how many frames exceed the tolerance of the tests
+(tests/features/test_labels.py reads `reference` and `TOLERANCES` here).
 """
 
 import argparse
 import json
-import os
 from pathlib import Path
-
-os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import librosa
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from finser.audio.frames import SR
 from finser.audio.resample import resample_clip
-from finser.audio.shards import SR
 from finser.features.labels import features
 from finser.machine import cpu_model
 
@@ -34,7 +33,7 @@ def reference(y: np.ndarray) -> dict[str, np.ndarray]:
         "mfcc": librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), sr=SR, n_mfcc=20),
         "mel": mel,
     }
-    return {name: value.T.astype(np.float64) for name, value in values.items()}
+    return {name: value.T for name, value in values.items()}
 
 
 def deviations(y: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -42,8 +41,8 @@ def deviations(y: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found, expected = features(y), reference(y)
     result = {}
     for name, value in expected.items():
-        off = np.abs(found[name] - value)
-        relative = off / np.where(value == 0, 1, np.abs(value))
+        off = np.abs(found[name] - value.astype(np.float64))
+        relative = off / np.where(value == 0, 1, np.abs(value)).astype(np.float64)
         result[name] = off.max(axis=1), relative.max(axis=1)
     return result
 
@@ -58,7 +57,8 @@ def main() -> None:
     worst = {name: {"absolute": -1.0, "above": 0, "tolerance": limit} for name, limit in TOLERANCES.items()}
     n_frames = 0
     for path in paths:
-        found = deviations(resample_clip(path, SR, "HQ")[0])
+        with threadpool_limits(1):
+            found = deviations(resample_clip(path, SR, "HQ")[0])
         n_frames += len(found["rms"][0])
         for name, (absolute, relative) in found.items():
             of = worst[name]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finser.audio.shards import SR
+from finser.audio.frames import SR
 from finser.seeds import generator
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from finser import layout, seeds
-from finser.audio.shards import SR, AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
+from finser.audio.frames import SR
+from finser.audio.shards import AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
 from finser.config.params import Params
 from finser.config.sections.classifiers import (
     DEFAULT_VARIANTS,
@@ -30,7 +31,7 @@ from finser.config.sections.classifiers import (
 )
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.masks import Masks
-from finser.corpora.index import CLIPS_SCHEMA
+from finser.corpora.clips import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
 from finser.evaluation.evaluate_classifier import evaluate_classifier
 from finser.features.extract import features as extract

@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
 HELPERS = {"cards", "config", "emotions", "errors", "files", "layout", "machine", "progress", "project", "seeds", "workers"}
 ORDER = [  # of the flow
-    "fetching",
-    "synthetic",
     "corpora",
+    "synthetic",
+    "fetching",
     "audio",
     "splits",
     "features",
@@ -39,9 +39,6 @@ ORDER = [  # of the flow
     "report",
 ]
 UNTANGLE = {  # imports against the flow, which are to go
-    "fetching.http": {"corpora.local"},
-    "fetching.weights": {"corpora.download", "models.weights.conversion"},
-    "audio.augment.changes": {"features.cepstrum"},
     "models.network": {"training.learning"},
     "models.mlp": {"training.learning"},
     "models.fin_ensemble": {"training.learning"},

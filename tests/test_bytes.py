@@ -9,8 +9,9 @@ from finser.audio.resample import resample
 from finser.config import presets
 from finser.config.params import validate
 from finser.config.sections.fetch import Synthetic
-from finser.corpora import fetch, index
+from finser.corpora import index
 from finser.features import labels
+from finser.fetching import fetch
 
 KINDS = ["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from finser.features.cepstrum import db_to_power, natural_log
+from finser.audio.decibels import db_to_power, natural_log
 from finser.seeds import generator
 
 DIGESTS = Path(__file__).with_name("digests.py")

@@ -35,7 +35,7 @@ from snakemake.io import directory, report
 
 from finser.cards import cards
 from finser.config import params
-from finser.corpora.registry import expected_count
+from finser.corpora.counts import expected_count
 from finser.errors import FinserError, lines
 from finser.project import libraries, strays
 from finser.project.graph import Graph

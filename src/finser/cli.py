@@ -177,7 +177,7 @@ def check() -> None:
 def corpora() -> None:
     """List the five corpora: licence, size, where each comes from, and how much of it is here."""
     from finser.config import params as parameters
-    from finser.corpora.overview import overview
+    from finser.tools.overview import overview
 
     print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
 

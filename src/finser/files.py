@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, and their checksums."""
+"""Files and folders that are written whole or not at all, their checksums, and what servers send in place of files."""
 
 import errno
 import hashlib
@@ -20,6 +20,9 @@ from finser.errors import FinserError
 PARTIAL = ".partial-"  # .dvcignore lists it: what a kill leaves behind is not content
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, over the limit of one file
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LFS_POINTER = b"version https://git-lfs"
+HTML = rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head)\b"
+HEAD = 4096  # bytes of a file that are searched for these
 
 
 def disk_is_full(error: BaseException) -> bool:
@@ -202,6 +205,19 @@ def checksum(path: Path, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file; `algorithm` is any name that hashlib knows (``md5``, ``sha256``)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def impostor(path: Path) -> str:
+    """``a Git LFS pointer`` or ``an HTML page ...`` if a server sent that in place of the file, else ""."""
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    if start.startswith(LFS_POINTER):
+        return "a Git LFS pointer"
+    if re.match(HTML, start, re.IGNORECASE):
+        title = re.search(rb"<title[^>]*>([^<]*)", start, re.IGNORECASE)
+        words = " ".join(title[1].decode(errors="replace").split()) if title else ""
+        return f"an HTML page ('{words}')" if words else "an HTML page"
+    return ""
 
 
 def write_text(path: Path, text: str) -> None:

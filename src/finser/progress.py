@@ -1,4 +1,7 @@
-"""Long work shows a bar on a terminal and plain lines in a log."""
+"""Progress of long work: a bar on a terminal, drawn by rich, and one plain line every 10 seconds in a log.
+
+The lines are written here, because rich writes nothing into a log before the work ends, and tqdm draws a bar with carriage returns there.
+"""
 
 import sys
 import time
@@ -15,7 +18,7 @@ LOG_EVERY = 10.0  # seconds between two lines in a log
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
-    """Yield `items`, showing how far the work named `what` has come; `total` is taken from ``len(items)`` if it can be."""
+    """Yield `items` and show the progress of the work named `what`; `total` is ``len(items)`` by default, if items have a length."""
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
@@ -37,16 +40,16 @@ def _track_in_log(items: Iterable[Item], what: str, total: int | None) -> Iterat
 
 @contextmanager
 def meter(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], object]]:
-    """Yield a function that is to be told of bytes as they come, and shows how many there are, their rate, and the time left.
+    """Yield a function to call with the number of bytes received; it shows their sum, their rate, and the time left.
 
     Parameters
     ----------
     what : str
         Name of the work.
     total : int, optional
-        Bytes in all; None if that is not known.
+        Bytes in all; None if unknown.
     done : int, optional
-        Bytes that are there already.
+        Bytes of an earlier run.
     """
     if sys.stderr.isatty():
         from rich.console import Console
@@ -58,7 +61,7 @@ def meter(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[int
             yield lambda count: bar.advance(task, count)
         return
     log = _LogMeter(what, total, done)
-    yield log.came
+    yield log.add
     say(log.line())
 
 
@@ -70,8 +73,8 @@ class _LogMeter:
         self.began = self.said = time.monotonic()
         self.lock = Lock()
 
-    def came(self, count: int) -> None:
-        """Count bytes that have come, and say so if the last line is old."""
+    def add(self, count: int) -> None:
+        """Add bytes that were received, and write a line if the last one is 10 seconds old."""
         with self.lock:
             self.done += count
             self.new += count
@@ -80,7 +83,7 @@ class _LogMeter:
                 say(self.line())
 
     def line(self) -> str:
-        """What there is to say now."""
+        """The line for now."""
         return rate_line(self.what, self.done, self.total, self.new / max(time.monotonic() - self.began, 1e-3))
 
 

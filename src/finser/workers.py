@@ -1,4 +1,9 @@
-"""Worker processes inside one job: exactly the cores that the rule gave, results in the order of the items."""
+"""Worker processes inside one job: exactly the cores that the rule gave, results in the order of the items.
+
+The standard library's executor is used, with a bounded number of items in flight, which `Executor.map` has only from Python 3.14.
+``joblib.Parallel(return_as="generator")`` does the same and was tried: its workers outlive a stage that is killed, it reads the items in
+another thread, an error in the items comes before results that are ready, and its import takes .17 to .25 s of CPU in every process.
+"""
 
 import os
 from collections import deque
@@ -48,7 +53,7 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, p
     """
     processes = processes or cores()
     if processes == 1:
-        with threadpool_limits(1):  # as in workers: sums of other lengths have other last bits
+        with threadpool_limits(1):  # as in workers: with more threads BLAS adds in another order, which changes last bits
             yield from map(function, items)
         return
     # spawn: a forked child would inherit the threads' locks of torch and Arrow

@@ -2,8 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.audio.frames import HOP_LENGTH, N_FFT, frames, to_float
-from finser.audio.shards import n_frames
+from finser.audio.frames import HOP_LENGTH, N_FFT, frames, n_frames, to_float
 
 
 def test_int16_becomes_exact_float32():

@@ -11,17 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finser.audio import shards
-from finser.audio.shards import (
-    AudioRow,
-    ClipReader,
-    LabelRow,
-    n_frames,
-    read_aligned,
-    read_audio,
-    read_labels,
-    write_audio,
-    write_labels,
-)
+from finser.audio.frames import n_frames
+from finser.audio.shards import AudioRow, ClipReader, LabelRow, read_aligned, read_audio, read_labels, write_audio, write_labels
 from finser.errors import FinserError
 
 

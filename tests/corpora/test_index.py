@@ -11,19 +11,20 @@ from finser.audio.shards import read_audio
 from finser.config.sections.fetch import Local, Synthetic
 from finser.config.sections.index import Index
 from finser.corpora import index
-from finser.corpora.fetch import fetch
+from finser.corpora.clips import CLIPS_SCHEMA, read_clips
 from finser.errors import FinserError
+from finser.fetching.fetch import fetch
 
 
 def rows_of(corpus):
-    return {row["path"]: row for row in index.read_clips(corpus).to_pylist()}
+    return {row["path"]: row for row in read_clips(corpus).to_pylist()}
 
 
 def test_a_row_says_what_the_file_holds(project, write_wav, params_with, capsys):
     samples = np.stack([np.linspace(-0.5, 0.25, 3200), np.zeros(3200)], axis=1)
     path = write_wav(layout.raw("ravdess") / "Actor_02/03-01-05-02-01-01-02.wav", samples=samples, sr=48_000)
     index.index(params_with("ravdess"), "ravdess")
-    (row,) = index.read_clips("ravdess").to_pylist()
+    (row,) = read_clips("ravdess").to_pylist()
     stored = np.round(samples * 32768) / 32768
     assert row.pop("peak") == pytest.approx(0.5)
     assert row.pop("rms") == pytest.approx(np.sqrt(np.mean(stored**2)), rel=1e-4)
@@ -45,12 +46,12 @@ def test_rows_are_sorted_by_path_and_do_not_depend_on_workers(project, write_wav
             write_wav(layout.raw("savee") / f"AudioData/{man}/a{take:02d}.wav", hertz=100 + 10 * number + take)
     index.index(params_with("savee"), "savee")
     once = layout.clips("savee").read_bytes()
-    paths = [row["path"] for row in index.read_clips("savee").to_pylist()]
+    paths = [row["path"] for row in read_clips("savee").to_pylist()]
     assert paths == sorted(paths)
     monkeypatch.setenv("FINSER_CORES", "2")
     index.index(params_with("savee"), "savee")
     assert layout.clips("savee").read_bytes() == once
-    assert pq.read_schema(layout.clips("savee")).equals(index.CLIPS_SCHEMA)
+    assert pq.read_schema(layout.clips("savee")).equals(CLIPS_SCHEMA)
 
 
 def test_silence_is_excluded_and_quiet_speech_is_kept(project, write_wav, params_with):
@@ -128,7 +129,7 @@ def test_duplicates(project, write_wav, params_with, capsys):
         write_wav(root / f"{name}.wav", hertz=400)
     write_wav(root / "1008_IEO_SAD_HI.wav", hertz=500)
     index.index(params_with("crema_d"), "crema_d")
-    assert index.excluded(index.read_clips("crema_d")) == [
+    assert index.excluded(read_clips("crema_d")) == [
         ("crema_d/AudioWAV/1006_TIE_HAP_XX", "byte-identical to crema_d/AudioWAV/1006_TIE_NEU_XX, conflicting labels"),
         ("crema_d/AudioWAV/1006_TIE_NEU_XX", "byte-identical to crema_d/AudioWAV/1006_TIE_HAP_XX, conflicting labels"),
         ("crema_d/AudioWAV/1007_IEO_SAD_LO", "byte-identical to crema_d/AudioWAV/1007_IEO_SAD_HI, same label"),
@@ -144,7 +145,7 @@ def test_which_of_equal_clips_is_kept_does_not_depend_on_the_layout(project, wri
     write_wav(layout.raw("savee") / "AudioData/DC/a02.wav")
     write_wav(layout.raw("savee") / "more/DC_a01.wav")
     index.index(params_with("savee"), "savee")
-    assert index.excluded(index.read_clips("savee")) == [("savee/AudioData/DC/a02", "byte-identical to savee/AudioData/DC/a01, same label")]
+    assert index.excluded(read_clips("savee")) == [("savee/AudioData/DC/a02", "byte-identical to savee/AudioData/DC/a01, same label")]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_two_layouts_in_one_copy(project, write_wav, params_with, capsys, corpus
     for path in (first, second):
         write_wav(layout.raw(corpus) / path)
     index.index(params_with(corpus), corpus)
-    assert index.excluded(index.read_clips(corpus)) == [(clip, f"second copy of {clip}")]
+    assert index.excluded(read_clips(corpus)) == [(clip, f"second copy of {clip}")]
     printed = capsys.readouterr().out
     assert "2 files, 1 clips" in printed
     assert f"1  second copy of another: {clip}" in printed
@@ -221,7 +222,7 @@ def test_a_repack_that_holds_the_tree_twice(project, write_wav, params_with):
         for top in ("", "audio_speech_actors_01-24/"):
             write_wav(root / f"{top}Actor_01/03-01-05-01-01-{take:02d}-01.wav", hertz=100 * take)
     index.index(params_with("ravdess"), "ravdess")
-    table = index.read_clips("ravdess")
+    table = read_clips("ravdess")
     clips = [f"ravdess/Actor_01/03-01-05-01-01-{take:02d}-01" for take in (1, 2)]
     assert index.excluded(table) == [(clip, f"second copy of {clip}") for clip in clips]
     assert all(row["path"].startswith("Actor_01") for row in table.to_pylist() if row["status"] == "ok")
@@ -240,7 +241,7 @@ def test_aiff_under_a_wav_name(project, write_wav, params_with):
     write_wav(path, sr=24_414, format="AIFF")
     assert path.read_bytes()[:4] == b"FORM"
     index.index(params_with("tess"), "tess")
-    (row,) = index.read_clips("tess").to_pylist()
+    (row,) = read_clips("tess").to_pylist()
     assert (row["n_samples"], row["sample_rate"], row["status"]) == (1600, 24_414, "ok")
 
 
@@ -326,7 +327,7 @@ def test_a_partial_corpus_needs_permission(project, write_wav, params_with, caps
     whole_savee(layout.raw("savee"), write_wav)
     strict = Local()
     index.index(params_with("savee", strict), "savee")
-    assert index.read_clips("savee").num_rows == 480
+    assert read_clips("savee").num_rows == 480
     layout.clips("savee").unlink()
     (layout.raw("savee") / "JK/n30.wav").unlink()
     with pytest.raises(FinserError, match=r"expected 480 clips; found 479 clips, 1 missing: savee/AudioData/JK/n30;.*allow_partial"):
@@ -337,7 +338,7 @@ def test_a_partial_corpus_needs_permission(project, write_wav, params_with, caps
     with pytest.raises(FinserError, match=r"121 missing: none of savee/KL; savee/AudioData/JK/n30; complete"):
         index.index(params_with("savee", strict), "savee")
     index.index(params_with("savee", strict.model_copy(update={"allow_partial": True})), "savee")
-    assert index.read_clips("savee").num_rows == 359
+    assert read_clips("savee").num_rows == 359
 
 
 def test_texts_come_from_transcripts_and_emotions_from_folders(project, write_wav, params_with, capsys):
@@ -370,13 +371,13 @@ def test_a_synthetic_corpus(project, params_with):
     params = params_with("crema_d", Synthetic(speakers=1, clips_per_emotion=1))
     fetch(params, "crema_d")
     index.index(params, "crema_d")
-    assert "ok" in index.read_clips("crema_d")["status"].to_pylist()
+    assert "ok" in read_clips("crema_d")["status"].to_pylist()
 
 
 def test_an_index_that_is_none(project, write_wav):
     with pytest.raises(FinserError, match="finser index tess"):
-        index.read_clips("tess")
+        read_clips("tess")
     layout.clips("tess").parent.mkdir(parents=True)
     layout.clips("tess").write_bytes(b"PAR1 no")
     with pytest.raises(FinserError, match="not readable as Parquet"):
-        index.read_clips("tess")
+        read_clips("tess")

@@ -5,6 +5,7 @@ import pytest
 
 from finser.config.sections.fetch import Local
 from finser.corpora import local
+from finser.corpora.folders import audio_files
 from finser.errors import FinserError
 
 
@@ -131,7 +132,7 @@ def test_linked_folders_are_followed(tmp_path, write_wav):
     write_wav(tmp_path / "elsewhere/a01.wav")
     (tmp_path / "SAVEE").mkdir()
     (tmp_path / "SAVEE/DC").symlink_to(tmp_path / "elsewhere")
-    assert [str(name) for name in local.audio_files(tmp_path / "SAVEE")] == ["DC/a01.wav"]
+    assert [str(name) for name in audio_files(tmp_path / "SAVEE")] == ["DC/a01.wav"]
 
 
 def test_find_takes_whichever_corpora_exist(tmp_path):

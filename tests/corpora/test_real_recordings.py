@@ -8,6 +8,7 @@ import pytest
 from finser import layout
 from finser.config.sections.fetch import Local
 from finser.corpora import crema_d, index, local
+from finser.corpora.clips import read_clips
 
 ROOT = os.environ.get("FINSER_CORPORA", "")
 pytestmark = pytest.mark.skipif(not ROOT, reason="FINSER_CORPORA is not set")
@@ -23,7 +24,7 @@ def indexed(project, params_with, monkeypatch):
         layout.raw(corpus).parent.mkdir(parents=True)
         layout.raw(corpus).symlink_to(path)
         index.index(params_with(corpus, Local(allow_partial=True)), corpus)
-        table = index.read_clips(corpus)
+        table = read_clips(corpus)
         assert table.num_rows == noted["files"]
         return {row["clip_id"]: row for row in table.to_pylist()}, dict(index.excluded(table))
 

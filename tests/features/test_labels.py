@@ -1,5 +1,6 @@
 import json
 import os
+import runpy
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser import layout
-from finser.audio.shards import DIMENSIONS, SR, AudioRow, n_frames, read_aligned, write_audio
+from finser.audio.frames import DIMENSIONS, SR, frames, n_frames
+from finser.audio.shards import AudioRow, read_aligned, write_audio
 from finser.config import presets
 from finser.features import labels
 from finser.features.labels import features
@@ -20,22 +22,8 @@ from finser.seeds import generator
 
 TOLERANCES = Path(__file__).parents[2] / "docs" / "tolerances.json"  # made by bench/tolerances.py of all of RAVDESS
 
-LIMITS = {"rms": 1e-7, "zcr": 1e-7, "chroma": 3e-6, "mfcc": 1e-3}
-
-
-def reference(y: np.ndarray) -> dict[str, np.ndarray]:
-    """The five librosa calls of docs/features.md."""
-    padded = np.pad(y.astype(np.float32) / 32768, 1024)
-    power = np.abs(librosa.stft(padded, n_fft=2048, hop_length=512, center=False)) ** 2
-    mel = librosa.feature.melspectrogram(S=power, sr=SR)
-    values = {
-        "rms": librosa.feature.rms(y=padded, frame_length=2048, hop_length=512, center=False),
-        "zcr": librosa.feature.zero_crossing_rate(padded, frame_length=2048, hop_length=512, center=False),
-        "chroma": librosa.feature.chroma_stft(S=power, sr=SR, tuning=0.0),
-        "mfcc": librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), sr=SR, n_mfcc=20),
-        "mel": mel,
-    }
-    return {name: value.T for name, value in values.items()}
+BENCH = runpy.run_path(str(Path(__file__).parents[2] / "bench" / "tolerances.py"))
+reference, LIMITS = BENCH["reference"], BENCH["TOLERANCES"]
 
 
 def assert_like_librosa(y: np.ndarray):
@@ -44,8 +32,28 @@ def assert_like_librosa(y: np.ndarray):
         assert value.shape == (n_frames(len(y)), DIMENSIONS[name]) and value.dtype == np.float32, name
         assert np.isfinite(value).all(), name
     for name, tolerance in LIMITS.items():
-        assert np.abs(found[name] - expected[name]).max() <= tolerance, name
-    assert (np.abs(found["mel"] - expected["mel"]) <= 1e-6 * expected["mel"] + 1e-20).all()
+        limit = tolerance * expected[name] + 1e-20 if name == "mel" else tolerance
+        assert (np.abs(found[name] - expected[name]) <= limit).all(), name
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 3_000), st.integers(0, 99))
+def test_levels_are_exact(n, seed):
+    y = generator("levels", seed).integers(-32_768, 32_767, n, dtype=np.int16)
+    rms, zcr = labels.levels(y)
+    framed = frames(y).astype(float)
+    assert np.array_equal(rms[:, 0], (np.sqrt((framed**2).mean(axis=1)) / 32_768).astype(np.float32))
+    assert np.array_equal(zcr[:, 0], (np.diff(framed < 0, axis=1).sum(axis=1) / 2048).astype(np.float32))
+
+
+@pytest.mark.parametrize("peak", [3e-4, 1.0])
+def test_mel_and_chroma_are_products_of_the_banks_and_the_rounded_spectrum(peak):
+    y = noise(9_000, peak)
+    spectrum = np.fft.rfft(frames(y) / 32_768 * np.hanning(2049)[:-1]).astype(np.complex64)
+    power = spectrum.real.astype(float) ** 2 + spectrum.imag.astype(float) ** 2
+    found, chroma = features(y), power @ labels.chroma_bank().T.astype(float)
+    assert np.allclose(found["mel"], power @ labels.mel_bank().T.astype(float), rtol=1e-6, atol=0)
+    assert np.allclose(found["chroma"], chroma / chroma.max(axis=1, keepdims=True), rtol=1e-6, atol=1e-9)
 
 
 def noise(n: int, peak: float = 0.5, seed: int = 0) -> np.ndarray:

@@ -7,8 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finser.audio.frames import to_float
-from finser.audio.shards import SR
+from finser.audio.frames import SR, to_float
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment
 from finser.features.labels import features
 from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO, Collate, add_noise, change_speed, log_mel, mask, sounding, statistics

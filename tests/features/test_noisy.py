@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser import layout
-from finser.audio.shards import SR, AudioRow, read_audio, read_labels
+from finser.audio.frames import SR
+from finser.audio.shards import AudioRow, read_audio, read_labels
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.labels import features

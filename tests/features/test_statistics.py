@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS
 from finser.features.rows import Row
 from finser.features.statistics import deltas, of_mfcc, of_row, summary, summary_statistics
 

@@ -261,7 +261,7 @@ def test_a_stopped_download_keeps_what_has_come(server, answer, link, tmp_path):
     stopping = http.Link(link.client, EAGER, link.stop, lambda count: count > 0 and link.stop.set())
     with pytest.raises(http.StoppedError):
         http.save(stopping, f"{server.address}/a", tmp_path / "a", SHA)
-    assert http.come(tmp_path / "a") == 1000
+    assert http.received(tmp_path / "a") == 1000
     link.stop.clear()
     http.save(link, f"{server.address}/a", tmp_path / "a", SHA)
     assert server.served == len(BODY)
@@ -282,7 +282,7 @@ def test_a_killed_download_goes_on(server, answer, link, tmp_path, heed_interrup
     program = [sys.executable, "-c", CHILD, f"{server.address}/a", tmp_path / "a"]
     child = subprocess.Popen(program, stderr=subprocess.DEVNULL, preexec_fn=heed_interrupts)
     deadline = time.monotonic() + 60
-    while http.come(tmp_path / "a") < 100_000 and time.monotonic() < deadline:
+    while http.received(tmp_path / "a") < 100_000 and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(number)
     assert child.wait() != 0

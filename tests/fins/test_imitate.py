@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS
 from finser.errors import FinserError
 from finser.fins import store
 from finser.fins.imitate import imitate

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from finser.audio.shards import DIMENSIONS, SR
+from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.train_fin import Disturbance
 from finser.fins.conditions import CONDITIONS, rounded
 from finser.fins.disturbance import disturb, low_pass

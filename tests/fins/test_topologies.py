@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from finser.audio.frames import frames
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, frames
 from finser.features.cepstrum import dct_matrix
 from finser.features.labels import chroma_bank, features, mel_bank
 from finser.fins.nets.base import count, predict

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from finser.models.weights.fetch import fetch_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -20,7 +21,6 @@ from finser.config.sections.masks import Masks
 from finser.errors import FinserError
 from finser.features.filter_banks import RATE, filter_banks
 from finser.features.rows import Row
-from finser.fetching.weights import fetch_weights
 from finser.files import checksum, read_json
 from finser.models import begin, load
 from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics

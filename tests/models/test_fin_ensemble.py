@@ -6,8 +6,7 @@ import torch
 from safetensors.numpy import load_file
 
 from finser import layout
-from finser.audio.frames import frames, to_float
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, frames, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
 from finser.features.log_mel import Collate
 from finser.features.rows import Row

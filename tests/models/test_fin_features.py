@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from finser import layout
-from finser.audio.frames import frames, to_float
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, frames, to_float
 from finser.config.sections.classifiers import FinEnsemble
 from finser.features.labels import features
 from finser.features.rows import Row

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from finser import layout
-from finser.audio.frames import frames, to_float
-from finser.audio.shards import DIMENSIONS, read_audio
+from finser.audio.frames import DIMENSIONS, frames, to_float
+from finser.audio.shards import read_audio
 from finser.features import store
 from finser.fins.features import columns
 from finser.fins.outputs import apply_fins

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from finser import synthetic
 from finser.config import presets
 from finser.config.sections.fetch import Synthetic
-from finser.corpora import registry
+from finser.corpora import counts, registry
 from finser.synthetic.plans import esd_transcripts
 
 PATTERNS = {
@@ -32,12 +32,18 @@ def _plan(corpus: str, speakers: int, count: int) -> list:
 )
 def test_demo_has_about_1700_clips(corpus, speakers, clips):
     source = presets.demo().fetch[corpus]
-    assert synthetic.planned(source, corpus) == clips
+    assert counts.planned(source, corpus) == clips
     assert len({clip.speaker for clip in synthetic.plan(source, corpus)}) == speakers
 
 
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_the_planned_number_of_clips_is_that_of_the_plan(corpus):
+    sizes = [Synthetic(speakers=speakers, clips_per_emotion=count) for speakers in range(1, 25) for count in range(1, 61)]
+    assert [counts.planned(size, corpus) for size in sizes] == [len(synthetic.plan(size, corpus)) for size in sizes]
+
+
 def test_tiny():
-    assert {corpus: synthetic.planned(source, corpus) for corpus, source in presets.tiny().fetch.items()} == {"ravdess": 40}
+    assert {corpus: counts.planned(source, corpus) for corpus, source in presets.tiny().fetch.items()} == {"ravdess": 40}
 
 
 @given(sizes)
@@ -110,10 +116,10 @@ def test_transcripts_name_every_clip_with_the_label_in_its_language():
 def test_oddities_are_on_planned_files_and_never_two_on_one(size):
     clips = _plan(*size)
     odd = synthetic.oddities(size[0], clips)
-    planned = {clip.path for clip in clips} | set(esd_transcripts(clips))
+    names = {clip.path for clip in clips} | set(esd_transcripts(clips))
     touched = [oddity.path for oddity in odd]
-    assert set(touched) <= planned and len(set(touched)) == len(touched)
-    assert all(oddity.other in planned - set(touched) for oddity in odd if oddity.kind == "copy")
+    assert set(touched) <= names and len(set(touched)) == len(touched)
+    assert all(oddity.other in names - set(touched) for oddity in odd if oddity.kind == "copy")
 
 
 @pytest.mark.parametrize(

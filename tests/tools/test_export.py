@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from finser import cli, layout
 from finser.audio import shards
-from finser.audio.shards import DIMENSIONS, AudioRow, LabelRow, n_frames, read_aligned, read_audio, write_audio, write_labels
+from finser.audio.frames import DIMENSIONS, n_frames
+from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio, write_audio, write_labels
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import write_json

@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from finser.audio import shards
-from finser.audio.shards import DIMENSIONS, AudioRow, LabelRow, n_frames, write_audio, write_labels
+from finser.audio.frames import DIMENSIONS, n_frames
+from finser.audio.shards import AudioRow, LabelRow, write_audio, write_labels
 from finser.errors import FinserError
-from finser.tools.inspection import align, decibels, describe
+from finser.tools.inspection import decibels, describe
+from finser.tools.table import align
 
 SECONDS = [0.1, 1.0, 2.5, 0.5]
 VARIANTS = {"original": {"gain": 1.0}, "noise": {"level": 0.0123456, "seed": 7}, "speed_pitch": {"rate": 1.25, "semitones": 2.0}}

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from scipy.interpolate import interp1d
 
 from finser import layout
-from finser.audio.shards import SR, read_labels, write_labels
+from finser.audio.frames import SR
+from finser.audio.shards import read_labels, write_labels
 from finser.config.params import Params
 from finser.config.sections.classifiers import Ast, LogMel, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, by_map
 from finser.config.sections.fetch import Synthetic

@@ -13,7 +13,8 @@ import torch
 from safetensors.numpy import load_file
 
 from finser import layout
-from finser.audio.shards import DIMENSIONS, read_audio, read_labels, write_audio, write_labels
+from finser.audio.frames import DIMENSIONS
+from finser.audio.shards import read_audio, read_labels, write_audio, write_labels
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.fetch import Synthetic

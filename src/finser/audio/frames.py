@@ -1,4 +1,4 @@
-"""Samples as numbers, padding and framing, defined once.
+"""Samples as numbers, padding, framing, and how many values each feature has, defined once.
 
 Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and what
 lies outside the clip is zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults
@@ -7,9 +7,12 @@ lies outside the clip is zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop o
 
 import numpy as np
 
+SR = 22_050  # Hz
 N_FFT = 2048  # samples per frame
 HOP_LENGTH = 512  # samples from one frame to the next
-FULL_SCALE = 32_767 / 32_768  # the largest sample that int16 holds, as a float; the smallest is -1
+DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}  # values of a feature per frame
+INT16 = 32_768  # int16 samples are divided by this
+FULL_SCALE = (INT16 - 1) / INT16  # the largest sample that int16 holds, as a float; the smallest is -1
 
 
 def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
@@ -27,13 +30,13 @@ def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
     """
     high, low = float(np.max(y, initial=0.0)), float(np.min(y, initial=0.0))
     gain = min(1.0, FULL_SCALE / max(high, FULL_SCALE), 1 / max(-low, 1.0))
-    scaled = np.multiply(y, gain * 32_768)
+    scaled = np.multiply(y, gain * INT16)
     return np.rint(scaled, out=scaled).astype(np.int16), gain
 
 
 def to_float(audio: np.ndarray) -> np.ndarray:
     """int16 samples as float32 of full scale 1: divided by 32768, which is exact."""
-    return audio.astype(np.float32) / np.float32(32768)
+    return audio.astype(np.float32) / np.float32(INT16)
 
 
 def n_frames(n_samples: int) -> int:

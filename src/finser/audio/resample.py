@@ -10,7 +10,7 @@ from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
 from finser.config.params import Params
-from finser.corpora.index import read_clips
+from finser.corpora.clips import read_clips
 from finser.errors import FinserError
 from finser.files import why
 from finser.progress import track

@@ -19,15 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from finser.audio.frames import DIMENSIONS, SR, n_frames
 from finser.errors import FinserError
 from finser.files import whole_folder, why
 
-SR = 22_050  # Hz
 ROWS_PER_GROUP = 100
 GROUPS_KEPT = 4  # by a reader that jumps
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
 AGAIN = "if a stage made it: dvc checkout, or dvc repro"
-DIMENSIONS = {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}
 
 _WORD = pa.dictionary(pa.int16(), pa.string())
 AUDIO_SCHEMA = pa.schema(
@@ -214,11 +213,6 @@ class ClipReader:
 def _audio_of_group(part: Path, group: int) -> pa.ChunkedArray:
     with readable(part):
         return open_part(part).read_row_group(group, columns=["audio"])["audio"]
-
-
-def n_frames(n_samples: int) -> int:
-    """Frames of a clip: t = 0 .. n_samples // 512 (frame t is centred on sample 512 t of the zero-padded clip)."""
-    return n_samples // 512 + 1
 
 
 def _check_pair(audio: AudioRow, label: LabelRow, where: Path) -> None:

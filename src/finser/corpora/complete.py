@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from finser.config.sections.fetch import Source
-from finser.corpora import registry
+from finser.corpora.counts import expected_count, published_part
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
 
@@ -33,7 +33,7 @@ def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where:
         None at all, too many, or too few: then the message names what is missing.
     """
     speakers = {said.clip_id: said.speaker for said in utterances}
-    expected, found = registry.expected_count(source, known.name, speakers.values()), len(speakers)
+    expected, found = expected_count(source, known.name, speakers.values()), len(speakers)
     if not found:
         raise FinserError("no audio file", where=where, expected=f"{expected} clips of {known.title}")
     if found > expected:
@@ -62,7 +62,7 @@ def lacking(speakers: Mapping[str, str], known: Corpus, expected: int) -> str:
         How many clips there should be.
     """
     present = set(speakers.values())
-    wanted, _ = registry.published_part(known, present)
+    wanted, _ = published_part(known, present)
     absent = [speaker for speaker in wanted if speaker not in present]
     clips = [clip for clip in known.every(speakers) if clip not in speakers and _speaker(clip, known) in present]
     parts = [f"none of {_first(absent, 'speakers')}"] if absent else []

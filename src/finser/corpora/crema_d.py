@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
+from finser.corpora.published import SingleFiles
 from finser.corpora.utterance import Corpus, Utterance, look_up, split_name
 
 LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
@@ -74,6 +75,14 @@ CORPUS = Corpus(
     parse=parse,
     every=every,
     size=605_899_936,
+    published=SingleFiles(
+        address="https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV",
+        mirrors=(
+            "https://gitlab.com/cs-cooper-lab/crema-d-mirror/-/raw/HEAD/AudioWAV",
+        ),  # the authors': the first's quota is often used up
+        folder="AudioWAV",
+        files=files,
+    ),
     # audEERING's split (data set crema-d 1.1.0), balanced by sex, race and ethnicity
     folds=(tuple(f"crema_d/{actor}" for actor in SPEAKERS["test"]),),
     validation={1: tuple(f"crema_d/{actor}" for actor in SPEAKERS["dev"])},

@@ -22,35 +22,14 @@ from finser.config.params import Params
 from finser.config.sections.fetch import Local, Source
 from finser.config.sections.resample import Resample
 from finser.corpora import complete, faults, headers, local, registry
+from finser.corpora.clips import CLIPS_SCHEMA
+from finser.corpora.folders import audio_files, size_of_audio
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
 from finser.files import checksum, whole_file, why
 from finser.progress import say, track
 from finser.workers import map_in_order
 
-CLIPS_SCHEMA = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("corpus", pa.string()),
-        ("path", pa.string()),  # relative to data/raw/CORPUS
-        ("sha256", pa.string()),
-        ("speaker", pa.string()),
-        ("sex", pa.string()),
-        ("language", pa.string()),
-        ("emotion", pa.string()),
-        ("publisher_label", pa.string()),
-        ("intensity", pa.string()),
-        ("sentence", pa.string()),
-        ("sample_rate", pa.int32()),  # Hz
-        ("channels", pa.int32()),
-        ("n_samples", pa.int64()),  # per channel
-        ("seconds", pa.float64()),
-        ("peak", pa.float64()),  # of full scale 1, over all channels
-        ("rms", pa.float64()),  # the same
-        ("status", pa.string()),  # ok, excluded
-        ("reason", pa.string()),  # "" when ok
-    ]
-)
 BLOCK = 2**16  # frames read at once
 USED = Resample()  # how index looks at clips as they are used: at what rate, by which resampler
 
@@ -83,7 +62,7 @@ def index(params: Params, corpus: str) -> None:
     root, source, known = layout.raw(corpus), params.fetch[corpus], registry.get(corpus)
     if not root.is_dir():
         raise FinserError("no such folder", where=root, do=f"run first: finser fetch {corpus}")
-    paths = local.audio_files(root)
+    paths = audio_files(root)
     utterances = _with_texts([known.parse(path) for path in paths], paths, root, known)
     expected = complete.check(utterances, source, known, root)
     jobs = [(root / path, origin(source, corpus, root) / path) for path in paths]
@@ -97,26 +76,6 @@ def index(params: Params, corpus: str) -> None:
     with whole_file(layout.clips(corpus)) as partial:
         pq.write_table(table, partial)
     print("\n".join(summary(table, known.title, expected)))
-
-
-def read_clips(corpus: str) -> pa.Table:
-    """The index of a corpus, with the columns of :data:`CLIPS_SCHEMA`.
-
-    Raises
-    ------
-    FinserError
-        There is none, or it is no such index.
-    """
-    path = layout.clips(corpus)
-    try:
-        table = pq.ParquetFile(path).read()
-    except FileNotFoundError:
-        raise FinserError("no such file", where=path, do=f"run first: finser index {corpus}") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise FinserError(f"not readable as Parquet ({why(error)})", where=path, do=f"run again: finser index {corpus}") from None
-    if not table.schema.equals(CLIPS_SCHEMA):
-        raise FinserError("not an index of clips", where=path, expected=f"columns {', '.join(CLIPS_SCHEMA.names)}")
-    return table
 
 
 def excluded(table: pa.Table) -> list[tuple[str, str]]:
@@ -170,7 +129,7 @@ def measure(path: Path, where: Path | None = None) -> Sound:
         It is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not say how much it holds.
     """
     where = path if where is None else where
-    local.size_of_audio(path, where)
+    size_of_audio(path, where)
     headers.check(path, where)
     peak, squares, n_samples, mono = 0.0, 0.0, 0, []
     try:

@@ -1,26 +1,19 @@
 """A corpus that already lies in a folder: located, counted, copied."""
 
-import hashlib
-import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
 
 from finser.config import locations
 from finser.config.sections.fetch import Source
 from finser.corpora import complete, faults, registry
+from finser.corpora.folders import AUDIO, audio_files, digest, files_under, is_litter, size_of_audio, unreadable
 from finser.errors import FinserError
-from finser.files import check_room, disk_is_full, why
+from finser.files import check_room, disk_is_full
 from finser.progress import track
 
-AUDIO = (".wav",)
 TEXT = (".csv", ".txt")  # speakers, votes, transcripts, licences: copied beside the audio
 COPIED = AUDIO + TEXT
-LFS_POINTER = b"version https://git-lfs"
-HTML = rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head)\b"
-HEAD = 4096  # bytes: as much of a file as it takes to see that it is no audio
 
 
 def folder_of(corpus: str) -> Path:
@@ -88,7 +81,7 @@ def _subfolders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise FinserError("no such folder", where=root)
     first: dict[Path, Path] = {}
-    for path in sorted(path for path in root.iterdir() if path.is_dir() and not _is_litter(path.name)):
+    for path in sorted(path for path in root.iterdir() if path.is_dir() and not is_litter(path.name)):
         first.setdefault(path.resolve(), path)
     return list(first.values())
 
@@ -131,21 +124,6 @@ def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
         return error
 
 
-def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
-    """``sha256:...`` of names and sizes of files below `root`: another one if a file was added, removed, renamed or got another size.
-
-    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name and size is not seen.
-    """
-    lines = []
-    for name in sorted(names, key=str):
-        try:
-            size = (root / name).stat().st_size
-        except OSError as error:
-            _unreadable(error, root / name)
-        lines.append(f"{name}\0{size}\n")
-    return f"sha256:{hashlib.sha256(''.join(lines).encode(errors='surrogateescape')).hexdigest()}"
-
-
 def describe(path: Path, corpus: str) -> dict[str, int | str]:
     """What `fetch` records of a local corpus: `files` and `bytes` of its audio, `digest` of all that is copied; as in :func:`survey`."""
     files, size = survey(path, corpus)
@@ -181,7 +159,7 @@ def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int
         except OSError as error:
             if disk_is_full(error):
                 raise
-            _unreadable(error, path / name)
+            unreadable(error, path / name)
     return found
 
 
@@ -189,61 +167,3 @@ def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int
     """How many clips a whole copy has; a folder that lacks some is refused unless `source` accepts that (see :mod:`.complete`)."""
     known = registry.get(corpus)
     return complete.check(map(known.parse, audio_files(path)), source, known, path, do)
-
-
-def audio_files(root: Path) -> list[PurePosixPath]:
-    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and __MACOSX are no audio."""
-    return sorted(files_under(root, AUDIO), key=str)
-
-
-def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath]:
-    """Yield the paths, relative to `root`, of the files with one of the `suffixes` in whatever case; links are followed."""
-    if not root.is_dir():
-        raise FinserError("no such folder", where=root)
-    for folder, subfolders, names in os.walk(root, onerror=_unreadable, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not _is_litter(name))
-        for name in sorted(names):
-            if name.lower().endswith(suffixes) and not _is_litter(name):
-                yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
-
-
-def size_of_audio(path: Path, where: object = None) -> int:
-    """Size of an audio file in bytes; `where` is how it is named in errors, `path` by default.
-
-    Raises
-    ------
-    FinserError
-        It cannot be read, is empty, or is a Git LFS pointer or an HTML page in place of audio.
-    """
-    try:
-        size, other = path.stat().st_size, impostor(path)
-    except OSError as error:
-        _unreadable(error, where or path)
-    where = where or path
-    if not size:
-        raise FinserError("empty file", where=where, do="copy or download it again")
-    if other:
-        do = "run `git lfs pull` in that repository" if "LFS" in other else "download it again"
-        raise FinserError(f"{other} in place of audio", where=where, do=do)
-    return size
-
-
-def impostor(path: Path) -> str:
-    """What servers send in place of a file, if that is what this one is: a Git LFS pointer or an HTML page; else ""."""
-    with path.open("rb") as file:
-        start = file.read(HEAD)
-    if start.startswith(LFS_POINTER):
-        return "a Git LFS pointer"
-    if re.match(HTML, start, re.IGNORECASE):
-        title = re.search(rb"<title[^>]*>([^<]*)", start, re.IGNORECASE)
-        words = " ".join(title[1].decode(errors="replace").split()) if title else ""
-        return f"an HTML page ('{words}')" if words else "an HTML page"
-    return ""
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _unreadable(error: OSError, where: object = None) -> NoReturn:
-    raise FinserError(f"cannot be read ({why(error)})", where=where or error.filename) from None

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import PurePosixPath
 
+from finser.corpora.published import Archive
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -16,6 +17,12 @@ from finser.errors import FinserError
 LABELS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry", "06": "fear", "07": "disgust", "08": "surprise"}
 INTENSITIES = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+PUBLISHED = Archive(
+    address="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+    checksum="md5:bc696df654c87fed845eb13823edef8a",
+    size=208_468_073,
+    unpacked=590_349_330,
+)
 ACTORS = tuple(f"{number:02d}" for number in range(1, 25))
 # Luna-Jimenez et al. 2022, doi:10.3390/app12010327
 FOLDS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22))
@@ -38,13 +45,18 @@ def parse(path: PurePosixPath) -> Utterance:
         clip_id=f"ravdess/Actor_{actor}/{path.stem}",
         corpus="ravdess",
         speaker=f"ravdess/{actor}",
-        sex="male" if int(actor) % 2 else "female",
+        sex=sex(actor),
         language="en",
         emotion=emotion,
         publisher_label=label,
         intensity=look_up(intensity, INTENSITIES, "intensity", path),
         sentence=look_up(statement, STATEMENTS, "statement", path),
     )
+
+
+def sex(actor: str) -> str:
+    """Actors of odd numbers are men."""
+    return "male" if int(actor) % 2 else "female"
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
@@ -66,6 +78,7 @@ CORPUS = Corpus(
     emotions=EMOTIONS,
     parse=parse,
     every=every,
-    size=208_468_073,
+    size=PUBLISHED.size,
+    published=PUBLISHED,
     folds=tuple(tuple(f"ravdess/{actor:02d}" for actor in fold) for fold in FOLDS),
 )

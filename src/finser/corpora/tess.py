@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import PurePosixPath
 
+from finser.corpora.published import Dataverse
 from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
 
 LABELS = {
@@ -50,8 +51,13 @@ def parse(path: PurePosixPath) -> Utterance:
     )
 
 
+def folder_of(speaker: str, label: str) -> str:
+    """The folder of a speaker's clips of one emotion, in the copies that have folders."""
+    return FOLDERS.get((speaker, label), f"{speaker}_{label}")
+
+
 def _clip_id(speaker: str, word: str, label: str) -> str:
-    return f"tess/{FOLDERS.get((speaker, label), f'{speaker}_{label}')}/{speaker}_{word}_{label}"
+    return f"tess/{folder_of(speaker, label)}/{speaker}_{word}_{label}"
 
 
 def every(found: Collection[str]) -> Iterator[str]:
@@ -74,6 +80,7 @@ CORPUS = Corpus(
     ),
     licence="CC BY-NC-ND 4.0",
     home="https://doi.org/10.5683/SP2/E8H2MF",
+    published=Dataverse(address="https://borealisdata.ca", record="doi:10.5683/SP2/E8H2MF", version="1.0"),
     clips=2_800,
     speakers=("tess/OAF", "tess/YAF"),
     emotions=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from finser.corpora.published import Archive, Dataverse, SingleFiles
 from finser.errors import FinserError
 
 
@@ -62,8 +63,10 @@ class Corpus:
         from what is there.)
     size : int, optional
         Bytes of the publisher's download, where that is published.
+    published : Archive, SingleFiles or Dataverse, optional
+        Where ``finser fetch`` can download it.
     how_to_get : str
-        What to do by hand: what to sign, where, which file to put where. Empty where ``finser fetch`` can download it.
+        What to do by hand where it cannot: what to sign, where, which file to put where.
     clips : int
         The publisher's count of clips.
     speakers : tuple of str
@@ -95,6 +98,7 @@ class Corpus:
     parse: Callable[[PurePosixPath], Utterance]
     every: Callable[[Collection[str]], Iterator[str]]
     size: int | None = None
+    published: Archive | SingleFiles | Dataverse | None = None
     how_to_get: str = ""
     folds: tuple[tuple[str, ...], ...] = ()
     validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

@@ -7,9 +7,8 @@ import numpy as np
 import soxr
 from scipy.sparse import csr_array
 
-from finser.audio.frames import HOP_LENGTH, to_float
-from finser.audio.shards import SR
-from finser.features.cepstrum import natural_log
+from finser.audio.decibels import natural_log
+from finser.audio.frames import HOP_LENGTH, SR, to_float
 from finser.features.rows import Row, Source
 
 RATE = 16_000  # Hz

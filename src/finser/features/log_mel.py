@@ -8,10 +8,10 @@ from functools import cache, partial
 import numpy as np
 import torch
 
-from finser.audio.shards import DIMENSIONS, SR
+from finser.audio.decibels import db_to_power, power_to_db
+from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment, SpectrogramNetwork
 from finser.config.sections.masks import Masks
-from finser.features.cepstrum import db_to_power, power_to_db
 from finser.features.rows import Row, Source
 
 FLOOR_DB = -80.0  # below which nothing is told apart

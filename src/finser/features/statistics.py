@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from finser.audio.frames import HOP_LENGTH
-from finser.audio.shards import SR
-from finser.features.cepstrum import natural_log
+from finser.audio.decibels import natural_log
+from finser.audio.frames import HOP_LENGTH, SR
 from finser.features.rows import Row, Source
 
 DELTA_WIDTH = 9  # frames

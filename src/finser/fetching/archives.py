@@ -1,4 +1,9 @@
-"""Unpacking zip and tar archives that one does not trust."""
+"""Unpacking of zip and tar archives from sources that are not trusted.
+
+Python's own ``zipfile`` and ``tarfile`` read the archives; their ``extractall`` is not used. ``tarfile.data_filter`` refuses links that
+leave the folder and devices, but lets links inside it pass; ``zipfile`` renames unsafe members silently. Neither limits the unpacked size,
+refuses two members of one name, or checks all members before it writes the first.
+"""
 
 import errno
 import os

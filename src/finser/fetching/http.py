@@ -1,7 +1,10 @@
-"""One file from one address: it goes on where it broke off, is tried again while that may help, and is verified.
+"""Download of one file: resumed where it stopped, tried again while that may help, and verified.
 
-A file that is on its way is called NAME.part; NAME.part.mark holds the server's mark of its version (ETag or date), so that the
-rest of another version is never put behind it. NAME itself is always verified. What came in its place is set aside as NAME.wrong.
+NAME.part holds what was received so far, and NAME.part.mark the server's mark of its version (ETag or date): a part is never continued
+with the rest of another version. NAME itself is always verified; a file with a wrong checksum becomes NAME.wrong.
+
+This stands in place of ``pooch``, which verifies and tries again, but starts from byte 0 after every failure, and of ``tenacity``, which
+does not know Retry-After or whether bytes arrived between two failures. Requests are made by ``httpx``.
 """
 
 from collections.abc import Callable
@@ -13,9 +16,8 @@ from threading import Event
 
 import httpx
 
-from finser.corpora.local import impostor
 from finser.errors import FinserError
-from finser.files import check_room, checksum
+from finser.files import check_room, checksum, impostor
 from finser.progress import say
 
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # the same request may succeed a little later
@@ -24,18 +26,18 @@ REPEATED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # these fail e
 
 @dataclass(frozen=True)
 class Patience:
-    """How long troubles are borne: seconds, but for `tries`.
+    """When to try again and when to give up: seconds, except `tries`.
 
     Attributes
     ----------
     tries : int
-        Failures in a row, without a new byte between them, after which a download is given up.
+        A download is given up after so many failures in a row without a new byte between them.
     pause : float
-        Before the second try; doubled each time. A server's own wish (Retry-After) goes before it.
+        Before the second try; doubled each time. If the server sends Retry-After, that counts instead.
     longest : float
-        A server that wishes for more is not waited for.
+        A longer Retry-After is an error.
     silence : float
-        A connection that brings nothing for so long has failed.
+        A connection without data for so long has failed.
     """
 
     tries: int = 6
@@ -46,16 +48,16 @@ class Patience:
 
 @dataclass(frozen=True)
 class Link:
-    """What downloads share: a client, patience, an event that ends them all, and a function that is told of bytes as they come."""
+    """What downloads share: client, patience, an event that stops all of them, and a function that counts the bytes received."""
 
     client: httpx.Client
     patience: Patience = Patience()
     stop: Event = field(default_factory=Event)
-    came: Callable[[int], object] = lambda _: None
+    count: Callable[[int], object] = lambda _: None
 
 
 class StoppedError(Exception):
-    """Another download has failed, or the user has interrupted: this one was not to go on."""
+    """This download was stopped, because another one failed or the user interrupted."""
 
 
 def client(patience: Patience) -> httpx.Client:
@@ -75,18 +77,18 @@ def save(link: Link, address: str, target: Path, expected: str = "", size: int |
     address : str
         http or https.
     target : Path
-        Its folder exists. An earlier run's `target`.part is gone on with.
+        Its folder exists. `target`.part of an earlier run is continued.
     expected : str, optional
         ``md5:...`` or ``sha256:...``; empty: nothing to verify.
     size : int, optional
-        Bytes that it has, if that is known.
+        Its bytes, if known.
 
     Raises
     ------
     FinserError
-        The server fails (what has come is kept), or sends something else (set aside as `target`.wrong).
+        The server fails (the part is kept), or sends something else (kept as `target`.wrong).
     StoppedError
-        `link.stop` was set; what has come is kept.
+        `link.stop` was set; the part is kept.
     """
     part = _beside(target, "part")
     failures, furthest = 0, length(part)
@@ -104,13 +106,13 @@ def save(link: Link, address: str, target: Path, expected: str = "", size: int |
 
 
 def discard(target: Path) -> None:
-    """Forget the part of `target` that has come."""
+    """Delete the part of `target` that was received."""
     _beside(target, "part").unlink(missing_ok=True)
     _mark(_beside(target, "part")).unlink(missing_ok=True)
 
 
-def come(target: Path) -> int:
-    """Bytes of `target` that an interrupted download has brought."""
+def received(target: Path) -> int:
+    """Bytes of `target` that an interrupted download received."""
     return length(_beside(target, "part"))
 
 
@@ -128,7 +130,7 @@ def _mark(part: Path) -> Path:
 
 
 def _stream(link: Link, address: str, part: Path, size: int | None) -> None:
-    """Ask once for what `part` lacks, and write it there as it comes."""
+    """Ask once for the bytes that `part` lacks, and append them."""
     here = length(part)
     if size is not None and here >= size:
         return
@@ -136,7 +138,7 @@ def _stream(link: Link, address: str, part: Path, size: int | None) -> None:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and _total(response) == here:
             return
         if not _goes_on(response, here):
-            link.came(-here)
+            link.count(-here)
             part.unlink(missing_ok=True)
         response.raise_for_status()
         if size is None:
@@ -155,7 +157,7 @@ def _headers(part: Path, here: int) -> dict[str, str]:
 
 
 def _goes_on(response: httpx.Response, here: int) -> bool:
-    """Whether what has come may stay: the answer continues it, or says nothing about it (an error that passes)."""
+    """Whether the part may stay: the answer continues it, or is an error that says nothing about it."""
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
         return response.headers.get("Content-Range", "").startswith(f"bytes {here}-")
     return response.is_error and response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
@@ -167,7 +169,7 @@ def _total(response: httpx.Response) -> int | None:
 
 
 def _remember(response: httpx.Response, part: Path) -> None:
-    """Keep the server's mark of this version; a weak ETag is none, as it does not promise the same bytes."""
+    """Keep the server's mark of this version; a weak ETag does not count, because it does not promise the same bytes."""
     tag = response.headers.get("ETag", "")
     mark = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
     if mark:
@@ -180,13 +182,13 @@ def _write(link: Link, response: httpx.Response, part: Path, size: int | None) -
     if response.status_code == httpx.codes.PARTIAL_CONTENT and not part.exists():
         raise httpx.RemoteProtocolError("it sent another part of the file than it was asked for")
     with part.open("ab") as file:
-        # chunks as they come: of larger ones the last would be lost with the connection
+        # as received: of larger chunks the last would be lost with the connection
         for chunk in response.iter_bytes():
             if link.stop.is_set():
                 raise StoppedError
             file.write(chunk)
-            file.flush()  # a kill loses nothing that has come
-            link.came(len(chunk))
+            file.flush()  # a kill loses nothing received
+            link.count(len(chunk))
             if size is not None and file.tell() > size:  # it may have no end
                 return
 
@@ -223,7 +225,7 @@ def _passes(error: Exception) -> bool:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server wishes to be left alone, from a number or a date; None if it says nothing that makes sense."""
+    """Seconds to wait, from the number or date in Retry-After; None if there is none or it makes no sense."""
     wish = response.headers.get("Retry-After", "")
     if wish.isdecimal():
         return float(wish)

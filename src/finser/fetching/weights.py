@@ -10,9 +10,9 @@ from finser import layout
 from finser.config import locations
 from finser.config.params import Params
 from finser.config.sections.fetch_weights import Weights
-from finser.corpora import download
 from finser.errors import FinserError
 from finser.fetching import http
+from finser.fetching.download import File, fetch_all
 from finser.files import checksum, whole_folder, why
 from finser.models.weights.conversion import convert, read
 from finser.progress import say
@@ -45,8 +45,8 @@ def downloaded(options: Weights, store: Path, patience: http.Patience | None = N
     store.mkdir(parents=True, exist_ok=True)
     patience = patience or http.Patience()
     with http.client(patience) as client:
-        file = download.File(name, "", f"sha256:{options.sha256}")
-        download.fetch_all(http.Link(client, patience), (options.address,), [file], store)
+        file = File(name, "", f"sha256:{options.sha256}")
+        fetch_all(http.Link(client, patience), (options.address,), [file], store)
     return store / name
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import soxr
 import torch
 
-from finser.audio.frames import frames, to_float, to_int16
-from finser.audio.shards import SR
+from finser.audio.frames import SR, frames, to_float, to_int16
 from finser.config.params import Params
 from finser.fins.data import choose, clip_ids, rows
 from finser.fins.nets.base import CHUNK, Fin

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from finser import layout
-from finser.audio.frames import N_FFT, frames
-from finser.audio.shards import DIMENSIONS, AudioRow, read_aligned, read_audio
+from finser.audio.frames import DIMENSIONS, N_FFT, frames
+from finser.audio.shards import AudioRow, read_aligned, read_audio
 from finser.config.params import Params
 from finser.seeds import generator
 from finser.splits.protocols import usable

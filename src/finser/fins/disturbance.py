@@ -7,8 +7,7 @@ targets are computed from the frames that come out (:mod:`finser.fins.teacher`).
 import torch
 from torch import Tensor
 
-from finser.audio.frames import N_FFT
-from finser.audio.shards import SR
+from finser.audio.frames import N_FFT, SR
 from finser.config.sections.train_fin import Disturbance
 
 STEPS = 32768  # of int16 in full scale 1

@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from finser import layout
-from finser.audio.frames import HOP_LENGTH
-from finser.audio.shards import DIMENSIONS, SR
+from finser.audio.frames import DIMENSIONS, HOP_LENGTH, SR
 from finser.config.params import Params
 from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.audio.frames import HOP_LENGTH, N_FFT
-from finser.audio.shards import DIMENSIONS
-from finser.features.cepstrum import natural_log, power_to_db
+from finser.audio.decibels import natural_log, power_to_db
+from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT
 from finser.fins.nets.base import Fin
 from finser.fins.nets.building import structured
 from finser.fins.nets.transform import FrontEnd

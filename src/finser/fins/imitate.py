@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.audio.frames import HOP_LENGTH, frames
+from finser.audio.frames import DIMENSIONS, HOP_LENGTH, SR, frames
 from finser.audio.resample import resample_clip
-from finser.audio.shards import DIMENSIONS, SR
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.cepstrum import decibels

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from finser import layout
-from finser.audio.frames import padded, to_float
-from finser.audio.shards import DIMENSIONS, AudioRow, read_audio
+from finser.audio.frames import DIMENSIONS, padded, to_float
+from finser.audio.shards import AudioRow, read_audio
 from finser.config.params import Params
 from finser.features import store
 from finser.fins.features import N_FEATURES, Fins, load_fins

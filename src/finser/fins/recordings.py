@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from finser import layout
-from finser.audio.frames import HOP_LENGTH, N_FFT, n_frames, padded
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT, n_frames, padded
 from finser.fins.data import rows
 
 

@@ -5,8 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from finser.audio.frames import N_FFT
-from finser.audio.shards import DIMENSIONS, SR
+from finser.audio.frames import DIMENSIONS, N_FFT, SR
 from finser.features.cepstrum import AMIN, N_MELS, dct_matrix
 
 TINY = torch.finfo(torch.float32).tiny

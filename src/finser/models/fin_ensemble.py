@@ -19,8 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.audio.frames import HOP_LENGTH, N_FFT, to_float
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
 from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms

@@ -17,6 +17,9 @@ import pyarrow.compute as pc
 from finser import layout
 from finser.config.base import Feature
 from finser.config.params import Params
+from finser.corpora.counts import expected_count
+from finser.corpora.provenance import provenance
+from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
@@ -219,9 +222,6 @@ def alike(a: object, b: object) -> bool:
 
 def read_corpus(params: Params, corpus: str) -> Corpus:
     """Count the index of a corpus."""
-    from finser.corpora.fetch import provenance
-    from finser.corpora.registry import CORPORA, expected_count
-
     source = params.fetch[corpus]
     names = ["clip_id", "path", "status", "reason", "speaker", "sex", "language", "emotion", "seconds"]
     rows = read_columns(layout.clips(corpus), names).to_pylist()

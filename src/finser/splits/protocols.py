@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from finser import layout, seeds
 from finser.config.params import Params
 from finser.config.sections.split import Split
-from finser.corpora.index import read_clips
+from finser.corpora.clips import read_clips
 from finser.corpora.registry import CORPORA
 from finser.errors import FinserError
 from finser.files import whole_file

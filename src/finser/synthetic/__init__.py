@@ -3,7 +3,7 @@
 They let the whole project run anywhere, offline, in minutes. They are no substitute for recordings: a voice here is "angry"
 because a table says how (:mod:`finser.synthetic.acting`), and nothing measured on it says anything about people.
 
-`make` writes a corpus; `planned` says how many audio files it plans. The samples of a clip depend on the seed and on its
+`make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its
 corpus, speaker, emotion, text and take; never on other clips, their order or the number of worker processes.
 """
 
@@ -12,13 +12,12 @@ from pathlib import Path
 
 from finser import files, progress, workers
 from finser.config.params import Params
-from finser.config.sections.fetch import Synthetic
 from finser.synthetic.engine import needs_child, open_engine
 from finser.synthetic.oddities import oddities, plant, write_wav
 from finser.synthetic.plans import Clip, esd_transcripts, plan
 from finser.synthetic.rendering import CHANNELS, render
 
-__all__ = ["make", "oddities", "plan", "planned"]
+__all__ = ["make", "oddities", "plan"]
 
 _BATCH = 24  # clips; each batch starts an engine of its own, which takes a hundredth of a second
 NOTICE = """\
@@ -26,7 +25,7 @@ SYNTHETIC SPEECH: nobody recorded this.
 
 The files in this folder have the layout and the file names of a corpus of recordings, and none of its recordings.
 They were made by finser: the program eSpeak NG 1.52 (as packaged in espeakng-loader) spoke, and finser changed pitch, rate,
-loudness, timbre and noise after a table of its own (src/finser/synthetic/acting.py).
+loudness, timbre and noise after a table of its own.
 Speaker and emotion stand for rows of such tables, not for people. A score on these files is no claim about real speech, and
 must be called synthetic wherever it is shown. Some files are odd on purpose, as in the real corpus.
 """
@@ -38,15 +37,6 @@ class _Batch:
     folder: Path
     seed: int
     in_child: bool
-
-
-def planned(source: Synthetic, corpus: str) -> int:
-    """Number of audio files that the plan has.
-
-    The corpus that :func:`make` writes has as many, but for those that are missing on purpose (``missing`` in
-    :func:`finser.synthetic.oddities.oddities`): copies and misnamed files take the place of planned ones.
-    """
-    return len(plan(source, corpus))
 
 
 def make(params: Params, corpus: str, folder: Path) -> None:

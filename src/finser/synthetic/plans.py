@@ -1,10 +1,9 @@
 """Which clips a synthetic corpus has: the publishers' layouts and file names, for as many speakers and clips as asked for."""
 
 from dataclasses import dataclass
-from itertools import islice
 
 from finser.config.sections.fetch import Synthetic
-from finser.emotions import EMOTIONS
+from finser.corpora import crema_d, esd, ravdess, savee, tess
 from finser.synthetic import sentences
 
 
@@ -72,7 +71,7 @@ def _ravdess(speakers: int, count: int) -> list[Clip]:
     return [
         _ravdess_clip(actor, code, emotion, *take)
         for actor in _first(_RAVDESS_ACTORS, speakers)
-        for code, emotion in enumerate(EMOTIONS, 1)
+        for code, emotion in ravdess.LABELS.items()
         for take in _ravdess_takes(emotion, count)
     ]
 
@@ -83,11 +82,10 @@ def _ravdess_takes(emotion: str, count: int) -> list[tuple[int, int, int]]:
     return list(_RAVDESS_TAKES[:count])
 
 
-def _ravdess_clip(actor: str, code: int, emotion: str, intensity: int, statement: int, repetition: int) -> Clip:
-    name = f"03-01-{code:02}-{intensity:02}-{statement:02}-{repetition:02}-{actor}.wav"
-    sex = "male" if int(actor) % 2 else "female"
+def _ravdess_clip(actor: str, code: str, emotion: str, intensity: int, statement: int, repetition: int) -> Clip:
+    name = f"03-01-{code}-{intensity:02}-{statement:02}-{repetition:02}-{actor}.wav"
     return Clip(
-        "ravdess", f"Actor_{actor}/{name}", actor, sex, emotion, sentences.RAVDESS[f"{statement:02}"],
+        "ravdess", f"Actor_{actor}/{name}", actor, ravdess.sex(actor), emotion, ravdess.STATEMENTS[f"{statement:02}"],
         take=f"{intensity}-{repetition}", strength=_RAVDESS_STRENGTH[intensity],
     )  # fmt: skip
 
@@ -95,11 +93,9 @@ def _ravdess_clip(actor: str, code: int, emotion: str, intensity: int, statement
 # ---------------------------------------------------------------------------------------------------------------- CREMA-D
 
 # of the published split 1076, 1083 test, 1061 dev, then train; beyond the eighth a mixture
-_CREMA_D_ACTORS = (
-    "1076f 1001m 1061f 1083m 1002f 1005m 1007f 1014m 1048m 1003f 1062m 1074f "
-    "1011m 1004f 1059m 1078f 1016m 1006f 1065m 1008f 1017m 1049f 1069m 1009f"
-)
-_CREMA_D_CODES = {"NEU": "neutral", "ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "SAD": "sad"}
+_CREMA_D_ACTORS = "1076 1001 1061 1083 1002 1005 1007 1014 1048 1003 1062 1074 1011 1004 1059 1078 1016 1006 1065 1008 1017 1049 1069 1009"
+_CREMA_D_CODES = ("NEU", "ANG", "DIS", "FEA", "HAP", "SAD")
+_CREMA_D_SENTENCES = ("MTI", "IEO", "TIE", "IOM", "IWW", "TAI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")  # IEO has levels
 _CREMA_D_STRENGTH = {"LO": 0.5, "MD": 0.9, "HI": 1.3, "XX": 0.95}
 
 
@@ -114,7 +110,7 @@ def _crema_d(speakers: int, count: int) -> list[Clip]:
 
 def _crema_d_takes(code: str, count: int) -> list[tuple[str, str]]:
     """Sentence and level: three levels for IEO, none (XX) for the others and for neutral."""
-    first, levelled, *rest = sentences.CREMA_D
+    first, levelled, *rest = _CREMA_D_SENTENCES
     second = rest[0]
     takes = [(first, "XX"), (levelled, "MD"), (second, "XX"), (levelled, "HI"), (levelled, "LO")]
     takes = (takes + [(sentence, "XX") for sentence in rest[1:]])[:count]
@@ -124,40 +120,27 @@ def _crema_d_takes(code: str, count: int) -> list[tuple[str, str]]:
 
 
 def _crema_d_clip(actor: str, code: str, sentence: str, level: str) -> Clip:
-    number, sex = actor[:4], {"m": "male", "f": "female"}[actor[4]]
+    text = crema_d.SENTENCES[sentence].removesuffix(".")
     return Clip(
-        "crema_d", f"AudioWAV/{number}_{sentence}_{code}_{level}.wav", number, sex, _CREMA_D_CODES[code], sentences.CREMA_D[sentence],
+        "crema_d", f"AudioWAV/{actor}_{sentence}_{code}_{level}.wav", actor, crema_d.SEX[actor], crema_d.LABELS[code], text,
         take=level, strength=_CREMA_D_STRENGTH[level],
     )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------------- TESS
 
-# the real corpus's folders differ in case and in word
-_TESS_FOLDERS = {
-    "OAF": "OAF_angry OAF_disgust OAF_Fear OAF_happy OAF_neutral OAF_Pleasant_surprise OAF_Sad",
-    "YAF": "YAF_angry YAF_disgust YAF_fear YAF_happy YAF_neutral YAF_pleasant_surprised YAF_sad",
-}
-_TESS_CODES = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")  # in the order of the folders
-
 
 def _tess(speakers: int, count: int) -> list[Clip]:
     return [
-        Clip("tess", f"{folder}/{speaker}_{word}_{code}.wav", speaker, "female", _tess_emotion(code), sentences.TESS_CARRIER.format(word))
-        for speaker, folders in islice(_TESS_FOLDERS.items(), speakers)
-        for folder, code in zip(folders.split(), _TESS_CODES, strict=True)
+        Clip("tess", f"{tess.folder_of(speaker, code)}/{speaker}_{word}_{code}.wav", speaker, "female", emotion, f"Say the word {word}")
+        for speaker in ("OAF", "YAF")[:speakers]
+        for code, emotion in tess.LABELS.items()
         for word in _first(sentences.TESS_WORDS, count)
     ]
 
 
-def _tess_emotion(code: str) -> str:
-    return "surprise" if code == "ps" else code
-
-
 # ------------------------------------------------------------------------------------------------------------------ SAVEE
 
-_SAVEE_MEN = "DC JE JK KL"
-_SAVEE_CODES = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}
 _SAVEE_MOST = 15  # per emotion; neutral twice as many
 
 
@@ -165,8 +148,8 @@ def _savee(speakers: int, count: int) -> list[Clip]:
     count = min(count, _SAVEE_MOST)
     return [
         Clip("savee", f"AudioData/{man}/{code}{number:02}.wav", man, "male", emotion, text)
-        for man in _first(_SAVEE_MEN, speakers)
-        for code, emotion in _SAVEE_CODES.items()
+        for man in savee.MEN[:speakers]
+        for code, emotion in savee.LABELS.items()
         for number, text in enumerate(sentences.SAVEE[: 2 * count if emotion == "neutral" else count], 1)
     ]
 
@@ -174,9 +157,7 @@ def _savee(speakers: int, count: int) -> list[Clip]:
 # -------------------------------------------------------------------------------------------------------------------- ESD
 
 _ESD_SPEAKERS = "0011 0001 0012 0002 0015 0004 0016 0005 0013 0003 0017 0006 0014 0007 0018 0008 0019 0009 0020 0010"
-_ESD_MEN = "0004 0005 0006 0008 0010 0011 0012 0013 0014 0020"
-_ESD_LABELS = {"Neutral": "中立", "Angry": "生气", "Happy": "快乐", "Sad": "伤心", "Surprise": "惊喜"}  # the emotion, in lower case
-_ESD_BLOCK = 350  # numbers per emotion in the real corpus
+_ESD_CHINESE = {english: chinese for chinese, english in esd.NAMES.items() if not chinese.isascii()}
 
 
 def _esd(speakers: int, count: int) -> list[Clip]:
@@ -184,11 +165,11 @@ def _esd(speakers: int, count: int) -> list[Clip]:
 
 
 def _esd_clips(speaker: str, count: int) -> list[Clip]:
-    sex = "male" if speaker in _ESD_MEN else "female"
-    language, texts = ("zh", sentences.ESD_MANDARIN) if speaker <= "0010" else ("en", sentences.ESD_ENGLISH)
+    sex = "male" if speaker in esd.MALE else "female"
+    language, texts = ("zh", sentences.ESD_MANDARIN) if speaker in esd.MANDARIN else ("en", sentences.ESD_ENGLISH)
     return [
-        Clip("esd", f"{speaker}/{label}/{speaker}_{_ESD_BLOCK * block + number:06}.wav", speaker, sex, label.lower(), text, language)
-        for block, label in enumerate(_ESD_LABELS)
+        Clip("esd", f"{speaker}/{label}/{speaker}_{esd.SENTENCES * block + number:06}.wav", speaker, sex, label.lower(), text, language)
+        for block, label in enumerate(esd.NUMBERED)
         for number, text in enumerate(texts[:count], 1)
     ]
 
@@ -205,7 +186,7 @@ def esd_transcripts(clips: list[Clip]) -> dict[str, str]:
     for clip in clips:
         label, stop = clip.emotion.capitalize(), "."
         if clip.language == "zh":
-            label, stop = _ESD_LABELS[label], "。"
+            label, stop = _ESD_CHINESE[label], "。"
         name = f"{clip.speaker}/{clip.speaker}.txt"
         identifier = clip.path.rpartition("/")[2].removesuffix(".wav")
         texts[name] = texts.get(name, "") + f"{identifier}\t{clip.text}{stop}\t{label}\n"

@@ -1,23 +1,5 @@
-"""What is said. RAVDESS's and CREMA-D's own sentences, which are public; for the others plain ones of ours."""
+"""What synthetic speakers say in TESS, SAVEE and ESD: plain sentences of our own. Those of RAVDESS and CREMA-D are in finser.corpora."""
 
-RAVDESS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
-
-CREMA_D = {
-    "MTI": "Maybe tomorrow it will be cold",
-    "IEO": "It's eleven o'clock",
-    "TIE": "That is exactly what happened",
-    "IOM": "I'm on my way to the meeting",
-    "IWW": "I wonder what this is about",
-    "TAI": "The airplane is almost full",
-    "IWL": "I would like a new alarm clock",
-    "ITH": "I think I have a doctor's appointment",
-    "DFA": "Don't forget a jacket",
-    "ITS": "I think I've seen this before",
-    "TSI": "The surface is slick",
-    "WSI": "We'll stop in a couple of minutes",
-}
-
-TESS_CARRIER = "Say the word {}"
 # the first three are those whose files are odd in the real corpus
 TESS_WORDS = (
     "germ food bite neat back bar base bath bean beg boat bone book bought came cause chain chair chalk choice cool dab date "

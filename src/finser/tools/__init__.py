@@ -1,1 +1,1 @@
-"""Commands for people: look at shards, export them."""
+"""Commands for people: list the corpora, look at shards, export them."""

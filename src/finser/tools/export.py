@@ -1,7 +1,10 @@
 """`finser export --format hf`: rows of the shards as a folder that Hugging Face `datasets` loads.
 
 ``data/SPLIT-NNNNN.parquet`` hold the audio as FLAC, which is lossless: decoded, it is the shards' int16 bit for bit. The features
-stand in the metadata of the Parquet schema and in README.md, the dataset card, which also tells licences and splits.
+are described in the metadata of the Parquet schema and in README.md, the dataset card, which also has licences and splits.
+
+``datasets.Features`` and ``huggingface_hub.DatasetCard`` could write both descriptions. They are not used, because `datasets` is installed
+for the tests only: it brings pandas and others, and takes 1.4 s to import. The tests compare the descriptions with those of `datasets`.
 """
 
 import json
@@ -20,7 +23,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from finser import layout
-from finser.audio.shards import DIMENSIONS, SR, AudioRow, LabelRow, read_aligned, read_audio, write_parts
+from finser.audio.frames import DIMENSIONS, SR
+from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio, write_parts
 from finser.config.base import Variant
 from finser.corpora import registry
 from finser.emotions import EMOTIONS

@@ -1,16 +1,16 @@
 """`finser inspect`: what a shard, or a folder of them, holds, as lines of text. Nothing is played."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from finser.audio.frames import to_float
-from finser.audio.shards import DIMENSIONS, SR, AudioRow, LabelRow, find_parts, open_part, read_audio, read_labels, read_records
+from finser.audio.frames import DIMENSIONS, SR, to_float
+from finser.audio.shards import AudioRow, LabelRow, find_parts, open_part, read_audio, read_labels, read_records
 from finser.errors import FinserError
+from finser.tools.table import align, text
 
 
 def describe(path: Path, n_rows: int) -> Iterator[str]:
@@ -72,22 +72,6 @@ def decibels(amplitude: float) -> float:
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
 
 
-def align(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Lines of a table; a column of numbers stands to the right."""
-    columns = [[str(name), *map(_text, values)] for name, *values in zip(header, *rows, strict=True)]
-    padded = [[(cell.rjust if _are_numbers(column[1:]) else cell.ljust)(max(map(len, column))) for cell in column] for column in columns]
-    for line in zip(*padded, strict=True):
-        yield "  ".join(line).rstrip()
-
-
-def _are_numbers(cells: Sequence[str]) -> bool:
-    return bool(cells) and all(re.fullmatch(r"[-+.\de]+|-?inf|nan", cell) for cell in cells)
-
-
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _audio(path: Path, n_rows: int) -> Iterator[str]:
     header = ("clip_id", "speaker", "emotion", "variant", "seconds", "peak dBFS", "level dBFS", "draw")
     yield from align(header, map(_audio_cells, islice(read_audio(path), n_rows)))
@@ -106,7 +90,7 @@ def _audio_cells(row: AudioRow) -> tuple[object, ...]:
     y = to_float(row.audio).astype(np.float64)
     peak = decibels(float(np.max(np.abs(y), initial=0.0)))
     level = decibels(float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0)
-    draw = " ".join(f"{name}={_text(value)}" for name, value in row.draw.items())
+    draw = " ".join(f"{name}={text(value)}" for name, value in row.draw.items())
     return row.clip_id, row.speaker, row.emotion, row.variant, f"{len(y) / SR:.3f}", f"{peak:.1f}", f"{level:.1f}", draw
 
 

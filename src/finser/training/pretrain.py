@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from finser import layout, machine, seeds
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS
 from finser.config.params import Params
 from finser.config.sections.masks import Masks
 from finser.config.sections.pretrain import Pretrain

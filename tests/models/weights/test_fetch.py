@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from finser.models.weights.fetch import fetch_weights
 from safetensors.torch import load_file, save_file
 
 from finser import layout
@@ -16,7 +17,6 @@ from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import Weights
 from finser.errors import FinserError
 from finser.fetching.http import Patience
-from finser.fetching.weights import fetch_weights
 from finser.files import checksum, read_json
 from finser.models.weights.conversion import grid_of
 from finser.models.weights.sizes import Size, shapes, size_of

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from finser.audio.augment.changes import power
+from finser.audio.frames import INT16
 from finser.errors import FinserError
 
 QUIETEST_DB = -20.0  # power of an excerpt relative to that of its recording
-STEP = 1 / 32768  # of 16 bit: a sound of a lower rms is mostly rounding noise
+STEP = 1 / INT16  # of 16 bit: a sound of a lower rms is mostly rounding noise
 
 
 def is_loud_enough(excerpt: np.ndarray, reference: float) -> bool:

@@ -9,8 +9,8 @@ from finser.audio.augment.changes import mix, power, resampled
 from finser.audio.augment.draws import between
 from finser.audio.augment.excerpts import first_loud, refuse_silence
 from finser.audio.augment.sounds import Sounds
-from finser.audio.frames import to_float
-from finser.audio.shards import SR, AudioRow
+from finser.audio.frames import SR, to_float
+from finser.audio.shards import AudioRow
 from finser.config.sections.augment import Babble, NoiseFile
 from finser.errors import FinserError
 from finser.seeds import generator

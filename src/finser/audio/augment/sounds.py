@@ -11,9 +11,10 @@ import soundfile
 import soxr
 
 from finser.audio.augment.changes import QUALITY
-from finser.audio.shards import SR, ClipReader
+from finser.audio.frames import SR
+from finser.audio.shards import ClipReader
 from finser.config.sections.augment import Augment
-from finser.corpora.local import audio_files, digest, size_of_audio
+from finser.corpora.folders import audio_files, digest, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
 

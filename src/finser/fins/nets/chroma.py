@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finser.audio.frames import N_FFT
-from finser.audio.shards import DIMENSIONS, SR
+from finser.audio.frames import DIMENSIONS, N_FFT, SR
 from finser.fins.nets.base import Fin, frozen, normalise
 from finser.fins.nets.transform import N_POWERS, FrontEnd, of_powers
 

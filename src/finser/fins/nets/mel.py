@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finser.audio.frames import N_FFT
-from finser.audio.shards import SR
+from finser.audio.frames import N_FFT, SR
 from finser.features.cepstrum import AMIN, N_MELS
 from finser.fins.nets.base import Fin, frozen, normalise
 from finser.fins.nets.transform import N_POWERS, FrontEnd, bins, of_powers

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finser.audio.frames import N_FFT
-from finser.audio.shards import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, N_FFT
 from finser.fins.nets.base import Fin
 
 

@@ -3,8 +3,16 @@ import pytest
 from finser import layout
 from finser.config import presets
 from finser.config.sections.fetch import Local
-from finser.corpora import overview, registry
+from finser.corpora import registry
 from finser.files import write_json
+from finser.tools import overview
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty project as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def told(params=None):

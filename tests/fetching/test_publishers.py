@@ -8,7 +8,6 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,15 +15,15 @@ from finser import files, layout
 from finser.config import presets
 from finser.config.dump import dump
 from finser.config.sections.fetch import Download
-from finser.corpora import crema_d, download, ravdess, tess
-from finser.corpora.fetch import fetch
+from finser.corpora import crema_d, ravdess, registry, tess
 from finser.errors import FinserError
-from finser.fetching import archives, http
+from finser.fetching import archives, download, http, publishers
+from finser.fetching.fetch import fetch
 
 ROOT = Path(__file__).parents[2]
 FINSER = Path(sys.executable).parent / "finser"
 EAGER = http.Patience(tries=3, pause=0.0, silence=5.0)
-LISTING = f"/api/datasets/:persistentId/versions/1.0?persistentId={download.TESS_RECORD}"
+LISTING = f"/api/datasets/:persistentId/versions/1.0?persistentId={tess.CORPUS.published.record}"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
 PARTIAL = Download(source="download", allow_partial=True)
 
@@ -46,6 +45,17 @@ def no_pause(monkeypatch):
 def link():
     with http.client(EAGER) as client:
         yield http.Link(client, EAGER)
+
+
+@pytest.fixture
+def publish(monkeypatch):
+    """Let a corpus be offered otherwise: at the test's own server, for example."""
+
+    def change(corpus, **fields):
+        known = registry.CORPORA[corpus]
+        monkeypatch.setitem(registry.CORPORA, corpus, replace(known, published=replace(known.published, **fields)))
+
+    return change
 
 
 def tree(folder):
@@ -173,28 +183,27 @@ def test_what_cannot_be_downloaded_says_how_it_is_got(project, params_with, corp
 
 def test_the_published_sources():
     """As the publishers give them: a change here is a change of what is downloaded."""
-    assert download.RAVDESS == "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
-    assert download.RAVDESS_CHECKSUM == "md5:bc696df654c87fed845eb13823edef8a"
-    assert ravdess.CORPUS.size == 208_468_073
-    wanted = download.crema_d_files()
+    published = ravdess.CORPUS.published
+    assert published.address == "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip"
+    assert published.checksum == "md5:bc696df654c87fed845eb13823edef8a"
+    assert ravdess.CORPUS.size == published.size == 208_468_073
+    wanted = publishers.single_files(crema_d.CORPUS.published)
     assert len(wanted) == 7442
     assert sum(file.size for file in wanted) == crema_d.CORPUS.size == 605_899_936
     assert all(file.checksum.startswith("sha256:") and len(file.checksum) == 71 for file in wanted)
 
 
-def test_the_publishers_archive_is_recorded_with_its_checksum(server, answer, project, write_wav, params_with, monkeypatch):
+def test_the_publishers_archive_is_recorded_with_its_checksum(server, answer, project, write_wav, params_with, publish):
     write_wav(project / "source/Actor_01/03-01-05-01-01-01-01.wav")
     packed = Path(shutil.make_archive("a", "zip", "source")).absolute()
-    monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
-    monkeypatch.setattr(download, "RAVDESS_CHECKSUM", sha256(packed))
     server.answers["/a.zip"] = [answer(packed.read_bytes())]
-    monkeypatch.setattr(download, "registry", SimpleNamespace(get=lambda name: replace(ravdess.CORPUS, size=packed.stat().st_size)))
+    publish("ravdess", address=f"{server.address}/a.zip", checksum=sha256(packed), size=packed.stat().st_size)
     fetch(params_with("ravdess", PARTIAL), "ravdess")
     assert json.loads((layout.raw("ravdess") / "SOURCE.json").read_text())["checksum"] == sha256(packed)
 
 
-def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project, params_with, monkeypatch):
-    monkeypatch.setattr(download, "RAVDESS", f"{server.address}/a.zip")
+def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project, params_with, monkeypatch, publish):
+    publish("ravdess", address=f"{server.address}/a.zip")
     monkeypatch.setattr(files.shutil, "disk_usage", disk_with(600_000_000))
     with pytest.raises(FinserError, match="not enough disk space; expected 798.8 MB free; found 600.0 MB; make room"):
         fetch(params_with("ravdess", Download(source="download")), "ravdess")
@@ -206,7 +215,9 @@ def test_room_for_the_archive_and_its_content_is_asked_for_first(server, project
 
 def clips(count):
     """So many files of CREMA-D: their bodies by name, and what is known of them."""
-    bodies = {file.name: hashlib.sha256(file.name.encode()).digest() * 60 for file in download.crema_d_files()[:count]}
+    bodies = {
+        file.name: hashlib.sha256(file.name.encode()).digest() * 60 for file in publishers.single_files(crema_d.CORPUS.published)[:count]
+    }
     return bodies, [download.File(name, PurePosixPath(name).name, md5(body), len(body)) for name, body in bodies.items()]
 
 
@@ -255,7 +266,7 @@ def test_the_mirror_goes_on(server, answer, link, tmp_path, monkeypatch, capsys)
     assert [path.split("/")[1] for path, _ in server.asked] == ["main", "main", "mirror", "mirror"]
     said = capsys.readouterr().err
     assert f"{wanted[1].path}: a Git LFS pointer" in said
-    assert f"going on from {bases[1]}" in said
+    assert f"continuing with {bases[1]}" in said
 
 
 TROUBLES = [{"status": 404}, {"status": 503}, {"body": POINTER}, {"body": b"<html>"}, {"body": b"wrong"}, {"cut": 5, "ranges": False}]
@@ -315,10 +326,11 @@ def test_files_are_copied_where_they_cannot_be_linked(server, answer, link, tmp_
     assert tree(tmp_path / "to") == bodies
 
 
-def test_crema_d_as_a_stage(server, answer, project, params_with, monkeypatch):
+def test_crema_d_as_a_stage(server, answer, project, params_with, publish):
     bodies, wanted = clips(20)
-    monkeypatch.setattr(download, "CREMA_D", (f"{server.address}/main", offer(server, answer, bodies, "mirror")))
-    monkeypatch.setattr(download, "crema_d_files", lambda: wanted)
+    mirrors = (offer(server, answer, bodies, "mirror"),)
+    offered = {PurePosixPath(file.name).name: (file.checksum, file.size) for file in wanted}
+    publish("crema_d", address=f"{server.address}/main", mirrors=mirrors, files=lambda: offered)
     fetch(params_with("crema_d", PARTIAL), "crema_d")
     found = tree(layout.raw("crema_d"))
     said = json.loads(found.pop("SOURCE.json"))
@@ -347,15 +359,14 @@ def offer_tess(server, answer, bodies):
     server.answers |= {f"/api/access/datafile/{number}": [answer(body)] for number, body in enumerate(bodies.values())}
 
 
-def test_tess_is_sorted_into_folders_by_name(server, answer, project, params_with, monkeypatch):
-    monkeypatch.setattr(download, "TESS", server.address)
-    monkeypatch.setattr(download, "ADDRESSES", {"tess": server.address})
+def test_tess_is_sorted_into_folders_by_name(server, answer, project, params_with, publish):
+    publish("tess", address=server.address)
     names = ("OAF_back_angry.wav", "readme.pdf", "YAF_back_ps.wav", "OA_bite_neutral.wav", "OAF_food_fear.WAV")
     offer_tess(server, answer, {name: name.encode() for name in names})
     fetch(params_with("tess", PARTIAL), "tess")
     found = tree(layout.raw("tess"))
     said = json.loads(found.pop("SOURCE.json"))
-    assert (said["record"], said["version"], said["address"]) == (download.TESS_RECORD, "1.0", server.address)
+    assert (said["record"], said["version"], said["address"]) == (tess.CORPUS.published.record, "1.0", server.address)
     assert said["files"] == {name: md5(body) for name, body in found.items()}
     assert found == {
         "OAF_angry/OAF_back_angry.wav": b"OAF_back_angry.wav",
@@ -367,8 +378,8 @@ def test_tess_is_sorted_into_folders_by_name(server, answer, project, params_wit
         assert tess.parse(PurePosixPath(name)).clip_id.split("/")[1] == name.split("/")[0]
 
 
-def test_a_list_that_lacks_clips_is_refused_before_any_is_fetched(server, answer, project, params_with, monkeypatch):
-    monkeypatch.setattr(download, "TESS", server.address)
+def test_a_list_that_lacks_clips_is_refused_before_any_is_fetched(server, answer, project, params_with, publish):
+    publish("tess", address=server.address)
     offer_tess(server, answer, {"OAF_back_angry.wav": b"1", "YAF_back_sad.wav": b"2"})
     with pytest.raises(
         FinserError, match="TESS is incomplete; expected 2800 clips; found 2 clips, 2798 missing: tess/OAF_disgust/OAF_back"
@@ -378,8 +389,8 @@ def test_a_list_that_lacks_clips_is_refused_before_any_is_fetched(server, answer
 
 
 @pytest.mark.parametrize("version", [(1, 1), (2, 0)])
-def test_another_version_of_tess_is_refused_before_any_file_is_fetched(server, answer, project, params_with, monkeypatch, version):
-    monkeypatch.setattr(download, "TESS", server.address)
+def test_another_version_of_tess_is_refused_before_any_file_is_fetched(server, answer, project, params_with, publish, version):
+    publish("tess", address=server.address)
     server.answers[LISTING] = [answer(dataverse({"OAF_back_angry.wav": b"1"}, version))]
     with pytest.raises(FinserError, match=rf"another version of the data set; expected 1.0; found {version[0]}.{version[1]}"):
         fetch(params_with("tess", PARTIAL), "tess")
@@ -397,16 +408,18 @@ LISTS_THAT_ARE_NONE = [
 
 
 @pytest.mark.parametrize("listing", LISTS_THAT_ARE_NONE)
-def test_a_list_that_is_none(server, answer, link, tmp_path, listing):
+def test_a_list_that_is_none(server, answer, link, tmp_path, listing, publish):
+    publish("tess", address=server.address)
     server.answers[LISTING] = [answer(listing)]
     with pytest.raises(FinserError, match="list|HTML page"):
-        download.tess_files(link, server.address, tmp_path, PARTIAL)
+        publishers.listed_files(link, registry.get("tess"), tmp_path, PARTIAL)
 
 
-def test_a_listed_name_that_tess_does_not_have(server, answer, link, tmp_path):
+def test_a_listed_name_that_tess_does_not_have(server, answer, link, tmp_path, publish):
+    publish("tess", address=server.address)
     server.answers[LISTING] = [answer(dataverse({"OAF_back_bored.wav": b""}))]
     with pytest.raises(FinserError, match="OAF_back_bored.wav: unknown emotion code"):
-        download.tess_files(link, server.address, tmp_path, PARTIAL)
+        publishers.listed_files(link, registry.get("tess"), tmp_path, PARTIAL)
 
 
 # ------------------------------------------------------------------------------------------------ killed

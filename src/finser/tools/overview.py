@@ -7,9 +7,12 @@ from rich.filesize import decimal
 from finser import layout
 from finser.config.params import Params
 from finser.config.sections.fetch import Download, Source, Synthetic
-from finser.corpora import local, registry
+from finser.corpora import registry
+from finser.corpora.counts import expected_count
+from finser.corpora.folders import audio_files
 from finser.corpora.utterance import Corpus
 from finser.files import read_json
+from finser.tools.table import align
 
 HEAD = ("corpus", "licence", "clips", "size", "how", "state")
 
@@ -22,10 +25,7 @@ def overview(params: Params | None) -> Iterator[str]:
     params : Params, optional
         They tell how many clips a synthetic corpus should have.
     """
-    rows = [HEAD, *(row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for cells in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    yield from align(HEAD, (row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values()))
     for known in registry.CORPORA.values():
         if known.how_to_get:
             yield f"{known.title}: {known.how_to_get}; then `finser preset local PATH`"
@@ -43,13 +43,13 @@ def state(known: Corpus, source: Source | None) -> str:
     root, begun = layout.raw(known.name), layout.downloads(known.name)
     if (root / "SOURCE.json").exists():
         kind = read_json(root / "SOURCE.json").get("source")
-        said = [known.parse(name) for name in local.audio_files(root)]
+        said = [known.parse(name) for name in audio_files(root)]
         found = len({utterance.clip_id for utterance in said})
         if kind == "synthetic":
-            planned = f"/{registry.expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
+            planned = f"/{expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
             return f"fetched (synthetic): {found:,}{planned} clips, no recordings"
         published = Download(source="download")  # whatever params.yaml says now
-        expected = registry.expected_count(published, known.name, {utterance.speaker for utterance in said})
+        expected = expected_count(published, known.name, {utterance.speaker for utterance in said})
         return f"fetched ({kind}): {found:,}/{expected:,} clips"
     if begun.exists():
         files = [path for path in begun.rglob("*") if path.is_file() and path.suffix not in (".mark", ".wrong")]

@@ -6,8 +6,9 @@ import pytest
 from finser import layout
 from finser.config.sections.fetch import Local, Synthetic
 from finser.corpora import local
-from finser.corpora.fetch import fetch
+from finser.corpora.folders import audio_files
 from finser.errors import FinserError
+from finser.fetching.fetch import fetch
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_nothing_is_left_of_a_failure_and_what_was_there_stays(project, write_wa
 
 def test_a_synthetic_corpus(project, params_with):
     fetch(params_with("savee", Synthetic(speakers=1, clips_per_emotion=1)), "savee")
-    assert local.audio_files(layout.raw("savee"))
+    assert audio_files(layout.raw("savee"))
     said = json.loads((layout.raw("savee") / "SOURCE.json").read_text())
     assert said["source"] == "synthetic"
     assert "synthesizer" in said["licence"]

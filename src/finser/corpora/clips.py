@@ -1,0 +1,52 @@
+"""The table of a corpus's clips, data/clips/CORPUS.parquet, which `index` writes: its columns, and how it is read."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.errors import FinserError
+from finser.files import why
+
+CLIPS_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("corpus", pa.string()),
+        ("path", pa.string()),  # relative to data/raw/CORPUS
+        ("sha256", pa.string()),
+        ("speaker", pa.string()),
+        ("sex", pa.string()),
+        ("language", pa.string()),
+        ("emotion", pa.string()),
+        ("publisher_label", pa.string()),
+        ("intensity", pa.string()),
+        ("sentence", pa.string()),
+        ("sample_rate", pa.int32()),  # Hz
+        ("channels", pa.int32()),
+        ("n_samples", pa.int64()),  # per channel
+        ("seconds", pa.float64()),
+        ("peak", pa.float64()),  # of full scale 1, over all channels
+        ("rms", pa.float64()),  # the same
+        ("status", pa.string()),  # ok, excluded
+        ("reason", pa.string()),  # "" when ok
+    ]
+)
+
+
+def read_clips(corpus: str) -> pa.Table:
+    """The index of a corpus, with the columns of :data:`CLIPS_SCHEMA`.
+
+    Raises
+    ------
+    FinserError
+        There is none, or it is no such index.
+    """
+    path = layout.clips(corpus)
+    try:
+        table = pq.ParquetFile(path).read()
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do=f"run first: finser index {corpus}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FinserError(f"not readable as Parquet ({why(error)})", where=path, do=f"run again: finser index {corpus}") from None
+    if not table.schema.equals(CLIPS_SCHEMA):
+        raise FinserError("not an index of clips", where=path, expected=f"columns {', '.join(CLIPS_SCHEMA.names)}")
+    return table

@@ -1,0 +1,34 @@
+"""Stage `fetch`: a corpus, in its publisher's layout, from the source that params.yaml names."""
+
+from finser import layout
+from finser.config.params import Params
+from finser.config.sections.fetch import Local, Synthetic
+from finser.corpora.provenance import provenance
+from finser.files import whole_folder, write_json
+from finser.project.found import record
+
+
+def fetch(params: Params, corpus: str) -> None:
+    """Step: fill data/raw/CORPUS, whole or not at all; SOURCE.json in it holds licence and origin.
+
+    Of a local folder SOURCE.json also has `files`, `bytes` and `digest`; data/found keeps them, so that the next run says if they differ.
+    Only the code of the source is imported: no network library to synthesise, no synthesizer to copy or download.
+    """
+    source = params.fetch[corpus]
+    details: dict = {}
+    with whole_folder(layout.raw(corpus)) as folder:
+        if isinstance(source, Synthetic):
+            from finser import synthetic
+
+            synthetic.make(params, corpus, folder)
+        elif isinstance(source, Local):
+            from finser.corpora import local
+
+            details = local.copy(local.folder_of(corpus), source, corpus, folder)
+        else:
+            from finser.fetching import publishers
+
+            details = publishers.download(params, corpus, folder)
+        write_json(folder / "SOURCE.json", provenance(source, corpus) | details)
+    if isinstance(source, Local):
+        record(layout.found("fetch", corpus), details, local.folder_of(corpus))
