@@ -13,6 +13,8 @@ import torch
 
 from finser import layout, seeds
 from finser.audio.shards import SR, AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
+from finser.classifiers.initialise import initialise
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.schema import (
     DEFAULT_VARIANTS,
     KINDS,
@@ -45,8 +47,6 @@ from finser.fins.nets.zcr import ZcrFin
 from finser.fins.store import save_fin
 from finser.splits.protocols import split
 from finser.splits.table import read_parts
-from finser.training.initialise import initialise
-from finser.training.train_classifier import train_classifier
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
 CLIPS = 2  # per speaker and emotion

@@ -202,19 +202,19 @@ def fetch_weights(weights: WeightsName) -> None:
 @app.command("pretrain", rich_help_panel=STAGES)
 def pretrain(trunk: Trunk, protocol: Protocol, fold: Fold) -> None:
     """Teach a network's trunk to imitate librosa's features, without emotions."""
-    _run("pretrain", "finser.training.pretrain", trunk=trunk, protocol=protocol, fold=fold)
+    _run("pretrain", "finser.classifiers.pretrain", trunk=trunk, protocol=protocol, fold=fold)
 
 
 @app.command("initialise", rich_help_panel=STAGES)
 def initialise(model: Model) -> None:
     """Make what a classifier's training begins from: random weights, or the FINs."""
-    _run("initialise", "finser.training.initialise", model=model)
+    _run("initialise", "finser.classifiers.initialise", model=model)
 
 
 @app.command("train_classifier", rich_help_panel=STAGES)
 def train_classifier(model: Model, protocol: Protocol, fold: Fold, seed: Seed) -> None:
     """Train an emotion classifier on one fold, with one seed."""
-    _run("train_classifier", "finser.training.train_classifier", model=model, protocol=protocol, fold=fold, seed=seed)
+    _run("train_classifier", "finser.classifiers.train_classifier", model=model, protocol=protocol, fold=fold, seed=seed)
 
 
 @app.command("evaluate_classifier", rich_help_panel=STAGES)

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from finser import layout
+from finser.classifiers.initialise import initialise
+from finser.classifiers.pretrain import CollatePairs, pretrain
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.schema import Ast as Options
 from finser.config.schema import Masks, Params, SpectrogramAugment, Synthetic, Weights, begins
 from finser.errors import FinserError
@@ -21,10 +24,7 @@ from finser.models import begin, load
 from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics
 from finser.models.weights.published import adapted_positions
 from finser.models.weights.sizes import size_of
-from finser.training.initialise import initialise
 from finser.training.learning import n_trainable
-from finser.training.pretrain import CollatePairs, pretrain
-from finser.training.train_classifier import train_classifier
 
 NANO = Options(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
 PARAMETERS = {"nano": 189_576, "tiny": 5_457_224, "small": 21_531_272, "base": 85_529_864, "large": 302_943_240}

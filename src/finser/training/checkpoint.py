@@ -23,6 +23,7 @@ PACKAGE = Path(__file__).parents[1]
 # below PACKAGE: what a training runs
 CODE = (
     "models/**/*.py",
+    "classifiers/*.py",
     "training/*.py",
     "features/*.py",
     "fins/**/*.py",

@@ -198,7 +198,7 @@ class Imitation(Training):
 def imitate(
     net: nn.Module, train: Batches, validation: Batches, settings: Pretrain, options: Network, checkpoint: Path | None = None
 ) -> Learned:
-    """Teach `net`, whose trunk `options` describe, in place; see :func:`finser.training.pretrain.teach`."""
+    """Teach `net`, whose trunk `options` describe, in place; see :func:`finser.classifiers.pretrain.teach`."""
     key = key_of(net, train.names, (settings, options), [train.inputs, validation.inputs], [])
     groups = [{"params": list(net.parameters()), "lr": settings.learning_rate}]
     return _run(Imitation(net, train, settings, groups, Checkpoint(checkpoint, key)), train, validation)

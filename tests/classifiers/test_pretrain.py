@@ -19,6 +19,10 @@ from scipy.interpolate import interp1d
 
 from finser import layout
 from finser.audio.shards import SR, read_labels, write_labels
+from finser.classifiers import pretrain as pretraining
+from finser.classifiers.initialise import initialise
+from finser.classifiers.pretrain import CollatePairs, Imitator, at_frames, paired, pretrain, step_means, teach
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.schema import Ast, LogMel, Params, Pretrain, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, Synthetic, begins
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
@@ -28,11 +32,7 @@ from finser.files import read_json, write_json
 from finser.models import Learned, begin, module_of
 from finser.splits.protocols import split
 from finser.splits.table import read_parts
-from finser.training import pretrain as pretraining
-from finser.training.initialise import initialise
 from finser.training.learning import Batches
-from finser.training.pretrain import CollatePairs, Imitator, at_frames, paired, pretrain, step_means, teach
-from finser.training.train_classifier import train_classifier
 
 NETS = {
     "shallow_cnn": ShallowCnn(width=4),

@@ -14,6 +14,9 @@ from safetensors.numpy import load_file
 
 from finser import layout
 from finser.audio.shards import DIMENSIONS, read_audio, read_labels, write_audio, write_labels
+from finser.classifiers import train_classifier as training
+from finser.classifiers.initialise import initialise
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.schema import KINDS, Params, Synthetic
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -24,9 +27,6 @@ from finser.files import read_json, write_json
 from finser.machine import SETTINGS
 from finser.splits.protocols import split
 from finser.splits.table import read_parts, read_split
-from finser.training import train_classifier as training
-from finser.training.initialise import initialise
-from finser.training.train_classifier import train_classifier
 
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high", "_ci_centre")} | {
     "uar_seeds",
