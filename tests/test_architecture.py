@@ -36,8 +36,6 @@ UNTANGLE = {  # imports against the flow, which are to go
     "fetching.weights": {"corpora.download", "models.weights.conversion"},
     "config.presets": {"corpora.local"},
     "audio.augment.changes": {"features.cepstrum"},
-    "training.loop": {"models"},
-    "training.learning": {"models"},
 }
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
 STEPS = {
@@ -48,7 +46,7 @@ STEPS = {
     "label": "features.labels",
     "split": "splits.protocols",
     "train_front_end": "fins.front_end",
-    "train_fin": "fins.training",
+    "train_fin": "fins.train_fin",
     "evaluate_fin": "fins.evaluation",
     "compare_fin": "fins.comparison",
     "reference_fin": "fins.comparison",
@@ -72,7 +70,7 @@ OTHERS = {  # libraries of a package of which the stage uses another part
     "train_front_end": {"pyarrow"},
     "fetch_weights": {"espeakng-loader", "numpy", "scipy", "soundfile", "soxr"},
     "initialise": {"pyarrow", "soxr"},
-    "fuse_classifiers": {"librosa", "lightning", "numba", "soxr", "torch"},
+    "fuse_classifiers": {"librosa", "numba", "soxr", "torch"},
     "report": {"espeakng-loader", "soundfile", "soxr", "torch"},
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

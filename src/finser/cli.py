@@ -172,7 +172,7 @@ def train_front_end() -> None:
 @app.command("train_fin", rich_help_panel=STAGES)
 def train_fin(feature: Feature) -> None:
     """Train a feature imitating network."""
-    _run("train_fin", "finser.fins.training", feature=feature)
+    _run("train_fin", "finser.fins.train_fin", feature=feature)
 
 
 @app.command("evaluate_fin", rich_help_panel=STAGES)

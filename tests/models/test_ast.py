@@ -22,9 +22,9 @@ from finser.fetching.weights import fetch_weights
 from finser.files import checksum, read_json
 from finser.models import begin, load
 from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics
+from finser.models.network import n_trainable
 from finser.models.weights.published import adapted_positions
 from finser.models.weights.sizes import size_of
-from finser.training.learning import n_trainable
 
 NANO = Options(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
 PARAMETERS = {"nano": 189_576, "tiny": 5_457_224, "small": 21_531_272, "base": 85_529_864, "large": 302_943_240}

@@ -27,10 +27,11 @@ from finser.features import log_mel as spectrograms
 from finser.features.inputs import Row, Source
 from finser.files import read_json
 from finser.fins.features import N_FEATURES, Fins, copy_fin, load_fins, of_librosa, random_fins
-from finser.models.network import WEIGHTS, NetworkClassifier, put_weights
+from finser.models.network import WEIGHTS, NetworkClassifier, predict, put_weights
 from finser.models.pooling import Pool, frame_mask
 from finser.progress import track
-from finser.training import learning
+from finser.training.batches import Collate
+from finser.training.device import start_torch
 
 KERNEL = 5  # frames
 FEATURE_MASK = 20  # features, at most
@@ -123,18 +124,20 @@ class FinEnsembleClassifier(NetworkClassifier):
     """
 
     def __init__(self, fins: Fins, head: Head, options: FinEnsemble) -> None:
-        self.fins, self.head, self.options = fins, head, options
+        self.head = head
+        super().__init__(head, options)
+        self._use(fins)
         self.origin: Path | None = None
 
     @property
     def learns_below(self) -> bool:
-        """Whether gradients reach the nets that make the features."""
+        """Whether gradients reach the FINs' nets."""
         return self.options.arm in ("tuned", "formula", "uninitialised")
 
-    @property
-    def net(self) -> nn.Module:
-        """What learns: the head, with the nets below if they do."""
-        return Ensemble(self.fins, self.head) if self.learns_below else self.head
+    def _use(self, fins: Fins) -> None:
+        """Take these FINs; the net that is trained is the head, with the FINs below it in the arms in which they learn."""
+        self.fins = fins
+        self.net = Ensemble(fins, self.head) if self.learns_below else self.head
 
     def receive(self, folder: Path) -> None:
         """Begin with the FINs in `folder`, in the arms that ask for them; an error if they are not there.
@@ -168,7 +171,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         """The features of each clip, float32, shape (n_frames, 162)."""
         if not self.options.fins:
             return [given for _, given in clips]
-        where = learning.device()
+        where = start_torch()
         fins = self.fins.eval().to(where)
         collate = CollateWaves(round_to=1)
         result = []
@@ -180,7 +183,7 @@ class FinEnsembleClassifier(NetworkClassifier):
 
     def probabilities(self, inputs: list[Clip]) -> np.ndarray:
         """Softmax of the logits, shape (n, 8), of clips."""
-        return learning.predict(self.head, self.features(inputs), self._collate_features(False))
+        return predict(self.head, self.features(inputs), self._collate_features(False))
 
     def save(self, folder: Path) -> None:
         """The head as model.safetensors, the nets below in the FINs' own format under fins/: what did not learn is copied as it was."""
@@ -194,8 +197,7 @@ class FinEnsembleClassifier(NetworkClassifier):
             target.mkdir(parents=True, exist_ok=True)
             (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             if self.learns_below:
-                weights = {name.replace(".module.", "."): tensor.clone() for name, tensor in fin.state_dict().items()}
-                save_file(weights, target / WEIGHTS)
+                save_file({name: tensor.clone() for name, tensor in fin.state_dict().items()}, target / WEIGHTS)
 
     def restore(self, folder: Path) -> None:
         """Be what was saved in `folder`."""
@@ -204,9 +206,10 @@ class FinEnsembleClassifier(NetworkClassifier):
             self._load_fins(folder / "fins")
 
     def _load_fins(self, folder: Path) -> None:
-        self.fins, self.origin = Fins(load_fins(folder, self.options.fins)), folder
+        self._use(Fins(load_fins(folder, self.options.fins)))
+        self.origin = folder
 
-    def collate(self, *, training: bool) -> learning.Collate:
+    def collate(self, *, training: bool) -> Collate:
         """Of samples where gradients reach the nets, else of features; crops and masks in training, whole clips else."""
         if not self.learns_below:
             return self._collate_features(training)

@@ -8,7 +8,7 @@ from finser.config.schema import Mlp
 from finser.emotions import EMOTIONS
 from finser.features.inputs import MFCC, N_MFCC_STATISTICS, Source
 from finser.models.network import NetworkClassifier
-from finser.training.learning import Collate
+from finser.training.batches import Collate
 
 
 class Perceptron(nn.Module):
