@@ -14,6 +14,9 @@ import torch
 from finser import layout, seeds
 from finser.audio.frames import SR
 from finser.audio.shards import AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
+from finser.classifiers.prepare import prepare_classifier
+from finser.classifiers.prepare_fine_tuning import prepare_fine_tuning
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import (
     DEFAULT_VARIANTS,
@@ -49,9 +52,6 @@ from finser.fins.outputs import apply_fins
 from finser.fins.store import save_fin
 from finser.splits.protocols import split, split_fins
 from finser.splits.table import read_parts
-from finser.training.prepare import prepare_classifier
-from finser.training.prepare_fine_tuning import prepare_fine_tuning
-from finser.training.train_classifier import train_classifier
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
 CLIPS = 2  # per speaker and emotion

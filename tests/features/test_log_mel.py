@@ -12,7 +12,7 @@ from finser.config.sections.classifiers import LogMel, SpectrogramAugment
 from finser.features.labels import features
 from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO, Collate, add_noise, change_speed, log_mel, mask, sounding, statistics
 from finser.features.rows import Row
-from finser.training.learning import alike
+from finser.training.batches import alike
 
 PLAIN = SpectrogramAugment(speed_share=0, noise_share=0, band_masks=0, time_masks=0)
 

@@ -9,9 +9,9 @@ from finser.config import presets
 from finser.config.params import Params, validate
 from finser.features import labels
 from finser.fins.front_end import train_front_end
-from finser.fins.nets.base import start_torch
 from finser.seeds import generator
 from finser.splits.table import SCHEMA
+from finser.training.device import start_torch
 
 ROLES = ["train", "train", "validation", "test"]  # of speakers 0 .. 3
 

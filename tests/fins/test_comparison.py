@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from finser import layout
-from finser.fins.comparison import begin, compare_fin, reference_fin
+from finser.fins.comparison import compare_fin, initial_fin, reference_fin
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.nets.reference import PLANS, ReferenceFin
 
@@ -43,7 +43,7 @@ def test_the_formula_is_perfect_before_any_training_and_under_every_condition(pr
 
 def test_more_clips_than_frames_are_no_error(project, small, monkeypatch):
     monkeypatch.setattr("finser.fins.conditions.SIZE", 3)
-    labels, predicted = under("noise_10_dB", small, begin(small, "mel", "closed_form", 0))
+    labels, predicted = under("noise_10_dB", small, initial_fin(small, "mel", "closed_form", 0))
     assert labels.shape == predicted.shape == (3, 128)
 
 
@@ -58,7 +58,7 @@ def test_random_beginnings_have_something_to_learn(project, small, feature, way)
 @pytest.mark.parametrize(("front_end", "n"), [("narrow", 37_952), ("wide", 144_576)])
 def test_end_to_end_learns_all_weights(make_params, small, front_end, n):
     compare = small.compare_fin.model_copy(update={"end_to_end": small.compare_fin.end_to_end.model_copy(update={"front_end": front_end})})
-    fin = begin(small.model_copy(update={"compare_fin": compare}), "mfcc", "end_to_end", 0)
+    fin = initial_fin(small.model_copy(update={"compare_fin": compare}), "mfcc", "end_to_end", 0)
     assert sum(p.numel() for p in fin.parameters() if p.requires_grad) == n + 2_953 + 2_580
 
 

@@ -8,10 +8,11 @@ import torch
 from finser import layout
 from finser.config import presets
 from finser.config.params import validate
-from finser.fins.front_end import error_db, stft, teach, train_front_end
+from finser.fins.front_end import FrontEndTask, error_db, stft, train_front_end
 from finser.fins.nets.base import count
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd, bins, mirrored
 from finser.fins.store import N_PARAMETERS, load_fin
+from finser.training.loop import fit
 
 
 def noise(n: int = 20) -> torch.Tensor:
@@ -33,7 +34,7 @@ def test_closed_form_is_librosas_power_spectrum(sides):
     assert error_db(FrontEnd(sides=sides).closed_form()) < -120
 
 
-def test_the_teacher_is_the_windowed_fourier_transform():
+def test_the_target_is_the_windowed_fourier_transform():
     frames = noise(4).double().numpy()
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(2048) / 2048)
     spectrum = np.fft.rfft(frames * window)[:, bins().numpy()]
@@ -46,16 +47,16 @@ def test_parameters():
     assert count(FrontEnd())["params"] == N_PARAMETERS["front_end"] == 37_952
 
 
-def test_teaching_lowers_the_error_by_decades():
+def test_training_lowers_the_error_by_decades():
     section = presets.demo().train_front_end.model_copy(update={"adam_steps": 1000})
     front_end = FrontEnd(torch.Generator().manual_seed(0))
-    history = teach(front_end, section, seed=0)
+    history = fit(FrontEndTask(front_end, section, seed=0)).history
     assert history[0]["db"] > -5 and history[-1]["db"] < -20 and history[-1]["db"] == error_db(front_end)
 
 
-def test_teaching_ends_at_the_target():
+def test_training_ends_at_the_target():
     section = presets.demo().train_front_end.model_copy(update={"adam_steps": 20, "target_db": -100.0})
-    history = teach(FrontEnd().closed_form(), section.model_copy(update={"learning_rate": 1e-9}), seed=0)
+    history = fit(FrontEndTask(FrontEnd().closed_form(), section.model_copy(update={"learning_rate": 1e-9}), seed=0)).history
     assert history[-1]["step"] == 2
 
 

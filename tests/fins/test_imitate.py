@@ -10,7 +10,7 @@ from finser.audio.frames import DIMENSIONS
 from finser.errors import FinserError
 from finser.fins import store
 from finser.fins.imitate import imitate
-from finser.fins.training import train_fin
+from finser.fins.train_fin import train_fin
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from finser.models.weights.fetch import fetch_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from finser import layout
+from finser.classifiers.pretrain import CollatePairs, pretrain
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import Ast as Options
 from finser.config.sections.classifiers import SpectrogramAugment, by_map
@@ -24,11 +25,10 @@ from finser.features.rows import Row
 from finser.files import checksum, read_json
 from finser.models import begin, load
 from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics
+from finser.models.network import n_trainable
+from finser.models.weights.fetch import fetch_weights
 from finser.models.weights.published import adapted_positions
 from finser.models.weights.sizes import size_of
-from finser.training.learning import n_trainable
-from finser.training.pretrain import CollatePairs, pretrain
-from finser.training.train_classifier import train_classifier
 
 from ..miniature import dumped, prepare
 

@@ -14,7 +14,7 @@ from finser.fins.features import N_FEATURES
 from finser.fins.store import load_fin
 from finser.models import begin, load
 from finser.models.fin_ensemble import CollateWaves, Head, as_clip, deviations
-from finser.training.learning import predict
+from finser.models.network import predict
 
 FINS = {"rms": 20, "zcr": 89, "chroma": 13_056, "mel": 2_953, "mfcc": 2_580}  # own weights; MFCC stands on a mel FIN of its own
 FRONT_END = 37_952

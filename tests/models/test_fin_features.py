@@ -43,9 +43,9 @@ def test_the_columns_are_where_the_documentation_says():
 
 def test_features_are_those_of_the_five_fins_and_the_front_end_runs_once(project):
     apart, fins = load_fins(), Fins(load_fins())
-    assert len(fins.shared) == 1
+    assert len(fins.front_ends) == 1
     calls = []
-    fins.shared[0].module.register_forward_hook(lambda *_: calls.append(1))
+    fins.front_ends[0].register_forward_hook(lambda *_: calls.append(1))
     with torch.no_grad():
         found = fins(raw(noise(9000)))
         expected = {feature: fin(raw(noise(9000))) for feature, fin in apart.items()}
@@ -58,7 +58,7 @@ def test_different_front_ends_stay_apart(project):
     fins = load_fins()
     with torch.no_grad():
         fins["chroma"].front_end.window += 0.1
-    assert len(Fins(fins).shared) == 2
+    assert len(Fins(fins).front_ends) == 2
 
 
 @pytest.mark.parametrize("chosen", [("mel",), ("rms", "mfcc"), ("zcr", "chroma"), tuple(DIMENSIONS)])
@@ -138,7 +138,7 @@ def test_of_the_formula_features_are_librosas(project):
         before = fins(raw(clip)).numpy()
         fins.closed_form()
         found = fins(raw(clip)).numpy()
-    assert len(fins.shared) == 1
+    assert len(fins.front_ends) == 1
     for feature, (first, last) in PLACES.items():
         expected = as_features(feature, features(clip)[feature])
         assert found[:, first:last] == pytest.approx(expected, abs=2e-3), feature
@@ -163,9 +163,9 @@ def test_random_fins_have_the_fins_shape_one_front_end_and_the_seeds_weights(pro
     states = [classifier.fins.state_dict() for classifier in (one, same, other)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])
-    assert len(one.fins.shared) == 1
+    assert len(one.fins.front_ends) == 1
     for feature, trained in load_fins().items():
-        drawn = {name.replace(".module.", "."): tensor.shape for name, tensor in one.fins.fins[feature].state_dict().items()}
+        drawn = {name: tensor.shape for name, tensor in one.fins.fins[feature].state_dict().items()}
         assert drawn == {name: tensor.shape for name, tensor in trained.state_dict().items()}
 
 

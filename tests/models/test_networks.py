@@ -8,20 +8,23 @@ import torch
 from safetensors.torch import save_file
 
 from finser import layout
+from finser.classifiers.classification import Classification
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS, FinEnsemble
 from finser.config.sections.classifiers import SmallCnn as SmallCnnOptions
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
 from finser.features.examples import Examples, read_examples
-from finser.models import Classifier, Learned, begin, load, module_of
-from finser.models.network import put_weights
+from finser.models import Classifier, begin, load, module_of
+from finser.models.network import n_trainable, put_weights
 from finser.models.resnet18 import Resnet18
 from finser.models.shallow_cnn import ShallowCnn
 from finser.models.small_cnn import SmallCnn
+from finser.models.svm import SvmClassifier
 from finser.splits.table import read_parts
-from finser.training import learning, loop
-from finser.training.learning import Batches, n_trainable
+from finser.training import loop
+from finser.training.batches import Batches
+from finser.training.record import TrainingRecord
 
 SPECTROGRAM_NETS = {"shallow_cnn": ShallowCnn, "small_cnn": SmallCnn, "resnet18": Resnet18}
 
@@ -100,6 +103,13 @@ def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
     assert torch.allclose(net(short, torch.tensor([64])), net(long, torch.tensor([64])), atol=1e-5)
 
 
+def fit(classifier: Classifier, train: Examples, validation: Examples, names: tuple) -> TrainingRecord:
+    """As the step `train_classifier` trains."""
+    if isinstance(classifier, SvmClassifier):
+        return classifier.solve(train, validation)
+    return loop.fit(Classification(classifier, train, validation, names))
+
+
 def examples_of(params: Params, model: str) -> dict[str, Examples]:
     parts = read_parts("speaker", 1, ["ravdess"])
     return read_examples(module_of(params.classifiers[model]).source(params.classifiers[model]), parts, dict.fromkeys(parts, ORIGINALS))
@@ -135,7 +145,7 @@ def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, 
     examples = examples_of(params, model)
     classifier = begin(params.classifiers[model], (0,))
     with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
-        classifier.fit(examples[part], examples["validation"], (0,))
+        fit(classifier, examples[part], examples["validation"], (0,))
 
 
 @pytest.mark.parametrize("model", [model for model in KINDS if model != "svm"])
@@ -310,13 +320,14 @@ def drawn_examples(name: str, part: str, targets: np.ndarray = UNEQUAL) -> Examp
     return Examples(part, [""] * n, [""] * n, ["original"] * n, targets, [input_of(name, rng, 40 + number) for number in range(n)])
 
 
-def asked_of(monkeypatch: pytest.MonkeyPatch, name: str, **options: object) -> tuple[Batches, Batches]:
-    """The mini-batches of both parts, as a training would be given them."""
-    asked = []
-    with monkeypatch.context() as patch:
-        patch.setattr(learning, "learn", lambda _, train, validation, *rest: (asked.extend((train, validation)), Learned([], 0.0))[1])
-        tiny(name, **options).fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
-    return tuple(asked)
+def task_of(name: str, **options: object) -> Classification:
+    return Classification(tiny(name, **options), drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
+
+
+def asked_of(name: str, **options: object) -> tuple[Batches, Batches]:
+    """The mini-batches of both parts."""
+    task = task_of(name, **options)
+    return task.train, task.validation
 
 
 def equal(one: list, other: list) -> bool:
@@ -325,27 +336,27 @@ def equal(one: list, other: list) -> bool:
 
 
 @pytest.mark.parametrize(("name", "option"), [(name, option) for name in TINY for option in DRAWN if has(name, option)])
-def test_an_option_of_what_is_drawn_changes_the_batches_of_training_and_none_of_validation(monkeypatch, name, option):
-    plain, other = asked_of(monkeypatch, name), asked_of(monkeypatch, name, **{option: DRAWN[option]})
-    trained, judged = ([[tensor for batch in part for tensor in batch] for part in pair] for pair in zip(plain, other, strict=True))
+def test_an_option_of_what_is_drawn_changes_the_batches_of_training_and_none_of_validation(name, option):
+    plain, other = asked_of(name), asked_of(name, **{option: DRAWN[option]})
+    trained, judged = ([[x for batch in part.of_epoch(1) for x in batch] for part in pair] for pair in zip(plain, other, strict=True))
     assert not equal(*trained)
     assert equal(*judged)
 
 
 @pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
-def test_only_sampling_draws_classes_equally_often(monkeypatch, balance):
-    train, validation = asked_of(monkeypatch, "mlp", balance=balance)
-    found = Counter(int(target) for _ in range(200) for *_, targets in train for target in targets)
+def test_only_sampling_draws_classes_equally_often(balance):
+    train, validation = asked_of("mlp", balance=balance)
+    found = Counter(int(target) for number in range(200) for *_, targets in train.of_epoch(number) for target in targets)
     shares = [1 / 3] * 3 if balance == "sampling" else [10 / 16, 4 / 16, 2 / 16]
     assert [found[number] / 3200 for number in (0, 3, 7)] == pytest.approx(shares, abs=0.03 if balance == "sampling" else 1e-9)
-    assert sorted(int(target) for *_, targets in validation for target in targets) == UNEQUAL.tolist()
+    assert sorted(int(target) for *_, targets in validation.of_epoch() for target in targets) == UNEQUAL.tolist()
 
 
 def weights_of(name: str, **options: object) -> list[torch.Tensor]:
     """All weights after a training of two batches per epoch."""
-    classifier = tiny(name, **options)
-    classifier.fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
-    return list(classifier.net.state_dict().values())
+    task = task_of(name, **options)
+    loop.fit(task)
+    return [tensor.cpu() for tensor in task.net.state_dict().values()]
 
 
 @pytest.fixture(scope="module", params=TINY)
@@ -361,13 +372,12 @@ def test_an_option_of_training_changes_the_weights(plain, option):
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_the_optimiser_is_given_the_rates_and_the_decay_that_the_section_says(monkeypatch, name):
+def test_the_optimiser_is_given_the_rates_and_the_decay_that_the_section_says(name):
     """All that learns, once; FINs at a rate of their own and without decay."""
     rates = {"learning_rate": 0.003, "weight_decay": 0.07, **({"fin_learning_rate": 0.0005} if "fin" in name else {})}
-    classifier, made, configure = tiny(name, **rates), [], loop.Training.configure_optimizers
-    monkeypatch.setattr(loop.Training, "configure_optimizers", lambda self: (made.append(configure(self)), made[0])[1])
-    classifier.fit(drawn_examples(name, "train"), drawn_examples(name, "validation"), (0, "options"))
-    found = {id(p): (group["max_lr"], group["weight_decay"]) for group in made[0]["optimizer"].param_groups for p in group["params"]}
+    task = task_of(name, **rates)
+    classifier, (optimizer, _) = task.classifier, task.optimisation()
+    found = {id(p): (group["max_lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
     below = list(classifier.fins.parameters()) if "uninitialised" in name else []
     above = classifier.head.parameters() if "fin" in name else classifier.net.parameters()
     assert found == {id(p): (0.003, 0.07) for p in above} | {id(p): (0.0005, 0.0) for p in below}

@@ -26,7 +26,7 @@ def examples(classes: list[int], n: int = 240, dim: int = 12) -> Examples:
 def test_stored_svm_equals_scikit_learn(classes, tmp_path):
     data = examples(classes)
     fitted, stored = SvmClassifier(Svm(c=3.0)), SvmClassifier(Svm(c=3.0))
-    (record,) = fitted.fit(data, data, ()).history
+    (record,) = fitted.solve(data, data).history
     fitted.save(tmp_path)
     stored.restore(tmp_path)
     oracle = make_pipeline(StandardScaler(), SVC(C=3.0, gamma="scale", break_ties=len(classes) > 2))
@@ -49,11 +49,11 @@ def test_constant_columns_and_one_clip_do_no_harm():
     data = examples([0, 1, 2])
     flat = replace(data, inputs=[np.append(row, np.float32(7)) for row in data.inputs])
     svm = SvmClassifier(Svm(c=1.0))
-    svm.fit(flat, flat, ())
+    svm.solve(flat, flat)
     assert np.isfinite(svm.probabilities(flat.inputs[:1])).all()
 
 
 def test_one_emotion_is_refused():
     data = examples([3])
     with pytest.raises(FinserError, match="two emotions or more"):
-        SvmClassifier(Svm()).fit(data, data, ())
+        SvmClassifier(Svm()).solve(data, data)

@@ -1,4 +1,4 @@
-"""The training loop against torch and scipy: loss, mixup, rate, which weights are kept, and going on after a kill."""
+"""The training loop against torch and scipy: loss, mixup, rate, which weights are kept, and resuming after a kill."""
 
 import shutil
 import warnings
@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finser import machine
+from finser.classifiers import classification
+from finser.classifiers.classification import Classification, class_weights, mixed
 from finser.config.params import Params
 from finser.config.sections.classifiers import Mlp
+from finser.errors import FinserError
 from finser.features.examples import Examples, read_examples
 from finser.models import begin, module_of
 from finser.models.mlp import Stack
 from finser.splits.table import read_parts
 from finser.training import checkpoint, loop
-from finser.training.checkpoint import Checkpoint
-from finser.training.learning import Batches, class_weights
 
 TARGETS = np.array([0] * 20 + [1] * 9 + [5] * 3 + [7] * 8, np.int64)
 INPUTS = list(np.random.default_rng(0).standard_normal((len(TARGETS), 5)).astype(np.float32))
@@ -42,15 +43,42 @@ class Net(nn.Linear):
         return super().forward(x)
 
 
-def train_batches(names: tuple = (0, "loop"), size: int = 16) -> Batches:
-    return Batches(INPUTS, TARGETS, Stack(), size, names)
+class Plain:
+    """A network as a classifier: its two weights have rates of their own."""
+
+    def __init__(self, net: nn.Module, options: Mlp) -> None:
+        self.net, self.options = net, options
+
+    def prepare(self, train: list, validation: list) -> tuple[list, list]:
+        return train, validation
+
+    def collate(self, *, training: bool) -> Stack:
+        return Stack()
+
+    def groups(self) -> list[dict]:
+        weights = list(self.net.parameters())
+        return [{"params": weights[:1], "lr": 0.1}, {"params": weights[1:], "lr": 0.01}]
 
 
-def task(**options: object) -> loop.Task:
-    net = Net()
-    made = loop.Task(net, train_batches(), Mlp(**options), [{"params": list(net.parameters()), "lr": 0.1}], Checkpoint(None, ""))
-    made.on_train_epoch_start()
+def examples(part: str, inputs: list[np.ndarray], targets: np.ndarray) -> Examples:
+    nobody = [""] * len(inputs)
+    return Examples(part, nobody, nobody, ["original"] * len(inputs), targets, inputs)
+
+
+def task(net: nn.Module | None = None, names: tuple = (0, "loop"), inputs: list[np.ndarray] = INPUTS, **options: object) -> Classification:
+    plain = Plain(net or Net(), Mlp(**{"batch_size": 16, **options}))
+    return Classification(plain, examples("train", inputs, TARGETS), examples("validation", inputs[::2], TARGETS[::2]), names)
+
+
+def begun(made: Classification, epoch: int = 1) -> Classification:
+    """The same, in an epoch."""
+    made.batches(epoch)
     return made
+
+
+def loss_of(made: Classification) -> Tensor:
+    given, target = made.examples(list(BATCH))
+    return made.loss(made.forward(*given), target)
 
 
 BATCH = (torch.from_numpy(np.stack(INPUTS)), torch.from_numpy(TARGETS))
@@ -59,53 +87,50 @@ BATCH = (torch.from_numpy(np.stack(INPUTS)), torch.from_numpy(TARGETS))
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
 @pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
 def test_the_loss_is_torchs_with_class_numbers_label_smoothing_and_weights(smoothing, balance):
-    made = task(label_smoothing=smoothing, balance=balance, mixup=0.0)
+    made = begun(task(label_smoothing=smoothing, balance=balance, mixup=0.0))
     weights = class_weights(TARGETS, balance)
     expected = functional.cross_entropy(made.net(BATCH[0]), BATCH[1], weights, label_smoothing=smoothing)
-    assert float(made.training_step(BATCH, 0)) == pytest.approx(float(expected), rel=1e-5)  # weights have mean 1 over the examples
+    assert loss_of(made).item() == pytest.approx(float(expected), rel=1e-5)  # weights have mean 1 over the examples
 
 
 def test_mixup_mixes_inputs_and_targets_alike():
-    made = task(mixup=1.0)
+    rng = np.random.default_rng(0)
     targets = functional.one_hot(BATCH[1], 8).float()
     counts = torch.arange(len(targets))
     for _ in range(20):
-        (mixed, of_mask, longer), wanted = made._mix([targets, BATCH[0], counts], targets)
-        assert torch.equal(mixed, wanted) and torch.allclose(wanted.sum(1), torch.ones(len(wanted)))
+        (same, of_mask, longer), wanted = mixed([targets, BATCH[0], counts], targets, rng)
+        assert torch.equal(same, wanted) and torch.allclose(wanted.sum(1), torch.ones(len(wanted)))
         assert (wanted > 0).sum(1).max() <= 2 and (longer >= counts).all() and longer.dtype == counts.dtype
         other = _partners(longer, counts, of_mask, BATCH[0])
         assert sorted(other.tolist()) == counts.tolist() or other.min() < 0
 
 
-def _partners(longer: Tensor, counts: Tensor, mixed: Tensor, inputs: Tensor) -> Tensor:
+def _partners(longer: Tensor, counts: Tensor, mixture: Tensor, inputs: Tensor) -> Tensor:
     """Where the longer one is the other: who it is; its mixture lies between the two inputs."""
     other = torch.where(longer > counts, longer, torch.full_like(longer, -1))
     for row in torch.nonzero(other >= 0).flatten().tolist():
         low, high = torch.minimum(inputs[row], inputs[other[row]]), torch.maximum(inputs[row], inputs[other[row]])
-        assert ((mixed[row] >= low - 1e-6) & (mixed[row] <= high + 1e-6)).all()
+        assert ((mixture[row] >= low - 1e-6) & (mixture[row] <= high + 1e-6)).all()
     return other
 
 
 def test_the_share_of_a_mixture_follows_its_beta_law_and_depends_on_the_epoch():
-    made = task(mixup=1.0)
+    rng = np.random.default_rng(0)
     ones, shares = torch.eye(2), []
     while len(shares) < 800:
-        (mixed,), _ = made._mix([ones], ones)
-        if mixed[0, 0] != 1 or mixed[0, 1] != 0:  # the two changed places: half of the draws
-            shares.append(float(mixed[0, 0]))
+        (mixture,), _ = mixed([ones], ones, rng)
+        if mixture[0, 0] != 1 or mixture[0, 1] != 0:  # the two changed places: half of the draws
+            shares.append(float(mixture[0, 0]))
     assert stats.kstest(shares, stats.beta(0.3, 0.3).cdf).pvalue > 1e-3
-    again, later = task(mixup=1.0), task(mixup=1.0)
-    later.history = [{}]
-    later.on_train_epoch_start()
-    first, same, other = (one._mix([BATCH[0]], ones[:1].expand(40, 2))[0][0] for one in (task(mixup=1.0), again, later))
+    first, same, other = (begun(task(mixup=1.0), epoch).examples(list(BATCH))[0][0] for epoch in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_so_many_batches_are_mixed(share):
-    made = task(mixup=share)
+    made = begun(task(mixup=share))
     for _ in range(400):
-        made.training_step(BATCH, 0)
+        loss_of(made)
     found = np.mean([not torch.equal(x, BATCH[0]) for x in made.net.seen])
     assert found == pytest.approx(share, abs=0.08 if 0 < share < 1 else 0)
 
@@ -123,29 +148,26 @@ def test_what_learns_below_is_not_mixed():
             return (self.below(x),)
 
     net = Below()
-    made = loop.Task(net, train_batches(), Mlp(mixup=1.0), [{"params": list(net.parameters()), "lr": 0.1}], Checkpoint(None, ""))
-    made.on_train_epoch_start()
-    made.training_step(BATCH, 0)
+    loss_of(begun(task(net, mixup=1.0)))
     assert torch.equal(net.given[0], BATCH[0]) and not torch.allclose(net.head.seen[0], net.below(BATCH[0]))
 
 
 def fit(options: Mlp, checkpoint_: object = None, names: tuple = (0, "loop"), net: Net | None = None) -> tuple[Net, list[dict]]:
     net = net or Net()
-    groups = [{"params": [net.weight], "lr": 0.1}, {"params": [net.bias], "lr": 0.01}]
-    validation = Batches(INPUTS[::2], TARGETS[::2], Stack(), 8)
-    return net, loop.fit(net, train_batches(names), validation, options, groups, checkpoint_).history
+    return net, loop.fit(task(net, names, **options.model_dump(exclude={"batch_size"})), checkpoint_).history
 
 
 def rates_of(monkeypatch: pytest.MonkeyPatch, options: Mlp, checkpoint_: object = None) -> list[tuple[float, ...]]:
     """The rate of both groups in every step."""
-    rates, step = [], loop.Task.training_step
+    rates, make = [], Classification.optimisation
 
-    def listen(self, batch, number):
-        rates.append(tuple(group["lr"] for group in self.trainer.optimizers[0].param_groups))
-        return step(self, batch, number)
+    def listen(self) -> tuple:
+        optimizer, schedule = make(self)
+        optimizer.register_step_pre_hook(lambda *_: rates.append(tuple(group["lr"] for group in optimizer.param_groups)))
+        return optimizer, schedule
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Task, "training_step", listen)
+        patch.setattr(Classification, "optimisation", listen)
         fit(options, checkpoint_)
     return rates
 
@@ -167,19 +189,19 @@ def test_the_rate_is_torchs_one_cycle(monkeypatch):
 @pytest.mark.parametrize(("loudness", "clipped"), [(1000.0, True), (0.01, False)])
 def test_a_steps_gradient_is_cut_to_a_norm_of_two(monkeypatch, loudness, clipped):
     """What the optimiser steps by, of all weights together; a smaller one stays what torch makes it."""
-    inputs, norms, configure = [(loudness * x).astype(np.float32) for x in INPUTS], [], loop.Training.configure_optimizers
+    inputs, norms, make = [(loudness * x).astype(np.float32) for x in INPUTS], [], Classification.optimisation
 
-    def listen(self) -> dict:
-        made = configure(self)
-        gradients = [parameter for group in self.groups for parameter in group["params"]]
-        made["optimizer"].register_step_post_hook(lambda *_: norms.append(float(torch.cat([p.grad.flatten() for p in gradients]).norm())))
-        return made
+    def listen(self) -> tuple:
+        optimizer, schedule = make(self)
+        gradients = list(self.net.parameters())
+        optimizer.register_step_post_hook(lambda *_: norms.append(float(torch.cat([p.grad.flatten() for p in gradients]).norm())))
+        return optimizer, schedule
 
-    monkeypatch.setattr(loop.Training, "configure_optimizers", listen)
-    net, batches = Net(), Batches(inputs, TARGETS, Stack(), len(TARGETS), (0, "loop"))
+    monkeypatch.setattr(Classification, "optimisation", listen)
+    net = Net()
     loss = functional.cross_entropy(net(torch.from_numpy(np.stack(inputs))), BATCH[1], label_smoothing=0.1)
     whole = float(torch.cat([one.flatten() for one in torch.autograd.grad(loss, list(net.parameters()))]).norm())
-    loop.fit(net, batches, batches, Mlp(epochs=1), [{"params": list(net.parameters()), "lr": 0.1}])
+    loop.fit(task(net, inputs=inputs, epochs=1, batch_size=len(TARGETS)))
     assert norms == pytest.approx([2.0 if clipped else whole], rel=1e-4) and (whole > 2) == clipped
 
 
@@ -189,7 +211,7 @@ def scored(monkeypatch):
 
     def train(scores: list[float], **options: object) -> tuple[Net, list[dict], list[Tensor]]:
         given, weights = iter(scores), []
-        monkeypatch.setattr(loop, "uar", lambda _: next(given))
+        monkeypatch.setattr(classification, "uar", lambda _: next(given))
         monkeypatch.setattr(loop.Checkpoint, "save", lambda _, state: weights.append(state.tensors["net.weight"].clone()))
         return *fit(Mlp(epochs=len(scores), **options)), weights
 
@@ -210,11 +232,25 @@ def test_the_best_epochs_weights_are_kept_the_first_of_equals_or_the_lasts(score
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(0, 6), (1, 3), (2, 4), (3, 5), (4, 6), (9, 6)])
-@pytest.mark.parametrize("keep", ["best", "last"])
-def test_training_ends_when_validation_has_not_got_better_for_so_long(scored, patience, epochs, keep):
-    net, history, weights = scored(SCORES, patience=patience, keep=keep)
+def test_training_ends_when_validation_has_not_got_better_for_so_long(scored, patience, epochs):
+    net, history, weights = scored(SCORES, patience=patience, keep="best")
     assert [record["epoch"] for record in history] == list(range(1, epochs + 1))
-    assert torch.equal(net.weight, weights[1 if keep == "best" else -1])
+    assert torch.equal(net.weight, weights[1])
+
+
+def test_an_early_end_that_would_keep_the_weights_of_a_high_rate_is_refused():
+    with pytest.raises(FinserError, match=r"^params.yaml, a section with model: mlp: patience 3 ends .*; set keep: best, or patience: 0$"):
+        task(patience=3, keep="last")
+
+
+def test_a_training_without_a_score_is_one_line():
+    class Lost(Classification):
+        def score(self, record: dict) -> float:
+            return float("nan")
+
+    made = Lost(Plain(Net(), Mlp(epochs=2)), examples("train", INPUTS, TARGETS), examples("validation", INPUTS, TARGETS), (0, "loop"))
+    with pytest.raises(FinserError, match="training of 0 loop diverged: no validation gave a number; lower its learning_rate"):
+        loop.fit(made)
 
 
 def test_the_record_of_an_epoch_is_of_its_weights_on_the_whole_validation_part(scored):
@@ -233,14 +269,15 @@ class Killed(Exception):
 
 def killed_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     """Die in the second batch of an epoch."""
-    step = loop.Task.training_step
+    batches = Classification.batches
 
-    def fragile(self, batch, number):
-        if len(self.history) + 1 == epoch and number == 1:
-            raise Killed
-        return step(self, batch, number)
+    def fragile(self, number):
+        for k, batch in enumerate(batches(self, number)):
+            if (number, k) == (epoch, 1):
+                raise Killed
+            yield batch
 
-    monkeypatch.setattr(loop.Task, "training_step", fragile)
+    monkeypatch.setattr(Classification, "batches", fragile)
 
 
 @pytest.fixture
@@ -267,15 +304,16 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(project, params, altered, monkeypatch, always, tmp_path, case):
+def test_a_killed_training_resumes_and_ends_with_the_same_bytes(project, params, altered, monkeypatch, always, tmp_path, case):
     model, options = CASES[case]
     asked = altered(model, epochs=4, variants=("original",), **options)
-    examples, names, kept = some(asked, model), (0, model), tmp_path / "kept.safetensors"
+    parts, names, kept = some(asked, model), (0, model), tmp_path / "kept.safetensors"
 
     def train(folder: str, where: object, names: tuple = names) -> tuple[list[bytes], list[dict]]:
         classifier = begin(asked.classifiers[model], names)
         classifier.receive(project / "models")  # models/fins
-        history = classifier.fit(examples["train"], examples["validation"], names, where).history
+        history = loop.fit(Classification(classifier, parts["train"], parts["validation"], names), where).history
+        classifier.net.cpu()
         (tmp_path / folder).mkdir()
         classifier.save(tmp_path / folder)
         return [path.read_bytes() for path in sorted((tmp_path / folder).rglob("*.safetensors"))], history
@@ -286,20 +324,20 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(project, params,
         with pytest.raises(Killed):
             train("killed", kept)
     assert kept.exists()
-    begun = []
+    epochs = []
     with monkeypatch.context() as patch:
-        start = loop.Task.on_train_epoch_start
-        patch.setattr(loop.Task, "on_train_epoch_start", lambda self: (begun.append(len(self.history) + 1), start(self)))
+        batches = Classification.batches
+        patch.setattr(Classification, "batches", lambda self, epoch: (epochs.append(epoch), batches(self, epoch))[1])
         assert train("resumed", kept) == whole
-        assert begun == [3, 4], "two epochs were done"
+        assert epochs == [3, 4], "two epochs were done"
         if case == "small_cnn":  # another training's state, and a damaged one, are of no use
             assert train("other", kept, (1, model)) == train("other whole", None, (1, model))
             kept.write_bytes(kept.read_bytes()[:-9])
             assert train("damaged", kept) == whole
-            assert begun == [3, 4] + [1, 2, 3, 4] * 3
+            assert epochs == [3, 4] + [1, 2, 3, 4] * 3
 
 
-def test_a_killed_training_goes_on_under_the_same_rate(monkeypatch, always, tmp_path):
+def test_a_killed_training_resumes_at_the_same_rate(monkeypatch, always, tmp_path):
     options = Mlp(epochs=4)
     whole = rates_of(monkeypatch, options)
     with monkeypatch.context() as patch:
@@ -314,20 +352,17 @@ def test_a_killed_training_goes_on_under_the_same_rate(monkeypatch, always, tmp_
 
 def test_seconds_are_of_all_epochs_and_of_the_loop_alone(monkeypatch, always, tmp_path):
     """A clock that moves a second per batch, and far while the training was dead."""
-    now, step = [0.0], loop.Task.training_step
+    now, make = [0.0], Classification.examples
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: now[0]))
 
-    def slow(self, batch, number):
+    def slow(self, batch):
         now[0] += 1
-        return step(self, batch, number)
+        return make(self, batch)
 
-    monkeypatch.setattr(loop.Task, "training_step", slow)
+    monkeypatch.setattr(Classification, "examples", slow)
 
     def seconds(where: object) -> float:
-        net = Net()
-        groups = [{"params": list(net.parameters()), "lr": 0.1}]
-        validation = Batches(INPUTS[::2], TARGETS[::2], Stack(), 8)
-        return loop.fit(net, train_batches(), validation, Mlp(epochs=4), groups, where).seconds
+        return loop.fit(task(epochs=4), where).seconds
 
     assert seconds(None) == 4 * 3
     with monkeypatch.context() as patch:
@@ -344,7 +379,7 @@ def key(monkeypatch, tmp_path):
     """The key of one training, by a copy of the code; returns the function and the copy."""
     shutil.copytree(checkpoint.PACKAGE, tmp_path / "finser", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path / "finser")
-    return lambda: checkpoint.key_of(Net(), (0, "loop"), Mlp(), [INPUTS], [TARGETS]), tmp_path / "finser"
+    return lambda: checkpoint.key_of(Net(), [(0, "loop"), Mlp(), TARGETS.tobytes()]), tmp_path / "finser"
 
 
 def test_a_state_belongs_to_the_code_that_made_it(key):
@@ -380,7 +415,7 @@ def test_a_state_belongs_to_one_machine_and_to_one_version_of_each_library(key, 
         with monkeypatch.context() as patch:
             patch.setattr(f"torch.{name}", value)
             keys.append(make())
-    for library in ("torch", "lightning", "transformers", "numpy", "scipy"):
+    for library in ("torch", "librosa", "transformers", "numpy", "scipy"):
         with monkeypatch.context() as patch:
             patch.setattr(machine, "version", lambda name, other=library: "0.1" if name == other else version(name))
             keys.append(make())
@@ -389,14 +424,14 @@ def test_a_state_belongs_to_one_machine_and_to_one_version_of_each_library(key, 
 
 def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_path):
     scores, options = {1: 0.1, 2: 0.6, 3: 0.3, 4: 0.2}, Mlp(epochs=4, keep="best")
-    epoch_ends, weights = loop.Task.on_validation_epoch_end, {}
+    validate, weights = Classification.validate, {}
 
-    def scored_end(self):
-        monkeypatch.setattr(loop, "uar", lambda _: scores[len(self.history) + 1])
-        epoch_ends(self)
-        weights[len(self.history)] = self.net.weight.detach().clone()
+    def scored_end(self, epoch, train_loss):
+        monkeypatch.setattr(classification, "uar", lambda _: scores[epoch])
+        weights[epoch] = self.net.weight.detach().clone()
+        return validate(self, epoch, train_loss)
 
-    monkeypatch.setattr(loop.Task, "on_validation_epoch_end", scored_end)
+    monkeypatch.setattr(Classification, "validate", scored_end)
     with monkeypatch.context() as patch:
         killed_in(patch, 4)
         with pytest.raises(Killed):
@@ -407,7 +442,7 @@ def test_the_best_weights_survive_a_kill_after_them(monkeypatch, always, tmp_pat
 
 def test_a_training_that_was_over_is_not_begun_again(monkeypatch, always, tmp_path):
     net, history = fit(Mlp(epochs=2, keep="best"), tmp_path / "kept")
-    monkeypatch.setattr(loop, "_train", None)
+    monkeypatch.setattr(Classification, "batches", None)
     again, same = fit(Mlp(epochs=2, keep="best"), tmp_path / "kept")
     assert torch.equal(net.weight, again.weight) and history == same
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
+from finser.classifiers.prepare import prepared
+from finser.classifiers.train_classifier import HISTORY, clips_digest, parts_of
 from finser.config.params import Params
 from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
@@ -25,8 +27,6 @@ from finser.progress import say
 from finser.scores import calibration
 from finser.scores.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
 from finser.splits.table import LEAKY
-from finser.training.prepare import prepared
-from finser.training.train_classifier import HISTORY, clips_digest, parts_of
 
 AGAIN = "train it again: dvc repro"
 ORIGINALS = ("original",)

@@ -1,23 +1,23 @@
-"""FINs that nothing is built on: other beginnings, the published nets, other seeds, by the same code on frames of the same clips.
+"""FINs for comparison: other initial weights, the published nets, other seeds, by the same code on frames of the same clips.
+
+No other model is built on them.
 
 Ways
 ----
 closed_form
-    The structured net set to librosa's formula, then its own weights trained. At its beginning it has learned nothing, and is as
-    good as it gets.
+    The structured net set to librosa's formula; then its own weights are trained. It is as good before the training as it gets.
 staged
-    The structured net from random weights, as ``train_fin`` does it, with a seed of its own: its front end is first taught the STFT
-    of noise, then its head the feature (MFCC: first the mel FIN).
+    The structured net from random weights, as ``train_fin`` trains it, with a seed of its own: first its front end on the STFT of
+    noise, then its head on the feature (MFCC: first the mel FIN).
 end_to_end
-    The structured net from random weights, front end and head at once, taught nothing but the feature, on recordings and on
-    synthetic frames; its front end may be wider, and mel's loss has no logarithms (docs/fins.md). RMS and ZCR have no front end:
-    for them it differs from staged in the frames and the settings.
+    The structured net from random weights, front end and head at once, trained on nothing but the feature, of recordings and of
+    synthetic frames. Its front end may be wider, and mel's loss has no logarithms (docs/fins.md). RMS and ZCR have no front end:
+    there it differs from staged in the frames and the settings.
 reference
     The published net.
 """
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,24 +25,28 @@ import torch
 from finser import layout, machine
 from finser.config.params import Params
 from finser.config.sections.train_fin import Fin as FinParams
+from finser.features import pool
 from finser.files import write_json
-from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
 from finser.fins.evaluation import conditions, on_unseen
-from finser.fins.front_end import teach as teach_front_end
-from finser.fins.nets.base import Fin, count, start_torch
+from finser.fins.front_end import FrontEndTask
+from finser.fins.nets.base import Fin, count
 from finser.fins.nets.building import structured
 from finser.fins.nets.mel import MelFin
 from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.reference import ReferenceFin
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
-from finser.fins.training import LIBRARIES, fit, lessons, prepare, scores
+from finser.fins.scoring import scores
+from finser.fins.train_fin import LIBRARIES, FinTask, best_record
+from finser.fins.training_frames import training_frames
 from finser.progress import say
 from finser.seeds import seed_for
+from finser.training.device import start_torch
+from finser.training.loop import fit
 
 
 def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
-    """Step: train and evaluate a FIN of `feature` beginning in some `way` -> results/fins/compared/FEATURE/WAY/SEED.json."""
+    """Step: train and evaluate a FIN of `feature` from `way`'s initial weights -> results/fins/compared/FEATURE/WAY/SEED.json."""
     _compare(params, feature, way, seed, layout.checkpoint("compare_fin", feature, way, str(seed)))
 
 
@@ -52,15 +56,16 @@ def reference_fin(params: Params, feature: str, seed: int) -> None:
 
 
 def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path) -> None:
+    pool.verify(pool.read("fins"), layout.pool("fins"))
     device = start_torch()
     started = time.perf_counter()
-    fin = begin(params, feature, way, seed).to(device)
+    fin = initial_fin(params, feature, way, seed)
     excitation = params.compare_fin.end_to_end.excitation if way == "end_to_end" else 0.0
-    given = replace(lessons(params, feature), excitation=excitation)
-    random = prepare(fin, given, seed, closed_form=way == "closed_form")
+    frames = training_frames(params, feature, device, excitation)
+    task = FinTask(fin, frames, section(params, feature, way), seed, closed_form=way == "closed_form")
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=params.evaluate_fin.frames)
     at_first = scores(fin, test)
-    history, best_step = fit(fin, given, section(params, feature, way), random, Checkpoint(checkpoint))
+    history = fit(task, checkpoint).history
     seconds = time.perf_counter() - started
     result = {
         "feature": feature,
@@ -74,7 +79,7 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
         "unseen": on_unseen(params, fin),
         "conditions": conditions(params, fin),
         "steps": history[-1]["step"],
-        "best_step": best_step,
+        "best_step": best_record(history)["step"],
         "seconds_train": seconds,
         "device": device,
         "trained_under": [machine.settings(LIBRARIES)],
@@ -85,14 +90,14 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
 
 
 def section(params: Params, feature: str, way: str) -> FinParams:
-    """How a FIN that begins in this way is trained."""
+    """Settings of the training."""
     if way == "reference":
         return params.reference_fin
     return getattr(params.train_fin, feature) if way == "staged" else getattr(params.compare_fin, way)
 
 
-def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
-    """A FIN before its own training."""
+def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
+    """A FIN before its own training; what it inherits is trained here, on the GPU where there is one."""
     weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
     if way == "reference":
         return ReferenceFin(feature, weights)
@@ -105,19 +110,18 @@ def begin(params: Params, feature: str, way: str, seed: int) -> Fin:
     front_end = FrontEnd(random)
     if way == "closed_form":
         return _of_formula(feature, front_end.closed_form(), weights)
-    teach_front_end(front_end, params.train_front_end, seed)
+    fit(FrontEndTask(front_end, params.train_front_end, seed))
     if feature != "mfcc":
         return structured(feature, weights, front_end)
     mel = structured("mel", torch.Generator().manual_seed(seed_for(seed, "mel", "init")), front_end)
-    given = lessons(params, "mel")
-    fit(mel, given, params.compare_fin.staged.mel, prepare(mel, given, seed), Checkpoint(None))
+    fit(FinTask(mel, training_frames(params, "mel", start_torch()), params.compare_fin.staged.mel, seed))
     return MfccFin(mel, weights)
 
 
 def _all_at_once(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:
     fin = structured(feature, weights, front_end).requires_grad_(True)
     if isinstance(fin, MelFin):
-        fin.log_weight = 0.0  # a tone leaves most bands empty: their logarithms would drown what it teaches
+        fin.log_weight = 0.0  # a tone leaves most bands empty, and their logarithms would dominate the loss
     return fin
 
 

@@ -1,4 +1,4 @@
-"""Conditions that a FIN is tested under, and was not trained for one by one: other levels, noise, a narrower band."""
+"""Conditions that a FIN is tested under: other levels, noise, a narrower band."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from finser.audio.frames import SR, frames, to_float, to_int16
 from finser.config.params import Params
 from finser.fins.data import choose, clip_ids, rows
 from finser.fins.nets.base import CHUNK, Fin
-from finser.fins.teacher import teach
+from finser.fins.targets import Targets
 from finser.seeds import generator
 
 SIZE = 3_000  # frames per condition
@@ -64,14 +64,14 @@ def under(condition: str, params: Params, fin: Fin) -> tuple[np.ndarray, np.ndar
     """
     device, corpora = next(fin.parameters()).device, params.train_fin.data.corpora
     wanted = clip_ids(params, corpora, "test")
-    labels, predicted = [], []
+    targets, labels, predicted = Targets(fin.feature).to(device), [], []
     for i, (audio, label) in enumerate(rows(corpora, fin.feature, wanted, ("original",))):
         chosen = choose(params.seed, audio, len(label), SIZE * (i + 1) // len(wanted) - SIZE * i // len(wanted))
         if not len(chosen):  # more clips than frames wanted
             continue
         changed = CONDITIONS[condition](to_float(audio.audio), generator(params.seed, condition, audio.clip_id))
         part = torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device)
-        labels.append(teach(fin.feature, part).cpu().numpy())
+        labels.append(targets(part).cpu().numpy())
         with torch.no_grad():
             predicted += [fin(piece).cpu().numpy() for piece in part.split(CHUNK)]
     return np.concatenate(labels), np.concatenate(predicted)

@@ -1,7 +1,7 @@
 """What happens to training frames on their way in: noise, a narrower band, another level.
 
 A FIN that only ever heard clean recordings of one rate need not know what to do with others. Nothing here needs a label: the
-targets are computed from the frames that come out (:mod:`finser.fins.teacher`).
+targets are computed from the frames that come out (:mod:`finser.fins.targets`).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""R2 of a FIN on speakers and on corpora that it never saw, and under conditions that recordings meet."""
+"""R2 of a FIN on test speakers, on corpora without training clips, and under the conditions of other recordings."""
 
 import shutil
 import time
@@ -16,14 +16,15 @@ from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.data import FrameSet, draw
-from finser.fins.nets.base import Fin, predict, start_torch
+from finser.fins.nets.base import Fin, predict
+from finser.fins.scoring import scores_of
 from finser.fins.settings import check_settings
 from finser.fins.store import load_fin
-from finser.fins.training import scores_of
 from finser.machine import SETTINGS
 from finser.progress import say
 from finser.scores.regression import r2_each
 from finser.seeds import generator
+from finser.training.device import start_torch
 
 SHOWN = 2_000  # values in the scatter picture
 WORST = 8  # frames kept

@@ -1,7 +1,7 @@
 """The 162 features of a frame, from FINs or from librosa: log RMS, ZCR, 12 chroma, 20 MFCC, 128 mel in dB."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from finser.audio.decibels import natural_log, power_to_db
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT
-from finser.fins.nets.base import Fin
+from finser.fins.nets.base import Fin, SpectralFin, normalise
 from finser.fins.nets.building import structured
 from finser.fins.nets.transform import FrontEnd
 from finser.fins.store import load_fin
 
-PIECE = 128  # frames that go through the FINs at a time: larger pieces fall out of the caches
+PIECE = 128  # frames per forward pass: larger pieces fall out of the CPU's caches
 N_FEATURES = sum(DIMENSIONS.values())
-FLOOR = 1e-10  # librosa's for mel powers; an RMS below it is as good as zero
+FLOOR = 1e-10  # librosa's for mel powers, and here for RMS, too
 
 
 def columns(feature: str) -> slice:
@@ -27,7 +27,7 @@ def columns(feature: str) -> slice:
 
 
 def of_librosa(features: dict[str, np.ndarray]) -> np.ndarray:
-    """librosa's features of a clip, each (t, dim), as (t, 162) in float32; zeros for those that are not there."""
+    """librosa's features of a clip, each (t, dim), as one array (t, 162), float32; zeros for features that are missing."""
     result = np.zeros((len(next(iter(features.values()))), N_FEATURES), np.float32)
     for name, values in features.items():
         if name == "rms":
@@ -38,52 +38,40 @@ def of_librosa(features: dict[str, np.ndarray]) -> np.ndarray:
     return result
 
 
-class Once(nn.Module):
-    """A module that several FINs share: asked for the same input again, it gives the same output without computing."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-        self.forget()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Output for `x`."""
-        if self.known is None or self.known.shape != x.shape or not torch.equal(self.known, x):
-            self.known, self.output = x, self.module(x)
-        return self.output
-
-    def forget(self) -> None:
-        """Hold no tensor, and no graph, any longer."""
-        self.known = self.output = None
-
-
 class Fins(nn.Module):
-    """FINs side by side; equal front ends are one module, computed once.
+    """FINs side by side; those with equal front ends share one, whose powers are computed once.
 
     Parameters
     ----------
     fins : dict
-        Feature -> network from frames, shape (n, 2048), to (n, dim).
+        Feature -> FIN.
+
+    Attributes
+    ----------
+    front_ends : list of nn.Module
+        The front ends, each once; they are submodules of the FINs.
     """
 
-    def __init__(self, fins: dict[str, nn.Module]) -> None:
+    def __init__(self, fins: dict[str, Fin]) -> None:
         super().__init__()
         self.fins = nn.ModuleDict({feature: fins[feature] for feature in DIMENSIONS if feature in fins})
-        self.shared = list(_share(self.fins.values(), "front_end"))  # a list, not a ModuleList: they belong to the FINs
+        self.front_ends = _shared_front_ends(fin for fin in self.fins.values() if isinstance(fin, SpectralFin))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Features of raw frames: (n, 2048) -> (n, 162); zeros for features that are no FIN's."""
-        out = frames.new_zeros(len(frames), N_FEATURES)
-        given = {feature: fin(frames) for feature, fin in self.fins.items()}
-        for module in self.shared:
-            module.forget()
-        if "rms" in given:
-            given["rms"] = given["rms"].clamp_min(FLOOR).log()
-        if "mel" in given:
-            given["mel"] = 10 * given["mel"].clamp_min(FLOOR).log10()
-        parts = [given.get(feature, out[:, columns(feature)]) for feature in DIMENSIONS]
-        features = torch.cat(parts, dim=1)  # (n, 162)
-        # nothing is to be learned from digital silence, where a quotient's gradient overflows
+        """Features of raw frames: (n, 2048) -> (n, 162); zeros for features that no FIN gives."""
+        unit, rms = normalise(frames)  # (n, 2048), (n, 1)
+        powers = {id(front_end): front_end(unit) for front_end in self.front_ends}  # (n, 1088) each
+        found = {}
+        for feature, fin in self.fins.items():
+            spectral = isinstance(fin, SpectralFin)
+            found[feature] = fin.of_powers(powers[id(fin.get_front_end())], rms) if spectral else fin(frames)
+        if "rms" in found:
+            found["rms"] = found["rms"].clamp_min(FLOOR).log()
+        if "mel" in found:
+            found["mel"] = 10 * found["mel"].clamp_min(FLOOR).log10()
+        zeros = frames.new_zeros(len(frames), N_FEATURES)
+        features = torch.cat([found.get(feature, zeros[:, columns(feature)]) for feature in DIMENSIONS], dim=1)  # (n, 162)
+        # digital silence must not train the nets: the gradient of a quotient overflows there
         return torch.where(frames.any(dim=1, keepdim=True), features, features.detach())
 
     def closed_form(self) -> None:
@@ -99,30 +87,28 @@ class Fins(nn.Module):
         return torch.cat([self(piece) for piece in pieces]).reshape(*frames.shape[:2], -1)
 
 
-def random_fins(features: Iterable[str]) -> dict[str, nn.Module]:
+def random_fins(features: Iterable[str]) -> dict[str, Fin]:
     """Nets of the FINs' shapes with random weights on one random front end, drawn from torch's generator."""
     draw = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
     front_end = FrontEnd(generator=draw)
     return {feature: structured(feature, draw, front_end) for feature in features}
 
 
-def load_fins(folder: Path, features: Iterable[str]) -> dict[str, nn.Module]:
+def load_fins(folder: Path, features: Iterable[str]) -> dict[str, Fin]:
     """FINs from `folder`/FEATURE."""
     return {feature: load_fin(folder / feature)[0] for feature in features}
 
 
-def _share(fins: Iterable[nn.Module], name: str) -> Iterator[Once]:
-    """Replace all submodules called `name` that hold equal weights by one module; yields each that is left."""
-    known: list[Once] = []
-    for parent in [module for fin in fins for module in fin.modules()]:
-        module = parent._modules.get(name)
-        if module is not None and not isinstance(module, Once):
-            once = next((other for other in known if _equal(other.module, module)), None)
-            if once is None:
-                once = Once(module)
-                known.append(once)
-                yield once
-            setattr(parent, name, once)
+def _shared_front_ends(fins: Iterable[SpectralFin]) -> list[nn.Module]:
+    """The front ends of the FINs, each once: FINs whose front ends hold equal weights get the first of these."""
+    known: list[nn.Module] = []
+    for fin in fins:
+        same = next((other for other in known if _equal(other, fin.get_front_end())), None)
+        if same is None:
+            known.append(fin.get_front_end())
+        else:
+            fin.set_front_end(same)
+    return known
 
 
 def _equal(a: nn.Module, b: nn.Module) -> bool:

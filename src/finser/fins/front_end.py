@@ -1,11 +1,12 @@
-"""The front end's teacher: the Hann-windowed complex STFT of white noise frames, an intermediate value of librosa's features.
+"""Training of the front end: its targets are the Hann-windowed complex STFT of white noise, an intermediate value of librosa's features.
 
-No recording is needed. Adam in small batches, with a learning rate that decays exponentially, gets there alone: the target is
-exactly representable, so the error follows the square of the learning rate down to float32's rounding.
+No recording is needed. The target is within the front end's reach, so Adam in small batches, with a learning rate that decays
+exponentially, brings the error down to float32's rounding.
 """
 
 import math
 import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -15,32 +16,31 @@ from finser.audio.frames import N_FFT
 from finser.config.params import Params
 from finser.config.sections.train_fin import TrainFrontEnd
 from finser.files import write_json
-from finser.fins.nets.base import count, frozen, start_torch
+from finser.fins.nets.base import count, frozen
 from finser.fins.nets.transform import ROWS, FrontEnd, bins, mirrored
-from finser.fins.optimise import adam
 from finser.fins.store import save_fin
 from finser.progress import say
 from finser.seeds import seed_for
+from finser.training.device import start_torch
+from finser.training.loop import Task, fit
+from finser.training.optimisers import Optimisation, adam_hold_then_decay
 
 LIBRARIES = ("torch", "safetensors")
 HELD_OUT = 1000  # noise frames that the error is measured on
-CHECKS = 10  # times in a training
+CHECKS = 10  # validations in a training
 DECADES = 3.5  # of the learning rate's decay
 ENERGY = 768.0  # sum of the squared Hann window: the mean power of white noise in a bin
 
-History = list[dict[str, float]]
-
 
 def train_front_end(params: Params) -> None:
-    """Step: teach the front end the STFT, or take it in closed form -> models/fins/front_end/."""
+    """Step: train the front end on the STFT of noise, or take it in closed form -> models/fins/front_end/."""
     section, device = params.train_front_end, start_torch()
     front_end = FrontEnd(torch.Generator().manual_seed(seed_for(params.seed, "front_end", "init"))).to(device)
     started = time.perf_counter()
     if section.init == "closed_form":
-        front_end.closed_form()
-        history: History = [{"step": 0, "db": error_db(front_end)}]
+        history = [{"step": 0, "db": error_db(front_end.closed_form())}]
     else:
-        history = teach(front_end, section, params.seed)
+        history = fit(FrontEndTask(front_end, section, params.seed)).history
     seconds, db = time.perf_counter() - started, history[-1]["db"]
     if db > section.target_db:
         say(f"front end: {db:.1f} dB, short of {section.target_db:g} dB; more train_front_end.adam_steps would help")
@@ -61,28 +61,64 @@ def train_front_end(params: Params) -> None:
     say(f"front end ({section.init}): {db:.1f} dB on noise")
 
 
-def teach(front_end: FrontEnd, section: TrainFrontEnd, seed: int) -> History:
-    """Train in place on fresh noise until `adam_steps` or `target_db`; returns the error in dB at each tenth."""
-    device = front_end.window.device
-    noise = torch.Generator().manual_seed(seed_for(seed, "front_end", "noise"))
-    optimiser, schedule = adam(front_end.parameters(), section.learning_rate, section.adam_steps, DECADES)
-    history: History = [{"step": 0, "db": error_db(front_end)}]
-    for step in range(1, section.adam_steps + 1):
-        frames = torch.randn(section.batch_size, N_FFT, generator=noise).to(device)
-        optimiser.zero_grad()
-        loss = (front_end.spectrum(frames) - stft(frames)).square().mean()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if step % max(1, section.adam_steps // CHECKS) == 0 or step == section.adam_steps:
-            history.append({"step": step, "db": error_db(front_end)})
-            if history[-1]["db"] <= section.target_db:
-                break
-    return history
+class FrontEndTask(Task):
+    """A front end learns the STFT of fresh white noise, until ``adam_steps`` or ``target_db``; an epoch is a tenth of the steps."""
+
+    def __init__(self, front_end: FrontEnd, section: TrainFrontEnd, seed: int) -> None:
+        self.every = max(1, section.adam_steps // CHECKS)  # steps per epoch, but for the last
+        super().__init__("front end", front_end, -(-section.adam_steps // self.every))
+        self.section, self.seed = section, seed
+
+    def about(self) -> Iterator[object]:
+        """Section and seed."""
+        yield from (self.section, self.seed)
+
+    def optimisation(self) -> Optimisation:
+        """Adam on all weights."""
+        return adam_hold_then_decay(self.net.parameters(), self.section.learning_rate, self.section.adam_steps, DECADES)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """White noise, (batch, 2048)."""
+        noise = torch.Generator().manual_seed(seed_for(self.seed, "front_end", "noise", epoch))
+        for _ in range(self._steps(epoch) - self._steps(epoch - 1)):
+            yield (torch.randn(self.section.batch_size, N_FFT, generator=noise),)
+
+    def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The frames, and their transform."""
+        (frames,) = batch
+        return (frames,), stft(frames)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """The complex spectrum, (17, batch, 128)."""
+        return self.net.spectrum(frames)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return (output - target).square().mean()
+
+    def before(self) -> list[dict]:
+        """The error before the first step."""
+        return [{"step": 0, "db": error_db(self.net)}]
+
+    def validate(self, epoch: int, train_loss: float) -> dict:
+        """The error on held-out noise."""
+        return {"step": self._steps(epoch), "db": error_db(self.net)}
+
+    def score(self, record: dict) -> float:
+        """The less error, the better."""
+        return -record["db"]
+
+    def is_good_enough(self, record: dict) -> bool:
+        """Whether the error is at ``target_db`` or below."""
+        return record["step"] > 0 and record["db"] <= self.section.target_db
+
+    def _steps(self, epoch: int) -> int:
+        """Steps that are done after an epoch."""
+        return min(self.every * epoch, self.section.adam_steps)
 
 
 def stft(frames: Tensor) -> Tensor:
-    """The teacher: what :meth:`FrontEnd.spectrum` is of the exact transform, shape (17, batch, 128)."""
+    """What :meth:`FrontEnd.spectrum` is of the exact transform, shape (17, batch, 128)."""
     window = torch.hann_window(N_FFT, device=frames.device)
     spectrum = torch.fft.rfft(frames * window)[:, bins().to(frames.device)]  # (batch, 1088)
     spectrum = torch.where(mirrored().to(frames.device), spectrum.conj(), spectrum).reshape(len(frames), ROWS, -1)

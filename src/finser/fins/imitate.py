@@ -29,7 +29,8 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     FinserError
         A recording cannot be read, two have one name, or a FIN is not trained yet.
     """
-    from finser.fins.nets.base import predict, start_torch  # torch takes seconds to import
+    from finser.fins.nets.base import predict  # torch takes seconds to import
+    from finser.training.device import start_torch
 
     _refuse_twice(files)
     for path in files:

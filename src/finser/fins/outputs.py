@@ -12,8 +12,8 @@ from finser.audio.shards import AudioRow, read_audio
 from finser.config.params import Params
 from finser.features import store
 from finser.fins.features import N_FEATURES, Fins, load_fins
-from finser.fins.nets.base import start_torch
 from finser.progress import say, track
+from finser.training.device import start_torch
 from finser.workers import in_batches, map_in_order
 
 BATCH = 16  # clips handed to a worker at once

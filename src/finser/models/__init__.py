@@ -1,14 +1,14 @@
 """Emotion classifiers: an SVM as the floor, networks on statistics, on log-mel spectrograms, on filter banks, on the outputs of FINs.
 
-One module per model. Each has `source(options)` (what it is given) and `begin(options)` (an untrained :class:`Classifier`); stages and
-prediction know nothing else of a model.
+One module per model. Each has `source(options)`, the input that it needs of a clip, and `begin(options)`, an untrained
+:class:`Classifier`. :mod:`finser.classifiers` trains the networks; the SVM solves its own problem.
 """
 
 import json
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from pydantic import ValidationError
@@ -21,26 +21,8 @@ from finser.errors import FinserError, nearest
 from finser.files import read_json
 
 
-class Learned(NamedTuple):
-    """What a training leaves beside the weights.
-
-    Attributes
-    ----------
-    history : list of dict
-        A record per epoch.
-    seconds : float
-        That all the epochs took, those before a kill, too.
-    once : float
-        Seconds that went before the first epoch of this process: normalisation, and features that are computed once.
-    """
-
-    history: list[dict]
-    seconds: float
-    once: float = 0.0
-
-
 class Classifier(Protocol):
-    """What every model can do.
+    """What every model can do, beside being trained.
 
     Attributes
     ----------
@@ -52,9 +34,6 @@ class Classifier(Protocol):
 
     def receive(self, folder: Path) -> None:
         """Take the initial weights in `folder`, if the options name any (``init``)."""
-
-    def fit(self, train: Any, validation: Any, names: tuple, checkpoint: Path | None = None) -> Learned:
-        """Learn from `train` (and look at `validation`), every draw a function of `names`."""
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
         """Float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""

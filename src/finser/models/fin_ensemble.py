@@ -25,11 +25,12 @@ from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms
 from finser.features.rows import Row, Source
 from finser.files import read_json
-from finser.fins.features import N_FEATURES, Fins, copy_fin, load_fins, of_librosa, random_fins
-from finser.models.network import WEIGHTS, NetworkClassifier, put_weights
+from finser.fins.features import N_FEATURES, Fins, columns, copy_fin, load_fins, of_librosa, random_fins
+from finser.models.network import WEIGHTS, NetworkClassifier, predict, put_weights
 from finser.models.pooling import Pool, frame_mask
 from finser.progress import track
-from finser.training import learning
+from finser.training.batches import Collate
+from finser.training.device import start_torch
 
 KERNEL = 5  # frames
 FEATURE_MASK = 20  # features, at most
@@ -86,16 +87,23 @@ class Ensemble(nn.Module):
 
 
 def source(options: FinEnsemble) -> Source:
-    """Samples for the FINs, labels for the features that are librosa's, and for where the clip sounds."""
+    """Samples for the FINs, labels for the features that are librosa's and for trimming; stored outputs where the FINs are frozen."""
     wanted = {feature for feature in DIMENSIONS if feature not in options.fins} | ({"rms"} if options.trim_db else set())
     features = tuple(feature for feature in DIMENSIONS if feature in wanted)
-    return Source(partial(as_clip, options=options), features, audio=bool(options.fins))
+    stored = "fins" if options.arm == "frozen" else ""
+    return Source(partial(as_clip, options=options), features, audio=bool(options.fins), stored=stored, beside=features if stored else ())
 
 
 def as_clip(row: Row, options: FinEnsemble) -> Clip:
-    """Samples and librosa's features, as far as they are asked for, from the first to the last frame that sounds."""
+    """Samples and librosa's features from the first to the last frame that sounds; all features, and no samples, of a stored row."""
     sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
-    given = {name: values[sounds] for name, values in row.features.items() if name not in options.fins}
+    given = {name: values[sounds] for name, values in row.features.items() if name not in (*options.fins, "fins")}
+    if "fins" in row.features:
+        stored = row.features["fins"][sounds]  # (t, 162)
+        features = of_librosa(given) if given else np.zeros_like(stored)
+        for feature in options.fins:
+            features[:, columns(feature)] = stored[:, columns(feature)]
+        return np.zeros(0, np.int16), features
     audio = np.zeros(0, np.int16) if row.audio is None else samples_of(row.audio, sounds)
     return audio, (of_librosa(given) if given else np.zeros((0, N_FEATURES), np.float32))
 
@@ -122,18 +130,20 @@ class FinEnsembleClassifier(NetworkClassifier):
     """
 
     def __init__(self, fins: Fins, head: Head, options: FinEnsemble) -> None:
-        self.fins, self.head, self.options = fins, head, options
+        self.head = head
+        super().__init__(head, options)
+        self._use(fins)
         self.origin: Path | None = None
 
     @property
     def learns_below(self) -> bool:
-        """Whether gradients reach the nets that make the features."""
+        """Whether gradients reach the FINs' nets."""
         return self.options.arm in ("tuned", "formula", "uninitialised")
 
-    @property
-    def net(self) -> nn.Module:
-        """What learns: the head, with the nets below if they do."""
-        return Ensemble(self.fins, self.head) if self.learns_below else self.head
+    def _use(self, fins: Fins) -> None:
+        """Take these FINs; the net that is trained is the head, with the FINs below it in the arms in which they learn."""
+        self.fins = fins
+        self.net = Ensemble(fins, self.head) if self.learns_below else self.head
 
     def receive(self, folder: Path) -> None:
         """Begin with the FINs in `folder`, in the arms that ask for them; an error if they are not there.
@@ -165,9 +175,9 @@ class FinEnsembleClassifier(NetworkClassifier):
     @torch.no_grad()
     def features(self, clips: list[Clip]) -> list[np.ndarray]:
         """The features of each clip, float32, shape (n_frames, 162)."""
-        if not self.options.fins:
+        if not any(len(samples) for samples, _ in clips):
             return [given for _, given in clips]
-        where = learning.device()
+        where = start_torch()
         fins = self.fins.eval().to(where)
         collate = CollateWaves(round_to=1)
         result = []
@@ -179,7 +189,7 @@ class FinEnsembleClassifier(NetworkClassifier):
 
     def probabilities(self, inputs: list[Clip]) -> np.ndarray:
         """Softmax of the logits, shape (n, 8), of clips."""
-        return learning.predict(self.head, self.features(inputs), self._collate_features(False))
+        return predict(self.head, self.features(inputs), self._collate_features(False))
 
     def save(self, folder: Path) -> None:
         """The head as model.safetensors, the nets below in the FINs' own format under fins/: what did not learn is copied as it was."""
@@ -193,8 +203,7 @@ class FinEnsembleClassifier(NetworkClassifier):
             target.mkdir(parents=True, exist_ok=True)
             (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             if self.learns_below:
-                weights = {name.replace(".module.", "."): tensor.clone() for name, tensor in fin.state_dict().items()}
-                save_file(weights, target / WEIGHTS)
+                save_file({name: tensor.clone() for name, tensor in fin.state_dict().items()}, target / WEIGHTS)
 
     def restore(self, folder: Path) -> None:
         """Be what was saved in `folder`."""
@@ -203,9 +212,10 @@ class FinEnsembleClassifier(NetworkClassifier):
             self._load_fins(folder / "fins")
 
     def _load_fins(self, folder: Path) -> None:
-        self.fins, self.origin = Fins(load_fins(folder, self.options.fins)), folder
+        self._use(Fins(load_fins(folder, self.options.fins)))
+        self.origin = folder
 
-    def collate(self, *, training: bool) -> learning.Collate:
+    def collate(self, *, training: bool) -> Collate:
         """Of samples where gradients reach the nets, else of features; crops and masks in training, whole clips else."""
         if not self.learns_below:
             return self._collate_features(training)

@@ -9,7 +9,7 @@ from finser.emotions import EMOTIONS
 from finser.features.rows import Source
 from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.network import NetworkClassifier
-from finser.training.learning import Collate
+from finser.training.batches import Collate
 
 
 class Perceptron(nn.Module):

@@ -1,6 +1,6 @@
-"""What the networks share behind the interface of all classifiers; a model's module adds its net, its inputs and its collate."""
+"""What the networks share: normalisation, parameter groups, prediction, saving; a model's module adds its net, inputs and collate."""
 
-import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from finser.config.sections.classifiers import Network, SpectrogramNetwork
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.examples import Examples, check_training_part
 from finser.features.log_mel import Collate, statistics
-from finser.models import Learned
-from finser.training import learning
+from finser.training.batches import Collate as AnyCollate
+from finser.training.batches import alike
+from finser.training.device import start_torch
 
 WEIGHTS = "model.safetensors"
 
@@ -37,37 +38,21 @@ class NetworkClassifier:
     @property
     def n_params(self) -> int:
         """Weights and biases that learn."""
-        return learning.n_trainable(self.net.parameters())
-
-    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> Learned:
-        """Train all that learns; see :func:`finser.training.learning.learn`."""
-        check_training_part(train)
-        started, options = time.perf_counter(), self.options
-        given, judged = self.prepare(train.inputs, validation.inputs)
-        once = time.perf_counter() - started
-        learned = learning.learn(
-            self.net,
-            learning.Batches(given, train.targets, self.collate(training=True), options.batch_size, names, options.balance == "sampling"),
-            learning.Batches(judged, validation.targets, self.collate(training=False), options.batch_size),
-            options,
-            self.groups(),
-            checkpoint,
-        )
-        return learned._replace(once=once)
+        return n_trainable(self.net.parameters())
 
     def prepare(self, train: list[Any], validation: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Take the normalisation from the training part, and return what the net is given of both."""
+        """Take the normalisation from the training part; returns the inputs of the net for both parts."""
         self.normalise_on(train)
         self.net.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
         return train, validation
 
     def groups(self) -> list[dict]:
-        """What learns, and how fast: parameter groups of the optimiser."""
+        """Parameter groups of the optimiser, each with the peak of its learning rate."""
         return [{"params": list(self.net.parameters()), "lr": self.options.learning_rate}]
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
         """Softmax of the logits, shape (n, 8)."""
-        return learning.predict(self.net, inputs, self.collate(training=False))
+        return predict(self.net, inputs, self.collate(training=False))
 
     def save(self, folder: Path) -> None:
         """Weights, biases and normalisation as model.safetensors."""
@@ -92,8 +77,8 @@ class NetworkClassifier:
         """Take means and deviations from the training part."""
         raise NotImplementedError
 
-    def collate(self, *, training: bool) -> learning.Collate:
-        """What makes batches of inputs; in training it may draw."""
+    def collate(self, *, training: bool) -> AnyCollate:
+        """Makes mini-batches of inputs; in training with random crops and augmentation."""
         raise NotImplementedError
 
 
@@ -137,3 +122,21 @@ def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None
         raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
     except RuntimeError as error:
         raise FinserError(f"weights of another topology ({' '.join(str(error).split())})", where=path, do="run: dvc repro") from None
+
+
+@torch.no_grad()
+def predict(net: nn.Module, inputs: list[Any], collate: AnyCollate, size: int = 64) -> np.ndarray:
+    """Probabilities by a net that gives logits, float64, shape (n, 8); on the GPU where there is one, and back."""
+    where = start_torch()
+    net = net.eval().to(where)
+    result = np.empty((len(inputs), len(EMOTIONS)))
+    for chosen in alike(inputs, collate, size):
+        batch = (tensor.to(where) for tensor in collate([inputs[i] for i in chosen], None))
+        result[chosen] = net(*batch).double().softmax(1).cpu().numpy()
+    net.cpu()
+    return result
+
+
+def n_trainable(parameters: Iterable[nn.Parameter]) -> int:
+    """Number of parameters; shared ones count once."""
+    return sum(parameter.numel() for parameter in {id(p): p for p in parameters}.values())

@@ -15,8 +15,8 @@ from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
 from finser.features.rows import Source
 from finser.features.statistics import summary
-from finser.models import Learned
 from finser.scores.metrics import confusion_matrix, uar, wa
+from finser.training.record import TrainingRecord
 
 CHUNK = 1024  # clips predicted at a time
 
@@ -42,7 +42,7 @@ class SvmClassifier:
     arrays : dict
         ``mean`` and ``scale`` (dim,) of the training inputs; ``support`` (n_support, dim) z-scored support vectors;
         ``dual`` (n_classes - 1, n_support), ``intercept`` (pairs,), ``n_support`` (n_classes,), ``classes`` (n_classes,)
-        class numbers seen in training, ``gamma`` (1,). All float64 or int64; empty before :meth:`fit`.
+        class numbers seen in training, ``gamma`` (1,). All float64 or int64; empty before :meth:`solve`.
     """
 
     options: Svm
@@ -53,7 +53,7 @@ class SvmClassifier:
         """Dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size
 
-    def fit(self, train: Examples, validation: Examples, names: tuple, checkpoint: Path | None = None) -> Learned:
+    def solve(self, train: Examples, validation: Examples) -> TrainingRecord:
         """``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)`` of scikit-learn; nothing is drawn."""
         check_training_part(train)
         from sklearn.preprocessing import StandardScaler
@@ -79,7 +79,7 @@ class SvmClassifier:
         confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), len(EMOTIONS))
         # solved once, without epochs: one record, without a loss
         history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
-        return Learned(history, time.perf_counter() - started)
+        return TrainingRecord(history, time.perf_counter() - started)
 
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
         """Softmax of the one-vs-rest decision values: they rank the classes, and are not calibrated; unseen classes get 0."""

@@ -1,13 +1,12 @@
-"""Where the training of a network stands, so that a killed one goes on and ends with the bytes of one that was not."""
+"""The state of a training on disk: a training that was killed resumes from it, and ends with the same bytes."""
 
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -17,11 +16,12 @@ from finser import machine
 from finser.files import whole_file
 from finser.progress import say
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps per weight
-EVERY = 20.0  # seconds between two savings: it changes no result, only what a kill costs
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam and AdamW keep per weight
+EVERY = 20.0  # seconds between two savings; it changes no result, only how much work a kill costs
+LIBRARIES = ("torch", "transformers", "librosa")
 PACKAGE = Path(__file__).parents[1]
-# below PACKAGE: what a training runs
-CODE = (
+CODE = (  # files below PACKAGE that a training runs
+    "classifiers/*.py",
     "models/**/*.py",
     "training/*.py",
     "features/*.py",
@@ -35,22 +35,25 @@ CODE = (
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands after an epoch.
+    """The state of a training after an epoch.
 
     Attributes
     ----------
     tensors : dict
-        Weights, the best weights so far, AdamW's moments.
+        Weights, the best weights so far where these are kept, and the optimiser's moments.
     history : list of dict
-        A record per epoch.
+        One record per epoch.
+    epoch : int
+        Epochs that are done.
     seconds : float
-        That these epochs took, whatever process they ran in.
+        Their duration, in whatever process they ran.
     schedule : dict
-        State of the rate's scheduler.
+        State of the learning-rate schedule.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
+    epoch: int = 0
     seconds: float = 0.0
     schedule: dict = field(default_factory=dict)
 
@@ -62,9 +65,9 @@ class Checkpoint:
     Attributes
     ----------
     path : Path, optional
-        Written whole or not at all; whoever made the checkpoint removes it when the training is over. Without one nothing is kept.
+        Written whole or not at all; the caller of the training removes it at the end. Without a path nothing is kept.
     key : str
-        Digest of all that determines the training; a file of another key is not of this training, and is overwritten.
+        Digest of all that determines the training; a file with another key belongs to another training, and is overwritten.
     """
 
     path: Path | None
@@ -72,7 +75,7 @@ class Checkpoint:
     saved: float = field(default_factory=time.monotonic)
 
     def read(self) -> State:
-        """As last saved; an empty one if there is nothing of this training."""
+        """The state as last saved; an empty one if no state of this training was saved."""
         if self.path is None:
             return State()
         try:
@@ -83,23 +86,23 @@ class Checkpoint:
                 found = State({name: file.get_tensor(name) for name in file.keys()}, **json.loads(said["state"]))  # noqa: SIM118
         except (FileNotFoundError, SafetensorError):
             return State()
-        say(f"{self.path}: going on after epoch {len(found.history)}")
+        say(f"{self.path}: resuming after epoch {found.epoch}")
         return found
 
     def save(self, state: State) -> None:
-        """Write where the training stands, unless it was written a moment ago."""
+        """Write the state, unless another was written less than :data:`EVERY` seconds ago."""
         if self.path is None or time.monotonic() - self.saved < EVERY:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
-        said = {"history": state.history, "seconds": state.seconds, "schedule": state.schedule}
+        said = {"history": state.history, "epoch": state.epoch, "seconds": state.seconds, "schedule": state.schedule}
         with whole_file(self.path) as partial:
             save_file(kept, partial, metadata={"key": self.key, "state": json.dumps(said)})
         self.saved = time.monotonic()
 
 
 def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's state by name: ``exp_avg.3`` belongs to the fourth weight."""
+    """The optimiser's state by name: ``exp_avg.3`` belongs to the fourth weight."""
     state = optimizer.state_dict()["state"]
     return {f"{name}.{number}": kept[name] for number, kept in state.items() for name in MOMENTS}
 
@@ -111,18 +114,21 @@ def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) ->
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def key_of(net: nn.Module, names: tuple, options: Any, inputs: list[list[Any]], targets: list[np.ndarray]) -> str:
-    """What determines a training: settings, data, initial weights, the machine, versions, and the code that runs."""
-    libraries = ("torch", "lightning", "transformers", "librosa")
-    digest = hashlib.blake2b(f"{machine.key(libraries)} {names} {options!r}".encode())
+def key_of(net: nn.Module, about: Iterable[object]) -> str:
+    """Digest of what determines a training: initial weights, `about`, the machine, library versions, and the code that runs.
+
+    Parameters
+    ----------
+    net : nn.Module
+        With its initial weights.
+    about : iterable
+        Settings (anything whose ``repr`` says all of it) and data (bytes).
+    """
+    digest = hashlib.blake2b(machine.key(LIBRARIES).encode())
     for name, tensor in sorted(net.state_dict().items()):
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    for part in inputs:
-        for example in part:
-            for array in example if isinstance(example, tuple) else (example,):
-                digest.update(np.ascontiguousarray(array).tobytes())
-    for array in targets:
-        digest.update(array.tobytes())
+        digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().contiguous().numpy().tobytes())
+    for part in about:
+        digest.update(part if isinstance(part, bytes) else repr(part).encode())
     for source in sorted(path for pattern in CODE for path in PACKAGE.glob(pattern)):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -78,6 +78,9 @@ class Network(Classifier):
     )
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: forward passes of training in bfloat16, half the time where the processor has it; other bytes"
+    )
 
 
 class Mlp(Network):

@@ -1,6 +1,4 @@
-"""What the five FINs have in common."""
-
-import os
+"""The interface of the five FINs, and what all of them use."""
 
 import numpy as np
 import torch
@@ -12,21 +10,42 @@ CHUNK = 128  # frames per forward pass outside training: what a layer holds stay
 class Fin(nn.Module):
     """A FIN: raw float32 frames (batch, 2048) of full scale 1 -> the feature (batch, dim) in librosa's unit.
 
-    Its own weights are the parameters that require a gradient; what it inherits, trained before, is frozen.
+    Its own weights are the parameters that require a gradient; the parts that it inherits are trained before, and frozen.
     """
 
     feature = ""
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """What training makes small; shapes (batch, dim)."""
+        """The training loss of outputs and targets, both (batch, dim)."""
         raise NotImplementedError
 
     def closed_form(self) -> "Fin":
-        """Set the FIN's own weights to librosa's formula and return it: what it then gives, it has not learned."""
+        """Set the FIN's own weights to librosa's formula, without training, and return the FIN."""
         raise NotImplementedError
 
     def set_scales(self, frames: Tensor, target: Tensor) -> None:
         """Take constants (means, deviations) from training frames, where a topology has any."""
+
+
+class SpectralFin(Fin):
+    """A FIN on the powers of a front end: several of them can share one, whose powers are then computed once."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """The feature of frames (batch, 2048)."""
+        unit, rms = normalise(frames)
+        return self.of_powers(self.get_front_end()(unit), rms)
+
+    def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
+        """The feature (batch, dim) from the front end's powers (batch, 1088) of frames of RMS 1, and the frames' RMS (batch, 1)."""
+        raise NotImplementedError
+
+    def get_front_end(self) -> nn.Module:
+        """The front end."""
+        return self.front_end
+
+    def set_front_end(self, front_end: nn.Module) -> None:
+        """Use another front end."""
+        self.front_end = front_end
 
 
 def normalise(frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,22 +75,6 @@ def count(module: nn.Module) -> dict[str, int]:
     total = sum(parameter.numel() for parameter in module.parameters())
     own = sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
     return {"params": total, "params_own": own, "params_inherited": total - own}
-
-
-def start_torch() -> str:
-    """One thread, and the device: ``"cuda"`` where there is one, else ``"cpu"``.
-
-    FINs are so small that more threads mostly wait for one another (on a busy machine sixtyfold), and the bytes of a model must
-    not depend on a job's cores. On a GPU everything stays in float32, too (errors of 1e-5 are what is measured), and operations are
-    taken that repeat themselves, where there are any.
-    """
-    torch.set_num_threads(1)
-    if not torch.cuda.is_available():
-        return "cpu"
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a workspace of its own
-    torch.backends.cudnn.allow_tf32 = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    return "cuda"
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""FINs before their training: which topology, on top of what."""
+"""FINs before their training: their topology, and the trained parts that they inherit."""
 
 import torch
 
@@ -15,7 +15,7 @@ from finser.seeds import seed_for
 
 
 def build(feature: str, seed: int) -> tuple[Fin, dict]:
-    """The structured FIN of `feature` at random, and what it inherits from models/fins: name -> how that was initialised."""
+    """The structured FIN of `feature` at random, and its inherited parts from models/fins: name -> how that part was initialised."""
     weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
     if feature in ("rms", "zcr"):
         return structured(feature, weights), {}

@@ -5,13 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finser.audio.frames import DIMENSIONS, N_FFT, SR
-from finser.fins.nets.base import Fin, frozen, normalise
+from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.transform import N_POWERS, FrontEnd, of_powers
 
 TINY = torch.finfo(torch.float32).tiny
 
 
-class ChromaFin(Fin):
+class ChromaFin(SpectralFin):
     """(batch, 2048) -> (batch, 12). Gain on the frame changes nothing; digital silence gives zeros, as in librosa."""
 
     feature = "chroma"
@@ -21,9 +21,9 @@ class ChromaFin(Fin):
         self.front_end = frozen(front_end or FrontEnd())
         self.weight = nn.Parameter(torch.rand(N_POWERS, DIMENSIONS["chroma"], generator=generator))  # squared, hence positive
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
         """Energy per pitch class, relative to the frame's strongest."""
-        classes = self.front_end(normalise(frames)[0]) @ self.weight.square()  # (batch, 12)
+        classes = powers @ self.weight.square()  # (batch, 12)
         return classes / classes.amax(dim=1, keepdim=True).clamp_min(TINY)
 
     @torch.no_grad()

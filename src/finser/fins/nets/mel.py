@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from finser.audio.frames import N_FFT, SR
 from finser.features.cepstrum import AMIN, N_MELS
-from finser.fins.nets.base import Fin, frozen, normalise
+from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.transform import N_POWERS, FrontEnd, bins, of_powers
 
 MARGIN = 3  # bins on either side of a band
 SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10; keeps roots and quotients finite
 
 
-class MelFin(Fin):
+class MelFin(SpectralFin):
     """(batch, 2048) -> (batch, 128), power. Gain g on the frame is gain g^2 on the output.
 
     Attributes
@@ -37,11 +37,10 @@ class MelFin(Fin):
         self.register_buffer("wired", wired, persistent=False)
         self.weight = nn.Parameter(0.1 * torch.randn(len(wired), generator=generator).abs())  # squared, hence positive
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
         """Mel powers in librosa's unit."""
-        unit, rms = normalise(frames)
         matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter(0, self.wired, self.weight.square())
-        return self.front_end(unit) @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
+        return powers @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
 
     @torch.no_grad()
     def set_scales(self, frames: Tensor, target: Tensor) -> None:

@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finser.features.cepstrum import AMIN, N_MELS, N_MFCC, dct_matrix
-from finser.fins.nets.base import Fin, frozen
+from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.mel import MelFin
 
 
-class MfccFin(Fin):
+class MfccFin(SpectralFin):
     """(batch, 2048) -> (batch, 20), dB.
 
     The layer works between z-scores: means and deviations of its input and of its target, taken from training frames, are part
@@ -27,9 +27,17 @@ class MfccFin(Fin):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_deviation", torch.ones(size))
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def get_front_end(self) -> nn.Module:
+        """That of the mel FIN."""
+        return self.mel.front_end
+
+    def set_front_end(self, front_end: nn.Module) -> None:
+        """Use another one in the mel FIN."""
+        self.mel.front_end = front_end
+
+    def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
         """MFCC in librosa's unit."""
-        z = (self._decibels(frames) - self.input_mean) / self.input_deviation  # (batch, 128)
+        z = (_decibels(self.mel.of_powers(powers, rms)) - self.input_mean) / self.input_deviation  # (batch, 128)
         return (z @ self.weight + self.bias) * self.target_deviation + self.target_mean
 
     @torch.no_grad()
@@ -47,9 +55,10 @@ class MfccFin(Fin):
     @torch.no_grad()
     def set_scales(self, frames: Tensor, target: Tensor) -> None:
         """Take means and deviations from training frames (n, 2048) and their labels (n, 20)."""
-        for name, values in (("input", self._decibels(frames)), ("target", target)):
+        for name, values in (("input", _decibels(self.mel(frames))), ("target", target)):
             getattr(self, f"{name}_mean").copy_(values.mean(dim=0))
             getattr(self, f"{name}_deviation").copy_(values.std(dim=0).clamp_min(1e-3))
 
-    def _decibels(self, frames: Tensor) -> Tensor:
-        return 10 * self.mel(frames).clamp_min(AMIN).log10()
+
+def _decibels(mel: Tensor) -> Tensor:
+    return 10 * mel.clamp_min(AMIN).log10()

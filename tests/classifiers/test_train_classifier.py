@@ -15,6 +15,10 @@ from safetensors.numpy import load_file
 from finser import layout
 from finser.audio.frames import DIMENSIONS
 from finser.audio.shards import read_audio, read_labels, write_audio, write_labels
+from finser.classifiers import classification
+from finser.classifiers import train_classifier as training
+from finser.classifiers.classification import Classification
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.fetch import Synthetic
@@ -28,8 +32,7 @@ from finser.files import read_json, write_json
 from finser.machine import SETTINGS
 from finser.splits.protocols import split
 from finser.splits.table import read_parts, read_split
-from finser.training import train_classifier as training
-from finser.training.train_classifier import train_classifier
+from finser.training import checkpoint, loop
 
 from ..miniature import prepare
 
@@ -121,9 +124,7 @@ def test_seeds_are_other_trainings_and_an_added_one_moves_no_other(project, alte
     assert read_json(layout.classifier(model, "speaker", 1, 3) / "config.json")["seed"] == 3
 
 
-def test_a_killed_stage_goes_on_and_leaves_no_checkpoint(project, altered, monkeypatch):
-    from finser.training import checkpoint, loop
-
+def test_a_killed_stage_resumes_and_leaves_no_checkpoint(project, altered, monkeypatch):
     asked = altered("small_cnn", epochs=4, variants=("original",))
     prepare(asked, "small_cnn")
     folder, place = layout.classifier("small_cnn", "speaker", 1, 0), ("small_cnn", "speaker", 1, 0)
@@ -132,17 +133,17 @@ def test_a_killed_stage_goes_on_and_leaves_no_checkpoint(project, altered, monke
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(folder)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    begin_epoch = loop.Task.on_train_epoch_start
+    batches = Classification.batches
 
-    def fragile(self):
-        assert len(self.history) < 2, "killed"
-        begin_epoch(self)
+    def fragile(self, epoch):
+        assert epoch <= 2, "killed"
+        return batches(self, epoch)
 
-    monkeypatch.setattr(loop.Task, "on_train_epoch_start", fragile)
+    monkeypatch.setattr(Classification, "batches", fragile)
     with pytest.raises(AssertionError, match="killed"):
         train_classifier(asked, *place)
     assert kept.exists() and not folder.exists()
-    monkeypatch.setattr(loop.Task, "on_train_epoch_start", begin_epoch)
+    monkeypatch.setattr(Classification, "batches", batches)
     train_classifier(asked, *place)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole and not kept.exists()
 
@@ -238,13 +239,12 @@ def test_the_saved_normalisation_is_of_the_training_clips_alone(project, altered
 
 def test_training_times_are_of_the_epochs_and_what_is_computed_once_is_in_the_whole_only(project, altered, monkeypatch):
     """A clock that only features (50 s each time) and batches (1 s) move."""
-    from finser.models import fin_ensemble, network
-    from finser.training import loop
+    from finser.models import fin_ensemble
 
     now = [0.0]
     clock = SimpleNamespace(perf_counter=lambda: now[0], monotonic=lambda: now[0])
     monkeypatch.setattr(loop, "time", clock)
-    monkeypatch.setattr(network, "time", clock)
+    monkeypatch.setattr(classification, "time", clock)
 
     def lasting(function: Callable, seconds: float) -> Callable:
         def longer(*given: object) -> object:
@@ -253,7 +253,7 @@ def test_training_times_are_of_the_epochs_and_what_is_computed_once_is_in_the_wh
 
         return longer
 
-    monkeypatch.setattr(loop.Task, "training_step", lasting(loop.Task.training_step, 1.0))
+    monkeypatch.setattr(Classification, "examples", lasting(Classification.examples, 1.0))
     owner = fin_ensemble.FinEnsembleClassifier
     monkeypatch.setattr(owner, "features", lasting(owner.features, 50.0))
     asked = altered("fin_ensemble", epochs=3, variants=("original",), batch_size=16)

@@ -9,7 +9,7 @@ from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.train_fin import Disturbance
 from finser.fins.conditions import CONDITIONS, rounded
 from finser.fins.disturbance import disturb, low_pass
-from finser.fins.teacher import teach
+from finser.fins.targets import Targets
 from finser.seeds import generator
 
 CLEAN = {"noise": 0.0, "origin_16k": 0.0, "origin_8k": 0.0, "gain_db": 0.0}
@@ -36,11 +36,11 @@ def librosas(frames: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.1, 10.0])
-def test_the_teacher_is_librosa(gain):
+def test_targets_are_librosas(gain):
     frames = speech_like() * np.float32(gain)
     for name, expected in librosas(frames).items():
         tolerance = {"rms": 1e-6, "zcr": 1e-7, "chroma": 2e-6, "mel": 1e-6 * expected.max(), "mfcc": 1e-3}[name]
-        np.testing.assert_allclose(teach(name, torch.from_numpy(frames)).numpy(), expected, rtol=1e-5, atol=tolerance)
+        np.testing.assert_allclose(Targets(name)(torch.from_numpy(frames)).numpy(), expected, rtol=1e-5, atol=tolerance)
 
 
 def test_gain_alone_scales():
@@ -76,7 +76,7 @@ def test_origins_leave_nothing_above(key, hertz):
 
 def test_no_frame_is_no_error():
     assert low_pass(torch.empty(0, 2048), 4_000).shape == (0, 2048)
-    assert all(teach(feature, torch.empty(0, 2048)).shape == (0, n) for feature, n in DIMENSIONS.items())
+    assert all(Targets(feature)(torch.empty(0, 2048)).shape == (0, n) for feature, n in DIMENSIONS.items())
 
 
 def test_draws_repeat():

@@ -20,6 +20,9 @@ from scipy.interpolate import interp1d
 from finser import layout
 from finser.audio.frames import SR
 from finser.audio.shards import read_labels, write_labels
+from finser.classifiers import pretrain as pretraining
+from finser.classifiers.pretrain import CollatePairs, FeatureRegressor, Pair, Pretraining, at_frames, paired, pretrain, step_means
+from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import Ast, LogMel, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, by_map
 from finser.config.sections.fetch import Synthetic
@@ -30,13 +33,14 @@ from finser.features.examples import read_examples
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.files import read_json, write_json
-from finser.models import Learned, begin, module_of
+from finser.models import begin, module_of
+from finser.models.network import NetworkClassifier
 from finser.splits.protocols import split
 from finser.splits.table import read_parts
-from finser.training import pretrain as pretraining
-from finser.training.learning import Batches
-from finser.training.pretrain import CollatePairs, Imitator, at_frames, paired, pretrain, step_means, teach
-from finser.training.train_classifier import train_classifier
+from finser.training import checkpoint
+from finser.training.batches import Batches
+from finser.training.loop import fit
+from finser.training.record import TrainingRecord
 
 from ..miniature import dumped, prepare
 
@@ -70,6 +74,12 @@ def trunks(params: Params) -> Callable[..., Params]:
 
 def contents(trunk: str, protocol: str, fold: int) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in layout.pretrained(trunk, protocol, fold).iterdir()}
+
+
+def teach(
+    classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple, where: Path | None = None
+) -> TrainingRecord:
+    return fit(Pretraining(classifier, train, validation, settings, names), where)
 
 
 def speakers_of(part: str, fold: int = 1) -> set[str]:
@@ -232,36 +242,34 @@ def test_a_trunk_gives_as_many_steps_as_there_are_targets(name):
         pairs = [(np.zeros((n, bands), np.float32), np.zeros((n, 162))) for n in (length, 40)]
         inputs, targets, _ = CollatePairs(plain, 0 * ONES, ONES, net, crop=0, masks=NO_MASKS)(pairs, None)
         steps = net.eval().trunk(inputs)
-        assert Imitator(net, steps.shape[2])(inputs).shape == targets.shape
+        assert FeatureRegressor(net, steps.shape[2])(inputs).shape == targets.shape
 
 
 # What the options do
 
 
-def batches_of(monkeypatch: pytest.MonkeyPatch, **options: object) -> tuple[Batches, Batches]:
-    """Mini-batches that a trunk is taught and judged by, of clips of 100 frames without a zero."""
-    from finser.training import loop
-
-    rng, given = np.random.default_rng(0), []
+def batches_of(**options: object) -> tuple[Batches, Batches]:
+    """Mini-batches that a trunk is trained on and validated by, of clips of 100 frames without a zero."""
+    rng = np.random.default_rng(0)
     pairs = [(rng.normal(-30, 9, (100, 64)).astype(np.float32), rng.normal(size=(100, 162)).astype(np.float32)) for _ in range(8)]
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "imitate", lambda _, train, validation, *rest: (given.extend((train, validation)), Learned([], 0.0))[1])
-        teach(begin(NETS["small_cnn"], ("options",)), pairs, pairs, SHORT.model_copy(update=options), ("options",))
-    return tuple(given)
+    task = Pretraining(begin(NETS["small_cnn"], ("options",)), pairs, pairs, SHORT.model_copy(update=options), ("options",))
+    return task.train, task.validation
 
 
 @pytest.mark.parametrize("crop", [32, 64])
 @pytest.mark.parametrize("size", [2, 8])
-def test_crops_are_as_long_and_batches_as_large_as_the_section_says(monkeypatch, crop, size):
-    train, validation = batches_of(monkeypatch, crop_frames=crop, batch_size=size)
-    assert [tuple(inputs.shape) for inputs, *_ in train] == [(size, crop, 64)] * (8 // size)
-    assert [tuple(inputs.shape) for inputs, *_ in validation] == [(size, 128, 64)] * (8 // size), "whole clips, and their padding"
+def test_crops_are_as_long_and_batches_as_large_as_the_section_says(crop, size):
+    train, validation = batches_of(crop_frames=crop, batch_size=size)
+    assert [tuple(inputs.shape) for inputs, *_ in train.of_epoch(1)] == [(size, crop, 64)] * (8 // size)
+    assert [tuple(inputs.shape) for inputs, *_ in validation.of_epoch()] == [(size, 128, 64)] * (8 // size), (
+        "whole clips, and their padding"
+    )
 
 
-def test_a_trunk_is_taught_with_masks_and_judged_without(monkeypatch):
-    train, validation = batches_of(monkeypatch)
-    assert 0.05 < float(torch.cat([inputs for inputs, *_ in train]).eq(0).float().mean()) < 0.8
-    assert not any(inputs[:, :100].eq(0).any() for inputs, *_ in validation)
+def test_a_trunk_is_taught_with_masks_and_judged_without():
+    train, validation = batches_of()
+    assert 0.05 < float(torch.cat([inputs for inputs, *_ in train.of_epoch(1)]).eq(0).float().mean()) < 0.8
+    assert not any(inputs[:, :100].eq(0).any() for inputs, *_ in validation.of_epoch())
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.02}, {"weight_decay": 0.0}, {"epochs": 2}])
@@ -409,21 +417,19 @@ def test_a_trunk_of_another_shape_is_refused(project, trunks):
 
 @EACH
 def test_a_killed_pretraining_goes_on_and_leaves_no_checkpoint(project, trunks, monkeypatch, name):
-    from finser.training import checkpoint, loop
-
     params, place, kept = trunks(epochs=4), (name, "speaker", 1), layout.checkpoint("pretrain", name, "speaker", "1")
     pretrain(params, *place)
     whole = contents(*place)
     shutil.rmtree(layout.pretrained(*place))
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    start, begun = loop.Imitation.on_train_epoch_start, []
+    batches, begun = Pretraining.batches, []
 
-    def fragile(self):
-        assert len(self.history) < 2 or len(begun) > 2, "killed"
-        begun.append(len(self.history) + 1)
-        start(self)
+    def fragile(self, epoch):
+        assert epoch <= 2 or len(begun) > 2, "killed"
+        begun.append(epoch)
+        return batches(self, epoch)
 
-    monkeypatch.setattr(loop.Imitation, "on_train_epoch_start", fragile)
+    monkeypatch.setattr(Pretraining, "batches", fragile)
     with pytest.raises(AssertionError, match="killed"):
         pretrain(params, *place)
     assert kept.exists() and not layout.pretrained(*place).exists()
@@ -435,11 +441,9 @@ def test_a_killed_pretraining_goes_on_and_leaves_no_checkpoint(project, trunks, 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.02}, {"center": "cmn"}])
 def test_a_pretraining_of_other_settings_begins_anew(monkeypatch, tmp_path, change):
-    from finser.training import checkpoint, loop
-
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    pairs, begun, start = ramps([40, 60]), [], loop.Imitation.on_train_epoch_start
-    monkeypatch.setattr(loop.Imitation, "on_train_epoch_start", lambda self: (begun.append(len(self.history) + 1), start(self)))
+    pairs, begun, batches = ramps([40, 60]), [], Pretraining.batches
+    monkeypatch.setattr(Pretraining, "batches", lambda self, epoch: (begun.append(epoch), batches(self, epoch))[1])
     options, kept = ShallowCnn(width=4), tmp_path / "kept"
     for _ in range(2):
         teach(begin(options, ("a",)), pairs, pairs, SHORT, ("a",), kept)
@@ -456,14 +460,10 @@ def test_more_may_validate_than_train():
     assert len(teach(begin(NETS["shallow_cnn"], ("few",)), pairs[:1], pairs, SHORT, ("few",)).history) == 1
 
 
-def test_the_output_layer_is_drawn_by_the_names(monkeypatch):
-    from finser.training import loop
-
-    drawn, imitate = [], loop.imitate
-    monkeypatch.setattr(loop, "imitate", lambda net, *rest: (drawn.append(net.out.weight.detach().clone()), imitate(net, *rest))[1])
-    pairs = ramps([40, 60])
+def test_the_output_layer_is_drawn_by_the_names():
+    pairs, drawn = ramps([40, 60]), []
     for names in (("a", 0), ("a", 0), ("a", 1)):
-        teach(begin(NETS["shallow_cnn"], ("same",)), pairs, pairs, SHORT, names)
+        drawn.append(Pretraining(begin(NETS["shallow_cnn"], ("same",)), pairs, pairs, SHORT, names).net.out.weight)
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
@@ -505,19 +505,16 @@ def test_only_training_clips_teach_only_validation_clips_judge_and_test_clips_do
     assert (after["model.safetensors"] == before["model.safetensors"], after["config.json"] == before["config.json"]) == same
 
 
-def test_explained_variance_is_of_the_steps_that_count(monkeypatch):
+def test_explained_variance_is_of_the_steps_that_count():
     """Against scikit-learn, on what the network gave in the only epoch."""
     from sklearn.metrics import r2_score
 
-    from finser.training import loop
-
-    seen = []
-    end = loop.Imitation.on_validation_epoch_end
-    monkeypatch.setattr(loop.Imitation, "on_validation_epoch_end", lambda self: (seen.extend(self.seen), end(self)))
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 64)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (40, 70, 21, 90)]
-    history, *_ = teach(begin(NETS["shallow_cnn"], ("r2",)), pairs, pairs, SHORT, ("r2",))
-    found, wanted = (torch.cat(parts).numpy() for parts in zip(*seen, strict=True))
+    task = Pretraining(begin(NETS["shallow_cnn"], ("r2",)), pairs, pairs, SHORT, ("r2",))
+    history = fit(task).history
+    with torch.no_grad():
+        found, wanted = (steps.numpy() for steps in task.validation_steps())
     assert len(found) == 10 + 18 + 6 + 23
     assert history[-1]["validation_r2"] == pytest.approx(r2_score(wanted, found, multioutput="variance_weighted"), abs=1e-5)
 

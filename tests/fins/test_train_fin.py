@@ -14,14 +14,18 @@ from finser.config.sections.augment import Augment
 from finser.config.sections.classifiers import DEFAULT_VARIANTS
 from finser.errors import FinserError
 from finser.features.labels import features
-from finser.fins.checkpoint import Checkpoint
 from finser.fins.data import draw
 from finser.fins.evaluation import evaluate_fin
 from finser.fins.nets.base import predict
 from finser.fins.nets.building import build
 from finser.fins.store import load_fin
-from finser.fins.training import fit, lessons, prepare, scaled, train_fin
+from finser.fins.train_fin import FinTask, best_record, train_fin
+from finser.fins.training_frames import scaled, training_frames
 from finser.seeds import generator
+from finser.training import checkpoint
+from finser.training.checkpoint import Checkpoint
+from finser.training.device import start_torch
+from finser.training.loop import fit
 
 ORDER = ("rms", "zcr", "chroma", "mel", "mfcc")  # mfcc needs mel
 
@@ -49,14 +53,14 @@ def test_no_frame_of_another_role_is_drawn(project, make_tone):
 def test_training_takes_every_variant_that_augment_makes(project, make_tone):
     """Traced by content: with `noise` only, no frame of speed_pitch is learned from."""
     for variants in (("noise",), ("speed_pitch", "noise")):
-        given = lessons(project.model_copy(update={"augment": Augment(variants=variants)}), "rms")
+        given = training_frames(project.model_copy(update={"augment": Augment(variants=variants)}), "rms", "cpu")
         drawn, labels = given.train.draw(60, torch.Generator().manual_seed(0))
         found = [clip_of(frame, make_tone) for frame in drawn]
         assert labels is None and {clips.pop()[2] for clips in found if len(clips) == 1} == {"original", *variants}
 
 
 def test_recordings_hold_every_frame_of_the_training_clips_once(project, make_tone):
-    train = lessons(project, "rms").train
+    train = training_frames(project, "rms", "cpu").train
     assert train.speakers == {"ravdess/0", "ravdess/1", "savee/0", "savee/1"}
     assert len(train.begins) == 2 * (3 + 2) * 3  # speakers, clips of either corpus, variants
     for begin, count in zip(train.begins, train.counts, strict=True):
@@ -107,8 +111,8 @@ def test_default_labels_follow_the_gain_as_librosa_does(feature, gain):
 
 
 def test_batches_are_disturbed_and_labelled_anew(project):
-    given = lessons(project, "rms")
-    frames, target = given.batch(500, torch.Generator().manual_seed(0), "cpu")
+    given = training_frames(project, "rms", "cpu")
+    frames, target = given.batch(500, torch.Generator().manual_seed(0))
     assert torch.allclose(frames.square().mean(dim=1).sqrt(), target[:, 0], rtol=1e-4, atol=1e-8)
     assert target.max() > 3 * given.validation.labels.max()
 
@@ -227,6 +231,7 @@ def test_divergence_is_one_line(trained):
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(trained, feature, other, monkeypatch, capsys):
     right = (layout.fin(feature) / "model.safetensors").read_bytes()
     save, saved = Checkpoint.save, []
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
 
     def killed(self, *args) -> None:
         save(self, *args)
@@ -240,22 +245,22 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(trained, feature
             train_fin(trained, feature)
     assert saved[0].exists()
     train_fin(trained.model_copy(update=other), feature)  # not its checkpoint: other draws, other clips
-    assert "going on" not in capsys.readouterr().err
+    assert "resuming" not in capsys.readouterr().err
     with monkeypatch.context() as context:
         context.setattr(Checkpoint, "save", killed)
         saved.clear()
         with pytest.raises(KeyboardInterrupt):
             train_fin(trained, feature)
     train_fin(trained, feature)
-    assert "going on from step 160" in capsys.readouterr().err
+    assert "resuming after epoch 4" in capsys.readouterr().err
     assert (layout.fin(feature) / "model.safetensors").read_bytes() == right
     assert not saved[0].exists()
 
 
 def test_patience_ends_a_training(trained):
-    given = lessons(trained, "rms")
+    given = training_frames(trained, "rms", start_torch())
     fin, _ = build("rms", 0)
     section = trained.train_fin.rms.model_copy(update={"learning_rate": 1e-12, "patience": 2, "steps": 400})
-    history, best_step = fit(fin, given, section, prepare(fin, given, 0), Checkpoint(None))
+    history = fit(FinTask(fin, given, section, 0)).history
     values = [row["r2_validation"] for row in history]
-    assert len(history) < 11 and max(values[-2:]) <= max(values[:-2]) and history[values.index(max(values))]["step"] == best_step
+    assert len(history) < 11 and max(values[-2:]) <= max(values[:-2]) and history[values.index(max(values))] == best_record(history)

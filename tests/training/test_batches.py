@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
+from finser.classifiers.classification import Classification, class_weights
 from finser.config.sections.classifiers import LogMel, Resnet18
 from finser.features.examples import Examples
 from finser.models import begin
 from finser.models.mlp import Stack
-from finser.training.learning import Batches, class_weights, in_groups
+from finser.training.batches import Batches, in_groups
+from finser.training.loop import fit
 
 TARGETS = st.lists(st.integers(0, 7), min_size=1, max_size=60)
 
@@ -21,9 +23,9 @@ def batches(targets: list[int], size: int = 8, names: tuple | None = (0, "x"), b
     return Batches(inputs, np.array(targets, np.int64), Stack(), size, names, balanced)
 
 
-def epoch(of: Batches) -> tuple[list[int], list[int]]:
+def epoch(of: Batches, number: int = 1) -> tuple[list[int], list[int]]:
     """Examples and targets of one epoch."""
-    drawn = list(of)
+    drawn = list(of.of_epoch(number))
     assert len(drawn) == len(of) and all(1 <= len(targets) <= of.size + 1 for _, targets in drawn)
     return [int(x) for inputs, _ in drawn for x in inputs[:, 0]], [int(y) for _, targets in drawn for y in targets]
 
@@ -39,10 +41,8 @@ def test_an_epoch_holds_every_example_once_with_its_own_target(targets, size):
 def test_an_epochs_order_depends_on_names_and_its_number_only():
     targets = [0] * 40
     running = batches(targets)
-    first, second = epoch(running)[0], epoch(running)[0]
-    later = batches(targets)
-    later.epoch = 1
-    assert first != second and epoch(later)[0] == second and epoch(batches(targets))[0] == first
+    first, second = epoch(running)[0], epoch(running, 2)[0]
+    assert first != second and epoch(batches(targets), 2)[0] == second and epoch(running)[0] == first
     assert epoch(batches(targets, names=(1, "x")))[0] != first
     plain = batches(targets, names=None)
     assert epoch(plain)[0] == epoch(plain)[0] == list(range(40))
@@ -51,7 +51,7 @@ def test_an_epochs_order_depends_on_names_and_its_number_only():
 def test_sampling_draws_classes_equally_often_and_examples_of_a_class_too():
     targets = [0] * 100 + [3] * 20 + [7] * 5
     drawing = batches(targets, 32, balanced=True)
-    drawn = [epoch(drawing) for _ in range(80)]
+    drawn = [epoch(drawing, number) for number in range(80)]
     classes = np.concatenate([found for _, found in drawn])
     assert len(classes) == 80 * 125, "an epoch stays as long"
     assert np.bincount(classes, minlength=8)[[0, 3, 7]] / len(classes) == pytest.approx([1 / 3] * 3, abs=0.015)
@@ -87,5 +87,5 @@ def test_one_clip_that_is_left_does_not_break_batch_normalisation():
     clips = [np.random.default_rng(k).standard_normal((40, 32)).astype(np.float32) for k in range(5)]
     rows = [f"c/{k}" for k in range(5)], ["c/s"] * 5, ["original"] * 5, np.arange(5), clips
     train, validation = (Examples(part, *rows) for part in ("train", "validation"))
-    history, *_ = begin(options, ("one",)).fit(train, validation, ("one",))
+    history, *_ = fit(Classification(begin(options, ("one",)), train, validation, ("one",)))
     assert np.isfinite(history[0]["train_loss"])

@@ -6,7 +6,7 @@ of each of its steps and z-scored. A way to pretrain where no weights can be had
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from finser import layout, machine, seeds
 from finser.audio.frames import DIMENSIONS
+from finser.classifiers.classification import GRADIENT_NORM
+from finser.classifiers.prepare import prepared
 from finser.config.params import Params
 from finser.config.sections.masks import Masks
 from finser.config.sections.pretrain import Pretrain
@@ -26,20 +29,21 @@ from finser.features.examples import check_apart, read_examples
 from finser.features.rows import Row, Source
 from finser.files import whole_folder, write_json
 from finser.fins.features import N_FEATURES, of_librosa
-from finser.models import Learned, begin, module_of
+from finser.models import begin, module_of
 from finser.models.network import WEIGHTS, NetworkClassifier
 from finser.models.pooling import frame_mask
 from finser.progress import say
 from finser.splits.table import LEAKY, read_parts
-from finser.training import learning
-from finser.training.prepare import prepared
+from finser.training.batches import Batches, Collate
+from finser.training.loop import Task, fit
+from finser.training.optimisers import Optimisation, adamw_one_cycle
 
-LIBRARIES = ("torch", "lightning", "transformers", "librosa", "safetensors")
+LIBRARIES = ("torch", "transformers", "librosa", "safetensors")
 Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
 
 
-class Imitator(nn.Module):
-    """A trunk with a linear layer on top.
+class FeatureRegressor(nn.Module):
+    """A trunk with a linear layer on top, which predicts the features of each step.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ class CollatePairs:
 
     Parameters
     ----------
-    plain : learning.Collate
+    plain : Collate
         The network's own, of whole clips.
     mean, scale : np.ndarray
         Of the features on the training part, shape (162,).
@@ -69,7 +73,7 @@ class CollatePairs:
         With ``TIME_STEP``; with ``n_frames`` and ``n_steps`` if all its inputs are made equally long: then `crop` does not count.
     """
 
-    def __init__(self, plain: learning.Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: Masks) -> None:
+    def __init__(self, plain: Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: Masks) -> None:
         self.plain, self.mean, self.scale, self.masks = plain, mean, scale, masks
         self.fixed = getattr(net, "n_frames", 0)
         self.crop = self.fixed or crop
@@ -113,7 +117,8 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     names = (params.seed, "pretrain", trunk, protocol, fold)
     classifier = begin(options, names)
     checkpoint = layout.checkpoint("pretrain", trunk, protocol, str(fold))
-    history, seconds, _ = teach(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names, checkpoint)
+    history, seconds, _ = fit(Pretraining(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names), checkpoint)
+    classifier.net.cpu()
     write_json(layout.training_time("pretrain", trunk, protocol, fold), {"seconds_train": round(seconds, 3)})
     said = {"trunk": trunk, "protocol": protocol, "fold": fold, "speakers": sorted(set(examples["train"].speakers))}
     said |= {"history": history, **machine.settings(LIBRARIES)}
@@ -123,39 +128,81 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     say(f"{trunk}, {protocol}, fold {fold}: explained variance {history[-1]['validation_r2']:.3f} on validation")
 
 
-def teach(
-    classifier: NetworkClassifier,
-    train: list[Pair],
-    validation: list[Pair],
-    settings: Pretrain,
-    names: tuple,
-    checkpoint: Path | None = None,
-) -> Learned:
-    """Train the trunk in place; per epoch the explained variance of the z-scored features on validation clips.
+class Pretraining(Task):
+    """A trunk learns librosa's features: mean squared error of the z-scored features, over the steps that hold a clip's frames.
 
     Parameters
     ----------
+    classifier : NetworkClassifier
+        With its initial weights; its normalisation is taken from `train` here, and its trunk is trained.
+    train, validation : list of Pair
+        Clips.
+    settings : schema.Pretrain
+        Section ``pretrain`` of params.yaml.
     names : tuple
         Every draw is a function of them.
-    checkpoint : Path, optional
-        Where the state of the training is kept, and taken up again.
     """
-    from finser.training.loop import imitate  # lightning takes seconds to import
 
-    learning.device()
-    classifier.normalise_on([x for x, _ in train])
-    plain = classifier.collate(training=False)
-    width = _width(classifier.net, plain([train[0][0]], None)[0])
-    mean, scale = spectrograms.statistics([y for _, y in train])
-    collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=settings.masks)
-    taught = learning.Batches(train, _no_emotions(train), collate(crop=settings.crop_frames), settings.batch_size, names)
-    judged = learning.Batches(validation, _no_emotions(validation), collate(crop=0), settings.batch_size)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.seed_for(*names, "out"))
-        imitator = Imitator(classifier.net, width)
-    learned = imitate(imitator, taught, judged, settings, classifier.options, checkpoint)
-    classifier.net.eval().cpu()
-    return learned
+    gradient_norm = GRADIENT_NORM
+
+    def __init__(self, classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple) -> None:
+        self.settings, self.names, self.options = settings, names, classifier.options
+        classifier.normalise_on([x for x, _ in train])
+        plain = classifier.collate(training=False)
+        width = _width(classifier.net, plain([train[0][0]], None)[0])
+        mean, scale = spectrograms.statistics([y for _, y in train])
+        collate = partial(CollatePairs, plain, mean, scale, classifier.net, masks=settings.masks)
+        self.train = Batches(train, None, collate(crop=settings.crop_frames), settings.batch_size, names)
+        self.validation = Batches(validation, None, collate(crop=0), settings.batch_size)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds.seed_for(*names, "out"))
+            regressor = FeatureRegressor(classifier.net, width)
+        super().__init__(" ".join(map(str, names)), regressor, settings.epochs)
+
+    def about(self) -> Iterator[object]:
+        """Names, settings, the network's options and both parts."""
+        yield from (self.names, self.settings, self.options)
+        yield from self.train.data()
+        yield from self.validation.data()
+
+    def optimisation(self) -> Optimisation:
+        """AdamW with a one-cycle learning rate."""
+        groups = [{"params": list(self.net.parameters()), "lr": self.settings.learning_rate}]
+        return adamw_one_cycle(groups, self.settings.weight_decay, self.epochs * len(self.train))
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """Inputs, features, and the steps that count; dropout is drawn anew from here on."""
+        torch.manual_seed(seeds.seed_for(*self.names, "dropout", epoch))
+        return self.train.of_epoch(epoch)
+
+    def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
+        """Inputs (batch, t, dim); features (batch, steps, 162) and the steps that count (batch, steps)."""
+        inputs, features, counts = batch
+        return (inputs,), (features, counts)
+
+    def loss(self, output: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Mean squared error."""
+        features, counts = target
+        return functional.mse_loss(output[counts], features[counts])
+
+    def validate(self, epoch: int, train_loss: float) -> dict:
+        """Explained variance on validation clips: 1 - squared error over variance, all features together."""
+        found, wanted = self.validation_steps()
+        r2 = 1 - float((found - wanted).square().mean() / (wanted - wanted.mean(0)).square().mean())
+        return {"epoch": epoch, "train_loss": train_loss, "validation_r2": r2}
+
+    def score(self, record: dict) -> float:
+        """The explained variance."""
+        return record["validation_r2"]
+
+    def validation_steps(self) -> tuple[Tensor, Tensor]:
+        """Predicted and true features of all validation steps that count, both (steps, 162), on the CPU."""
+        found, wanted = [], []
+        for batch in self.validation.of_epoch():
+            inputs, features, counts = (tensor.to(self.device) for tensor in batch)
+            found.append(self.net(inputs)[counts].cpu())
+            wanted.append(features[counts].cpu())
+        return torch.cat(found), torch.cat(wanted)
 
 
 def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
@@ -178,11 +225,6 @@ def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def step_means(features: np.ndarray, step: int) -> np.ndarray:
     """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
     return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
-
-
-def _no_emotions(pairs: list[Pair]) -> np.ndarray:
-    """What stands where batches have targets: their collate makes the targets of a trunk."""
-    return np.zeros(len(pairs), np.int64)
 
 
 def _width(net: nn.Module, x: Tensor) -> int:

@@ -6,11 +6,11 @@ They are the same for every protocol, fold and seed, except pretrained encoders:
 import shutil
 from pathlib import Path
 
+from finser.classifiers.prepare import write_initial
 from finser.config.fields import init_kind
 from finser.config.params import Params
 from finser.config.sections.classifiers import Classifier as Options
 from finser.errors import FinserError
-from finser.training.prepare import write_initial
 
 
 def prepare_fine_tuning(params: Params, model: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from finser import layout, machine
+from finser.classifiers.prepare import prepared
 from finser.config.fields import init_kind
 from finser.config.params import Params
 from finser.config.sections.classifiers import Classifier as Options
@@ -21,19 +22,18 @@ from finser.models import Classifier, begin, module_of
 from finser.progress import say
 from finser.scores.intervals import over_seeds, per_speaker
 from finser.splits.table import LEAKY, ROLES, fewer_speakers, read_parts
-from finser.training.prepare import prepared
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
-LIBRARIES = ("torch", "lightning", "transformers", "safetensors")  # of the networks
+LIBRARIES = ("torch", "transformers", "safetensors")  # of the networks
 
 
 def train_classifier(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
     """Write models/classifiers/MODEL/PROTOCOL/FOLD/SEED/: weights, config.json, history.csv.
 
-    Trained on the train part of its corpora, in the variants that the model's section names; validated on originals.
-    Beside it results/timing/ gets ``seconds_train``, of all epochs and of what is computed once before them, ``seconds_per_epoch``,
-    of the epochs alone (both count what was done before a kill), and ``validation_uar`` of the weights that were kept: a search for
-    hyperparameters needs no evaluation, and so computes no test figure.
+    The model is trained on the train part of its corpora, in the variants that its section names, and validated on originals.
+    A file in results/timing/ holds ``seconds_train`` (all epochs, and the preparation before them), ``seconds_per_epoch`` (epochs
+    alone; both count epochs before a kill), and ``validation_uar`` of the weights that are kept. A search for hyperparameters
+    therefore needs no evaluation, and computes no test score.
     """
     options = params.classifiers[model]
     if seed not in params.seeds_of(model):
@@ -48,7 +48,14 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
-    history, seconds, once = classifier.fit(examples["train"], examples["validation"], (seed, model, protocol, fold), checkpoint)
+    if options.model == "svm":  # solved at once: no gradient, no epochs, no torch
+        record = classifier.solve(examples["train"], examples["validation"])
+    else:
+        from finser.classifiers.classification import Classification
+        from finser.training.loop import fit
+
+        record = fit(Classification(classifier, examples["train"], examples["validation"], (seed, model, protocol, fold)), checkpoint)
+        classifier.net.cpu()
     config = {
         **_trained_on(parts, examples),
         "begin": begun,
@@ -57,15 +64,16 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "seed": seed,
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
-        "epochs": len(history),
+        "epochs": len(record.history),
         **_settings(options),
     }
     uar = validation_uar(classifier, examples["validation"])
-    times = {"seconds_train": round(once + seconds, 3), "seconds_per_epoch": round(seconds / len(history), 3)}
+    seconds = record.seconds_before + record.seconds
+    times = {"seconds_train": round(seconds, 3), "seconds_per_epoch": round(record.seconds / len(record.history), 3)}
     write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {**times, "validation_uar": uar})
-    _write(layout.classifier(model, protocol, fold, seed), classifier, config, history)
+    _write(layout.classifier(model, protocol, fold, seed), classifier, config, record.history)
     checkpoint.unlink(missing_ok=True)
-    say(f"{where}: {once + seconds:.1f} s, validation UAR {uar:.3f}")
+    say(f"{where}: {seconds:.1f} s, validation UAR {uar:.3f}")
 
 
 def _refer(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
@@ -78,25 +86,25 @@ def _refer(params: Params, model: str, protocol: str, fold: int, seed: int) -> N
 
 
 def validation_uar(classifier: Classifier, validation: Examples) -> float:
-    """UAR of the weights that are kept, mean over the corpora, as evaluation gives it; that in history.csv is of all clips together."""
+    """UAR of the weights that are kept, mean over the corpora, as in the evaluation; history.csv has that of all clips together."""
     predicted = classifier.probabilities(validation.inputs).argmax(1)  # (n,)
     counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(EMOTIONS))
     return float(over_seeds(counts)["uar"][0])
 
 
 def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:
-    """Rows of the split by role: of the corpora that the classifier learns from, and of its share of the training speakers."""
+    """Rows of the split by role, of the corpora that the classifier is trained on, and of its fraction of the training speakers."""
     parts = read_parts(protocol, fold, options.corpora or params.pooled)
     return {**parts, "train": fewer_speakers(parts["train"], options.speakers, params.seed, fold)}
 
 
 def variants(options: Options) -> dict[str, tuple[str, ...]]:
-    """Which rows of a clip each part may hold: augmented ones train only."""
+    """Variants of the clips in each part: only training uses augmented ones."""
     return {"train": options.variants, "validation": ("original",)}
 
 
 def clips_digest(parts: dict[str, pa.Table]) -> str:
-    """SHA-256 of which clips train, validate and test: tells a model of another split from one of this."""
+    """SHA-256 of the clips of every part, by which a model of another split is recognised."""
     lines = sorted(f"{part} {clip}" for part in ROLES for clip in parts[part]["clip_id"].to_pylist())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -140,9 +148,9 @@ def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> di
 def _settings(options: Options) -> dict:
     if options.model == "svm":
         return machine.settings(("scikit-learn", "threadpoolctl"), torch=False)
-    from finser.training.learning import device
+    from finser.training.device import start_torch
 
-    device()
+    start_torch()
     return machine.settings(LIBRARIES)
 
 

@@ -1,0 +1,1 @@
+"""Steps that train classifiers: pretraining, initial weights, training."""

@@ -1,0 +1,61 @@
+"""librosa's features of frames, in torch: the targets of frames that are changed or made up for training.
+
+This is librosa's own definition for a batch of frames: librosa takes a signal, and computes it one clip at a time.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from finser.audio.frames import DIMENSIONS, N_FFT, SR
+from finser.features.cepstrum import AMIN, N_MELS, dct_matrix
+
+TINY = torch.finfo(torch.float32).tiny
+
+
+class Targets(nn.Module):
+    """Frames (batch, 2048) -> librosa's feature, float32 (batch, dim), in its unit; docs/features.md has the calls.
+
+    The transform is in float64, as librosa's is; tests compare the result with librosa's.
+
+    Parameters
+    ----------
+    feature : str
+        Which feature.
+    """
+
+    def __init__(self, feature: str) -> None:
+        super().__init__()
+        self.feature = feature
+        self.register_buffer("window", torch.hann_window(N_FFT, dtype=torch.float64))
+        bank = {"chroma": _chroma_bank, "mel": _mel_bank, "mfcc": _mel_bank}.get(feature)
+        self.register_buffer("bank", bank() if bank else torch.empty(0))  # (1025, bands)
+        self.register_buffer("dct", torch.from_numpy(dct_matrix()).float().T)  # (128, 20)
+
+    @torch.no_grad()
+    def forward(self, frames: Tensor) -> Tensor:
+        """The feature of each frame."""
+        if not len(frames):  # MKL fails on a transform of nothing
+            return frames.new_zeros(0, DIMENSIONS[self.feature])
+        if self.feature == "rms":
+            return frames.double().square().mean(dim=1, keepdim=True).sqrt().float()
+        if self.feature == "zcr":
+            negative = frames < 0
+            return (negative[:, 1:] != negative[:, :-1]).float().sum(dim=1, keepdim=True) / N_FFT
+        power = torch.fft.rfft(frames.double() * self.window).abs().square().float()  # (batch, 1025)
+        bands = power @ self.bank  # (batch, 12 or 128)
+        if self.feature == "chroma":
+            peak = bands.amax(dim=1, keepdim=True)
+            return bands / torch.where(peak < TINY, 1, peak)
+        return bands if self.feature == "mel" else 10 * bands.clamp_min(AMIN).log10() @ self.dct
+
+
+def _mel_bank() -> Tensor:
+    from librosa.filters import mel  # imports numba, which takes half a second
+
+    return torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS)).T.contiguous()  # (1025, 128)
+
+
+def _chroma_bank() -> Tensor:
+    from librosa.filters import chroma
+
+    return torch.from_numpy(chroma(sr=SR, n_fft=N_FFT, tuning=0.0, n_chroma=DIMENSIONS["chroma"])).T.contiguous()  # (1025, 12)

@@ -1,0 +1,93 @@
+"""The frames that a FIN is trained on, disturbed and synthetic ones, with their targets; and the frames that validate it."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from finser.config.params import Params
+from finser.config.sections.train_fin import Disturbance
+from finser.features.cepstrum import N_MELS
+from finser.fins.data import FrameSet, clip_ids, draw
+from finser.fins.disturbance import disturb
+from finser.fins.excitation import excite
+from finser.fins.nets.base import as_float
+from finser.fins.recordings import Recordings, gather
+from finser.fins.targets import Targets
+
+
+@dataclass(frozen=True)
+class TrainingFrames:
+    """Where the training frames of a FIN come from.
+
+    Attributes
+    ----------
+    feature : str
+        Of the FIN.
+    train : Recordings
+        The training clips.
+    disturbance : Disturbance
+        Applied to their frames.
+    validation : FrameSet
+        Frames of other speakers, undisturbed.
+    targets : Targets
+        librosa's feature of frames, on the training's device.
+    excitation : float
+        Fraction of a batch that is synthetic (:mod:`finser.fins.excitation`) instead of recorded.
+    """
+
+    feature: str
+    train: Recordings
+    disturbance: Disturbance
+    validation: FrameSet
+    targets: Targets
+    excitation: float = 0.0
+
+    def digest(self) -> str:
+        """Of everything here that determines a training."""
+        found = hashlib.blake2b(f"{self.feature} {self.disturbance} {self.excitation} {self.train.digest}".encode())
+        for values in (self.validation.frames, self.validation.labels):
+            found.update(values.tobytes())
+        return found.hexdigest()
+
+    def batch(self, size: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Frames (size, 2048) and their targets (size, dim), drawn from `random`, a generator on the CPU."""
+        excited = round(self.excitation * size)
+        frames, labels = self._recorded(size - excited, random)
+        if not excited:
+            return frames, labels
+        synthetic = excite(excited, random).to(frames.device)
+        return torch.cat([frames, synthetic]), torch.cat([labels, self.targets(synthetic)])
+
+    def _recorded(self, size: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Disturbed frames of recordings."""
+        device = self.targets.window.device
+        drawn, labels = self.train.draw(size, random)
+        frames, gain = disturb(as_float(torch.from_numpy(drawn), device), self.disturbance, random)
+        if labels is None:
+            return frames, self.targets(frames)
+        return frames, scaled(self.feature, torch.from_numpy(labels).to(device), gain)
+
+
+def training_frames(params: Params, feature: str, device: str, excitation: float = 0.0) -> TrainingFrames:
+    """Training clips in every variant, and frames of the validation speakers' originals."""
+    data = params.train_fin.data
+    clips = clip_ids(params, data.corpora, "train")
+    labelled = params.label.definition != "frame"  # such labels depend on more than the frame, so they are read and not computed
+    train = gather(data.corpora, clips, params.variants, feature, labelled=labelled)
+    validation = draw(params, feature, data.corpora, role="validation", size=data.validation_frames)
+    return TrainingFrames(feature, train, data.disturbance, validation, Targets(feature).to(device), excitation)
+
+
+def scaled(feature: str, label: Tensor, gain: Tensor) -> Tensor:
+    """librosa's default labels (batch, dim) after a gain (batch, 1) on the clip.
+
+    RMS scales by g, mel by g^2; chroma and zero crossings stay. Of MFCC only the zeroth coefficient shifts, since librosa's floor
+    is relative to the loudest band of the clip.
+    """
+    if feature in ("rms", "mel"):
+        return label * gain ** (1 if feature == "rms" else 2)
+    if feature != "mfcc":
+        return label
+    return torch.cat([label[:, :1] + 20 * gain.log10() * N_MELS**0.5, label[:, 1:]], dim=1)
