@@ -55,7 +55,7 @@ def make(params: Params, corpus: str, folder: Path) -> None:
     Parameters
     ----------
     params : Params
-        ``params.fetch[corpus]`` must be :class:`finser.config.schema.Synthetic`; ``params.seed`` seeds everything.
+        ``params.fetch[corpus]`` must be :class:`finser.config.sections.fetch.Synthetic`; ``params.seed`` seeds everything.
     corpus : str
         Corpus id.
     folder : Path
