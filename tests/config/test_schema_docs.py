@@ -14,7 +14,9 @@ from finser.config.sections.fetch import SOURCES
 def sections() -> dict[str, list[str]]:
     """Heading (with its marks) to the keys of its table."""
     parts = re.split(r"^(#+ .+)$", markdown(json_schema()), flags=re.MULTILINE)[1:]
-    return {head: re.findall(r"^\| (\w+) \|", body, re.MULTILINE)[1:] for head, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        head: re.findall(r"^\| \*{,2}(\w+)\*{,2} \|", body, re.MULTILINE)[1:] for head, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 @pytest.mark.parametrize(("kinds", "name"), [(KINDS, "train_classifier"), (SOURCES, "fetch")])
@@ -36,8 +38,14 @@ def test_sections_within_a_kind_are_tables_of_their_own(sections):
 
 
 def test_entries_of_a_section_by_name_are_tables_of_their_own(sections):
-    assert sections["### initialise.models.NAME"] == ["begin"]
+    assert sections["## fetch_weights.NAME"][:2] == ["source", "kind"]
     assert sections["## fuse_classifiers.NAME"] == ["members", "method"]
+
+
+def test_keys_that_files_must_hold_are_marked_and_sections_of_two_maps_are_described_once(sections):
+    text = markdown(json_schema())
+    assert "| **confidence** | number" in text and "| **variants** | list of" in text and "| preset | string" in text
+    assert "## fine_tune" in text and text.count("### svm\n") == 1 and "one of the kinds of `train_classifier`" in text
 
 
 def test_no_default_is_a_page_long(sections):

@@ -11,13 +11,15 @@ HEAD = """# params.yaml
 
 Generated from the schema by `finser schema`: every key, its type and range, its default, its meaning.
 A key that is not here is an error; so is a value out of range.
+A key that params.yaml leaves out has its default, and an empty section `{}` has all defaults. Keys in **bold** must be in every file,
+because DVC follows them by name; `finser check` says which are missing.
 """
 
 
 def markdown(schema: dict) -> str:
     """The page: one table per section of params.yaml."""
     definitions = schema["$defs"]
-    tables = [HEAD, "## Top level\n", _table(schema, definitions)]
+    tables, described = [HEAD, "## Top level\n", _table(schema, definitions)], {}
     for name, field in schema["properties"].items():
         if section := _section(field, definitions):
             tables += _section_page(name, section, definitions, field.get("default"))
@@ -25,8 +27,10 @@ def markdown(schema: dict) -> str:
             tables += _section_page(f"{name}.NAME", _section(_entries(field), definitions), definitions)
         elif kinds := _kinds(field, definitions):
             told_by = _entries(field)["discriminator"]["propertyName"]
-            tables.append(f"## {name}\n\n{field['description']}; each entry is of one of these kinds, named by its key `{told_by}`.\n")
-            for kind, section in kinds.items():
+            known = described.setdefault(tuple(kinds), name)
+            these = "these kinds" if known == name else f"the kinds of `{known}`"
+            tables.append(f"## {name}\n\n{field['description']}; each entry is of one of {these}, named by its key `{told_by}`.\n")
+            for kind, section in kinds.items() if known == name else ():
                 tables += _section_page(kind, section, definitions, depth=3)
     return "\n".join(tables)
 
@@ -75,7 +79,8 @@ def _table(section: dict, definitions: dict, defaults: dict | None = None) -> st
         if not _section(field, definitions) and not _kinds(field, definitions):
             default = None if _entries(field) else (defaults or {}).get(key, field.get("default"))
             shown = "" if default is None else f"`{json.dumps(default)}`"
-            lines.append(f"| {key} | {_type(field)} | {shown} | {field.get('description', '')} |")
+            name = f"**{key}**" if key in section.get("required", ()) else key
+            lines.append(f"| {name} | {_type(field)} | {shown} | {field.get('description', '')} |")
     return "\n".join(lines) + "\n"
 
 
