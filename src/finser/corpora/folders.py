@@ -13,7 +13,7 @@ AUDIO = (".wav",)
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:
-    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and __MACOSX are no audio."""
+    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and those in __MACOSX are left out."""
     return sorted(files_under(root, AUDIO), key=str)
 
 
@@ -29,7 +29,7 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
 
 
 def size_of_audio(path: Path, where: object = None) -> int:
-    """Size of an audio file in bytes; `where` is how it is named in errors, `path` by default.
+    """Size of an audio file in bytes; errors name it `where`, by default `path`.
 
     Raises
     ------
@@ -50,10 +50,10 @@ def size_of_audio(path: Path, where: object = None) -> int:
 
 
 def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
-    """``sha256:...`` of names, sizes and times of change of files below `root`: another one where a file was renamed or replaced.
+    """``sha256:...`` of names, sizes and times of change of files below `root`; it changes if a file is renamed or replaced.
 
-    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name, size and time of change is
-    not seen.
+    Contents are not read, because gigabytes would take minutes. A file replaced by one of the same name, size and time of change goes
+    unnoticed.
     """
     lines = []
     for name in sorted(names, key=str):
