@@ -4,8 +4,7 @@ import hashlib
 
 import pytest
 
-from finser.audio import augment
-from finser.audio.resample import resample
+from finser.audio import augment, resample
 from finser.config import presets
 from finser.config.params import validate
 from finser.config.sections.fetch import Synthetic
@@ -29,7 +28,7 @@ def run_in(folder, settings, monkeypatch, cores) -> dict[str, str]:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FINSER_CORES", cores)
-    for step in (fetch.fetch, index.index, resample, augment.augment, labels.label):
+    for step in (fetch.fetch, index.index, resample.resample, augment.augment, labels.label):
         step(settings, "esd")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -33,7 +33,10 @@ def cores() -> int:
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield lists of `size` items, the last one shorter: handing work over costs as much for one item as for many."""
+    """Yield lists of `size` items, the last one shorter: to hand over many items costs as much as to hand over one.
+
+    ``itertools.batched`` does this from Python 3.12 on.
+    """
     items = iter(items)
     while batch := list(islice(items, size)):
         yield batch

@@ -1,8 +1,12 @@
+import ast
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.audio.frames import HOP_LENGTH, N_FFT, frames, n_frames, to_float
+import finser
+from finser.audio.frames import HOP_LENGTH, N_FFT, SR, frames, n_frames, to_float
 
 
 def test_int16_becomes_exact_float32():
@@ -24,3 +28,15 @@ def test_a_frame_is_centred_on_its_sample():
     y = np.zeros(4000, np.int16)
     y[1024] = 7
     assert frames(y)[2, 1024] == 7
+
+
+def test_rate_and_framing_stand_in_one_module():
+    """As numbers, apart from what only happens to be equal: the schema's literal, eSpeak's own rate."""
+    source = Path(finser.__file__).parent
+    found = {value: set() for value in (SR, N_FFT)}
+    for path in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and node.value in found:
+                found[node.value].add(path.relative_to(source).as_posix())
+    others = {name for name in found[SR] if name.startswith("config/")} | {"synthetic/espeak.py"}
+    assert found == {SR: {"audio/frames.py"} | others, N_FFT: {"audio/frames.py"}}

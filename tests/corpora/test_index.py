@@ -372,12 +372,3 @@ def test_a_synthetic_corpus(project, params_with):
     fetch(params, "crema_d")
     index.index(params, "crema_d")
     assert "ok" in read_clips("crema_d")["status"].to_pylist()
-
-
-def test_an_index_that_is_none(project, write_wav):
-    with pytest.raises(FinserError, match="finser index tess"):
-        read_clips("tess")
-    layout.clips("tess").parent.mkdir(parents=True)
-    layout.clips("tess").write_bytes(b"PAR1 no")
-    with pytest.raises(FinserError, match="not readable as Parquet"):
-        read_clips("tess")

@@ -5,7 +5,6 @@ import pytest
 
 from finser.config.sections.fetch import Local
 from finser.corpora import local
-from finser.corpora.folders import audio_files
 from finser.errors import FinserError
 
 
@@ -126,13 +125,6 @@ def test_an_unreadable_folder(open_folder, as_nobody, write_wav):
         local.survey(open_folder, "savee")
     (open_folder / "DC").chmod(0o755)
     assert local.survey(open_folder, "savee")[0] == 1
-
-
-def test_linked_folders_are_followed(tmp_path, write_wav):
-    write_wav(tmp_path / "elsewhere/a01.wav")
-    (tmp_path / "SAVEE").mkdir()
-    (tmp_path / "SAVEE/DC").symlink_to(tmp_path / "elsewhere")
-    assert [str(name) for name in audio_files(tmp_path / "SAVEE")] == ["DC/a01.wav"]
 
 
 def test_find_takes_whichever_corpora_exist(tmp_path):

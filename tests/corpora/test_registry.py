@@ -4,9 +4,7 @@ from pathlib import Path
 import pytest
 
 from finser.config.base import CorpusName
-from finser.config.sections.fetch import Download, Synthetic
 from finser.corpora import registry
-from finser.corpora.counts import expected_count
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 
@@ -41,11 +39,3 @@ def test_the_documentation_says_the_same(corpus):
 def test_a_mistyped_name_gets_advice():
     with pytest.raises(FinserError, match="did you mean 'ravdess'"):
         registry.get("ravdes")
-
-
-def test_expected_counts():
-    source = Download(source="download")
-    assert [expected_count(source, name) for name in registry.CORPORA] == [1440, 7442, 2800, 480, 35000]
-    assert expected_count(source, "esd", {"esd/0011", "esd/0020"}) == 17500
-    assert expected_count(source, "esd", {"esd/0011", "esd/0010"}) == 35000
-    assert 0 < expected_count(Synthetic(speakers=2, clips_per_emotion=2), "savee") <= 32

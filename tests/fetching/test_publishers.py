@@ -103,7 +103,7 @@ def test_an_archive_from_a_server_goes_on_in_the_next_run(server, answer, projec
     body = archive.read_bytes()
     server.answers["/a.zip"] = [answer(body, cut=1000), answer(status=404)]
     made = params_with("savee", from_(f"{server.address}/a.zip", sha256(archive)))
-    with pytest.raises(FinserError, match="what has come is kept"):
+    with pytest.raises(FinserError, match="the received part is kept"):
         fetch(made, "savee")
     assert not layout.raw("savee").exists()
     assert (layout.downloads("savee") / "a.zip.part").read_bytes() == body[:1000]

@@ -1,7 +1,7 @@
 """Samples as numbers, padding, framing, and how many values each feature has, defined once.
 
-Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and what
-lies outside the clip is zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults
+Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and samples
+outside the clip are zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults
 (``center=True``, ``pad_mode="constant"``).
 """
 
@@ -16,7 +16,7 @@ FULL_SCALE = (INT16 - 1) / INT16  # the largest sample that int16 holds, as a fl
 
 
 def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round to int16; what exceeds full scale is first scaled down as a whole, never clipped.
+    """Round to int16; a clip that exceeds full scale is first scaled down as a whole, never clipped.
 
     Resampling a recording that touches full scale overshoots it by up to a few dB (the sinc's ringing), so clipping would
     add distortion that the recording did not have.
@@ -26,7 +26,7 @@ def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
     pcm : np.ndarray
         int16, the shape of `y`.
     gain : float
-        The factor applied, 1.0 in all other cases.
+        The factor applied; 1.0 if the clip does not exceed full scale.
     """
     high, low = float(np.max(y, initial=0.0)), float(np.min(y, initial=0.0))
     gain = min(1.0, FULL_SCALE / max(high, FULL_SCALE), 1 / max(-low, 1.0))

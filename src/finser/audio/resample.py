@@ -1,4 +1,4 @@
-"""Any recording -> 22,050 Hz mono int16, by soxr, without clipping that was not there."""
+"""Stage `resample`: any recording -> 22,050 Hz mono int16, by soxr, without clipping."""
 
 from pathlib import Path
 

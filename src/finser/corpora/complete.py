@@ -1,4 +1,4 @@
-"""Whether a copy of a corpus is complete, and what is missing if it is not."""
+"""Check that a copy of a corpus is complete; the error names what is missing."""
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
@@ -8,29 +8,29 @@ from finser.corpora.counts import expected_count, published_part
 from finser.corpora.utterance import Corpus, Utterance
 from finser.errors import FinserError
 
-NAMED = 3  # so many missing speakers and clips are named, the others counted
+NAMED = 3  # missing speakers and clips named in an error; the others are counted
 
 
 def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where: object, do: str = "") -> int:
-    """How many distinct clips a complete copy has, if these are not too few (`allow_partial` permits that) and not too many.
+    """Refuse too few clips (unless `allow_partial` is set) and too many; return the number of clips of a complete copy.
 
     Parameters
     ----------
     utterances : iterable of Utterance
-        What was found; two files of the same clip count once.
+        One for each file found; two files of the same clip count once.
     source : Synthetic, Local or Download
-        Where they came from. A synthetic corpus cannot be incomplete: what is there is what was made.
+        Source of the corpus. A synthetic corpus cannot be incomplete.
     known : Corpus
-        The corpus that they are of.
+        The corpus.
     where : object
-        The folder or list that holds them, for messages.
+        Folder or list of the files, for messages.
     do : str, optional
-        Advice where clips are missing; default: to complete the copy, or to set `allow_partial`.
+        Advice if clips are missing; default: to complete the copy, or to set `allow_partial`.
 
     Raises
     ------
     FinserError
-        None at all, too many, or too few: then the message names what is missing.
+        There is no clip, there are too many, or too few; the message then names missing speakers and clips.
     """
     speakers = {said.clip_id: said.speaker for said in utterances}
     expected, found = expected_count(source, known.name, speakers.values()), len(speakers)
@@ -50,16 +50,16 @@ def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where:
 
 
 def lacking(speakers: Mapping[str, str], known: Corpus, expected: int) -> str:
-    """What is missing, in a few words: its number, the speakers that are not there at all, and the first clips of the others.
+    """The missing clips in a few words: their number, speakers without any clip, and the first clips of the other speakers.
 
     Parameters
     ----------
     speakers : mapping of str to str
         The speaker of every clip found.
     known : Corpus
-        The corpus that they are of.
+        The corpus.
     expected : int
-        How many clips there should be.
+        Number of clips of a complete copy.
     """
     present = set(speakers.values())
     wanted, _ = published_part(known, present)

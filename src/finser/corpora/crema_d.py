@@ -57,7 +57,7 @@ def files() -> dict[str, tuple[str, int]]:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy, whatever was `found`."""
+    """The clip_ids of a complete copy; `found` has no effect."""
     for name in files():
         yield f"crema_d/AudioWAV/{PurePosixPath(name).stem}"
 

@@ -3,7 +3,7 @@
 Two layouts occur: ``0011/Angry/0011_000351.wav``, and the same with folders train, evaluation and test under each emotion.
 The clip_id is the first. The emotion is the folder's. Beside it, ``0011/0011.txt`` holds lines of number, text and label,
 separated by tabs: their encoding differs from speaker to speaker, some are malformed, and labels of Mandarin speakers are in
-Chinese; so the transcripts give the text where they do, and are compared with the folders, never preferred to them.
+Chinese; so transcripts give the text where they can, and the emotion is always the folder's.
 """
 
 import re
@@ -55,7 +55,7 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy, whatever was `found`."""
+    """The clip_ids of a complete copy; `found` has no effect."""
     for speaker in MANDARIN + ENGLISH:
         for number in range(1, SENTENCES * len(NUMBERED) + 1):
             yield f"esd/{speaker}/{NUMBERED[(number - 1) // SENTENCES]}/{speaker}_{number:06d}"

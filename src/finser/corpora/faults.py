@@ -1,4 +1,4 @@
-"""Many faults as one error: the first few in its line, all of them in the log."""
+"""Many faults as one error: the error names the first few, the log has all."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,7 @@ AUDIO = (".wav",)
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:
-    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and __MACOSX are no audio."""
+    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and those in __MACOSX are left out."""
     return sorted(files_under(root, AUDIO), key=str)
 
 
@@ -29,7 +29,7 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
 
 
 def size_of_audio(path: Path, where: object = None) -> int:
-    """Size of an audio file in bytes; `where` is how it is named in errors, `path` by default.
+    """Size of an audio file in bytes; errors name it `where`, by default `path`.
 
     Raises
     ------

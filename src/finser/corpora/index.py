@@ -1,8 +1,7 @@
 """Stage `index`: one row per audio file found, good or not, and why not.
 
-A file that cannot be right (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage, which
-names all such files: the copy is to be mended first. A file that is right but useless (silent, a duplicate) is kept in the index
-with its reason.
+A faulty file (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage, which names all such files:
+the copy must be repaired first. A file without fault that is of no use (silent, a duplicate) stays in the index with the reason.
 """
 
 import re
@@ -31,14 +30,14 @@ from finser.progress import say, track
 from finser.workers import map_in_order
 
 BLOCK = 2**16  # frames read at once
-USED = Resample()  # how index looks at clips as they are used: at what rate, by which resampler
+USED = Resample()  # rate and resampler of the clips as they are used
 
 
 @dataclass(frozen=True)
 class Sound:
-    """What one audio file holds; `peak` and `rms` are of full scale 1, over all channels.
+    """Properties of one audio file; `peak` and `rms` are of full scale 1, over all channels.
 
-    `used` is the peak of what is used of it: the mean of its channels at 22,050 Hz, rounded to 16 bit; None if that has no sample.
+    `used` is the peak of the clip as it is used: the mean of its channels at 22,050 Hz, rounded to 16 bit; None if that has no sample.
     """
 
     sha256: str
@@ -85,7 +84,7 @@ def excluded(table: pa.Table) -> list[tuple[str, str]]:
 
 
 def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], root: Path, known: Corpus) -> list[Utterance]:
-    """The same utterances with the text of their sentence where the corpus comes with transcripts."""
+    """The utterances, with the text of the sentence where the corpus has transcripts."""
     if known.texts is None:
         return utterances
     texts = known.texts(root)
@@ -121,12 +120,12 @@ def measure(path: Path, where: Path | None = None) -> Sound:
     path : Path
         The file.
     where : Path, optional
-        How it is named in errors; default `path`.
+        Its name in errors; default `path`.
 
     Raises
     ------
     FinserError
-        It is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not say how much it holds.
+        It is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not give its length.
     """
     where = path if where is None else where
     size_of_audio(path, where)
@@ -198,7 +197,7 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
 
 
 def _useless(row: dict, silence_peak: float) -> str:
-    """Why a clip has nothing that could be used, or ""."""
+    """Why a clip cannot be used, or ""."""
     if row["peak"] <= silence_peak:
         return f"silent: peak {row['peak']:g}"
     if row["used"] is None:

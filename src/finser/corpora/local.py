@@ -1,4 +1,4 @@
-"""A corpus that already lies in a folder: located, counted, copied."""
+"""A corpus in a folder of the user: find it, count its files, copy it."""
 
 import re
 import shutil
@@ -46,7 +46,7 @@ def known_folder(corpus: str) -> Path | None:
 
 
 def find(root: Path) -> dict[str, Path]:
-    """The corpora that lie under `root`, by the names of its folders: RAVDESS, CREMA-D, TESS, SAVEE, ESD, or names of common repacks.
+    """The corpora in folders of `root`, found by the names RAVDESS, CREMA-D, TESS, SAVEE and ESD, or by names of common repacks.
 
     Case, spaces and punctuation do not matter: ``crema_d``, ``Crema`` and ``TESS Toronto emotional speech set data`` are known, too.
 
@@ -72,7 +72,7 @@ def find(root: Path) -> dict[str, Path]:
 
 
 def unknown(root: Path) -> list[str]:
-    """Names of the folders under `root` that are none of a corpus."""
+    """Names of the folders under `root` that are not those of a corpus."""
     return [folder.name for folder in _subfolders(root) if not _corpus_of(folder)]
 
 
@@ -87,7 +87,7 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _corpus_of(folder: Path) -> str | None:
-    """The corpus whose folder, or a repack of it, is called so."""
+    """The corpus whose folder, or a repack of it, has this name."""
     names = {_plain(name): corpus.name for corpus in registry.CORPORA.values() for name in (corpus.folder, *corpus.repacks)}
     return names.get(_plain(folder.name))
 
@@ -97,12 +97,12 @@ def _plain(name: str) -> str:
 
 
 def survey(path: Path, corpus: str) -> tuple[int, int]:
-    """Number and total size in bytes of a corpus's audio files under `path`; every name is checked on the way.
+    """Number and total size in bytes of a corpus's audio files under `path`; every name is checked.
 
     Raises
     ------
     FinserError
-        No audio there, or files that have no name of the corpus, or are empty, unreadable, or no audio: all of them are named.
+        There is no audio, or files have no name of the corpus, are empty, unreadable, or no audio: all of them are named.
     """
     names = audio_files(path)
     if not names:
@@ -113,7 +113,7 @@ def survey(path: Path, corpus: str) -> tuple[int, int]:
 
 
 def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
-    """Size of an audio file in bytes, or why it is none of the corpus."""
+    """Size of an audio file in bytes, or the error if it is not one of the corpus."""
     try:
         registry.get(corpus).parse(name)
     except FinserError as error:
@@ -131,12 +131,12 @@ def describe(path: Path, corpus: str) -> dict[str, int | str]:
 
 
 def clips(path: Path, corpus: str) -> set[str]:
-    """The distinct clips below a folder, by the names of its audio files; two copies of a clip count once."""
+    """The distinct clips below a folder, from the names of its audio files; two copies of a clip count once."""
     return {registry.get(corpus).parse(name).clip_id for name in audio_files(path)}
 
 
 def speakers(path: Path, corpus: str) -> set[str]:
-    """Who speaks in the audio files below a folder, by their names."""
+    """The speakers of the audio files below a folder, from their names."""
     return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
 
 
@@ -164,6 +164,6 @@ def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int
 
 
 def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:
-    """How many clips a whole copy has; a folder that lacks some is refused unless `source` accepts that (see :mod:`.complete`)."""
+    """Number of clips of a complete copy; a folder that lacks some is refused unless `source` accepts that (:mod:`.complete`)."""
     known = registry.get(corpus)
     return complete.check(map(known.parse, audio_files(path)), source, known, path, do)

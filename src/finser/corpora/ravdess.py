@@ -60,7 +60,7 @@ def sex(actor: str) -> str:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy, whatever was `found`."""
+    """The clip_ids of a complete copy; `found` has no effect."""
     for actor, label, intensity, statement, repetition in product(ACTORS, LABELS, INTENSITIES, STATEMENTS, ("01", "02")):
         if (label, intensity) != ("01", "02"):
             yield f"ravdess/Actor_{actor}/03-01-{label}-{intensity}-{statement}-{repetition}-{actor}"

@@ -40,7 +40,7 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy, whatever was `found`."""
+    """The clip_ids of a complete copy; `found` has no effect."""
     for man in MEN:
         for label in LABELS:
             for number in range(1, TAKES.get(label, 15) + 1):

@@ -61,7 +61,7 @@ def _clip_id(speaker: str, word: str, label: str) -> str:
 
 
 def every(found: Collection[str]) -> Iterator[str]:
-    """The clip_ids of a complete copy, as far as its words are among those of the clips `found`."""
+    """The clip_ids of a complete copy, for the words of the clips `found`."""
     words = sorted({clip.rpartition("/")[2].split("_")[1] for clip in found})
     for speaker, label, word in product(("OAF", "YAF"), LABELS, words):
         yield _clip_id(speaker, word, label)

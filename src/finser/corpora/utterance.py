@@ -1,4 +1,4 @@
-"""The record that a file name is turned into, and the record that describes a corpus."""
+"""The records of a file name and of a corpus, and what parsers of file names share."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,7 +11,7 @@ from finser.errors import FinserError
 
 @dataclass(frozen=True)
 class Utterance:
-    """What the name of one audio file tells.
+    """The contents of the name of one audio file.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Utterance:
     publisher_label : str
         The emotion as the publisher writes it, e.g. ``05``, ``ANG``, ``ps``.
     intensity : str
-        The publisher's level of intensity in a word; empty where the name tells none.
+        The publisher's level of intensity in a word; empty where the name has none.
     sentence : str
         The spoken text where the publisher ties it to the name, otherwise the sentence's identifier.
     """
@@ -48,7 +48,7 @@ class Utterance:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """What is known of a corpus before a file is read.
+    """Facts about a corpus that are known before a file is read.
 
     Attributes
     ----------
@@ -59,8 +59,8 @@ class Corpus:
     licence, home : str
         Terms of use, and the publisher's page.
     every : callable
-        From the clip_ids found to those of a complete copy, in their order. (A complete TESS has 200 words, which are known only
-        from what is there.)
+        From the clip_ids found to those of a complete copy, in their order. (The 200 words of TESS are known only from the files
+        found.)
     size : int, optional
         Bytes of the publisher's download, where that is published.
     published : Archive, SingleFiles or Dataverse, optional
@@ -122,7 +122,7 @@ def split_name(pattern: str, path: PurePosixPath, like: str) -> tuple[str, ...]:
 
 
 def look_up(code: str, table: Mapping[str, str], what: str, path: PurePosixPath) -> str:
-    """What a `code` in a file name stands for.
+    """The meaning of a `code` in a file name.
 
     Raises
     ------

@@ -8,8 +8,8 @@ Two definitions (docs/features.md):
 
 The first does not call librosa, because the labels must have the same bits on every CPU: librosa's matrix products go through BLAS, which
 adds in another order on each kind of CPU. The products here are SciPy's sparse ones, which add one frequency bin after the other. One
-second of audio takes 1.0 ms, librosa's five calls 6.2 ms (bench/labels.py, one core). Loops compiled by numba took .76 ms and gave
-the same bits; they were given up, as 1.4 times the speed is not worth 136 lines.
+second of audio takes 1.0 ms of CPU, librosa's five calls 6.2 ms. Loops compiled by numba took .76 ms and gave the same bits; 1.4 times
+the speed was not worth their 136 lines.
 """
 
 import warnings

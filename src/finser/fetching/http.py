@@ -207,9 +207,9 @@ def _wait(link: Link, address: str, error: Exception, failures: int) -> None:
     pause = link.patience.pause * 2 ** max(failures - 1, 0)
     wished = _retry_after(answer) if answer is not None else None
     if not _passes(error) or failures >= link.patience.tries:
-        raise FinserError(f"cannot be downloaded ({reason})", where=address, do="what has come is kept: run it again later") from None
+        raise FinserError(f"cannot be downloaded ({reason})", where=address, do="the received part is kept: run it again later") from None
     if wished is not None and wished > link.patience.longest:
-        do = f"run it again in {wished:.0f} seconds: what has come is kept"
+        do = f"run it again in {wished:.0f} seconds: the received part is kept"
         raise FinserError(f"the server asks to wait ({reason})", where=address, do=do) from None
     pause = pause if wished is None else wished
     say(f"{address}: {reason}; trying again in {pause:.0f} s")

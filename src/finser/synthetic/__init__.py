@@ -1,7 +1,7 @@
 """Five small corpora spoken by a synthesizer, laid out and named like the real ones, oddities included.
 
-They let the whole project run anywhere, offline, in minutes. They are no substitute for recordings: a voice here is "angry"
-because a table says how (:mod:`finser.synthetic.acting`), and nothing measured on it says anything about people.
+With them the whole project runs anywhere, offline, in minutes. They are no substitute for recordings: a voice is "angry" here by a
+table of ours (:mod:`finser.synthetic.acting`), and a score on it says nothing about people.
 
 `make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its
 corpus, speaker, emotion, text and take; never on other clips, their order or the number of worker processes.

@@ -1,7 +1,7 @@
-"""Variants of every clip: first the draw, a function of (seed, clip_id, variant), then its application.
+"""Stage `augment`: variants of every clip. A draw, which is a function of (seed, clip_id, variant), is followed by its application.
 
-The draw is recorded in the row, and the row can be made again from it alone: ``apply(original, variant, draw)``; a variant that
-mixes in other recordings (babble, noise_file) also needs a reader of these, `sounds`. docs/augmentation.md describes every variant.
+The row records the draw, so that ``apply(original, variant, draw)`` makes the row again; a variant that mixes in other recordings
+(babble, noise_file) also needs a reader of these, `sounds`. docs/augmentation.md describes every variant.
 """
 
 from dataclasses import replace
@@ -23,9 +23,9 @@ from finser.project.found import record, shown
 from finser.seeds import seed_for
 from finser.workers import in_batches, map_in_order
 
-BATCH = 16  # clips handed to a worker at once: what they read of other clips is kept for so long
+BATCH = 16  # clips handed to a worker at once
 
-ALONE = {  # variant -> how it is drawn, from its section and a seed; what it does to the clip
+ALONE = {  # variant -> how it is drawn from its section and a seed; how it changes the clip
     "noise": (draws.noise, changes.add_noise),
     "noise_snr": (draws.noise_snr, changes.add_noise_at_snr),
     "speed_pitch": (draws.speed_pitch, changes.change_speed_and_pitch),
@@ -33,14 +33,14 @@ ALONE = {  # variant -> how it is drawn, from its section and a seed; what it do
     "gain": (draws.gain, changes.gain),
     "band_limit": (draws.band_limit, changes.band_limit),
 }
-WITH_OTHERS = {  # the same for those that need other recordings, too
+WITH_OTHERS = {  # the same for variants that need other recordings
     "babble": (others.draw_babble, others.add_babble),
     "noise_file": (others.draw_noise_file, others.add_noise_file),
 }
 
 
 def draw(original: AudioRow, variant: str, settings: Augment, seed: int, sounds: Sounds | None = None) -> dict:
-    """Draw the parameters of a variant from its own `seed`: a JSON-able dictionary, all that :func:`apply` needs."""
+    """Draw the parameters of a variant from its own `seed`: a JSON-able dictionary with all that :func:`apply` needs."""
     section = getattr(settings, variant)
     if variant in WITH_OTHERS:
         return WITH_OTHERS[variant][0](section, seed, original, sounds)
@@ -57,7 +57,7 @@ def apply(original: np.ndarray, variant: str, draw: dict, sounds: Sounds | None 
     variant : str
         Any that ``augment.variants`` may name.
     draw : dict
-        As :func:`draw` gave it, or as it stands in the row.
+        From :func:`draw`, or from the row.
     sounds : Sounds, optional
         Reader of clips and files, for babble and noise_file.
     """

@@ -1,7 +1,7 @@
-"""What the variants do to a clip: pure functions from samples and drawn numbers to samples (docs/augmentation.md).
+"""Changes of a clip by the variants: pure functions from samples and drawn numbers to samples (docs/augmentation.md).
 
-Samples are float32 of full scale 1, shape (n,). A result may exceed full scale: whoever rounds it scales the whole clip down, so
-that nothing is clipped. Levels are mean powers in float64, by sums that NumPy keeps in one thread.
+Samples are float32 of full scale 1, shape (n,). A result may exceed full scale: rounding to int16 then scales the whole clip down, so
+that nothing is clipped. Levels are mean powers in float64, from sums that NumPy computes in one thread.
 """
 
 from importlib import import_module
@@ -25,12 +25,12 @@ def power(y: np.ndarray) -> float:
 
 
 def mix(y: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Add `noise` (as long as `y`) so that power(y) / power(noise) is `snr_db`; a silent `y` gets none.
+    """Add `noise` (as long as `y`) so that power(y) / power(noise) is `snr_db`; a silent `y` stays silent.
 
     Raises
     ------
     FinserError
-        The noise is silent: no factor gives it a level.
+        The noise is silent, so that no factor gives it a level.
     """
     if not power(noise):
         raise FinserError("silent noise has no signal-to-noise ratio", expected="noise that is not digital silence")
@@ -43,7 +43,7 @@ def white(size: int, seed: int) -> np.ndarray:
 
 
 def add_noise(y: np.ndarray, *, level: float, seed: int) -> np.ndarray:
-    """Add white Gaussian noise whose standard deviation is the share `level` of the clip's peak."""
+    """Add white Gaussian noise whose standard deviation is `level` times the clip's peak."""
     return y + np.float32(level) * np.max(np.abs(y), initial=0.0) * white(len(y), seed)
 
 
@@ -137,7 +137,7 @@ def gain(y: np.ndarray, *, db: float) -> np.ndarray:
 
 
 def band_limit(y: np.ndarray, *, sr: int) -> np.ndarray:
-    """Resample to `sr` Hz and back: what lies above sr / 2 is gone; float32, shape (n,)."""
+    """Resample to `sr` Hz and back, which removes everything above sr / 2; float32, shape (n,)."""
     return _fit(soxr.resample(soxr.resample(y, SR, sr, quality=QUALITY), sr, SR, quality=QUALITY), len(y))
 
 

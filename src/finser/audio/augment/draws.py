@@ -1,6 +1,6 @@
-"""What is drawn for the variants that need nothing but the clip itself: functions of their section of params.yaml and a seed.
+"""Draws for the variants that need no other recording: functions of their section of params.yaml and a seed.
 
-Every result holds all that its function in :mod:`finser.audio.augment.changes` needs, under the names of its parameters.
+Every result holds the arguments of the variant's function in :mod:`finser.audio.augment.changes`.
 """
 
 from finser.config.sections.augment import BandLimit, Gain, Noise, NoiseSnr, Reverberation, SpeedPitch

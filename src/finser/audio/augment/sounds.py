@@ -24,9 +24,9 @@ ESC_50 = Path("meta/esc50.csv")  # the list of ESC-50's recordings, which lie in
 
 @dataclass(frozen=True)
 class Sounds:
-    """What babble and noise_file read.
+    """The recordings that babble and noise_file read.
 
-    Nothing is opened before it is asked for. Memory: a :class:`~finser.audio.shards.ClipReader` (its bound is said there), the names of
+    Files are opened when they are first needed. Memory: a :class:`~finser.audio.shards.ClipReader` (which states its bound), the names of
     the files, and one excerpt at a time, never a whole file.
 
     Attributes
@@ -75,7 +75,7 @@ class Sounds:
         return frames, rate
 
     def power(self, name: str) -> float:
-        """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: what lies above 11,025 Hz does not count."""
+        """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: frequencies above 11,025 Hz do not count."""
         path = self.folder / name
         found = path.stat()
         return _power(path, found.st_mtime_ns, found.st_size)

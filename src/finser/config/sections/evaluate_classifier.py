@@ -20,7 +20,7 @@ class NoiseCurve(Section):
 class EvaluateClassifier(Section):
     """WA, UAR and macro-F1 with intervals, calibration, and robustness to noise."""
 
-    in_files: ClassVar[tuple[str, ...]] = ("confidence",)
+    in_files: ClassVar[tuple[str, ...]] = ("confidence", "noise")
 
     confidence: Fraction = Field(0.95, description="coverage of the intervals over test speakers")
     noise: NoiseCurve = NoiseCurve()

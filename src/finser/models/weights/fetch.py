@@ -19,13 +19,13 @@ from finser.progress import say
 
 
 def fetch_weights(params: Params, weights: str, patience: http.Patience | None = None) -> None:
-    """Write models/weights/NAME/: model.safetensors, and config.json, which says whose they are, too.
+    """Write models/weights/NAME/: model.safetensors, and config.json with the origin of the weights.
 
     Raises
     ------
     FinserError
-        The server fails, the file is missing, its checksum is wrong, or it holds something else than was said. What has come is
-        kept in data/downloads/weights for the next run.
+        The server fails, the file is missing, its checksum is wrong, or its content is not as params.yaml says. A part that was received
+        is kept in data/downloads/weights for the next run.
     """
     options = params.fetch_weights[weights]
     store = layout.downloads("weights") / weights
@@ -39,7 +39,7 @@ def fetch_weights(params: Params, weights: str, patience: http.Patience | None =
 
 
 def downloaded(options: Weights, store: Path, patience: http.Patience | None = None) -> Path:
-    """The file, in `store`; an interrupted download goes on where it broke off, and a file that is there is not downloaded again."""
+    """Path of the file in `store`, downloaded if it is not yet there; an interrupted download is resumed."""
     name = PurePosixPath(urlsplit(options.address).path).name
     say(f"{options.address}: licence {options.licence or 'as its publisher states'}; whoever downloads it accepts this licence")
     store.mkdir(parents=True, exist_ok=True)
