@@ -11,26 +11,26 @@ from finser.scores.intervals import differences, holm, over_seeds
 from finser.summary.figures import written
 from finser.summary.runs import AGAIN, Tested
 
-FLOOR = "svm"
+BASELINE = "svm"
 
 
-def floor(params: Params) -> str | None:
+def baseline(params: Params) -> str | None:
     """The model that every other is compared with: the section svm, if it is in `models` and is an SVM."""
-    return FLOOR if FLOOR in params.models and params.train_classifier[FLOOR].model == "svm" else None
+    return BASELINE if BASELINE in params.models and params.train_classifier[BASELINE].model == "svm" else None
 
 
-def floor_of(params: Params, model: str) -> str | None:
-    """The floor, if it is another model and tested on the same corpora."""
-    found = floor(params)
+def baseline_of(params: Params, model: str) -> str | None:
+    """The baseline, if it is another model and tested on the same corpora."""
+    found = baseline(params)
     return found if found and found != model and params.corpora_of(found) == params.corpora_of(model) else None
 
 
 def pairs_of(params: Params) -> list[tuple[str, str]]:
-    """Every model with its floor, and the pairs that ``summarise.pairs`` names; the same two the other way round are one comparison."""
+    """Every model with the baseline, and the pairs that ``summarise.pairs`` names; the same two the other way round are one comparison."""
     models = (*params.models, *params.fusions)
-    with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
+    with_baseline = [(model, against) for model in models if (against := baseline_of(params, model))]
     found: dict[frozenset[str], tuple[str, str]] = {}
-    for pair in (*with_floor, *params.summarise.pairs):
+    for pair in (*with_baseline, *params.summarise.pairs):
         found.setdefault(frozenset(pair), pair)
     return list(found.values())
 
