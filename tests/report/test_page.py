@@ -84,7 +84,7 @@ def test_synthetic_speech_is_named_in_every_caption(synthetic):
     captions = [caption for caption, _ in synthetic.tables if "Versions: " not in caption and "Settings that" not in caption]
     assert len(captions) > 12
     assert all("synthetic" in caption for caption in captions)
-    assert len(re.findall(r"^Confusion \(synthetic", synthetic.text, re.MULTILINE)) == 2
+    assert len(re.findall(r"^Confusion matrices \(synthetic", synthetic.text, re.MULTILINE)) == 2
 
 
 def test_real_speech_carries_no_such_notice(real):

@@ -25,7 +25,7 @@ def in_brief(results: Results) -> str:
         when(len(params.pooled) > 1, "It is the mean over the corpora."),
         "The interval is over test speakers.",
         when(_partial(results), "Where corpora are named in brackets, it covers these alone, about their UAR."),
-        f"A dash: no corpus has at least {FEWEST} test speakers, or leaving out any one of them changes nothing.",
+        f"A dash: no corpus has at least {FEWEST} test speakers, or the score stays the same whichever speaker is left out.",
         "Parameters are the trained ones, without those of frozen FINs.",
         when("random" in params.protocols, "Under random, a LEAKY protocol, test speakers are also trained on."),
         when(
@@ -48,7 +48,7 @@ def _partial(results: Results) -> bool:
 def _of_seeds(results: Results) -> str:
     """What a score means over several seeds; empty for one."""
     fusion = when(results.params.fusions, "A late fusion is one prediction of all seeds.")
-    return when(_seeds(results), sentences(f"Scores are means over {len(results.params.seeds)} seeds.", fusion))
+    return when(_seeds(results), sentences(f"Scores of networks are means over {len(results.params.seeds)} seeds of training.", fusion))
 
 
 def intro(results: Results) -> str:
@@ -77,7 +77,7 @@ def _intervals(results: Results) -> str:
             "many known speakers would give.",
         ),
         f"It covers the corpora with at least {FEWEST} test speakers, which are named in brackets if they are not all.",
-        "A dash: no corpus has so many, or leaving out any one speaker changes nothing.",
+        "A dash: no corpus has so many, or the score stays the same whichever speaker is left out.",
     )
 
 
@@ -85,7 +85,7 @@ def sections() -> str:
     """The models' settings."""
     return sentences(
         "The models: sections of params.yaml, whose values are at the end of this page.",
-        "Models with different epochs, crops or variants do not differ in their kind alone.",
+        "Models of different kinds may also differ in epochs, crops and variants.",
         "*Training speakers* is the fraction of them that a model is trained on.",
     )
 
@@ -200,10 +200,10 @@ def reliability(results: Results) -> str:
     """The reliability diagrams."""
     together, own = (" and seeds", "fold and seed") if _seeds(results) else ("", "fold")
     return sentences(
-        f"fraction of the test clips that are recognised over confidence, in ten bins, all folds{together} together, a panel per model.",
+        f"fraction of correct predictions over confidence, in ten bins, all folds{together} together, a panel per model.",
         "The larger a mark, the more clips.",
-        "On the grey line, probabilities equal the fractions of correct predictions.",
-        f"*Scaled*: by the temperature that is fitted on the validation part of each {own}; the table has the means.",
+        "On the grey line, confidence equals that fraction.",
+        f"Scaled: by the temperature that is fitted on the validation part of each {own}; the table has the means.",
     )
 
 

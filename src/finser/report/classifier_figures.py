@@ -94,7 +94,7 @@ def reliabilities(results: Results, protocol: str) -> Figure:
         panel.set_yticks(*ticks)
         panel.set(xlim=(0, 1), ylim=(0, 1), title=model_title(results, model))
     figure.supxlabel("confidence", fontsize=9)
-    figure.supylabel("fraction recognised", fontsize=9)
+    figure.supylabel("fraction correct", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
