@@ -16,7 +16,7 @@ def sentences(*parts: str) -> str:
 
 
 def when(condition: object, sentence: str) -> str:
-    """A sentence that stands on the page only if `condition` holds; else empty."""
+    """The sentence if `condition` holds; else empty."""
     return sentence if condition else ""
 
 

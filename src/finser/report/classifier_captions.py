@@ -109,7 +109,7 @@ def pairs(results: Results, protocol: str) -> str:
         when(_partial(results), "Where corpora are named in brackets, p and interval are of these alone, about their difference."),
         "p says nothing about other seeds of training than those that were run, nor about other corpora.",
         when(
-            classifier_tables.heard(results, protocol),
+            classifier_tables.fins_on_test_speakers(results, protocol),
             "Where the FINs of a model were trained on test speakers (note above), part of its differences may be due to that.",
         ),
     )

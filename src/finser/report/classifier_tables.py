@@ -322,7 +322,7 @@ def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
 
 
-def heard(results: Results, protocol: str) -> list[str]:
+def fins_on_test_speakers(results: Results, protocol: str) -> list[str]:
     """Numbers of test speakers, fold by fold, that the FINs of a model were trained on; a line per such model."""
     lines = []
     for model in results.models:

@@ -1,4 +1,4 @@
-"""Differences of two models on the same test clips, paired by speaker, with p values corrected for their number."""
+"""Differences of two models on the same test clips, paired by speaker, with p values corrected for the number of comparisons."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,18 +15,18 @@ BASELINE = "svm"
 
 
 def baseline(params: Params) -> str | None:
-    """The model that every other is compared with: the section svm, if it is in `models` and is an SVM."""
+    """The baseline, which every model is compared with: the section svm, if it is in `models` and is an SVM."""
     return BASELINE if BASELINE in params.models and params.train_classifier[BASELINE].model == "svm" else None
 
 
 def baseline_of(params: Params, model: str) -> str | None:
-    """The baseline, if it is another model and tested on the same corpora."""
+    """The baseline of a model, if that is another model, tested on the same corpora; else None."""
     found = baseline(params)
     return found if found and found != model and params.corpora_of(found) == params.corpora_of(model) else None
 
 
 def pairs_of(params: Params) -> list[tuple[str, str]]:
-    """Every model with the baseline, and the pairs that ``summarise.pairs`` names; the same two the other way round are one comparison."""
+    """Every model with the baseline, and the pairs of ``summarise.pairs``; (a, b) and (b, a) are one comparison."""
     models = (*params.models, *params.fusions)
     with_baseline = [(model, against) for model in models if (against := baseline_of(params, model))]
     found: dict[frozenset[str], tuple[str, str]] = {}
@@ -41,9 +41,9 @@ def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], conf
     Parameters
     ----------
     tested : Mapping
-        Model to its test clips, all folds together.
+        Model -> its test clips of all folds.
     pairs : sequence of tuple
-        Model, and the one that it is compared with.
+        A model, and the model that it is compared with.
     confidence : float
         Coverage of the intervals, between 0 and 1.
 
