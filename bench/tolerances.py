@@ -1,7 +1,7 @@
 """Deviations of the labels from librosa's calls: `python bench/tolerances.py FOLDER docs/tolerances.json`.
 
 All .wav files below FOLDER are read and resampled as by the stage `resample`. The JSON has, per feature: the largest absolute deviation
-with its clip and frame, for mel the largest deviation relative to librosa's value, and the number of frames that exceed the tests' tolerance.
+with its clip and frame, for mel the largest deviation relative to librosa's value, and the number of frames above the tests' tolerance.
 """
 
 import argparse
