@@ -14,7 +14,7 @@ The fraction w_h of the variance that is due to corpus h is uncertain if the cor
 computed twice: from the estimated fractions, and from the mean of these and of the fractions for equally scattered speakers. The smaller
 value is used. Clips of one speaker are alike, so clips are not independent samples; speakers are.
 
-``tests/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
+``tests/scores/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
 bootstrap over four speakers covers 80 % there where 95 % is claimed. With the estimated fractions alone, RAVDESS, CREMA-D and SAVEE
 together give 93 %; with the mean alone, three corpora of few and unlike speakers 92 %.
 """
