@@ -1,10 +1,10 @@
-"""How fast the variants `noise` and `speed_pitch` are made, against librosa's two calls and NumPy's noise, in one thread.
+"""Speed of the variants `noise` and `speed_pitch`, compared with librosa's two calls and NumPy's noise, in one thread.
 
-Run by hand after a change to finser.audio.augment::
+Run it by hand after a change to finser.audio.augment::
 
     python bench/augment.py [--seconds 2.5] [--repeats 10]
 
-Both sides are timed in turn, and the best of all repeats counts: what else runs on the machine then disturbs both alike.
+Both are timed in turn, and the best of all repeats counts. Other load on the machine then affects both equally.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def voice(seconds: float) -> AudioRow:
-    """A clip of gliding harmonics and breath."""
+    """A clip of gliding harmonics and noise."""
     t = np.arange(round(SR * seconds)) / SR
     phase = 2 * np.pi * np.cumsum(150 * (1 + 0.1 * np.sin(4 * np.pi * t))) / SR
     y = sum(np.sin(k * phase) / k for k in range(1, 20)) * 4000 + 50 * np.random.default_rng(0).standard_normal(len(t))
@@ -53,19 +53,19 @@ def voice(seconds: float) -> AudioRow:
 
 
 def librosa_noise(y: np.ndarray) -> np.ndarray:
-    """Noise as published."""
+    """Add noise as published."""
     return y + 0.035 * np.random.uniform() * np.max(y) * np.random.normal(size=len(y))
 
 
 def librosa_speed_pitch(y: np.ndarray) -> np.ndarray:
-    """Speed and pitch as published: two calls, two passes."""
+    """Change speed and pitch as published: two calls, two passes."""
     import librosa
 
     return librosa.effects.pitch_shift(librosa.effects.time_stretch(y, rate=0.8), sr=SR, n_steps=0.7)
 
 
 def best_of(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Seconds of the fastest of `repeats` runs of each job, in turn, after one that warms up."""
+    """Seconds of the fastest of `repeats` runs of each job, in turn, after a warm-up run."""
     best = dict.fromkeys(jobs, np.inf)
     for repeat in range(repeats + 1):
         for name, job in jobs.items():

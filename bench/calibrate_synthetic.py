@@ -1,10 +1,10 @@
-"""How hard the synthetic corpora are: a plain SVM, pooled over four of them, by speaker and at random.
+"""Difficulty of the synthetic corpora: accuracy of a plain SVM on four of them, pooled, by speaker and at random.
 
-Run by hand after a change to finser.synthetic::
+Run it by hand after a change to finser.synthetic::
 
     python bench/calibrate_synthetic.py --seeds 0 1 2
 
-The settings in emotions.py aim at .75 .. .95 at random and .45 .. .70 by speaker (real corpora with this SVM: .68 and .49).
+The settings in emotions.py are meant to give .75 .. .95 at random and .45 .. .70 by speaker (real corpora with this SVM: .68 and .49).
 Features: mean, standard deviation and 10, 50, 90 % quantiles of 20 MFCC, their deltas, ZCR and log RMS over the frames of a
 clip at 22,050 Hz, and its length: 211 numbers. Silent, duplicated and missing files are left out.
 """
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def pooled(seed: int, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Make the demo's corpora; features (n, 211), emotions (n,), speakers (n,), corpora (n,)."""
+    """Synthesise the demo's corpora; return features (n, 211), emotions (n,), speakers (n,), corpora (n,)."""
     params = presets.demo().model_copy(update={"seed": seed})
     clips, paths = [], []
     for corpus in POOLED:
@@ -56,7 +56,7 @@ def pooled(seed: int, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray,
 
 
 def usable(clips: list[Clip]) -> list[tuple[Clip, str]]:
-    """The clips whose label is right, with the name that each file has."""
+    """Clips with a correct label, and the name of each file."""
     odd = {oddity.path: oddity for oddity in synthetic.oddities(clips[0].corpus, clips)}
     kinds = {path: oddity.kind for path, oddity in odd.items()}
     names = {path: oddity.other for path, oddity in odd.items() if oddity.kind == "misnamed"}

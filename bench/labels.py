@@ -1,7 +1,7 @@
-"""How fast labels are made: `python bench/labels.py [FOLDER]`. One thread each, two where it says so; best of several rounds.
+"""Speed of the stage `label`: `python bench/labels.py [FOLDER]`. One thread each, two where it says so; best of several rounds.
 
-Audio is the first 60 recordings below FOLDER, or else noise bursts. The limit is scipy's bare FFT of the same frames, in the
-precision that librosa's has (float64); all else that a label takes is added to it.
+The audio is the first 60 recordings below FOLDER, or noise bursts without FOLDER. The lower limit is scipy's FFT alone on the same frames,
+in librosa's precision (float64); everything else that a label needs takes additional time.
 """
 
 import argparse
@@ -40,12 +40,12 @@ def recordings(folder: Path | None) -> Clips:
 
 
 def five_calls(y: np.ndarray) -> None:
-    """librosa's five plain calls."""
+    """librosa's five calls with their defaults."""
     features(y, "librosa_default")
 
 
 def five_exact_calls(y: np.ndarray) -> None:
-    """The same without tuning estimate and clip-wide floor."""
+    """The same without tuning estimate and without the clip-wide lower limit of MFCC."""
     y = to_float(y)
     librosa.feature.rms(y=y)
     librosa.feature.zero_crossing_rate(y)
@@ -55,7 +55,7 @@ def five_exact_calls(y: np.ndarray) -> None:
 
 
 def shared_stft(y: np.ndarray) -> None:
-    """librosa on one STFT."""
+    """librosa's functions on one STFT."""
     y = to_float(y)
     power = np.abs(librosa.stft(y)) ** 2
     mel = librosa.feature.melspectrogram(S=power, sr=SR)
@@ -78,7 +78,7 @@ def with_torch(clips: Clips) -> None:
 
 
 def bare_fft(clips: Clips) -> None:
-    """scipy's FFT of every frame, 32 at a time, and nothing else."""
+    """scipy's FFT of every frame, 32 at a time, without any feature."""
     for y in clips:
         framed = frames(to_float(y))
         block = np.array(framed[:32], np.float64)
@@ -87,7 +87,7 @@ def bare_fft(clips: Clips) -> None:
 
 
 def each(function: Callable[[np.ndarray], object]) -> Callable[[Clips], None]:
-    """A function of a clip as one of clips."""
+    """Apply a function of one clip to all clips."""
 
     def of_all(clips: Clips) -> None:
         for y in clips:
@@ -103,20 +103,20 @@ def finser(clips: Clips) -> None:
 
 
 def librosas(clips: Clips) -> None:
-    """librosa's five plain calls for every clip."""
+    """librosa's five calls with their defaults for every clip."""
     for y in clips:
         five_calls(y)
 
 
 def repeatedly(job: tuple[Callable[[Clips], None], Clips]) -> None:
-    """A function REPEATS times, so that sending the clips to the process counts little."""
+    """Run a function REPEATS times, so that sending the clips to the process takes a small part of the time."""
     function, clips = job
     for _ in range(REPEATS):
         function(clips)
 
 
 def in_two(pool: ProcessPoolExecutor, function: Callable[[Clips], None]) -> Callable[[Clips], None]:
-    """The same in two processes at once, each with half of the clips."""
+    """Run a function in two processes at once, each with half of the clips."""
 
     def of_all(clips: Clips) -> None:
         list(pool.map(repeatedly, [(function, clips[::2]), (function, clips[1::2])]))

@@ -1,8 +1,8 @@
-"""What a portable mode of training gives and costs: `python bench/portable.py docs/portable.json`.
+"""Bytes and time of training in portable mode: `python bench/portable.py docs/portable.json`.
 
-Every network is trained for two epochs on the same random inputs, one process per setting: as the CPU would have it, with AVX2 only, and in
-portable mode (the environment that docs/reproducibility.md names), alone and with NumPy, the C library and OpenBLAS held to SSE. The JSON
-has the settings, digests of the weights, and the seconds of the training.
+Every network is trained for two epochs on the same random inputs, one process per setting: with the CPU's default instructions, with AVX2
+only, and in portable mode (the environment in docs/reproducibility.md), alone and with NumPy, the C library and OpenBLAS restricted to SSE.
+The JSON has the settings, digests of the weights, and the seconds of the training.
 """
 
 import argparse
@@ -39,7 +39,7 @@ CLIPS = 64
 
 
 def train(model: str) -> tuple[str, float]:
-    """Digest of the weights after two epochs, and seconds."""
+    """Train a network; return the digest of the weights after two epochs, and seconds."""
     import tempfile
 
     from finser.config.sections.classifiers import KINDS

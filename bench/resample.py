@@ -1,8 +1,7 @@
-"""How fast clips are resampled: `python bench/resample.py FOLDER [FILES]`, reading included, against soundfile and soxr
-called directly. One thread.
+"""Speed of the stage `resample`, reading included, compared with direct calls of soundfile and soxr, in one thread.
 
-The direct way reads float32, mixes where there is something to mix, resamples and rounds; finser's stage `resample` does so, too, and
-sees that nothing is clipped. soxr on int16 is shown beside: it clips what overshoots, so that finser cannot use it.
+Run it by `python bench/resample.py FOLDER [FILES]`. The direct calls read float32, mix several channels, resample and round. finser does
+the same, and prevents clipping. soxr on int16 is timed for comparison: it clips samples that overshoot, so finser cannot use it.
 """
 
 import argparse
@@ -21,25 +20,25 @@ ROUNDS = 7
 
 
 def directly(path: Path) -> np.ndarray:
-    """What anybody would write."""
+    """soundfile and soxr in float32, the plain way."""
     y, sr = soundfile.read(path, dtype="float32")
     y = y if y.ndim == 1 else y.mean(axis=1)
     return np.rint(soxr.resample(y, sr, SR, quality="HQ") * 32_768).clip(-32_768, 32_767).astype(np.int16)
 
 
 def directly_in_int16(path: Path) -> np.ndarray:
-    """Without floats: soxr itself rounds, and clips."""
+    """soxr on int16: it rounds, and clips."""
     y, sr = soundfile.read(path, dtype="int16")
     return soxr.resample(y if y.ndim == 1 else y[:, 0], sr, SR, quality="HQ")
 
 
 def finsers(path: Path) -> np.ndarray:
-    """The stage, without writing."""
+    """The stage `resample`, without writing."""
     return resample_clip(path, SR, "HQ")[0]
 
 
 def seconds_of(function: Callable[[Path], np.ndarray], paths: list[Path]) -> float:
-    """One round over all files."""
+    """Seconds of one round over all files."""
     begin = time.perf_counter()
     for path in paths:
         function(path)

@@ -1,8 +1,7 @@
-"""How far the labels are from librosa's calls: `python bench/tolerances.py FOLDER docs/tolerances.json`.
+"""Deviations of the labels from librosa's calls: `python bench/tolerances.py FOLDER docs/tolerances.json`.
 
-All .wav files below FOLDER, resampled as the stage `resample` does it. The JSON has, per feature, the largest deviation, absolute and
-relative to librosa's value, the clip and frame of the former, and how many frames exceed the tolerance of the tests
-(tests/features/test_labels.py reads `reference` and `TOLERANCES` here).
+All .wav files below FOLDER are read and resampled as by the stage `resample`. The JSON has, per feature: the largest absolute deviation
+with its clip and frame, for mel the largest deviation relative to librosa's value, and the number of frames above the tests' tolerance.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from finser.summary.comparisons import pairs_of
 from .conftest import per_corpus
 
 NAMES = {
-    "SVM (floor)": "svm",
+    "SVM (baseline)": "svm",
     "MLP": "mlp",
     "`mlp_half`": "mlp_half",
     "FIN ensemble": "fin_ensemble",
@@ -62,8 +62,8 @@ def summary(page, name: str) -> dict:
 
 
 @PROTOCOLS
-def test_figures_per_fold_are_those_of_metrics(synthetic, protocol):
-    rows = [row for row in synthetic.table(TITLES[protocol] + "test figures") if row["fold"].isdigit()]
+def test_scores_per_fold_are_those_of_metrics(synthetic, protocol):
+    rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"].isdigit()]
     assert [NAMES[row["model"]] for row in rows] == [model for model in synthetic.params.models for _ in (1, 2)]
     for row in rows:
         metrics = synthetic.metrics(NAMES[row["model"]], protocol, int(row["fold"]))
@@ -78,18 +78,18 @@ def test_figures_per_fold_are_those_of_metrics(synthetic, protocol):
 
 @PROTOCOLS
 def test_all_folds_together_are_their_clips_together(synthetic, protocol):
-    rows = [row for row in synthetic.table(TITLES[protocol] + "test figures") if row["fold"] == "**all**"]
+    rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"] == "**all**"]
     for row, model in zip(rows, synthetic.params.models, strict=True):
         each = uars(synthetic, model, protocol)
         assert numbers(row["UAR"]) == near([np.mean(each), min(each), max(each)])
         assert int(row["test clips"]) == len(synthetic.predictions(model, protocol)) / 2
-    assert "Tested on other corpora than the floor, and so not compared with it:\n\n- `ravdess_cnn`, RAVDESS only.\n" in synthetic.text
+    assert "Tested on other corpora than the baseline, and so not compared with it:\n\n- `ravdess_cnn`, RAVDESS only.\n" in synthetic.text
 
 
 @PROTOCOLS
 def test_an_interval_names_the_corpora_that_it_covers(synthetic, protocol):
     """Under speaker, two speakers of each corpus are tested; under random all, of whom TESS has two."""
-    rows = [row for row in synthetic.table(TITLES[protocol] + "test figures") if row["fold"] == "**all**"]
+    rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"] == "**all**"]
     stated = summary(synthetic, "figures")[protocol]
     for row, model in zip(rows, synthetic.params.models, strict=True):
         if protocol == "speaker":
@@ -103,7 +103,7 @@ def test_an_interval_names_the_corpora_that_it_covers(synthetic, protocol):
 
 
 def test_one_seed_and_one_fold_need_no_range(real):
-    (row, _) = real.table("Protocol speaker: test figures")
+    (row, _) = real.table("Protocol speaker: test scores")
     assert numbers(row["UAR"]) == near([real.metrics("svm", "speaker", 2)["uar"]])
     assert real.table("Emotion in brief")[0]["95% interval"] == "–"
     assert "seeds" not in real.text.split("## Parameters")[0].split("## Emotion")[1].replace("other seeds of training", "")
@@ -119,14 +119,14 @@ def test_gap_between_leaky_and_speaker(synthetic):
 
 def test_the_summary_is_short_and_right(synthetic):
     rows = synthetic.table("Emotion in brief")
-    speaker = ["model", "UAR, speaker", "95% interval", "UAR - floor"]
-    assert list(rows[0]) == [*speaker, "UAR, random (LEAKY)", "95% interval 5", "UAR - floor 6", "parameters"]
-    floor = np.mean(uars(synthetic, "svm", "speaker"))
+    speaker = ["model", "UAR, speaker", "95% interval", "UAR - baseline"]
+    assert list(rows[0]) == [*speaker, "UAR, random (LEAKY)", "95% interval 5", "UAR - baseline 6", "parameters"]
+    baseline = np.mean(uars(synthetic, "svm", "speaker"))
     for row, model in zip(rows, synthetic.params.models, strict=True):
         each = [synthetic.metrics(model, "speaker", fold)["uar"] for fold in (1, 2)]
         own = np.mean(uars(synthetic, model, "speaker"))
         assert numbers(row["UAR, speaker"]) == near([own, min(each), max(each)])
-        assert row["UAR - floor"] == "–" if model in ("svm", "ravdess_cnn") else float(row["UAR - floor"]) == near(own - floor)
+        assert row["UAR - baseline"] == "–" if model in ("svm", "ravdess_cnn") else float(row["UAR - baseline"]) == near(own - baseline)
         assert numbers(row["parameters"]) == [synthetic.metrics(model, "speaker", 1)["params"]]
 
 
@@ -138,7 +138,7 @@ def test_precision_recall_and_f1_per_class_are_scikit_learns(synthetic, protocol
         pairs = synthetic.by_seed(model, protocol)
         each = [precision_recall_fscore_support(*pair, labels=EMOTIONS, average=None, zero_division=0)[:3] for pair in pairs]
         for row, name, expected in zip(rows[3 * place :], ("precision", "recall", "F1"), np.mean(each, axis=0), strict=False):
-            assert row["figure"] == name
+            assert row["score"] == name
             assert [float(row[emotion]) for emotion in EMOTIONS] == near(list(expected))
 
 
@@ -254,9 +254,9 @@ def test_the_corpus_as_a_hint(synthetic, protocol):
 
 
 def test_what_an_interval_says_is_not_said_of_a_leaky_protocol(synthetic, real):
-    clause = "but not under random, where test speakers were trained on, too"
-    assert "it says what other speakers of these corpora would give, " + clause in synthetic.text
-    assert "it says what other speakers of these corpora would give. It covers the corpora with at least 4 test speakers" in real.text
+    clause = " This does not hold under random, where test speakers were trained on, too"
+    assert "It says what other speakers of these corpora would give." + clause in synthetic.text
+    assert "It says what other speakers of these corpora would give. It covers the corpora with at least 4 test speakers" in real.text
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_summary_of_other_results_is_refused(here, path, keys):
         part = part[key]
     part[last] += 0.01
     path.write_text(json.dumps(stated))
-    with pytest.raises(FinserError, match=f"{path}: not of the present results; run: finser summarise"):
+    with pytest.raises(FinserError, match=f"{path}: does not agree with the present results; run: finser summarise"):
         collect(here.params)
 
 
@@ -294,7 +294,7 @@ def test_the_rounding_of_another_cpu_is_no_other_result(here):
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"speaker": {}}'])
 def test_a_summary_of_nonsense_is_one_line(here, path, text):
     path.write_text(text)
-    with pytest.raises(FinserError, match=f"^{path}: not "):
+    with pytest.raises(FinserError, match=f"^{path}: (not |does not agree )"):
         collect(here.params)
 
 
@@ -303,11 +303,11 @@ def test_a_summary_with_intervals_of_another_coverage_is_refused(synthetic, monk
     collect(synthetic.params)
     evaluate = synthetic.params.evaluate_classifier.model_copy(update={"confidence": 0.9})
     asked = synthetic.params.model_copy(update={"evaluate_classifier": evaluate})
-    with pytest.raises(FinserError, match="results/summary/figures.json: not of the present results"):
+    with pytest.raises(FinserError, match="results/summary/figures.json: does not agree with the present results"):
         collect(asked)
 
 
-def test_what_stands_behind_every_row(synthetic):
+def test_settings_of_every_model(synthetic):
     rows = synthetic.table("The models")
     assert [row["model"] for row in rows] == list(NAMES)
     for row in rows:
@@ -357,10 +357,10 @@ def test_cost(synthetic):
             assert float(row["seconds per epoch"]) == near(np.mean([one["seconds_per_epoch"] for one in times]), 2)
 
 
-def test_published_figures_stand_where_ravdess_is(synthetic, real, here):
+def test_published_values_are_shown_with_ravdess(synthetic, real, here):
     rows = synthetic.table("Published, for orientation")
     ast = next(row for row in rows if "AST" in row["system"])
-    assert (ast["value"], ast["figure"], ast["parameters"]) == (".708", "WA (macro-F1 .700)", "87.1 M")
+    assert (ast["value"], ast["score"], ast["parameters"]) == (".708", "WA (macro-F1 .700)", "87.1 M")
     assert all("LEAKY" in row["protocol"] for row in rows if "random" in row["protocol"])
     assert {row["corpora"] for row in rows} == {"RAVDESS", "CREMA-D", "SAVEE", "TESS", "RAVDESS, CREMA-D, TESS, SAVEE"}
     assert not [row for row in rows if "SVM" in row["system"]], "the project's own runs are not published"
@@ -374,13 +374,13 @@ def test_published_figures_stand_where_ravdess_is(synthetic, real, here):
 
 @pytest.mark.parametrize(("protocol", "title"), [*TITLES.items(), ("cross_corpus", "Protocol one corpus out: ")])
 def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protocol, title):
-    rows = [row for row in cross.table(title + "test figures") if row["model"] == "`both`"]
+    rows = [row for row in cross.table(title + "test scores") if row["model"] == "`both`"]
     assert [row["fold"] for row in rows] == ["1", "2"]
     for row in rows:
         own = cross.metrics("both", protocol, int(row["fold"]))
         assert numbers(row["UAR"]) == near([own["uar"]]) and numbers(row["WA"]) == near([own["wa"]]), "one seed: no range"
     pairs = [(row["model"], row["against"]) for row in cross.table(title + "differences of UAR")]
-    assert pairs == [("MLP", "SVM (floor)"), ("`both`", "SVM (floor)"), ("`both`", "MLP")]
+    assert pairs == [("MLP", "SVM (baseline)"), ("`both`", "SVM (baseline)"), ("`both`", "MLP")]
     expected = np.mean(uars(cross, "both", protocol)) - np.mean(uars(cross, "mlp", protocol))
     assert float(cross.table(title + "differences of UAR")[2]["difference"]) == near(expected)
     cost = cross.table(title + "what the models cost")[-1]
@@ -391,15 +391,15 @@ def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protoco
 @pytest.mark.parametrize(("protocol", "title"), TITLES.items())
 def test_the_weights_of_a_fusion_are_summed_over_the_seeds_of_a_member(cross, protocol, title):
     rows = cross.table(title + "the weight of each member")
-    assert [(row["fusion"], row["member"]) for row in rows] == [("`both`", "SVM (floor)"), ("`both`", "MLP")]
+    assert [(row["fusion"], row["member"]) for row in rows] == [("`both`", "SVM (baseline)"), ("`both`", "MLP")]
     for row, member in zip(rows, ("svm", "mlp"), strict=True):
         given = [cross.metrics("both", protocol, fold)["weights"] for fold in (1, 2)]
-        shares = [one[f"{member} 0"] + one[f"{member} 1"] for one in given]
-        assert numbers(row["weight"]) == near([np.mean(shares), min(shares), max(shares)])
+        sums = [one[f"{member} 0"] + one[f"{member} 1"] for one in given]
+        assert numbers(row["weight"]) == near([np.mean(sums), min(sums), max(sums)])
 
 
 def test_no_table_of_weights_without_a_fusion(synthetic):
-    assert emotion.weights(synthetic.results, "speaker") == "" and "the share that each member has" not in synthetic.text
+    assert emotion.weights(synthetic.results, "speaker") == "" and "the weight of each member" not in synthetic.text
 
 
 def test_what_the_fins_of_a_member_heard_is_said_of_the_fusion_too(cross):
@@ -422,7 +422,7 @@ def test_a_fusion_is_of_its_members_corpora_whatever_the_folds_that_ran_test(cro
     kept = [dataclasses.replace(run, tested=run.tested.where(run.tested.corpora == "ravdess")) for run in ran if run.model == "both"]
     some = dataclasses.replace(cross.results, runs=(*(run for run in ran if run.model != "both"), *kept))
     assert some.covers("both") == {"ravdess", "tess"} and tables.model_cell(some, "both") == "`both`"
-    assert not emotion.without_floor(some)
+    assert not emotion.without_baseline(some)
 
 
 def test_every_seed_is_a_command(synthetic):
@@ -436,7 +436,7 @@ def test_a_name_is_a_title_only_for_its_own_kind(synthetic):
     sections = synthetic.params.train_classifier
     swapped = synthetic.params.model_copy(update={"train_classifier": {**sections, "mlp": sections["svm"]}})
     results = dataclasses.replace(synthetic.results, params=swapped)
-    assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (floor)", "mlp", "mlp_half"]
+    assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (baseline)", "mlp", "mlp_half"]
     assert tables.model_cell(results, "mlp") == "`mlp`"
 
 

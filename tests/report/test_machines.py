@@ -12,14 +12,14 @@ def changed(path, **values):
     path.write_text(json.dumps(figures))
 
 
-def test_models_of_like_settings_are_not_flagged(here):
+def test_models_of_the_same_settings_are_not_flagged(here):
     results = collect(here.params)
     assert machines.unlike(results) == []
     page = write_page(results)
-    assert "unlike settings" not in page and "| vector instructions (torch) | AVX512 |" in page and "| CPU | AMD EPYC |" in page
+    assert "different settings" not in page and "| vector instructions (torch) | AVX512 |" in page and "| CPU | AMD EPYC |" in page
 
 
-def test_models_of_unlike_settings_are_named_with_what_differs(here):
+def test_models_of_different_settings_are_named_with_the_difference(here):
     model = next(name for name in here.params.models if name != "svm")
     under = json.loads((layout.fin_result("mel")).read_text())["trained_under"][0]["versions"]
     changed(layout.fin_result("mel"), threads=4, versions={**under, "torch": "2.12.0"})
@@ -30,10 +30,10 @@ def test_models_of_unlike_settings_are_named_with_what_differs(here):
     assert [line.split(":")[0] for line in lines] == ["threads", "vector instructions (torch)", "torch"]
     assert "4 (FIN mel)" in lines[0] and f"AVX2 ({model})" in lines[1] and "2.12.0 (FIN mel)" in lines[2]
     page = write_page(results)
-    assert "**Trained under unlike settings**" in page and all(f"- {line}." in page for line in lines)
+    assert "**Trained with different settings**" in page and all(f"- {line}." in page for line in lines)
 
 
-def test_models_that_train_on_no_gpu_are_not_unlike_those_that_do(here):
+def test_models_that_train_on_no_gpu_are_not_compared_with_those_that_do(here):
     """Nor has an SVM the threads of the others."""
     for feature in ("rms", "zcr", "chroma", "mel", "mfcc"):
         changed(layout.fin_result(feature), device="cuda", gpu="H100", threads=4)
@@ -46,6 +46,6 @@ def test_models_that_train_on_no_gpu_are_not_unlike_those_that_do(here):
     assert line.startswith("GPU: ") and "A100 (FIN mel)" in line
 
 
-def test_versions_of_training_stand_beside_those_of_the_page(here):
+def test_versions_of_training_and_of_the_page(here):
     table = machines.versions(collect(here.params))
     assert "| software | this page | training |" in table and "2.13.0 |" in table and "| snakemake |" in table

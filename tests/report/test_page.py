@@ -21,7 +21,7 @@ def number(text: str) -> float:
     return float(text.replace(",", "").strip("*"))
 
 
-def test_r2_with_five_digits_beside_the_published(synthetic):
+def test_r2_with_five_digits_and_the_published_values(synthetic):
     rows = {(row["FIN"], row["R2"]): row for row in synthetic.table("R2 of the FINs")}
     units = {"RMS": ("rms", ""), "ZCR": ("zcr", ""), "chroma": ("chroma", ""), "MFCC": ("mfcc", ""), "mel, power": ("mel", "")}
     for name, (feature, unit) in {**units, "mel, dB": ("mel", "db_")}.items():
@@ -35,10 +35,10 @@ def test_r2_with_five_digits_beside_the_published(synthetic):
     brief = {row["FIN"]: row for row in synthetic.table("FINs in brief")}
     assert brief["mel"]["R2, ESD, unseen"] == rows["mel, power", "weighted"]["ESD"]  # the others as published: uniform
     assert brief["MFCC"]["R2, ESD, unseen"] == rows["MFCC", "uniform"]["ESD"]
-    assert brief["RMS"]["published net, trained here"] == brief["RMS"]["R2, test speakers"], "the made-up nets are as good"
-    assert brief["MFCC"]["published net, trained here"] == "–", "not trained"
+    assert brief["RMS"]["published network, trained here"] == brief["RMS"]["R2, test speakers"], "the made-up nets are as good"
+    assert brief["MFCC"]["published network, trained here"] == "–", "not trained"
     zcr = synthetic.table("What the FINs are")[1]
-    assert (zcr["R2 at initialisation"], zcr["training, s"], zcr["front end began"]) == ("-8.40000", "8.4", "–")
+    assert (zcr["R2 at initialisation"], zcr["training, s"], zcr["front end initialised"]) == ("-8.40000", "8.4", "–")
 
 
 def test_corpora_are_counted(synthetic):
@@ -79,12 +79,12 @@ def test_parts_are_counted_over_the_classifiers_corpora(synthetic):
 
 
 def test_synthetic_speech_is_named_in_every_caption(synthetic):
-    assert "**These corpora are synthesised speech: no figure here says anything about real speech.**" in synthetic.text
+    assert "**These corpora are synthetic speech: no result here says anything about real speech.**" in synthetic.text
     assert not [line for line in synthetic.text.splitlines() if re.match(r"^\*[^*].*\*$", line) and "synthetic speech" not in line]
     captions = [caption for caption, _ in synthetic.tables if "Versions: " not in caption and "Settings that" not in caption]
     assert len(captions) > 12
     assert all("synthetic" in caption for caption in captions)
-    assert len(re.findall(r"^Confusion \(synthetic", synthetic.text, re.MULTILINE)) == 2
+    assert len(re.findall(r"^Confusion matrices \(synthetic", synthetic.text, re.MULTILINE)) == 2
 
 
 def test_real_speech_carries_no_such_notice(real):
@@ -120,7 +120,7 @@ def test_figures_of_one_corpus_out(cross):
     for fold, title in ((1, "RAVDESS"), (2, "TESS")):
         assert number(row[title].partition(" (")[0]) == pytest.approx(cross.metrics("mlp", "cross_corpus", fold)["uar"], abs=5.1e-4)
     recall = next(
-        row for row in cross.table("Protocol one corpus out: precision, recall") if (row["model"], row["figure"]) == ("MLP", "recall")
+        row for row in cross.table("Protocol one corpus out: precision, recall") if (row["model"], row["score"]) == ("MLP", "recall")
     )
     assert recall["calm"] == "–" and number(recall["happy"]) > 0
     brief = cross.table("Emotion in brief")[1]
@@ -131,7 +131,7 @@ def test_figures_of_one_corpus_out(cross):
 
 def test_speakers_that_the_fins_heard_are_named(synthetic, real):
     assert "- FIN ensemble: fold 2: 3 of 4 test speakers." in synthetic.text
-    assert "the FINs learned from frames of speakers" not in real.text
+    assert "the FINs were trained on frames of speakers" not in real.text
 
 
 def test_times_are_of_the_last_good_command_and_dashes_of_the_cache(synthetic):
@@ -140,7 +140,7 @@ def test_times_are_of_the_last_good_command_and_dashes_of_the_cache(synthetic):
     assert number(stages["train_fin"]["minutes in all"]) == pytest.approx(8.4 / 60, abs=0.0051)
     assert stages["train_classifier"]["timed here"] == "1"  # not the fold of another preset
     assert stages["fetch"]["minutes in all"] == "–"
-    assert "whose 174.0 s of training" in synthetic.text
+    assert "the 174.0 s of its training" in synthetic.text
 
 
 def test_all_parameters_are_on_the_page(real):
@@ -172,10 +172,10 @@ def test_html_needs_nothing_else(synthetic):
 
 def test_what_is_learned_beside_what_was_put_in(synthetic):
     rows = [row for row in synthetic.table("What is learned") if row["FIN"] == "ZCR"]
-    assert [row["begins"] for row in rows] == ["as used: random", "from the formula", "published net, random"]
+    assert [row["initial weights"] for row in rows] == ["as used: random", "librosa's formula", "published network, random"]
     assert [number(row["at initialisation"]) for row in rows] == [-8.4, -8.4, -8.4]
     assert [row["published"] for row in rows] == [".93", "", ".93"]
-    assert not any("published net" in row["begins"] for row in synthetic.table("What is learned") if row["FIN"] == "chroma")
+    assert not any("published network" in row["initial weights"] for row in synthetic.table("What is learned") if row["FIN"] == "chroma")
 
 
 def test_conditions_and_the_worst_frame(synthetic):

@@ -17,7 +17,7 @@ def files(tmp_path):
     return readme, report
 
 
-def test_only_what_stands_between_the_markers_changes(files):
+def test_only_the_text_between_the_markers_changes(files):
     update(*files)
     summary = "> notice\n\n| model | UAR |\n| :-- | --: |\n| SVM | .480 |"
     assert files[0].read_text() == README.replace("old", summary)

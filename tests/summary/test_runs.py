@@ -41,7 +41,7 @@ def test_seeds_in_the_order_asked_for_clips_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([row("tess/a", 3)], "of other seeds than its metrics.json"),
+        ([row("tess/a", 3)], "has other seeds than its metrics.json"),
         ([row("tess/a", 3), row("tess/b", 7)], "its seeds were tested on different clips"),
         ([row("tess/a", 3), row("tess/a", 7), row("tess/b", 7)], "its seeds were tested on different clips"),
         ([row("tess/a", 3), row("tess/a", 7, emotion="sad")], "its seeds were tested on different clips"),
@@ -63,8 +63,8 @@ def test_what_does_not_fit_is_one_line(tmp_path, rows, said):
         ({"uar": 0.99}, "disagree on uar"),
         ({"uar_seeds": [0.99]}, "disagree on uar_seeds 0"),
         ({"n_test": 1}, "disagree on n_test"),
-        ({"seeds": [5]}, "of other seeds than its metrics.json"),
-        ({"nll_scaled": None}, "no 'nll_scaled' in it"),
+        ({"seeds": [5]}, "has other seeds than its metrics.json"),
+        ({"nll_scaled": None}, "lacks the key 'nll_scaled'"),
     ],
 )
 def test_metrics_that_their_predictions_do_not_give_are_refused(here, change, said):

@@ -1,4 +1,4 @@
-"""Pictures of the emotion classifiers, of all folds' test clips together; a model has one colour and one marker."""
+"""Pictures of the emotion classifiers, over the test clips of all folds. A model has the same colour and marker in all of them."""
 
 from collections.abc import Sequence
 
@@ -41,14 +41,14 @@ def classifier_curves(runs: Sequence[Run]) -> Figure:
 
 
 def of_seeds(history: Curve, column: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Epochs against a column, of every seed."""
+    """Epochs and a column, for every seed."""
     _, seeds = xy(history, "seed")
     parts = [{name: tuple(np.asarray(values)[seeds == seed]) for name, values in history.columns.items()} for seed in np.unique(seeds)]
     return [xy(Curve(history.path, part), column) for part in parts]
 
 
 def confusion(counts: np.ndarray, title: str) -> Figure:
-    """A confusion matrix: shade = share of the row, number = clips, mean over the seeds; classes that never occur are left out.
+    """A confusion matrix. The shade is the fraction of the row, the number counts clips; classes that never occur are left out.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def confusion(counts: np.ndarray, title: str) -> Figure:
     """
     shown = np.flatnonzero(counts.sum(0) + counts.sum(1))
     counts = counts[np.ix_(shown, shown)]
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.grid(False)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for (row, column), number in np.ndenumerate(counts):
-        axes.text(column, row, f"{number:,.0f}", ha="center", va="center", color="white" if shares[row, column] > 0.55 else "black")
+        axes.text(column, row, f"{number:,.0f}", ha="center", va="center", color="white" if fractions[row, column] > 0.55 else "black")
     _name_classes(axes, [EMOTIONS[index] for index in shown])
     axes.set_title(f"{title}\n{counts.sum():,.0f} test clips")
     return figure
@@ -79,13 +79,13 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
 
 
 def reliabilities(results: Results, protocol: str) -> Figure:
-    """Accuracy over confidence in bins, as the classifiers are and with their temperatures; one panel per model."""
+    """Accuracy over confidence in bins, before and after temperature scaling; one panel per model."""
     figure, axes = panels(len(results.models), COLUMNS, 2.0, 2.3)
     for panel, model in zip(axes, results.models, strict=True):
         panel.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
         for scaled, colour, marker in ((False, COLOURS[1], "o"), (True, COLOURS[0], "s")):
             found = results.figures[protocol][model]["reliability"]["scaled" if scaled else "plain"]
-            label = "scaled by its temperature" if scaled else "as it is"
+            label = "scaled by its temperature" if scaled else "not scaled"
             points, sizes = (found["confidence"], found["accuracy"]), 120 * np.array(found["count"]) / sum(found["count"])
             panel.plot(*points, color=colour, linewidth=1, label=label, marker=marker, markersize=2)
             panel.scatter(*points, sizes, color=colour, marker=marker, linewidths=0, clip_on=False)
@@ -94,7 +94,7 @@ def reliabilities(results: Results, protocol: str) -> Figure:
         panel.set_yticks(*ticks)
         panel.set(xlim=(0, 1), ylim=(0, 1), title=model_title(results, model))
     figure.supxlabel("confidence", fontsize=9)
-    figure.supylabel("share right", fontsize=9)
+    figure.supylabel("fraction correct", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
@@ -137,12 +137,12 @@ def noise(results: Results, protocol: str) -> Figure:
 
 
 def learning(results: Results, protocol: str) -> Figure:
-    """UAR with its interval over the number of training speakers, a curve per group of models that differ only in that."""
+    """UAR with its interval over the number of training speakers; a curve per group of models that differ only in that."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     panel, curves = figure.subplots(), learning_curves(results)
     for curve in curves:
         points = [results.figures[protocol][model]["uar"] for model in curve]
-        uars = np.array([one["value"] if one["centre"] is None else one["centre"] for one in points])  # what the interval is of
+        uars = np.array([one["value"] if one["centre"] is None else one["centre"] for one in points])  # the centre of the interval
         low, high = ([uar if one[end] is None else one[end] for uar, one in zip(uars, points, strict=True)] for end in ("low", "high"))
         errors = uars - low, high - uars  # (2, points)
         x = [results.costs[protocol][model]["n_train_speakers"] for model in curve]
@@ -154,7 +154,7 @@ def learning(results: Results, protocol: str) -> Figure:
 
 
 def _look(results: Results, model: str) -> dict[str, str]:
-    """Colour and marker of a model, the same in all pictures; no two of 90 models share both."""
+    """Colour and marker of a model, the same in all pictures; up to 90 models differ in one of them."""
     place = results.models.index(model)
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 

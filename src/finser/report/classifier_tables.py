@@ -1,4 +1,4 @@
-"""Tables of the emotion classifiers; they format results/summary/ and the folds' metrics.json, and compute nothing."""
+"""Tables of the emotion classifiers. They format the numbers of results/summary/ and of metrics.json, and compute none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from finser.config.sections.classifiers import Classifier, FinEnsemble
 from finser.emotions import EMOTIONS
 from finser.report.read import Results
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
-from finser.summary.comparisons import floor_of
+from finser.summary.comparisons import baseline_of
 from finser.summary.runs import CALIBRATION, Run
 
 NOISES = ("clean", "white", "babble")
@@ -18,7 +18,7 @@ PER_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def by_fold(results: Results, protocol: str) -> str:
-    """Every model and fold under a protocol, and all folds together, with intervals."""
+    """Scores with intervals of every model: of each fold, and of all folds together."""
     header = [text for name in ("UAR", "WA", "macro-F1") for text in (name, f"{name}, {_interval_title(results)}")]
     rows = []
     for model in results.models:
@@ -53,8 +53,8 @@ def with_range(mean: float, each: Sequence[float]) -> str:
 def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: Callable[[float], str] = rate) -> str:
     """``.412 to .603``; a dash if there is no interval.
 
-    If it does not cover all corpora of the model, ``.412 to .603 about .508 (RAVDESS)``: its middle, which is another figure than that of
-    all corpora, and the corpora that it covers.
+    If the interval covers only some corpora of the model, ``.412 to .603 about .508 (RAVDESS)``: the score of the covered corpora, which is
+    the centre of the interval, and their titles.
     """
     if estimate["low"] is None:
         return DASH
@@ -67,7 +67,7 @@ def interval(results: Results, estimate: Mapping[str, Any], model: str, shown: C
 
 
 def partial_intervals(results: Results) -> bool:
-    """Whether an interval covers some of a model's corpora only."""
+    """Whether any interval covers only some of a model's corpora."""
     given = [(one["uar"], model) for models in results.figures.values() for model, one in models.items()]
     return any(estimate["corpora"] and set(estimate["corpora"]) != results.covers(model) for estimate, model in given)
 
@@ -77,18 +77,18 @@ def corrected(results: Results, protocol: str) -> int:
     return sum(one["p"] is not None for one in results.comparisons[protocol].values())
 
 
-def without_floor(results: Results) -> list[str]:
-    """Models that are tested on other corpora than the floor, and so cannot be compared with it."""
-    return [model for model in results.models if results.floor not in (None, model) and not floor_of(results.params, model)]
+def without_baseline(results: Results) -> list[str]:
+    """Models that are tested on other corpora than the baseline, and so cannot be compared with it."""
+    return [model for model in results.models if results.baseline not in (None, model) and not baseline_of(results.params, model)]
 
 
-def against_floor(results: Results, model: str, protocol: str) -> Mapping[str, Any] | None:
-    """The comparison of a model with its floor; None without a floor."""
-    return results.comparisons[protocol].get(f"{model} - {floor_of(results.params, model)}")
+def against_baseline(results: Results, model: str, protocol: str) -> Mapping[str, Any] | None:
+    """The comparison of a model with the baseline; None without a baseline."""
+    return results.comparisons[protocol].get(f"{model} - {baseline_of(results.params, model)}")
 
 
 def gap(results: Results) -> str:
-    """How much of a UAR is due to hearing the test speakers in training."""
+    """UAR under the leaky and the speaker-independent protocol, and the difference."""
     random, speaker = results.figures["random"], results.figures["speaker"]
     rows = [
         [model_cell(results, model), rate(random[model]["uar"]["value"]), rate(speaker[model]["uar"]["value"]), gain(random[model]["leak"])]
@@ -98,28 +98,28 @@ def gap(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    """The classifiers in brief: UAR of all folds with their range, its interval, difference from the floor, parameters."""
+    """UAR of all folds with the range over the folds, its interval, its difference from the baseline, and parameters."""
     protocols = results.params.protocols
     rows = []
     for model in results.models:
         cells = []
         for protocol in protocols:
-            one, compared = results.figures[protocol][model], against_floor(results, model, protocol)
+            one, compared = results.figures[protocol][model], against_baseline(results, model, protocol)
             cells += [with_range(one["uar"]["value"], list(one["uar_folds"].values())), interval(results, one["uar"], model)]
             cells += [gain(compared["value"]) if compared else DASH]
         rows.append([model_cell(results, model), *cells, _sizes(results, model)])
-    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - floor")]
+    header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - baseline")]
     return table(["model", *header, "parameters"], rows)
 
 
 def _sizes(results: Results, model: str) -> str:
-    """Parameters over all protocols, the least and the largest."""
+    """The least and the largest number of parameters over all protocols."""
     given = [one[model]["params"] for one in results.costs.values()]
     return _span([number for ends in given if ends for number in ends])
 
 
 def _span(values: Sequence[int] | None) -> str:
-    """Whole numbers: the one, or the least and the largest; a dash for none."""
+    """One whole number, or the least and the largest of several; a dash for none."""
     return " to ".join(dict.fromkeys(count(end) for end in (min(values), max(values)))) if values else DASH
 
 
@@ -130,11 +130,11 @@ def per_class(results: Results, protocol: str) -> str:
         classes = results.figures[protocol][model]["classes"]
         for name, title in PER_CLASS.items():
             rows.append([model_cell(results, model), title, *(rate(classes[emotion][name]) for emotion in present)])
-    return table(["model", "figure", *present], rows, left=2)
+    return table(["model", "score", *present], rows, left=2)
 
 
 def emotions_of(results: Results) -> list[str]:
-    """Emotions that the classifiers' corpora have."""
+    """Emotions of the pooled corpora."""
     names = results.params.pooled
     return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
 
@@ -183,17 +183,17 @@ def per_sex(results: Results, protocol: str) -> str:
 
 
 def one_sex(results: Results) -> list[str]:
-    """Corpora, of those that the classifiers learn from, in which all speakers are of one sex."""
+    """Pooled corpora in which all speakers are of one sex."""
     return [c.title for c in results.corpora if c.name in results.params.pooled and len(set(c.sexes.values())) == 1]
 
 
 def speaker_uars(results: Results, model: str, protocol: str) -> dict[str, float]:
-    """UAR of every speaker over the emotions that were heard of them, the least first."""
+    """UAR of every speaker over the emotions of their test clips, the least first."""
     return dict(sorted(results.figures[protocol][model]["speakers"].items(), key=lambda one: one[1]))
 
 
 def per_speaker(results: Results, protocol: str) -> str:
-    """The speaker that a model does worst on, the median, and the one that it does best on."""
+    """The speakers with the least and the largest UAR, and the median."""
     rows = []
     for model in results.models:
         uars = speaker_uars(results, model, protocol)
@@ -213,7 +213,7 @@ def calibration(results: Results, protocol: str) -> str:
 
 
 def noise_curves(results: Results, protocol: str) -> dict[str, dict[tuple[str, float], float]]:
-    """Per model that was tested in noise: (kind, SNR in dB) -> UAR, mean over the folds; clean is ("clean", inf)."""
+    """UAR in noise of every model that was tested in it: (kind, SNR in dB) -> mean over the folds; clean is ("clean", inf)."""
     given = {model: results.figures[protocol][model]["noise"] for model in results.models}
     return {
         model: {(kind, float(snr)): uar for kind, curve in one.items() for snr, uar in curve.items()} for model, one in given.items() if one
@@ -221,7 +221,7 @@ def noise_curves(results: Results, protocol: str) -> dict[str, dict[tuple[str, f
 
 
 def noise(results: Results, protocol: str) -> str:
-    """UAR in noise, mean over the folds; empty if nothing was heard in noise."""
+    """UAR in noise, mean over the folds; empty if no model was tested in noise."""
     curves = noise_curves(results, protocol)
     points = sorted({point for curve in curves.values() for point in curve}, key=lambda point: (NOISES.index(point[0]), -point[1]))
     header = [kind if np.isinf(snr) else f"{kind}, {snr:g} dB" for kind, snr in points]
@@ -239,7 +239,7 @@ def learning_curves(results: Results) -> list[list[str]]:
 
 
 def learning(results: Results, protocol: str) -> str:
-    """UAR over the number of training speakers, all folds together; empty if no sections differ only in that."""
+    """UAR over the number of training speakers, all folds together; empty if no models differ only in that."""
     rows = []
     for curve in learning_curves(results):
         for model in curve:
@@ -264,12 +264,12 @@ def pairs(results: Results, protocol: str) -> str:
 
 
 def p(value: float | None) -> str:
-    """A p value to three digits, ``< .001`` below; a dash for None."""
+    """A p value to three digits, or ``< .001``; a dash for None."""
     return "< .001" if value is not None and value < 0.001 else rate(value)
 
 
 def sections(results: Results) -> str:
-    """What stands behind every row: the kind of each section of params.yaml, what sets it apart, and what it learns from."""
+    """Settings of every model: its kind, its main settings, and what it is trained on."""
     header = ["model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
     given = results.params.classifiers
     rows = [[model_cell(results, model), *_section_row(given[model])] for model in results.params.models]
@@ -309,7 +309,7 @@ def weights(results: Results, protocol: str) -> str:
 
 
 def cost(results: Results, protocol: str) -> str:
-    """What a model costs, means over folds and seeds."""
+    """Parameters and times of every model, means over folds and seeds."""
     header = ["model", "parameters", "epochs", "seconds per epoch", "training, s", "ms per clip", "device"]
     return table(header, [_cost_row(results, model, protocol) for model in results.models])
 
@@ -323,8 +323,8 @@ def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
 
 
-def heard(results: Results, protocol: str) -> list[str]:
-    """Per model that tested speakers whose audio the FINs had learned from: how many, fold by fold."""
+def fins_on_test_speakers(results: Results, protocol: str) -> list[str]:
+    """Numbers of test speakers, fold by fold, that the FINs of a model were trained on; a line per such model."""
     lines = []
     for model in results.models:
         found = [run for run in results.of(model, protocol) if run.figures.get("n_test_speakers_heard_by_fins")]

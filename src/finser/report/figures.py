@@ -1,4 +1,4 @@
-"""Every picture of the page, by its file name."""
+"""All pictures of the page with their file names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,24 +16,24 @@ from finser.report.tables import PROTOCOL_TITLES, model_title
 
 
 def draw(results: Results, folder: Path) -> None:
-    """Write every figure of the page into `folder`."""
+    """Write every picture of the page into `folder`."""
     with rc_context(STYLE):
         for name, figure in _figures(results):
             save(figure, folder / f"{name}.png")
 
 
 def confusion_name(model: str, protocol: str) -> str:
-    """Name of a confusion matrix, without suffix."""
+    """File name of a confusion matrix, without suffix."""
     return f"confusion_{model}_{protocol}"
 
 
 def curves_name(model: str) -> str:
-    """Name of a network's training curves, without suffix."""
+    """File name of a network's training curves, without suffix."""
     return f"training_{model}"
 
 
 def networks(results: Results) -> list[str]:
-    """Models that have a training curve: sections of any kind but the SVM, which learns all at once."""
+    """Models with a training curve: all kinds but the SVM, which has no epochs."""
     return [model for model in results.params.models if results.params.classifiers[model].model != "svm"]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the FINs: training, coefficients, values beside librosa's."""
+"""Pictures of the FINs: training curves, R2 of every coefficient, and outputs over librosa's values."""
 
 from collections.abc import Iterable, Sequence
 
@@ -47,7 +47,7 @@ def fin_each(fins: Sequence[Fin]) -> Figure:
 
 
 def fin_scatter(fins: Sequence[Fin]) -> Figure:
-    """What FINs give over what librosa gives, for values of test speakers' frames; the worst value of each of the worst frames in black."""
+    """Outputs of the FINs over librosa's values on test speakers; the worst value of each of the worst frames is black."""
     figure = Figure(figsize=(10, 2.5), layout="constrained")
     panels = figure.subplots(1, len(fins))
     for panel, fin, colour in zip(np.atleast_1d(panels), fins, COLOURS, strict=False):
@@ -66,5 +66,5 @@ def fin_scatter(fins: Sequence[Fin]) -> Figure:
 
 
 def nines(r2: Iterable[float]) -> np.ndarray:
-    """-log10(1 - R2), held between 0 and the upper edge: .9 is 1, .99 is 2, ..."""
+    """-log10(1 - R2), clipped to 0 and the upper edge: .9 is 1, .99 is 2, ..."""
     return -np.log10(1 - np.clip(np.asarray(list(r2), float), 0, BEST))

@@ -1,4 +1,4 @@
-"""Published figures of others on the same corpora, each with its source and the split that it was taken on."""
+"""Published values of others on the same corpora, each with its source and its split."""
 
 from dataclasses import dataclass
 
@@ -23,21 +23,28 @@ CAO = "Cao et al. 2014, IEEE Trans. Affective Computing 5(4), doi:10.1109/TAFFC.
 
 @dataclass(frozen=True)
 class Published:
-    """A figure as published; `value` is a fraction, with its ± as the source has it, or two for the least and the largest.
+    """A value as published.
 
-    `source` has the authors as they name themselves, and a DOI, arXiv number or address; the year and the commit where they are known.
+    Attributes
+    ----------
+    score : str
+        UAR, WA or another name of the value.
+    value : str
+        A fraction, with its ± as the source has it; or the least and the largest of several.
+    source : str
+        The authors as they name themselves, and a DOI, arXiv number or address; year and commit where they are known.
     """
 
     corpora: tuple[CorpusName, ...]
     system: str
     parameters: str
     protocol: str
-    figure: str
+    score: str
     value: str
     source: str
 
 
-FIGURES = (
+VALUES = (
     Published(("ravdess",), "MLP on MFCC", "14 K", ONE_SPLIT, "WA", ".285", WEEKS),
     Published(("ravdess",), "shallow CNN on mel", "94 K", ONE_SPLIT, "WA", ".208", WEEKS),
     Published(("ravdess",), "ResNet-18 on mel", "11.2 M", ONE_SPLIT, "WA", ".688", WEEKS),
@@ -46,7 +53,7 @@ FIGURES = (
     Published(FOUR, "FINs, frozen", "", FOUR_SPLIT, "WA (macro-F1 .47)", ".491", FINS),
     Published(FOUR, "the same networks, not pretrained", "", FOUR_SPLIT, "WA (macro-F1 .55)", ".520", FINS),
     Published(FOUR, "FINs, tuned", "", FOUR_SPLIT, "WA (macro-F1 .65)", ".616", FINS),
-    Published(("ravdess",), PEOPLE, "", "listening", "fraction right", ".670", f"as tabulated by {LUNA}"),
+    Published(("ravdess",), PEOPLE, "", "listening", "fraction recognised", ".670", f"as tabulated by {LUNA}"),
     Published(
         ("ravdess",),
         "LSTM with self-attention on MFCC and chroma",
@@ -58,7 +65,7 @@ FIGURES = (
     ),
     Published(("ravdess",), FROZEN, "", f"{APART}, 6 folds", "UAR", ".519 to .753", EMOBOX),
     Published(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 (95 %: ± .020)", LUNA),
-    Published(("crema_d",), PEOPLE, "", "listening", "fraction right", ".409", CAO),
+    Published(("crema_d",), PEOPLE, "", "listening", "fraction recognised", ".409", CAO),
     Published(
         ("crema_d",),
         "WavLM base+ with attention, fine-tuned",
@@ -76,13 +83,13 @@ TITLES = {"ravdess": "RAVDESS", "crema_d": "CREMA-D", "tess": "TESS", "savee": "
 
 
 def published(results: Results) -> str:
-    """Figures on corpora of this run, and on all four; empty without RAVDESS, which most of them are about."""
+    """Values on corpora of this run, and on all four; empty without RAVDESS, which most of them are about."""
     pooled = results.params.pooled
     if "ravdess" not in pooled:
         return ""
-    shown = [one for one in FIGURES if one.corpora == FOUR or one.corpora[0] in pooled]
+    shown = [one for one in VALUES if one.corpora == FOUR or one.corpora[0] in pooled]
     rows = [
-        [", ".join(TITLES[c] for c in one.corpora), one.system, one.parameters, one.protocol, one.figure, one.value, one.source]
+        [", ".join(TITLES[c] for c in one.corpora), one.system, one.parameters, one.protocol, one.score, one.value, one.source]
         for one in shown
     ]
-    return table(["corpora", "system", "parameters", "protocol", "figure", "value", "source"], rows, left=5)
+    return table(["corpora", "system", "parameters", "protocol", "score", "value", "source"], rows, left=5)

@@ -1,4 +1,4 @@
-"""The machine settings that the models of the page were trained under, and which models differ in them."""
+"""Machine settings of the trainings, and which models were trained with different ones."""
 
 from collections.abc import Iterator
 
@@ -17,14 +17,14 @@ TITLES = {
 
 
 def trained_under(results: Results) -> str:
-    """A table of the settings, with every value that occurs."""
+    """Every setting with all its values."""
     found = _values(results)
     rows = [[title, ", ".join(found[name])] for name, title in TITLES.items() if found.get(name)]
     return tables.table(["setting", "values"], rows)
 
 
 def unlike(results: Results) -> list[str]:
-    """A line for every setting that is not the same for all models: each value with its models. Empty if all are alike."""
+    """A line for every setting with several values: each value with its models. Empty if all models have the same settings."""
     names = {**TITLES, **{name: name.removeprefix("versions ") for name in _values(results) if name.startswith("versions ")}}
     lines, every = [], _values(results)
     for name, title in names.items():
@@ -36,13 +36,13 @@ def unlike(results: Results) -> list[str]:
 
 
 def _may_differ(results: Results, name: str, model: str) -> bool:
-    """Whether a setting is a model's own: an SVM has no threads, and what trains on no GPU is given none."""
+    """Whether a difference in a setting counts: threads do not for an SVM, nor the device for models that never use a GPU."""
     section = results.params.classifiers.get(model)
     return section is None or (section.on_gpu if name in ("device", "gpu") else section.model != "svm" or name != "threads")
 
 
 def versions(results: Results) -> str:
-    """Versions of the environment that wrote the page, beside those that the models were trained with."""
+    """Versions of the environment that wrote the page, and of those that the models were trained in."""
     found = _values(results)
     trained = {name.removeprefix("versions "): ", ".join(values) for name, values in found.items() if name.startswith("versions ")}
     names = list(dict.fromkeys([*results.versions, *trained]))
@@ -51,7 +51,7 @@ def versions(results: Results) -> str:
 
 
 def _values(results: Results) -> dict[str, dict[str, list[str]]]:
-    """Setting -> value -> models, in the order of the page; versions are settings ``versions NAME``."""
+    """Setting -> value -> models, in the order of the page; the version of a library is the setting ``versions NAME``."""
     found: dict[str, dict[str, list[str]]] = {}
     for model, settings in _models(results):
         flat = {name: settings[name] for name in SETTINGS if name != "versions"}
@@ -65,7 +65,7 @@ def _values(results: Results) -> dict[str, dict[str, list[str]]]:
 
 
 def _models(results: Results) -> Iterator[tuple[str, dict]]:
-    """Name and settings of every training, FINs first; a late fusion is not trained."""
+    """Name and settings of every training, FINs first. Late fusions have no training."""
     for fin in results.fins:
         for settings in fin.figures["trained_under"]:
             yield f"FIN {fin.feature}", settings

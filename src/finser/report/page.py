@@ -1,4 +1,4 @@
-"""The stage `report`: collect, draw, and write one page as Markdown and as a self-contained HTML file."""
+"""The stage `report`: read the results, draw the pictures, and write one page as Markdown and as a self-contained HTML file."""
 
 import base64
 import re
@@ -15,11 +15,10 @@ from finser.config.dump import resolved
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import whole_folder, write_text
+from finser.report import captions, classifier_captions, figures, machines, tables
 from finser.report import classifier_tables as emotion
-from finser.report import figures, machines, tables
 from finser.report.literature import published
 from finser.report.read import Results, collect
-from finser.scores.intervals import FEWEST
 
 TEMPLATES = Path(__file__).parent
 FIGURES = layout.RESULTS / "figures"
@@ -49,49 +48,38 @@ def write_page(results: Results) -> str:
 
 
 def to_html(markdown: str, title: str, root: Path) -> str:
-    """One HTML file with everything in it: style, tables and the pictures that `markdown` links to below `root`."""
+    """One HTML file that contains the style, the tables and the pictures that `markdown` links to below `root`."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(COMMENT.sub("", markdown))
     embedded = re.sub(r'src="(figures/[\w.]+\.png)"', lambda match: f'src="{_data_uri(root / match[1])}"', body)
     scrollable = embedded.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     return _environment().get_template("page.html.jinja").render(title=title, body=scrollable)
 
 
-def synthetic_label(results: Results, names: tuple[str, ...]) -> str:
-    """What the caption of a table over the corpora `names` must say of synthesised speech; empty for recordings."""
-    corpora = [corpus for corpus in results.corpora if corpus.name in names]
-    synthetic = [corpus.title for corpus in corpora if corpus.source == "synthetic"]
-    if not synthetic:
-        return ""
-    return " (synthetic speech)" if len(synthetic) == len(corpora) else f" (partly synthetic speech: {', '.join(synthetic)})"
-
-
 def _context(results: Results) -> dict[str, Any]:
-    """What the template sees beside the parameters."""
-    params, titles = results.params, {corpus.name: corpus.title for corpus in results.corpora}
-    synthetic = [corpus.title for corpus in results.corpora if corpus.source == "synthetic"]
+    """What the template sees: records, functions that make tables and captions, and facts of the run that several of them need."""
+    params = results.params
+    synthetic = captions.synthetic_titles(results, params.corpora)
     figures_of = [record.figures for record in (*results.fins, *results.runs)]
     return {
         "results": results,
         "params": params,
         "parameters": resolved(params).strip(),
         "tables": tables,
-        "model_title": partial(tables.model_title, results),
+        "captions": captions,
         "emotion": emotion,
+        "of_classifiers": classifier_captions,
         "machines": machines,
         "figures": figures,
         "published": published(results),
-        "titles": titles,
-        "names": lambda corpora: ", ".join(titles[corpus] for corpus in corpora),
+        "pooled": captions.names(results, params.pooled),
         "pictures": lambda protocol: [_confusion_link(results, model, protocol) for model in results.models],
         "number": partial(next, count(1)),
         "synthetic": synthetic,
-        "emotion_synthetic": [corpus.title for corpus in results.corpora if corpus.source == "synthetic" and corpus.name in params.pooled],
+        "emotion_synthetic": captions.synthetic_titles(results, params.pooled),
         "all_synthetic": len(synthetic) == len(results.corpora),
-        "of_all": synthetic_label(results, params.corpora),
-        "of_emotion": synthetic_label(results, params.pooled),
-        "of_fins": synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
-        "fewest": FEWEST,
-        "kept": sum(corpus.kept for corpus in results.corpora),
+        "of_all": captions.synthetic_label(results, params.corpora),
+        "of_emotion": captions.synthetic_label(results, params.pooled),
+        "of_fins": captions.synthetic_label(results, (*params.train_fin.data.corpora, *params.unseen_corpora)),
         "seeds": sorted({seed for one in figures_of for seed in one.get("seeds", [one.get("seed")])}),
         "devices": sorted({str(one["device"]) for one in figures_of if "device" in one}),
     }
@@ -115,4 +103,4 @@ def _data_uri(path: Path) -> str:
     try:
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     except FileNotFoundError:
-        raise FinserError("no such figure", where=path, do="run again: finser report") from None
+        raise FinserError("no such picture", where=path, do="run again: finser report") from None

@@ -1,4 +1,4 @@
-"""Everything that the page shows, read and checked into plain records; nothing that params.yaml does not name is read."""
+"""Read and check everything that the page shows, as plain records. Only files of items that params.yaml names are read."""
 
 import json
 import math
@@ -23,7 +23,7 @@ from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
-from finser.summary.comparisons import floor
+from finser.summary.comparisons import baseline
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
 from finser.summary.runs import Run
 from finser.summary.summarise import documents, read_runs
@@ -43,7 +43,7 @@ Log = Mapping[tuple[str, Item], "Timing"]
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a corpus's index says.
+    """Counts of a corpus's index.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Corpus:
     expected : int
         Number of audio files that a complete copy from this source has.
     emotions : Mapping
-        Kept clips per emotion; an emotion that the corpus lacks is not there.
+        Kept clips per emotion, without the emotions that the corpus lacks.
     exclusions : tuple
         (path, reason) per excluded file, in the order of the index.
     sexes : Mapping
@@ -78,7 +78,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Split:
-    """Who is in which part, for the corpora that the classifiers learn from.
+    """Sizes of the parts of every fold, over the pooled corpora.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Fin:
     frames: pa.Table
 
     def worst(self) -> list[dict[str, Any]]:
-        """Of each frame with one of the largest errors the value that makes it so, the worst frame first."""
+        """The value with the largest error of each of the worst frames, the worst frame first."""
         found: dict[tuple[str, int], dict] = {}
         for row in self.frames.filter(pc.equal(self.frames["kind"], "worst")).to_pylist():
             frame = (row["clip_id"], row["frame"])
@@ -124,7 +124,7 @@ class Fin:
 
 @dataclass(frozen=True)
 class Timing:
-    """The last time that a command ended well on this machine."""
+    """Seconds and cores of the last successful run of a command on this machine."""
 
     seconds: float
     cores: int | None
@@ -149,20 +149,20 @@ class Results:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """All that was tested, in the order of the runs: params' models, and what is fused of them."""
+        """Models and late fusions, in the order of the runs."""
         return tuple(dict.fromkeys(run.model for run in self.runs))
 
     @property
-    def floor(self) -> str | None:
-        """The model that every other is compared with."""
-        return floor(self.params)
+    def baseline(self) -> str | None:
+        """The model that every other one is compared with."""
+        return baseline(self.params)
 
     def covers(self, model: str) -> frozenset[str]:
-        """Corpora that a model is tested on: those of its section, or of its members."""
+        """Corpora that a model is tested on: those of its section, or those of a fusion's members."""
         return self.params.corpora_of(model)
 
     def run(self, model: str, protocol: str, fold: int) -> Run | None:
-        """The run of these names, if there is one."""
+        """The run of a model on a fold, if there is one."""
         return next((run for run in self.runs if (run.model, run.protocol, run.fold) == (model, protocol, fold)), None)
 
     def of(self, model: str, protocol: str) -> list[Run]:
@@ -171,12 +171,12 @@ class Results:
 
 
 def collect(params: Params) -> Results:
-    """Read whatever `params` names.
+    """Read the results of everything that `params` names.
 
     Raises
     ------
     FinserError
-        A result is missing, is not readable, lacks a key, or contradicts another.
+        A result is missing or not readable, lacks a key, or contradicts another one.
     """
     results = Results(
         params=params,
@@ -203,14 +203,14 @@ def collect(params: Params) -> Results:
 
 
 def check_summary(results: Results) -> None:
-    """Raise :class:`FinserError` if a file of results/summary/ is not what the folds' own results give."""
+    """Raise :class:`FinserError` if a file of results/summary/ does not agree with the results of the folds."""
     for path, found in documents(results.params, results.runs).items():
         if not alike(read_json(path), found):
-            raise FinserError("not of the present results", where=path, do="run: finser summarise")
+            raise FinserError("does not agree with the present results", where=path, do="run: finser summarise")
 
 
 def alike(a: object, b: object) -> bool:
-    """Whether two JSON documents are equal but for the rounding of sums, which differs between CPUs."""
+    """Whether two JSON documents are equal up to the rounding of sums, which differs between CPUs."""
     if isinstance(a, dict) and isinstance(b, dict):
         return list(a) == list(b) and all(alike(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
@@ -246,7 +246,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
 
 
 def read_split(params: Params, protocol: str) -> Split:
-    """Count the parts of the folds in `params`, over the corpora that the classifiers learn from."""
+    """Count the parts of the folds in `params`, over the pooled corpora."""
     path, corpora = layout.split(protocol), params.pooled
     table = read_columns(path, ["fold", "corpus", "speaker", "emotion", "role"])
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
@@ -268,7 +268,7 @@ def read_split(params: Params, protocol: str) -> Split:
 
 
 def read_fin(feature: str) -> Fin:
-    """Figures and training curve of a FIN."""
+    """Scores, training curve and frames of a FIN."""
     path = layout.fin_result(feature)
     figures = read_figures(path, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()))
     figures |= read_json(layout.training_time("train_fin", feature))
@@ -277,13 +277,13 @@ def read_fin(feature: str) -> Fin:
 
 
 def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
-    """Figures of a FIN that nothing is built on."""
+    """Scores of a FIN of ``compare_fin`` or ``reference_fin``."""
     path = layout.fin_comparison(feature, way, seed)
     return read_figures(path, ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS))
 
 
 def read_log(path: Path, preset: str) -> Log:
-    """The last successful command per stage and item of a preset; empty where no log is (a clone whose results came from a cache)."""
+    """The last successful command per stage and item of a preset; empty without a log, as in a clone whose results came from a cache."""
     if not path.exists():
         return {}
     log = {}

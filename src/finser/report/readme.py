@@ -1,4 +1,4 @@
-"""`finser readme`: the results in README.md are those of results/report.md, never typed."""
+"""`finser readme`: copy the summary of results/report.md into README.md."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ SUMMARY = ("<!-- summary:begin -->", "<!-- summary:end -->")
 
 
 def update(readme: Path, report: Path) -> None:
-    """Replace what stands between the markers ``results`` of `readme` by what stands between ``summary`` in `report`.
+    """Replace the text between the markers ``results`` of `readme` by the text between the markers ``summary`` of `report`.
 
     Raises
     ------
     FinserError
-        A file or a marker is missing; `readme` stays as it was.
+        A file or a marker is missing; `readme` is then unchanged.
     """
     text = _read(readme, "it is part of the project: git checkout README.md")
     _, summary, _ = _cut(_read(report, "make it first: make report"), SUMMARY, report)
@@ -24,10 +24,10 @@ def update(readme: Path, report: Path) -> None:
 
 
 def _cut(text: str, markers: tuple[str, str], path: Path) -> tuple[str, str, str]:
-    """What stands before, between and after the two markers."""
+    """The text before, between and after the two markers."""
     begin, end = markers
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
-        raise FinserError("the markers are not there once each, in order", where=path, expected=f"{begin} ... {end}")
+        raise FinserError("the two markers are not in it once each and in this order", where=path, expected=f"{begin} ... {end}")
     before, rest = text.split(begin)
     between, after = rest.split(end)
     return before, between, after

@@ -1,4 +1,4 @@
-"""How pictures look: colours that colour-blind readers tell apart, bytes that repeat."""
+"""Style of the pictures: colours for colour-blind readers, and the same bytes for the same picture."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ MARKERS = "osD^vPX<>"
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without version or date, so that equal figures are equal files."""
+    """Write a PNG without version or date, so that equal pictures are equal files."""
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
 def xy(history: Curve, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """First column against `column`, where both are numbers."""
+    """The first column and `column`, in the rows where both are numbers."""
     if column not in history.columns:
         raise FinserError(f"no column '{column}'", where=history.path, found=", ".join(history.columns) or "nothing")
     x, y = (np.asarray(values, float) for values in (next(iter(history.columns.values())), history.columns[column]))
@@ -42,7 +42,7 @@ def xy(history: Curve, column: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def panels(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels of one size in inches with common axes, in rows of `columns`; a last row may be shorter."""
+    """A figure of `count` panels with common axes, in rows of `columns`; `width` and `height` of a panel are in inches."""
     columns = min(count, columns)
     rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 3.6), height * rows), layout="constrained")

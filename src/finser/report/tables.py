@@ -1,4 +1,4 @@
-"""Records to Markdown tables: pure functions, numbers written one way throughout."""
+"""Markdown tables of corpora, folds, FINs and stages. Pure functions of records; the page writes every number in one way."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ PUBLISHED = {"rms": (0.98, 0.97), "zcr": (0.93, 0.92), "chroma": (0.93, 0.92), "
 PUBLISHED_HEADER = ("published, test", "published, ESD")
 FEATURE_TITLES = {"rms": "RMS", "zcr": "ZCR", "chroma": "chroma", "mfcc": "MFCC", "mel": "mel"}
 WAYS = {
-    "closed_form": "from the formula",
-    "staged": "random, front end taught first",
+    "closed_form": "librosa's formula",
+    "staged": "random, front end trained first",
     "end_to_end": "random, all at once",
-    "reference": "published net, random",
+    "reference": "published network, random",
 }
 MODEL_TITLES = {
-    "svm": "SVM (floor)",
+    "svm": "SVM (baseline)",
     "mlp": "MLP",
     "shallow_cnn": "shallow CNN",
     "small_cnn": "small CNN",
@@ -43,19 +43,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: int 
 
 
 def cell(value: object) -> str:
-    """Text that stays in its cell and means nothing to Markdown's tables."""
+    """Text of one cell: on one line, with bars escaped."""
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def code(text: str) -> str:
-    """Text as code in a table's cell, whatever is in it."""
+    """Text as code in a cell; it may hold backticks."""
     text = " ".join(text.split())
     fence = "``" if "`" in text else "`"
     return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
 
 
 def r2(value: float | None) -> str:
-    """R2 to five digits, ``.99987``, cut and not rounded: only what is 1 says 1; dash for None; fewer digits below -10."""
+    """R2 to five digits, ``.99987``, rounded down, so that only 1 is shown as 1. A dash for None; fewer digits below -10."""
     if value is None:
         return DASH
     return pointed(math.floor(value * 1e5) / 1e5, 5) if value > -10 else f"{value:.1f}" if value > -1000 else f"{value:.1e}"
@@ -67,33 +67,33 @@ def two_digits(value: float) -> str:
 
 
 def rate(value: float | None) -> str:
-    """A share from 0 to 1 to three digits, ``.612``; dash for None and NaN."""
+    """A fraction from 0 to 1 to three digits, ``.612``; a dash for None and NaN."""
     return DASH if value is None or np.isnan(value) else pointed(value, 3)
 
 
 def gain(value: float | None) -> str:
-    """A signed difference of two shares, ``+.041``; of what is rounded, so that the digits on the page add up."""
+    """A signed difference of two fractions to three digits, ``+.041``; a dash for None."""
     return DASH if value is None else ("-" if value < 0 else "+") + pointed(abs(value), 3)
 
 
 def count(value: int | None) -> str:
-    """A whole number with commas; dash for None."""
+    """A whole number with commas; a dash for None."""
     return DASH if value is None else f"{value:,}"
 
 
 def seconds(value: float, digits: int = 1) -> str:
-    """Seconds to so many digits, with commas."""
+    """Seconds with commas and `digits` decimals."""
     return f"{value:,.{digits}f}"
 
 
 def model_title(results: Results, model: str) -> str:
-    """What a model is called: by its kind if that is its name, too, else by its name."""
+    """The title of its kind, if the section has the name of its kind; else the section's name."""
     own = model in results.params.models and results.params.classifiers[model].model == model
     return MODEL_TITLES.get(model, model) if own else model
 
 
 def model_cell(results: Results, model: str) -> str:
-    """:func:`model_title` in Markdown, and which corpora it is about, where that is not all of them."""
+    """:func:`model_title` in Markdown, with the corpora of the model if it is not trained on all pooled ones."""
     title, covered = model_title(results, model), results.covers(model)
     shown = code(title) if title == model else title
     only = [corpus.title for corpus in results.corpora if corpus.name in covered]
@@ -101,13 +101,13 @@ def model_cell(results: Results, model: str) -> str:
 
 
 def grid(cells: Sequence[str], columns: int = 3) -> str:
-    """A table without header whose rows hold so many cells each, for pictures."""
+    """A table without header with `columns` cells per row, for pictures."""
     filled = [*cells, *[""] * (-len(cells) % columns)]
     return table([""] * columns, [filled[k : k + columns] for k in range(0, len(filled), columns)], left=columns)
 
 
 def corpora(results: Results) -> str:
-    """What was found of every corpus, and kept."""
+    """Files found and clips kept of every corpus."""
     header = ["corpus", "source", "language", "licence", "found", "expected", "kept", "excluded", "speakers", "minutes"]
     rows = [
         [
@@ -138,7 +138,7 @@ def emotions(results: Results) -> str:
 
 
 def exclusions(results: Results) -> str:
-    """Files left out with their reasons, the first few of every corpus; empty if there are none."""
+    """Excluded files with their reasons, the first of every corpus; empty if there are none."""
     rows = []
     for corpus in results.corpora:
         rows += [[corpus.title, code(path), reason] for path, reason in corpus.exclusions[:EXCLUSIONS_SHOWN]]
@@ -154,14 +154,17 @@ def parts(results: Results, split: Split) -> str:
 
 
 def fold_sources(results: Results, split: Split) -> str:
-    """Where every corpus's test groups come from, and how many speakers they have."""
+    """Source of every corpus's test groups, and their numbers of speakers."""
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
-    rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
+    rows = [
+        [titles[c], source.replace("dealt", "assigned at random"), *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)]
+        for c, source in split.sources.items()
+    ]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
 
 
 def left_out(results: Results, split: Split) -> str:
-    """Per fold of `cross_corpus`: the corpus that tests, the emotions that take part, and how many clips of others do not."""
+    """Test corpus and emotions of every fold of `cross_corpus`, and the number of clips of other emotions, which are left out."""
     corpora = [c for c in results.corpora if c.name in split.sources]
     kept = sum(c.kept for c in corpora)
     rows = []
@@ -174,18 +177,18 @@ def left_out(results: Results, split: Split) -> str:
 
 
 def fins(results: Results) -> str:
-    """R2 of every FIN on test speakers and on each unseen corpus, beside the published ones; of mel in decibels, too."""
+    """R2 of every FIN on test speakers and on each unseen corpus, with the published values; of mel in decibels, too."""
     header = ["FIN", "R2", "test speakers", *unseen(results).values(), *PUBLISHED_HEADER]
     return table(header, [row for fin in results.fins for row in _fin_rows(results, fin)], left=2)
 
 
 def unseen(results: Results) -> dict[str, str]:
-    """Corpora that no FIN learned from, with their titles."""
+    """Corpora that no FIN was trained on, with their titles."""
     return {corpus.name: corpus.title for corpus in results.corpora if corpus.name in results.params.unseen_corpora}
 
 
 def _fin_rows(results: Results, fin: Fin) -> list[list[str]]:
-    """A row per kind of R2; the published values stand in the row of their kind."""
+    """A row per kind of R2; the published values are in the row of their kind."""
     rows = []
     for title, unit in [(_fin_title(fin), "")] + ([("mel, dB", "db_")] if fin.feature == "mel" else []):
         for kind in ("uniform", "weighted"):
@@ -200,13 +203,13 @@ def _fin_title(fin: Fin) -> str:
 
 
 def _published_kind(fin: Fin) -> str:
-    """Which R2 was published of a feature: the weighted one for mel, where a band may be empty."""
+    """The R2 that was published of a feature: weighted for mel, whose bands may be empty."""
     return "weighted" if fin.feature == "mel" else "uniform"
 
 
 def fin_training(results: Results) -> str:
-    """What every FIN is, and what its training gave."""
-    header = ["FIN", "topology", "initialisation", "front end began", "parameters", "of these its own"]
+    """Topology, parameters and R2 before and after training of every FIN."""
+    header = ["FIN", "topology", "initialisation", "front end initialised", "parameters", "of these its own"]
     header += ["R2 at initialisation", "R2 trained", "training, s"]
     return table(header, [_fin_training_row(fin) for fin in results.fins], left=4)
 
@@ -226,7 +229,7 @@ def _fin_training_row(fin: Fin) -> list[str]:
 
 
 def fin_conditions(results: Results) -> str:
-    """R2 of every FIN under conditions that it was not trained for one by one; of mel in dB, too."""
+    """R2 of every FIN under other conditions, such as noise; of mel in dB, too."""
     names = list(results.fins[0].figures["conditions"])
     rows = []
     for fin in results.fins:
@@ -238,8 +241,8 @@ def fin_conditions(results: Results) -> str:
 
 
 def fin_ways(results: Results) -> str:
-    """R2 on test speakers at the beginning and after training, by way of beginning; over seeds the least and the largest."""
-    header = ["FIN", "begins", "seeds", "parameters", "at initialisation", "trained", "unseen, least", "published"]
+    """R2 of FINs with other initial weights, at initialisation and after training; of several seeds the least and the largest."""
+    header = ["FIN", "initial weights", "seeds", "parameters", "at initialisation", "trained", "unseen, least", "published"]
     rows = []
     for fin in results.fins:
         kind = _published_kind(fin)
@@ -256,7 +259,7 @@ def fin_ways(results: Results) -> str:
 
 
 def _r2s(figures: Mapping[str, Any], kind: str) -> list[float | None]:
-    """R2 at initialisation, on test speakers, and on the unseen corpus where it is least; None without one."""
+    """R2 at initialisation, on test speakers, and the least of the unseen corpora; None without an unseen corpus."""
     least = min((scores[kind] for scores in figures["unseen"].values()), default=None)
     return [figures[f"r2_init_{kind}"], figures[f"r2_test_{kind}"], least]
 
@@ -268,7 +271,7 @@ def _span(values: Sequence[float | None]) -> str:
 
 
 def fin_speed(results: Results) -> str:
-    """Microseconds per frame of every FIN, and of librosa's call, where they were taken."""
+    """Microseconds per frame of every FIN and of librosa's call, if they were measured."""
     timed = [fin for fin in results.fins if "seconds_per_frame" in fin.figures]
     rows = [
         [
@@ -282,19 +285,19 @@ def fin_speed(results: Results) -> str:
 
 
 def worst_frames(results: Results) -> str:
-    """Of every FIN the frames with the largest errors, and the coefficient that makes them so."""
+    """Frames with the largest errors of every FIN, and the coefficient with the largest error."""
     rows = []
     for fin in results.fins:
         for row in fin.worst()[:WORST_SHOWN]:
             values = [f"{row[name]:.4g}" for name in ("true", "predicted", "deviations")]
             rows.append([FEATURE_TITLES[fin.feature], code(row["clip_id"]), str(row["frame"]), str(row["coefficient"]), *values])
-    return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN gives", "off by, deviations"], rows, left=2)
+    return table(["FIN", "clip", "frame", "coefficient", "librosa", "FIN", "error, deviations"], rows, left=2)
 
 
 def summary_fins(results: Results) -> str:
-    """The FINs in brief."""
+    """R2 and sizes of the FINs, of the published networks, and of the same networks trained here."""
     header = ["FIN", "R2, test speakers", *(f"R2, {title}, unseen" for title in unseen(results).values())]
-    header += ["parameters", *PUBLISHED_HEADER, "published net, trained here", "its steps", "its parameters"]
+    header += ["parameters", *PUBLISHED_HEADER, "published network, trained here", "its steps", "its parameters"]
     rows = []
     for fin in results.fins:
         kind = _published_kind(fin)
@@ -321,7 +324,7 @@ def stages(results: Results) -> str:
 
 
 def expected_items(results: Results) -> dict[str, list[Item]]:
-    """The commands that this page rests on, by stage."""
+    """The commands whose results this page shows, by stage."""
     params = results.params
     runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs if run.model in params.models]
     features = [(feature,) for feature in FEATURES]
@@ -345,6 +348,6 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
 
 
 def pointed(value: float, digits: int) -> str:
-    """A number to so many digits, without the zero before its point."""
+    """A number with `digits` decimals, without the zero before the point."""
     text = f"{value:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -1,1 +1,1 @@
-"""Metrics, intervals, calibration and fusion: pure functions of arrays."""
+"""Scores, their intervals, calibration and late fusion: pure functions of arrays."""

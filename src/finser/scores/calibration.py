@@ -1,8 +1,8 @@
-"""Whether probabilities mean what they say: proper scores, reliability, and temperature scaling.
+"""Calibration of probabilities: negative log-likelihood, reliability, and temperature scaling.
 
 Probabilities are of shape (n, n_classes), each row >= 0 with sum 1; truth is class numbers of shape (n,). An exact zero is
-allowed: a classifier gives it to a class that it never heard. :func:`rescale` leaves it zero; only :func:`nll` needs a
-floor, :data:`FLOOR`, so that a zero on the truth costs much and not infinitely much.
+allowed: a classifier gives it to a class that it was not trained on. :func:`rescale` leaves it zero. :func:`nll` clips it to
+:data:`FLOOR`, so that the loss stays finite.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 
-FLOOR = float(np.finfo(np.float64).eps)  # 2.2e-16, the floor of scikit-learn's log_loss: 36 nats
-COLDEST, HOTTEST = 1 / 20, 20.0  # temperatures looked at
+FLOOR = float(np.finfo(np.float64).eps)  # 2.2e-16, as scikit-learn's log_loss clips: 36 nats
+COLDEST, HOTTEST = 1 / 20, 20.0  # bounds of the search for a temperature
 SUM_TOLERANCE = 1e-4  # rows of a float32 softmax sum to 1 within 1e-6
 
 
@@ -27,7 +27,7 @@ class Reliability:
     confidence : np.ndarray
         Mean confidence of the bin's clips, 0 to 1, shape (bins,); NaN in an empty bin.
     accuracy : np.ndarray
-        Share of the bin's clips that are right, 0 to 1, shape (bins,); NaN in an empty bin.
+        Fraction of the bin's clips that are predicted right, 0 to 1, shape (bins,); NaN in an empty bin.
     """
 
     count: np.ndarray
@@ -36,7 +36,7 @@ class Reliability:
 
 
 def nll(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean negative log-likelihood of the truth in nats, 0 to 36: scikit-learn's ``log_loss``.
+    """Mean negative log-likelihood of the true class in nats, 0 to 36: scikit-learn's ``log_loss``.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def nll(probabilities: np.ndarray, truth: np.ndarray) -> float:
 def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> Reliability:
     """Mean confidence and accuracy of the clips of each bin of confidence (Guo et al. 2017, section 2).
 
-    Confidence is the largest probability of a clip, and its class, the first one of equals, is the prediction.
+    Confidence is the largest probability of a clip. Its class is the prediction; of equal probabilities the first.
 
     Parameters
     ----------
@@ -82,9 +82,8 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) ->
 def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
     """ECE, 0 to 1: mean over clips of the distance between accuracy and confidence of their bin (Guo et al. 2017, equation 3).
 
-    The distance of a bin with few clips is mostly chance and never negative, so the ECE of few clips is too large even for
-    a perfectly calibrated model (Roelofs et al. 2022). Compare models on the same clips and bins only; :func:`nll` needs
-    no bins.
+    The distance of a bin with few clips is mostly chance and never negative. The ECE of few clips is therefore too large even for
+    a perfectly calibrated model (Roelofs et al. 2022). Compare models only on the same clips and bins. :func:`nll` needs no bins.
 
     Parameters
     ----------
@@ -101,10 +100,10 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
 
 
 def temperature_of(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """:func:`temperature` of the clips whose truth has a probability above 0; 1 if there is none.
+    """:func:`temperature` of the clips whose true class has a probability above 0; 1 if there is none.
 
-    A zero, as of an emotion that training never heard, stays zero under every temperature (:func:`rescale`), so these clips
-    cost the same whatever T is, and say nothing about it.
+    A zero stays zero under every temperature (:func:`rescale`). The loss of such a clip does not depend on T, so the clip is left out.
+    Example: an emotion that the classifier was not trained on.
 
     Parameters
     ----------
@@ -120,21 +119,21 @@ def temperature_of(probabilities: np.ndarray, truth: np.ndarray) -> float:
 def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
     """T > 0 that minimises the NLL of softmax(log_probabilities / T): temperature scaling (Guo et al. 2017, section 4.2).
 
-    Take it from validation clips, never from those that are reported. T above 1 says that the model is too sure. The NLL
-    has one minimum, being convex in 1 / T. A T at a bound, 1/20 or 20, says that the clips do not set it: on clips that
-    are all right the best T is 0. If no T is better than 1, as where every row is uniform, T is 1.
+    Fit it on validation clips, never on test clips. T above 1 means that the model is overconfident. The NLL is convex in 1 / T,
+    so it has one minimum. A T at a bound, 1/20 or 20, means that the clips do not determine it: if all clips are predicted right,
+    the best T is 0. If no T is better than 1, for example because every row is uniform, T is 1.
 
     Parameters
     ----------
     log_probabilities : np.ndarray
-        Shape (n, n_classes), up to a constant per row, so logits do as well; -inf for a class that the model does not know.
+        Shape (n, n_classes), up to a constant per row, so logits are allowed; -inf for a class that the model was not trained on.
     truth : np.ndarray
         Class numbers, shape (n,).
 
     Raises
     ------
     ValueError
-        A value is NaN or +inf, or the truth of a clip has -inf: no temperature mends that; :func:`temperature_of` leaves
+        A value is NaN or +inf, or the true class of a clip has -inf, which no temperature changes. :func:`temperature_of` leaves
         such clips out.
     """
     logs = np.asarray(log_probabilities, np.float64)
@@ -161,7 +160,7 @@ def rescale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     probabilities : np.ndarray
         Shape (n, n_classes).
     temperature : float
-        Above 0; above 1 flattens, below 1 sharpens.
+        Above 0. Values above 1 flatten the probabilities, values below 1 sharpen them.
 
     Returns
     -------
@@ -179,11 +178,11 @@ def as_probabilities(values: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        Another shape, a negative or missing value, or a row whose sum is not 1.
+        The shape is another one, a value is negative or NaN, or the sum of a row is not 1.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or not values.size:
-        raise ValueError(f"probabilities must be of shape (n, n_classes) with a clip at least, not {values.shape}")
+        raise ValueError(f"probabilities must be of shape (n, n_classes) with n >= 1, not {values.shape}")
     wrong = ~((values >= 0).all(1) & (np.abs(values.sum(1) - 1) <= SUM_TOLERANCE))
     if wrong.any():
         raise ValueError(
@@ -207,7 +206,7 @@ def of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _logarithms(probabilities: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):  # log 0 = -inf is what is meant
+    with np.errstate(divide="ignore"):  # log 0 = -inf is intended
         return np.log(as_probabilities(probabilities))
 
 

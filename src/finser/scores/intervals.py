@@ -1,20 +1,20 @@
-"""Intervals of figures of merit, and differences of two models, with test speakers as the unit.
+"""Confidence intervals of scores, and differences of two models, with test speakers as the unit.
 
-One estimand throughout. A corpus's figure is that of all its test clips together, those of all folds. Over several corpora it is the mean
-of the corpora's figures, so that a corpus does not count for more because its speakers said more. With several training seeds the
-figure is the mean over the seeds.
+All intervals have the same estimand. The score of a corpus is that of all its test clips, of all folds together. The score of several
+corpora is the mean of the corpora's scores, so that a corpus with more clips has no larger weight. With several training seeds a score
+is the mean over the seeds.
 
-The variance of a corpus's figure is that of the delete-one-speaker jackknife (Efron and Stein 1981; Wu 1986),
+The variance of a corpus's score is that of the delete-one-speaker jackknife (Efron and Stein 1981; Wu 1986),
 
     v = (n - 1) / n * sum_i (theta_(i) - mean(theta_(.)))^2,
 
-where theta_(i) is the figure without speaker i. The interval is the figure plus and minus Student's t times sqrt(v), with n - 1 degrees
+where theta_(i) is the score without speaker i. The interval is the score plus and minus Student's t times sqrt(v), with n - 1 degrees
 of freedom. Over corpora the variances add up, with the degrees of freedom of Welch and Satterthwaite, 1 / sum_h (w_h^2 / (n_h - 1)).
 The fraction w_h of the variance that is due to corpus h is uncertain if the corpus has few speakers. The degrees of freedom are therefore
 computed twice: from the estimated fractions, and from the mean of these and of the fractions for equally scattered speakers. The smaller
-value is used. Clips of one speaker are alike, so clips are no independent sample; speakers are.
+value is used. Clips of one speaker are alike, so clips are not independent samples; speakers are.
 
-``tests/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
+``tests/scores/test_intervals.py`` simulates the coverage of UAR for the test sets of all presets but `local`. A percentile
 bootstrap over four speakers covers 80 % there where 95 % is claimed. With the estimated fractions alone, RAVDESS, CREMA-D and SAVEE
 together give 93 %; with the mean alone, three corpora of few and unlike speakers 92 %.
 """
@@ -27,27 +27,27 @@ from scipy.stats import t as student
 
 from finser.scores.metrics import FIGURES, confusion_matrix
 
-FEWEST = 4  # speakers of a corpus; the interval of fewer is wider than what it could say
-TIE = 1e-24  # of a variance: figures that differ by 1e-12 are the same figure, summed in another order
+FEWEST = 4  # speakers of a corpus; with fewer the interval is too wide to be of use
+TIE = 1e-24  # of a variance: scores that differ by 1e-12 are equal, summed in another order
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, or a difference of two, with its interval.
+    """A score, or a difference of two scores, with its interval.
 
     Parameters
     ----------
     value : float
         Over all corpora.
     low, high : float or None
-        Bounds of the interval; None if no corpus has `FEWEST` speakers, or if all speakers are alike: every figure without one of
-        them is the same, as with a model that always predicts one class.
+        Bounds of the interval. None if no corpus has `FEWEST` speakers, or if the score is the same whichever speaker is left out, as
+        with a model that always predicts one class.
     corpora : tuple of str
         Corpora that the interval covers: those with `FEWEST` speakers.
     centre : float or None
-        The figure over `corpora`: the middle of the interval. It is `value` if the interval covers all corpora.
+        Score over `corpora`: the centre of the interval. It equals `value` if the interval covers all corpora.
     p : float or None
-        Two-sided p of the value 0, without a correction for several comparisons; None without an interval.
+        Two-sided p value of the hypothesis that the value is 0, not corrected for several comparisons. None without an interval.
     """
 
     value: float
@@ -59,18 +59,18 @@ class Estimate:
 
 
 def per_speaker(truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, n_classes: int) -> dict[str, np.ndarray]:
-    """Count pairs of classes for each speaker.
+    """Confusion matrices of each speaker.
 
     Parameters
     ----------
     truth : np.ndarray
-        Class numbers, shape (n,); the clips of all folds, one after the other.
+        Class numbers, shape (n,), of the clips of all folds.
     predicted : np.ndarray
         Class numbers, shape (n,), or (seeds, n): one row per training seed.
     speakers : np.ndarray
         Speaker of each clip, CORPUS/SPEAKER, shape (n,). A speaker who is tested in several folds is one speaker.
     n_classes : int
-        Number of classes, present or not.
+        Number of classes, including those without clips.
 
     Returns
     -------
@@ -93,12 +93,12 @@ def per_speaker(truth: np.ndarray, predicted: np.ndarray, speakers: np.ndarray, 
 
 
 def over_seeds(counts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every figure of :data:`finser.scores.metrics.FIGURES` for each training seed, the mean over the corpora, shape (seeds,)."""
+    """Every score of :data:`finser.scores.metrics.FIGURES` for each training seed, the mean over the corpora, shape (seeds,)."""
     return {name: np.mean([figure(one.sum(1)) for one in counts.values()], axis=0) for name, figure in FIGURES.items()}
 
 
 def estimates(counts: Mapping[str, np.ndarray], confidence: float) -> dict[str, Estimate]:
-    """Every figure of :data:`finser.scores.metrics.FIGURES` with its interval, within 0 and 1.
+    """Every score of :data:`finser.scores.metrics.FIGURES` with its interval, within 0 and 1.
 
     Parameters
     ----------
@@ -112,9 +112,9 @@ def estimates(counts: Mapping[str, np.ndarray], confidence: float) -> dict[str, 
 
 
 def differences(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], confidence: float) -> dict[str, Estimate]:
-    """Every figure of model `a` less that of model `b`, paired by speaker, with interval and p, within -1 and 1.
+    """Every score of model `a` minus that of model `b`, paired by speaker, with interval and p, within -1 and 1.
 
-    What makes a speaker hard is hard for both models and cancels.
+    A speaker who is hard for both models affects both scores, so that the effect cancels in the difference.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def differences(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], confid
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """p values of several comparisons, corrected by Holm's (1979) method; None stays None and does not count."""
+    """p values of several comparisons, corrected by Holm's (1979) method. None stays None and is not counted."""
     order = sorted((index for index, p in enumerate(ps) if p is not None), key=lambda index: ps[index])
     corrected, largest = list(ps), 0.0
     for rank, index in enumerate(order):
@@ -157,20 +157,20 @@ def corpus_of(speaker: object) -> str:
 
 @dataclass(frozen=True)
 class _Part:
-    """One corpus's figure, and the figure without each speaker in turn, shape (n,); None if they are fewer than `FEWEST`."""
+    """Score of one corpus, and the score without each speaker in turn, shape (n,); None with fewer than `FEWEST` speakers."""
 
     value: float
     without: np.ndarray | None
 
     @property
     def variance(self) -> float:
-        """Of the value, by the jackknife."""
+        """Variance of the value by the jackknife."""
         n = len(self.without)
         return (n - 1) / n * float(np.square(self.without - self.without.mean()).sum())
 
 
 def _parts(counts: np.ndarray) -> dict[str, _Part]:
-    """Figures of a corpus; `counts` has the shape (seeds, speakers, c, c)."""
+    """Scores of a corpus; `counts` has the shape (seeds, speakers, c, c)."""
     whole = counts.sum(1, keepdims=True)  # (seeds, 1, c, c)
     without = whole - counts if counts.shape[1] >= FEWEST else None  # (seeds, speakers, c, c)
     return {
@@ -203,8 +203,8 @@ def _estimate(parts: Mapping[str, _Part], confidence: float, least: float) -> Es
     return Estimate(value, max(least, centre - half), min(1.0, centre + half), corpora, centre, p)
 
 
-def _degrees_of_freedom(shares: np.ndarray, freedom: np.ndarray) -> float:
-    """Of a sum of variances: shares of the sum that each corpus has, and its degrees of freedom, shape (corpora,) each."""
-    alike = 1 / (freedom + 1)  # the variance of a mean, if speakers scatter alike in all corpora
-    between = (shares + alike / alike.sum()) / 2
-    return min(float(1 / (one**2 / freedom).sum()) for one in (shares, between))
+def _degrees_of_freedom(fractions: np.ndarray, freedom: np.ndarray) -> float:
+    """Degrees of freedom of a sum of variances, from each corpus's fraction of the sum and its degrees of freedom, shape (corpora,)."""
+    alike = 1 / (freedom + 1)  # variance of a mean, if all speakers have the same variance
+    between = (fractions + alike / alike.sum()) / 2
+    return min(float(1 / (one**2 / freedom).sum()) for one in (fractions, between))

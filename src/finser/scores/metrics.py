@@ -1,4 +1,4 @@
-"""Figures of merit from confusion matrices; finser.scores.intervals has their intervals.
+"""Scores from confusion matrices; finser.scores.intervals has their confidence intervals.
 
 All functions of a confusion matrix take any number of leading axes, shape (..., n_classes, n_classes), rows = truth,
 columns = prediction.
@@ -8,14 +8,14 @@ import numpy as np
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Count pairs of classes.
+    """Confusion matrix of predictions.
 
     Parameters
     ----------
     truth, predicted : np.ndarray
         Class numbers 0 .. n_classes - 1, shape (n,).
     n_classes : int
-        Number of classes, present or not.
+        Number of classes, including those without clips.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def uar(confusion: np.ndarray) -> np.ndarray:
 
 
 def wa(confusion: np.ndarray) -> np.ndarray:
-    """Weighted accuracy: the share of clips that are right (scikit-learn's ``accuracy_score``)."""
+    """Weighted accuracy: the fraction of clips that are recognised (scikit-learn's ``accuracy_score``)."""
     confusion = np.asarray(confusion, float)
     return _ratio(_hits(confusion).sum(-1), confusion.sum((-2, -1)))
 
@@ -62,7 +62,7 @@ def f1s(confusion: np.ndarray) -> np.ndarray:
 def f1_macro(confusion: np.ndarray) -> np.ndarray:
     """Mean F1 of the classes in the truth: ``f1_score(labels=present, average="macro", zero_division=0)`` of scikit-learn.
 
-    A class that is only predicted lowers the F1 of the others, as a miss of theirs, but is not averaged itself.
+    A class that is predicted but not in the truth lowers the recall of the others. It is not averaged itself.
     """
     return _mean_of_present(f1s(confusion))
 

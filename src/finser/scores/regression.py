@@ -1,7 +1,7 @@
 """R2, the coefficient of determination, over several outputs: as scikit-learn's ``r2_score``, in float64.
 
-An output whose target is constant has no variance to explain: its R2 is 1 where the prediction is exact and 0 where it is not
-(scikit-learn's ``force_finite=True``), so that a figure is always finite.
+An output with a constant target has no variance to explain. Its R2 is 1 if the prediction is exact, else 0
+(scikit-learn's ``force_finite=True``), so that R2 is always finite.
 """
 
 import numpy as np

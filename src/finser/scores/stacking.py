@@ -1,7 +1,6 @@
-"""Late fusion: one probability per class from those of several models, the members.
+"""Late fusion: probabilities from those of several models, the members.
 
-Both ways are linear pools, weighted means of probabilities (Stone 1961): with equal weights, or with weights that
-validation clips set.
+Both methods are linear pools, that is weighted means of probabilities (Stone 1961). The weights are equal, or fitted on validation clips.
 """
 
 from collections.abc import Sequence
@@ -17,20 +16,21 @@ ROUNDS = 20_000
 def stacked_weights(probabilities: Sequence[np.ndarray], truth: np.ndarray) -> np.ndarray:
     """Weights of a linear pool that minimise its NLL on validation clips: stacking (Smyth and Wolpert 1999).
 
-    The weights of a mixture of fixed members are found by EM (Dempster, Laird and Rubin 1977) from equal weights: a
-    member's new weight is the mean share that it has in the pool's probability of the truth. No round raises the NLL, the
-    problem is convex, and nothing is drawn or tuned. The mean over clips of (member / pool) is 1 or less for every member
-    at the optimum; its largest value less 1 bounds how far the NLL still is above the least one (Lindsay 1983). It stops
-    once that is :data:`TOLERANCE`, or after :data:`ROUNDS` rounds, which only a member on the edge of being of use needs.
-    Members that are equal keep equal weights.
+    The weights of a mixture of fixed members are fitted by EM (Dempster, Laird and Rubin 1977), starting from equal weights. A
+    member's new weight is the mean over clips of its fraction of the pool's probability of the true class. No round raises the NLL, the
+    problem is convex, and there are no random draws and no settings.
 
-    The members must not have learned from these clips, or the one that learned them by heart gets all the weight.
+    At the optimum, the mean over clips of (member / pool) is at most 1 for every member. Its largest value minus 1 bounds the difference
+    between the NLL and its minimum (Lindsay 1983). The fit stops when this bound is :data:`TOLERANCE`, or after :data:`ROUNDS` rounds;
+    only a member that barely improves the pool needs so many. Equal members keep equal weights.
+
+    The members must not have been trained on these clips; otherwise a member that overfits them gets all the weight.
 
     Parameters
     ----------
     probabilities : sequence of np.ndarray
         One or more members, each of shape (n, n_classes), of the same validation clips in the same order. A probability of
-        the truth below :data:`finser.scores.calibration.FLOOR` counts as that.
+        the true class below :data:`finser.scores.calibration.FLOOR` is replaced by it.
     truth : np.ndarray
         Class numbers, shape (n,).
 

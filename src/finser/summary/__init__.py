@@ -1,1 +1,1 @@
-"""Figures of all folds and models together, and comparisons of models: files of numbers, which the report only formats."""
+"""Scores of all models over all folds, and comparisons of models, as files. The report only formats them."""

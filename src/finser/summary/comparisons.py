@@ -1,4 +1,4 @@
-"""Differences of two models on the same test clips, paired by speaker, with p values corrected for their number."""
+"""Differences of two models on the same test clips, paired by speaker, with p values corrected for the number of comparisons."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,26 +11,26 @@ from finser.scores.intervals import differences, holm, over_seeds
 from finser.summary.figures import written
 from finser.summary.runs import AGAIN, Tested
 
-FLOOR = "svm"
+BASELINE = "svm"
 
 
-def floor(params: Params) -> str | None:
-    """The model that every other is compared with: the section svm, if it is in `models` and is an SVM."""
-    return FLOOR if FLOOR in params.models and params.classifiers[FLOOR].model == "svm" else None
+def baseline(params: Params) -> str | None:
+    """The baseline, which every model is compared with: the section svm, if it is in `models` and is an SVM."""
+    return BASELINE if BASELINE in params.models and params.classifiers[BASELINE].model == "svm" else None
 
 
-def floor_of(params: Params, model: str) -> str | None:
-    """The floor, if it is another model and tested on the same corpora."""
-    found = floor(params)
+def baseline_of(params: Params, model: str) -> str | None:
+    """The baseline of a model, if that is another model, tested on the same corpora; else None."""
+    found = baseline(params)
     return found if found and found != model and params.corpora_of(found) == params.corpora_of(model) else None
 
 
 def pairs_of(params: Params) -> list[tuple[str, str]]:
-    """Every model with its floor, and the pairs of ``summarise.pairs`` that are run; (a, b) and (b, a) are one comparison."""
+    """Every model with the baseline, and the pairs of ``summarise.pairs``; (a, b) and (b, a) are one comparison."""
     models = (*params.models, *params.fusions)
-    with_floor = [(model, against) for model in models if (against := floor_of(params, model))]
+    with_baseline = [(model, against) for model in models if (against := baseline_of(params, model))]
     found: dict[frozenset[str], tuple[str, str]] = {}
-    for pair in (*with_floor, *params.pairs):
+    for pair in (*with_baseline, *params.pairs):
         found.setdefault(frozenset(pair), pair)
     return list(found.values())
 
@@ -41,9 +41,9 @@ def compare(tested: Mapping[str, Tested], pairs: Sequence[tuple[str, str]], conf
     Parameters
     ----------
     tested : Mapping
-        Model to its test clips, all folds together.
+        Model -> its test clips of all folds.
     pairs : sequence of tuple
-        Model, and the one that it is compared with.
+        A model, and the model that it is compared with.
     confidence : float
         Coverage of the intervals, between 0 and 1.
 

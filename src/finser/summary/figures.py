@@ -1,4 +1,4 @@
-"""Figures of one model under one protocol, the test clips of all folds together; pure functions of runs."""
+"""Scores of one model under one protocol, over the test clips of all folds. Pure functions of runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -18,7 +18,7 @@ PER_CLASS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"precision": precisi
 
 
 def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], confidence: float) -> dict[str, Any]:
-    """Everything that the report says of a model under a protocol.
+    """All scores of a model under a protocol, as results/summary/figures.json has them.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
 
 
 def written(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as a file has it: all but p."""
+    """An estimate as the files have it, without p."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(estimate).items() if key != "p"}
 
 
 def restricted(tested: Tested) -> np.ndarray:
-    """Predictions, shape (seeds, n), that name only emotions which the clip's corpus has in the test clips of all folds."""
+    """Predictions, shape (seeds, n), restricted to the emotions of the test clips of the clip's corpus, all folds together."""
     allowed = np.zeros((len(tested), len(EMOTIONS)), bool)  # (n, 8)
     for corpus in np.unique(tested.corpora):
         own = tested.corpora == corpus
@@ -88,7 +88,7 @@ def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
 
 
 def _of_classes(tested: Tested) -> dict[str, dict[str, float | None]]:
-    """Precision, recall and F1 per emotion of all clips in one count, means over the seeds; None for one that is not in the truth."""
+    """Precision, recall and F1 per emotion of all clips in one count, means over the seeds; None for an emotion without clips."""
     scores = {name: figure(tested.confusions).mean(0) for name, figure in PER_CLASS.items()}  # (8,) each
     return {
         emotion: {name: None if np.isnan(one[number]) else float(one[number]) for name, one in scores.items()}
@@ -97,7 +97,7 @@ def _of_classes(tested: Tested) -> dict[str, dict[str, float | None]]:
 
 
 def _of_sexes(tested: Tested, sexes: Mapping[str, str]) -> dict[str, Any]:
-    """UAR on the clips of women and of men, the mean over the corpora that have them; None without such clips."""
+    """UAR on the clips of women and of men, the mean over the corpora that have such clips; None without any."""
     parts = {sex: tested.of([name for name, of in sexes.items() if of == sex]) for sex in ("female", "male")}
     uars = {sex: float(part.uars.mean()) if len(part) else None for sex, part in parts.items()}
     both = {sex: {"n_test_speakers": len(np.unique(part.speakers)), "uar": uars[sex]} for sex, part in parts.items()}
@@ -105,13 +105,13 @@ def _of_sexes(tested: Tested, sexes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _noise(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
-    """UAR by kind of noise and SNR in dB, mean over the folds; {} if nothing was tested in noise."""
+    """UAR by kind of noise and SNR in dB, mean over the folds; {} if the model was not tested in noise."""
     given = [run.figures.get("noise") or {} for run in runs]
     return {kind: {snr: fmean(one[kind][snr] for one in given) for snr in curve} for kind, curve in given[0].items()}
 
 
 def _weights(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """Weight of each member of a late fusion, its seeds together: mean over the folds, and each fold's; {} for a trained model."""
+    """Weight of each member of a late fusion, summed over its seeds: mean over the folds, and of each fold; {} for a trained model."""
     folds: list[dict[str, float]] = []
     for run in runs:
         of_members: dict[str, float] = {}
@@ -123,7 +123,7 @@ def _weights(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
 
 
 def _reliability(runs: Sequence[Run], *, scaled: bool) -> dict[str, list[float]]:
-    """Mean confidence, fraction right and number of clips in each of ten bins, all folds and seeds; `scaled` by each one's temperature."""
+    """Mean confidence, accuracy and number of clips in each of ten bins, all folds and seeds; `scaled` by each one's temperature."""
     rows, truths = [], []
     for run in runs:
         temperatures = run.figures["temperature_seeds"] if scaled else [1.0] * len(run.tested.probabilities)
@@ -135,7 +135,7 @@ def _reliability(runs: Sequence[Run], *, scaled: bool) -> dict[str, list[float]]
 
 
 def cost(runs: Sequence[Run]) -> dict[str, Any]:
-    """Parameters and epochs, the least and the largest; seconds and milliseconds, means; None for a late fusion, which is not trained."""
+    """Parameters and epochs (the least and the largest) and mean times; None for a late fusion, which is not trained."""
     figures = [run.figures for run in runs]
     epochs = [number for one in figures for number in one.get("epochs", [])]
     parameters = [one["params"] for one in figures if "params" in one]

@@ -1,4 +1,4 @@
-"""Results as they lie on disk: JSON with its keys checked, columns of Parquet, training curves of CSV."""
+"""Readers of result files: JSON with required keys, columns of Parquet, training curves of CSV."""
 
 import csv
 import math
@@ -16,29 +16,29 @@ from finser.files import read_json, why
 
 @dataclass(frozen=True)
 class Curve:
-    """A training history: columns of numbers of one length (NaN where a cell is empty); the first column counts steps or epochs."""
+    """A training history: columns of numbers of equal length, NaN for empty cells. The first column counts steps or epochs."""
 
     path: Path
     columns: Mapping[str, tuple[float, ...]]
 
 
 def read_figures(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    """A JSON file.
+    """Read a JSON file that must have some keys.
 
     Raises
     ------
     FinserError
-        It is missing, not readable, or lacks one of `keys`.
+        The file is missing, is not readable, or lacks one of `keys`.
     """
     figures = read_json(path)
     missing = [key for key in keys if key not in figures]
     if missing:
-        raise FinserError(f"no '{missing[0]}' in it", where=path, do="run its evaluation again")
+        raise FinserError(f"lacks the key '{missing[0]}'", where=path, do="run its evaluation again")
     return figures
 
 
 def read_history(path: Path) -> Curve:
-    """A CSV file of numbers with a header; empty cells and text are NaN."""
+    """Read a CSV file of numbers with a header; empty cells and text become NaN."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -49,12 +49,12 @@ def read_history(path: Path) -> Curve:
 
 
 def read_columns(path: Path, columns: list[str]) -> pa.Table:
-    """Columns of a Parquet file.
+    """Read columns of a Parquet file.
 
     Raises
     ------
     FinserError
-        It is missing, not readable, or lacks a column.
+        The file is missing, is not readable, or lacks a column.
     """
     try:
         return pq.read_table(path, columns=columns)

@@ -1,4 +1,4 @@
-"""What classifiers gave on the test clips of a fold: figures, predictions of every seed, training curves, times."""
+"""Results of classifiers on the test clips of a fold: scores, predictions of every seed, training curves, times."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ AGAIN = "run evaluate_classifier again"
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Test clips, and what the classifiers of all seeds say of them.
+    """Test clips, and the predictions of the classifiers of all seeds.
 
     Attributes
     ----------
@@ -109,14 +109,14 @@ class Tested:
 
 @dataclass(frozen=True)
 class Run:
-    """A classifier, all its seeds, on one fold; or what several classifiers say together, which has nothing of TRAINING_KEYS.
+    """A classifier with all its seeds on one fold; or a late fusion, which has none of TRAINING_KEYS.
 
     Attributes
     ----------
     figures : Mapping
         Every key of metrics.json, and the mean over the seeds of seconds_train and seconds_per_epoch, and ms_per_clip.
     history : Curve or None
-        Training curves of all seeds, told apart by the column ``seed``.
+        Training curves of all seeds; the column ``seed`` says of which one a row is.
     """
 
     model: str
@@ -128,12 +128,12 @@ class Run:
 
 
 def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
-    """Figures, predictions, training curves and times of a classifier on a fold.
+    """Read scores, predictions, training curves and times of a classifier on a fold.
 
     Raises
     ------
     FinserError
-        A file is missing, is not readable or lacks a key; the predictions do not give the number of clips or the UAR of
+        A file is missing, is not readable or lacks a key; the predictions do not agree with the number of clips or the UAR of
         metrics.json; or the seeds are not those of `params`.
     """
     folder = layout.classifier_result(model, protocol, fold)
@@ -147,12 +147,12 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
 
 
 def read_fusion(fusion: str, protocol: str, fold: int) -> Run:
-    """Figures, weights and predictions of a late fusion on a fold; errors as in :func:`read_run`."""
+    """Read scores, weights and predictions of a late fusion on a fold; errors as in :func:`read_run`."""
     return _read_tested(layout.fusion_result(fusion, protocol, fold), fusion, protocol, fold, FUSION_KEYS)
 
 
 def check_corpora(run: Run, corpora: frozenset[str]) -> None:
-    """Raise :class:`FinserError` if a run was tested on another corpus than `corpora`: params.yaml has changed since."""
+    """Raise :class:`FinserError` if a run was tested on a corpus outside `corpora`: params.yaml has changed since."""
     others = sorted(set(run.tested.corpora) - corpora)
     if others:
         what = f"{run.model}, {run.protocol}, fold {run.fold} was tested on {', '.join(others)}"
@@ -160,7 +160,7 @@ def check_corpora(run: Run, corpora: frozenset[str]) -> None:
 
 
 def _read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...]) -> Run:
-    """metrics.json and predictions.parquet of `folder`, whose figures must have `keys`."""
+    """Read metrics.json, which must have `keys`, and predictions.parquet in `folder`."""
     figures = read_figures(folder / "metrics.json", keys)
     tested = read_predictions(folder / "predictions.parquet", figures["seeds"])
     _agree(tested, figures, folder)
@@ -168,7 +168,7 @@ def _read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple
 
 
 def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
-    """Predictions of `seeds` in this order, clips in the order of their names.
+    """Read the predictions of `seeds`, in this order; clips are in the order of their names.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
     table = read_columns(path, columns)
     found = sorted(set(table["seed"].to_pylist()))
     if found != sorted(seeds):
-        raise FinserError("of other seeds than its metrics.json", where=path, expected=sorted(seeds), found=found, do=AGAIN)
+        raise FinserError("has other seeds than its metrics.json", where=path, expected=sorted(seeds), found=found, do=AGAIN)
     tables = [table.filter(pc.equal(table["seed"], seed)).sort_by("clip_id") for seed in seeds]
     first = tables[0]
     if any(one.select(columns[:3]) != first.select(columns[:3]) for one in tables):
@@ -195,7 +195,7 @@ def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
 
 
 def together(tested: Sequence[Tested]) -> Tested:
-    """Clips of several folds, one after the other."""
+    """Join the test clips of several folds."""
     flat = (np.concatenate([getattr(one, name) for one in tested]) for name in ("clip_ids", "speakers", "truth"))
     return Tested(*flat, *(np.concatenate([getattr(one, name) for one in tested], axis=1) for name in ("predicted", "probabilities")))
 
@@ -208,7 +208,7 @@ def _classes(names: list[str], where: Path) -> np.ndarray:
 
 
 def _agree(tested: Tested, figures: dict, folder: Path) -> None:
-    """Figures that their own predictions do not give are stale."""
+    """Raise :class:`FinserError` if metrics.json does not agree with its predictions: one of them is stale."""
     uars = tested.uars
     again = {"n_test": len(tested), "uar": float(uars.mean()), **{f"uar_seeds {k}": float(value) for k, value in enumerate(uars)}}
     stated = {**figures, **{f"uar_seeds {k}": value for k, value in enumerate(figures["uar_seeds"])}}

@@ -1,4 +1,4 @@
-"""The stage `summarise`: every number about the classifiers that the report shows, and the comparisons of models."""
+"""The stage `summarise`: all scores of the classifiers that the report shows, and comparisons of models."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -16,19 +16,19 @@ from finser.summary.runs import Run, check_corpora, read_fusion, read_run, toget
 
 
 def summarise(params: Params) -> None:
-    """Step: results/summary/ with figures.json, costs.json (both: protocol -> model -> ...) and comparisons.json (protocol -> pair -> ...).
+    """Write results/summary/: figures.json and costs.json (protocol -> model -> ...), comparisons.json (protocol -> pair -> ...).
 
-    Costs stand apart: they hold seconds, and the bytes of the figures must not depend on the clock.
+    Costs have a file of their own: they hold seconds, and the bytes of the scores must not depend on the clock.
     """
     made = documents(params, read_runs(params))
     for path, document in made.items():
         write_json(path, document)
     rows, pairs = (sum(map(len, made[path].values())) for path in (layout.summary(), layout.comparisons()))
-    say(f"{rows} rows of figures, {pairs} comparisons")
+    say(f"{rows} rows of scores, {pairs} comparisons")
 
 
 def documents(params: Params, runs: Sequence[Run]) -> dict[Path, dict[str, dict]]:
-    """The files of results/summary/ and what each holds: protocol -> model or pair -> values."""
+    """Contents of the files of results/summary/: protocol -> model or pair -> values."""
     sexes, confidence, figures, comparisons, costs = sexes_of(params), params.evaluate_classifier.confidence, {}, {}, {}
     for protocol in params.protocols:
         folds = {
@@ -42,12 +42,12 @@ def documents(params: Params, runs: Sequence[Run]) -> dict[Path, dict[str, dict]
 
 
 def read_runs(params: Params) -> tuple[Run, ...]:
-    """Every classifier and fusion that `params` names, on every protocol and fold.
+    """Read every classifier and fusion of `params`, on every protocol and fold.
 
     Raises
     ------
     FinserError
-        A result is missing, is not readable, lacks a key, or contradicts another.
+        A result is missing or not readable, lacks a key, or contradicts another one.
     """
     runs = (
         *(read_run(params, *one) for one in product(params.models, params.protocols, params.folds)),
@@ -59,13 +59,13 @@ def read_runs(params: Params) -> tuple[Run, ...]:
 
 
 def sexes_of(params: Params) -> dict[str, str]:
-    """Speaker to ``female`` or ``male``, of the corpora that classifiers learn from."""
+    """Speaker -> ``female`` or ``male``, of the pooled corpora."""
     tables = [read_columns(layout.clips(corpus), ["speaker", "sex"]) for corpus in params.pooled]
     return {row["speaker"]: row["sex"] for table in tables for row in table.to_pylist()}
 
 
 def with_gap(figures: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Add ``leak`` under ``random``: how much the UAR is above that under ``speaker``."""
+    """Add ``leak`` to ``random``: its UAR minus that of ``speaker``."""
     result = {protocol: dict(models) for protocol, models in figures.items()}
     if {"random", "speaker"} <= result.keys():
         for model, one in result["random"].items():

@@ -1,0 +1,271 @@
+"""Captions of the section *Emotion*. One idea per sentence; a sentence is left out where its condition does not hold."""
+
+from finser.report import classifier_tables, tables
+from finser.report.captions import sentences, when
+from finser.report.read import Results
+from finser.scores.intervals import FEWEST
+
+
+def title(protocol: str) -> str:
+    """``Protocol random (LEAKY)``: every caption of a protocol begins with it."""
+    return f"Protocol {tables.PROTOCOL_TITLES[protocol]}"
+
+
+def all_folds(results: Results) -> str:
+    """What a score of a protocol is of."""
+    return "all folds together" + when(_seeds(results), ", mean over the seeds")
+
+
+def in_brief(results: Results) -> str:
+    """UAR of every model and protocol."""
+    params = results.params
+    where = "of all folds together, in brackets the least and the largest of a fold" if len(params.folds) > 1 else "of the fold"
+    return sentences(
+        f"Emotion in brief: UAR, the mean recall of the emotions, on the test clips {where}.",
+        when(len(params.pooled) > 1, "It is the mean over the corpora."),
+        "The interval is over test speakers.",
+        when(_partial(results), "Where corpora are named in brackets, it covers these alone, about their UAR."),
+        f"A dash: no corpus has at least {FEWEST} test speakers, or the score stays the same whichever speaker is left out.",
+        "Parameters are the trained ones, without those of frozen FINs.",
+        when("random" in params.protocols, "Under random, a LEAKY protocol, test speakers are also trained on."),
+        when(
+            "cross_corpus" in params.protocols,
+            "Under one corpus out, each fold tests on a corpus that is not trained on, over the emotions that it shares with the others.",
+        ),
+        when(results.baseline, "The baseline is the SVM on the same clips."),
+        _of_seeds(results),
+    )
+
+
+def _seeds(results: Results) -> bool:
+    return len(results.params.seeds) > 1
+
+
+def _partial(results: Results) -> bool:
+    return classifier_tables.partial_intervals(results)
+
+
+def _of_seeds(results: Results) -> str:
+    """What a score means over several seeds; empty for one."""
+    fusion = when(results.params.fusions, "A late fusion is one prediction of all seeds.")
+    return when(_seeds(results), sentences(f"Scores of networks are means over {len(results.params.seeds)} seeds of training.", fusion))
+
+
+def intro(results: Results) -> str:
+    """Scores, intervals, seeds and the baseline, a paragraph each."""
+    scores = sentences(
+        "UAR is the mean recall over the emotions of a corpus, WA the fraction of clips that are recognised,",
+        "macro-F1 the mean F1 of the same emotions.",
+        when(len(results.params.pooled) > 1, "Each is taken per corpus, of all its test clips together, and averaged over the corpora."),
+    )
+    seeds = when(_seeds(results), sentences(_of_seeds(results), "The intervals say nothing about further seeds."))
+    baseline = sentences(
+        "The baseline is an SVM on summary statistics of MFCC, energy and zero crossings, trained on the same fold.",
+        "A network that is not better than the baseline is not worth its cost.",
+    )
+    return "\n\n".join(filter(None, [scores, _intervals(results), seeds, when(results.baseline, baseline)]))
+
+
+def _intervals(results: Results) -> str:
+    """What an interval is, what it says, and what a dash means."""
+    return sentences(
+        f"The {results.params.evaluate_classifier.confidence:.0%} interval is that of the delete-one-speaker jackknife with Student's t.",
+        "It says what other speakers of these corpora would give.",
+        when(
+            "random" in results.params.protocols,
+            "This does not hold under random, where test speakers were trained on, too: there, interval and p say what other clips of as "
+            "many known speakers would give.",
+        ),
+        f"It covers the corpora with at least {FEWEST} test speakers, which are named in brackets if they are not all.",
+        "A dash: no corpus has so many, or the score stays the same whichever speaker is left out.",
+    )
+
+
+def sections() -> str:
+    """The models' settings."""
+    return sentences(
+        "The models: sections of params.yaml, whose values are at the end of this page.",
+        "Models of different kinds may also differ in epochs, crops and variants.",
+        "*Training speakers* is the fraction of them that a model is trained on.",
+    )
+
+
+def by_fold(results: Results, protocol: str) -> str:
+    """Scores per fold."""
+    return sentences(
+        f"{title(protocol)}: test scores per model and fold.",
+        when(len(results.params.folds) > 1, "The rows *all* are of the test clips of all folds together."),
+        when(_seeds(results), "In brackets: the least and the largest UAR of a seed."),
+    )
+
+
+def pairs(results: Results, protocol: str) -> str:
+    """Comparisons."""
+    corrected = classifier_tables.corrected(results, protocol)
+    return sentences(
+        f"{title(protocol)}: differences of UAR, {all_folds(results)}, paired by test speaker.",
+        "p is two-sided.",
+        when(corrected > 1, f"*Holm* corrects it for the {corrected} comparisons of this table that have a p."),
+        when(_partial(results), "Where corpora are named in brackets, p and interval are of these alone, about their difference."),
+        "p says nothing about other seeds of training than those that were run, nor about other corpora.",
+        when(
+            classifier_tables.fins_on_test_speakers(results, protocol),
+            "Where the FINs of a model were trained on test speakers (note above), part of its differences may be due to that.",
+        ),
+    )
+
+
+def weights(results: Results, protocol: str) -> str:
+    """Weights of late fusions."""
+    together = when(_seeds(results), ", all its seeds together")
+    spread = when(len(results.params.folds) > 1, ", mean over the folds and range")
+    return sentences(
+        f"{title(protocol)}: the weight of each member of a late fusion{together}{spread}.",
+        "Weights of a stacked fusion are fitted on validation clips; those of a mean are equal.",
+        "Each member's probabilities are first scaled by its own temperature.",
+    )
+
+
+def per_class(results: Results, protocol: str) -> str:
+    """Precision, recall, F1."""
+    return sentences(
+        f"{title(protocol)}: precision, recall and F1 per emotion, {all_folds(results)}.",
+        when(len(results.params.pooled) > 1, "The clips of all corpora are in one count."),
+    )
+
+
+def per_corpus(results: Results, protocol: str) -> str:
+    """UAR of every corpus."""
+    shared = when(protocol == "cross_corpus", " and shares with the training part")
+    return sentences(
+        f"{title(protocol)}: UAR per corpus, {all_folds(results)}, over the emotions that the corpus has{shared}.",
+        "In brackets: its interval, if there is one.",
+        "The corpus is the one not trained on. A dash: no fold tests it."
+        if protocol == "cross_corpus"
+        else "A model is trained on all its corpora at once.",
+    )
+
+
+def hints(protocol: str) -> str:
+    """UAR if the corpus were known."""
+    return sentences(
+        f"{title(protocol)}: the corpus as a hint.",
+        "The corpora have different emotions, so a model that recognises the corpus can exclude some.",
+        "*Own emotions*: predictions restricted to the emotions of the clip's corpus, as if the corpus were known.",
+        "A model that gains little has learned to recognise the corpus, or rarely confuses an emotion with one that the corpus lacks.",
+    )
+
+
+def per_sex(results: Results, protocol: str) -> str:
+    """UAR of women and men."""
+    single = classifier_tables.one_sex(results)
+    return sentences(
+        f"{title(protocol)}: UAR on women and on men of the test speakers, with their numbers, {all_folds(results)}.",
+        when(single, f"All speakers of {' and of '.join(single)} are of one sex, so the two groups differ in corpus, too."),
+    )
+
+
+def per_speaker(results: Results, protocol: str) -> str:
+    """The worst and the best speaker."""
+    return sentences(
+        f"{title(protocol)}: the test speakers that a model does worst and best on, {all_folds(results)}.",
+        "UAR is over the emotions of which the speaker has test clips.",
+    )
+
+
+def speakers(results: Results) -> str:
+    """The picture of all speakers."""
+    return f"UAR of every test speaker, {all_folds(results)}, a panel per model, the least first. The grey line is the speakers' mean."
+
+
+def confusion(results: Results) -> str:
+    """Confusion matrices."""
+    return f"{all_folds(results)}. The shade is the fraction of the row; the number counts clips."
+
+
+def calibration(results: Results, protocol: str) -> str:
+    """ECE and NLL."""
+    return sentences(
+        f"{title(protocol)}: calibration on test clips, mean over the folds{when(_seeds(results), ' and seeds')}.",
+        "ECE is the expected calibration error (15 bins), NLL the negative log-likelihood of the true emotion.",
+        "*Scaled* is after temperature scaling, with the temperature fitted on the validation part.",
+        "A temperature above 1 means that the model is overconfident.",
+        "The ECE of few clips is too large even of a perfectly calibrated model.",
+        "An SVM gives no probabilities. A softmax of its votes between pairs of emotions is used, which is nearly the same for every clip.",
+        "A small ECE of an SVM says only that this one value fits.",
+    )
+
+
+def reliability(results: Results) -> str:
+    """The reliability diagrams."""
+    together, own = (" and seeds", "fold and seed") if _seeds(results) else ("", "fold")
+    return sentences(
+        f"fraction of correct predictions over confidence, in ten bins, all folds{together} together, a panel per model.",
+        "The larger a mark, the more clips.",
+        "On the grey line, confidence equals that fraction.",
+        f"Scaled: by the temperature that is fitted on the validation part of each {own}; the table has the means.",
+    )
+
+
+def noise(results: Results, protocol: str) -> str:
+    """UAR in noise."""
+    return sentences(
+        f"{title(protocol)}: UAR of test clips in noise, mean over the folds, of the first seed's classifier.",
+        f"Up to {results.params.evaluate_classifier.noise.clips} test clips of each fold are used, so *clean* differs from the UAR above.",
+        "There is no interval: with so few clips a UAR changes by .1 by chance.",
+        "Babble is made of training voices.",
+    )
+
+
+def noise_curves() -> str:
+    """The picture of UAR in noise."""
+    return "UAR over the signal-to-noise ratio, mean over the folds, a panel per model. White noise is solid, babble dashed."
+
+
+def learning(results: Results, protocol: str) -> str:
+    """Learning curves."""
+    return sentences(
+        f"{title(protocol)}: models that differ only in how many of the training speakers they use (number: mean over the folds).",
+        f"UAR and its interval, {all_folds(results)}.",
+    )
+
+
+def learning_curves() -> str:
+    """The picture of learning curves."""
+    return "UAR over the number of training speakers, with its interval. Where the interval covers some corpora alone, the UAR is theirs."
+
+
+def cost(results: Results, protocol: str) -> str:
+    """Parameters and times."""
+    return sentences(
+        f"{title(protocol)}: what the models cost, means over the folds{when(_seeds(results), ' and seeds')}.",
+        "Where folds differ in parameters or epochs, the least and the largest are shown.",
+        "All times are by the clock, with whatever else ran on the machine.",
+        "Training includes what is computed once before the epochs.",
+        "Milliseconds are those of the model alone, without the computation of its inputs.",
+        "Parameters are the trained ones, without those of frozen FINs.",
+    )
+
+
+def gap() -> str:
+    """The leak."""
+    return sentences(
+        "UAR under random (LEAKY) and speaker, all folds together, and the difference.",
+        "The difference is what a score gains when test speakers are trained on.",
+        "Part of it may have other causes: random trains on other numbers of clips and speakers, and tests other clips.",
+    )
+
+
+def published(synthetic: bool) -> str:
+    """Values of others."""
+    real = when(synthetic, ", not on the synthetic speech of this page")
+    return sentences(
+        f"Published, for orientation: values of others on real recordings{real}, each under its own protocol, with its source.",
+        "Those under random are LEAKY: test speakers were also trained on.",
+        "Where the best epoch or checkpoint was chosen on the test part, the value is too high for that reason, too.",
+    )
+
+
+def training_curves(results: Results) -> str:
+    """The picture of a network's training."""
+    return f"loss in training and UAR in validation over epochs, a line per fold{when(_seeds(results), ' and seed')}."
