@@ -46,7 +46,7 @@ def root(tmp_path, copy_stages):
         (["preset", "nope"], "unknown preset 'nope'"),
         (["preset", "local", "/nowhere/at/all"], "/nowhere/at/all"),
         (["resample", "ravdess"], "data/clips/ravdess.parquet"),
-        (["train_fin", "rms"], "data/splits/speaker.parquet"),
+        (["train_fin", "rms"], "data/pool/fins.json"),
         (["report"], "data/clips/ravdess.parquet"),
     ],
 )

@@ -19,14 +19,15 @@ def project(tmp_path, monkeypatch, copy_stages):
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
     Path("params.yaml").write_text(dump(presets.make("tiny")))
-    for path in (
-        "src/finser/fins/nets/zcr.py",
-        "src/finser/fins/training.py",
-        "data/shards/ravdess/part-0.parquet",
-        "data/splits/speaker.parquet",
-    ):
+    for path, text in {
+        "src/finser/fins/nets/zcr.py": "1",
+        "src/finser/fins/train_fin.py": "1",
+        "data/shards/ravdess/part-0.parquet": "1",
+        "data/pool/fins.json": '{"data/shards/ravdess/part-0.parquet": "checksum"}',
+        "data/splits/fins.parquet": "1",
+    }.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("1")
+        Path(path).write_text(text)
     return tmp_path
 
 
@@ -37,7 +38,7 @@ def rate():
 
 
 def code():
-    Path("src/finser/fins/training.py").write_text("2")
+    Path("src/finser/fins/train_fin.py").write_text("2")
 
 
 def data():
@@ -45,11 +46,13 @@ def data():
 
 
 def one_more():
-    Path("data/shards/ravdess/part-1.parquet").write_text("1")
+    Path("data/pool/fins.json").write_text(
+        '{"data/shards/ravdess/part-0.parquet": "checksum", "data/shards/ravdess/part-1.parquet": "new"}'
+    )
 
 
 def one_less():
-    Path("data/splits/speaker.parquet").unlink()
+    Path("data/splits/fins.parquet").unlink()
 
 
 def nonsense():

@@ -19,6 +19,7 @@ def users_of_mel(project) -> list[str]:
         "train_fin@mfcc",
         "evaluate_fin@mel",
         "evaluate_fin@mfcc",
+        "apply_fins@ravdess",
         "prepare_fine_tuning@fin_ensemble",
         "summarise",
         "report",
@@ -74,7 +75,7 @@ def test_a_protocol_added_runs_only_what_is_new(project):
     ran = project.ran_by(project.snakemake)
     jobs = [f"evaluate_classifier@{model}-random-1" for model in project.get("models")]
     jobs += [f"train_classifier@{model}-random-1-0" for model in project.get("models")]
-    assert ran == sorted([*jobs, "split@random", "summarise", "report"])
+    assert ran == sorted([*jobs, "split@random", "noisy@random-1", "summarise", "report"])
     assert "LEAKY: the same speakers are in several parts" in (project.root / "results/report.md").read_text()
     project.assert_clean()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finser.errors import FinserError
-from finser.files import checksum
+from finser.files import checksum, read_json
 from finser.project.graph import LIBRARIES, Graph
 from finser.project.litter import is_litter
 
@@ -32,7 +32,7 @@ def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
     seen: Snapshot = {f"params.yaml: {key}": value for key, value in graph.parameters(stage, item).items()}
     seen |= {f"{LIBRARIES}: {name}": version for name, version in graph.libraries(stage).items()}
     for dep in graph.paths(stage, item, "deps"):
-        for path in _files(Path(dep)):
+        for path in [found for file in _files(Path(dep)) for found in (file, *_listed(file))]:
             seen[str(path)] = checksum(path) if path.parts[0] in ("src", "params.yaml") else _stamp(path)
     return seen
 
@@ -67,6 +67,18 @@ def _files(path: Path) -> Iterator[Path]:
         if "__pycache__" not in folder and ".partial-" not in folder:
             paths = (Path(folder) / name for name in sorted(names) if not name.startswith("."))
             yield from (path for path in paths if not is_litter(path))
+
+
+def _listed(path: Path) -> list[Path]:
+    """Files whose checksums a dependency lists, which the job reads, too: data/pool/*.json, and config.json of a prepared classifier."""
+    parts = path.parts
+    if parts[:2] == ("data", "pool"):
+        names = read_json(path)
+    elif parts[:2] == ("models", "initial") and len(parts) == 4 and path.name == "config.json":
+        names = read_json(path).get("reads", {})
+    else:
+        return []
+    return [found for found in map(Path, names) if found.is_file()]
 
 
 def _stamp(path: Path) -> tuple[int, int]:

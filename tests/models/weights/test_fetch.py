@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from finser.models.weights.fetch import fetch_weights
 from safetensors.torch import load_file, save_file
 
 from finser import layout
@@ -19,6 +18,7 @@ from finser.errors import FinserError
 from finser.fetching.http import Patience
 from finser.files import checksum, read_json
 from finser.models.weights.conversion import grid_of
+from finser.models.weights.fetch import fetch_weights
 from finser.models.weights.sizes import Size, shapes, size_of
 
 NAMES = ("given", "here", "imagenet", "audioset")
