@@ -1,6 +1,5 @@
 """What was edited while a stage ran is an error; what no job of the stage reads is not."""
 
-import json
 import shutil
 from pathlib import Path
 
