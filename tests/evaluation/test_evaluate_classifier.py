@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 from finser import layout
 from finser.config.params import Params
 from finser.emotions import EMOTIONS
-from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit
+from finser.evaluation.judged import Judged, calibration_of, figures_of_merit
 from finser.features.examples import Examples
 from finser.files import read_json
 from finser.models import load

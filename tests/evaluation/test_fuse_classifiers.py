@@ -14,8 +14,8 @@ from finser import layout
 from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.evaluation.evaluate_classifier import Judged, predictions_table
 from finser.evaluation.fuse_classifiers import fuse, fuse_classifiers
+from finser.evaluation.judged import Judged, predictions_table
 from finser.features.examples import Examples
 from finser.files import read_json, write_json
 from finser.scores import stacking as fusion

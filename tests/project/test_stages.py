@@ -62,8 +62,10 @@ def test_a_step_that_is_not_there_is_one_line():
 
 
 def test_the_table_in_the_docs_is_that_of_dvc_yaml(monkeypatch):
+    from finser.project import reruns
     from finser.project.stage_docs import BEGIN, END, markdown
 
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs/architecture.md").read_text()
     assert page.partition(BEGIN)[2].partition(END)[0] == f"\n{markdown()}", "run: finser schema"
+    assert page.partition(reruns.BEGIN)[2].partition(reruns.END)[0] == f"\n{reruns.markdown()}", "run: finser schema"

@@ -1,7 +1,6 @@
 """Training of one classifier on one fold of one protocol, with one seed."""
 
 import csv
-import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from finser import layout, machine
+from finser.classifiers.parts import HISTORY, clips_digest, parts_of, variants
 from finser.classifiers.prepare import prepared
 from finser.config.fields import init_kind
 from finser.config.params import Params
@@ -21,9 +21,8 @@ from finser.fins.settings import check_settings
 from finser.models import Classifier, begin, module_of
 from finser.progress import say
 from finser.scores.intervals import over_seeds, per_speaker
-from finser.splits.table import LEAKY, ROLES, fewer_speakers, read_parts
+from finser.splits.table import LEAKY
 
-HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
 LIBRARIES = ("torch", "transformers", "safetensors")  # of the networks
 
 
@@ -90,23 +89,6 @@ def validation_uar(classifier: Classifier, validation: Examples) -> float:
     predicted = classifier.probabilities(validation.inputs).argmax(1)  # (n,)
     counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(EMOTIONS))
     return float(over_seeds(counts)["uar"][0])
-
-
-def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:
-    """Rows of the split by role, of the corpora that the classifier is trained on, and of its fraction of the training speakers."""
-    parts = read_parts(protocol, fold, options.corpora or params.pooled)
-    return {**parts, "train": fewer_speakers(parts["train"], options.speakers, params.seed, fold)}
-
-
-def variants(options: Options) -> dict[str, tuple[str, ...]]:
-    """Variants of the clips in each part: only training uses augmented ones."""
-    return {"train": options.variants, "validation": ("original",)}
-
-
-def clips_digest(parts: dict[str, pa.Table]) -> str:
-    """SHA-256 of the clips of every part, by which a model of another split is recognised."""
-    lines = sorted(f"{part} {clip}" for part in ROLES for clip in parts[part]["clip_id"].to_pylist())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:

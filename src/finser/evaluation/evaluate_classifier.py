@@ -2,7 +2,7 @@
 
 import csv
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finser import layout
+from finser.classifiers.parts import HISTORY, clips_digest, parts_of
 from finser.classifiers.prepare import prepared
-from finser.classifiers.train_classifier import HISTORY, clips_digest, parts_of
 from finser.config.params import Params
 from finser.config.sections.classifiers import Classifier as Options
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
+from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
 from finser.features.examples import Examples, check_apart, read_examples
 from finser.features.noisy_clips import noisy_clips, read_noisy, variant
 from finser.features.rows import Source
@@ -24,38 +24,10 @@ from finser.fins import settings
 from finser.machine import SETTINGS
 from finser.models import Classifier, load, module_of
 from finser.progress import say
-from finser.scores import calibration
-from finser.scores.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
 from finser.splits.table import LEAKY
 
 AGAIN = "train it again: dvc repro"
 ORIGINALS = ("original",)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A part of a split as a classifier sees it.
-
-    Attributes
-    ----------
-    examples : Examples
-        Of the part.
-    probabilities : np.ndarray
-        Float64, shape (seeds, n, 8).
-    """
-
-    examples: Examples
-    probabilities: np.ndarray
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """Class numbers, shape (seeds, n)."""
-        return self.probabilities.argmax(2)
-
-    @property
-    def counts(self) -> dict[str, np.ndarray]:
-        """Confusion matrices of each corpus and speaker; see :func:`finser.scores.intervals.per_speaker`."""
-        return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(EMOTIONS))
 
 
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
@@ -124,40 +96,6 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
     return Judged(examples, np.stack([classifier.probabilities(examples.inputs) for classifier in classifiers]))
 
 
-def figures_of_merit(test: Judged, confidence: float) -> dict:
-    """UAR, WA and macro-F1, means over the corpora and seeds, with their intervals, the middles of these, and the corpora that these cover.
-
-    Bounds are None if no corpus has enough test speakers, or if all are alike; see :mod:`finser.scores.intervals`.
-    """
-    counts = test.counts
-    found, seeds = estimates(counts, confidence), over_seeds(counts)
-    result: dict = {name: one.value for name, one in found.items()}
-    for name, one in found.items():
-        result[f"{name}_ci_low"], result[f"{name}_ci_high"], result[f"{name}_ci_centre"] = one.low, one.high, one.centre
-    of_seeds = {f"{name}_seeds": seeds[name].tolist() for name in ("uar", "wa")}
-    return {**result, "interval_corpora": covered_by_intervals(counts), **of_seeds}
-
-
-def uar_of(judged: Judged) -> float:
-    """UAR of a part, mean over the corpora and seeds."""
-    return float(over_seeds(judged.counts)["uar"].mean())
-
-
-def calibration_of(validation: Judged, test: Judged) -> dict:
-    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds.
-
-    An emotion that a classifier never heard has probability 0, and keeps it: validation clips of it do not set the temperature.
-    """
-    rows = []
-    for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
-        t = calibration.temperature_of(fitted, validation.examples.targets)
-        scaled, targets = calibration.rescale(given, t), test.examples.targets
-        ece, nll = calibration.expected_calibration_error, calibration.nll
-        rows.append([t, ece(given, targets), ece(scaled, targets), nll(given, targets), nll(scaled, targets)])
-    names = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled")
-    return {**dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), "temperature_seeds": [t for t, *_ in rows]}
-
-
 def noise_curve(
     params: Params, classifier: Classifier, source: Source, test: Judged, protocol: str, fold: int
 ) -> dict[str, dict[str, float]]:
@@ -189,22 +127,6 @@ def noise_curve(
             noisy = replace(some, inputs=[inputs[clip] for clip in some.clip_ids])
             result[kind][f"{snr:g}"] = uar_of(_judge([classifier], noisy))
     return result
-
-
-def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
-    """One row per clip and seed, sorted by seed and clip_id: clip_id, speaker, emotion, predicted, p_EMOTION for each class, seed."""
-    examples, tables = judged.examples, []
-    for seed, probabilities in zip(seeds_, judged.probabilities, strict=True):
-        columns = {
-            "clip_id": examples.clip_ids,
-            "speaker": examples.speakers,
-            "emotion": [EMOTIONS[target] for target in examples.targets],
-            "predicted": [EMOTIONS[best] for best in probabilities.argmax(1)],
-            **{f"p_{emotion}": probabilities[:, number] for number, emotion in enumerate(EMOTIONS)},
-            "seed": pa.array([seed] * len(examples), pa.int64()),
-        }
-        tables.append(pa.table(columns).sort_by("clip_id"))
-    return pa.concat_tables(tables)
 
 
 def check_settings(config: dict, options: Options, where: Path) -> None:

@@ -11,7 +11,7 @@ from finser import layout
 from finser.config.params import Params
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.evaluation.evaluate_classifier import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
+from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
 from finser.features.examples import Examples, check_apart
 from finser.files import read_json, whole_folder, why, write_json
 from finser.progress import say

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from finser.config.reading import read
 from finser.errors import FinserError
 from finser.files import write_text
+from finser.project import reruns
 from finser.project.stages import DVC, Stage, table
 
 BEGIN, END = "<!-- stages:begin -->", "<!-- stages:end -->"
@@ -12,18 +13,21 @@ HEAD = "| stage | one job per | does | reads | makes |\n| :-- | :-- | :-- | :-- 
 
 
 def update(page: Path) -> None:
-    """Replace the table between the markers of a page by that of dvc.yaml in the current folder.
+    """Replace the tables between the markers of a page by those of dvc.yaml in the current folder.
 
     Raises
     ------
     FinserError
         The page lacks a marker. It stays as it was.
     """
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise FinserError("no table of stages", where=page, expected=f"{BEGIN} ... {END}")
-    write_text(page, f"{before}{BEGIN}\n{markdown()}{END}{after}")
+    text = page.read_text(encoding="utf-8")
+    for start, stop, content in ((BEGIN, END, markdown()), (reruns.BEGIN, reruns.END, reruns.markdown())):
+        before, begin, rest = text.partition(start)
+        _, end, after = rest.partition(stop)
+        if not (begin and end):
+            raise FinserError("no generated table", where=page, expected=f"{start} ... {stop}")
+        text = f"{before}{start}\n{content}{stop}{after}"
+    write_text(page, text)
 
 
 def markdown() -> str:

@@ -1,0 +1,95 @@
+"""What reruns when: a table in docs/architecture.md, generated from dvc.yaml (a test compares them)."""
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from finser.config.reading import read
+from finser.config.sections.classifiers import KINDS
+from finser.config.sections.features import REPRESENTATIONS
+from finser.project.stages import DVC
+
+BEGIN, END = "<!-- reruns:begin -->", "<!-- reruns:end -->"
+HEAD = "| change | runs | runs then, if the bytes that it reads have changed |\n| :-- | :-- | :-- |\n"
+EDITS = {  # in words -> a file, a key of params.yaml, or a library
+    "synthetic voices: synthetic/sentences.py": "src/finser/synthetic/sentences.py",
+    "noise of test clips: features/noisy.py": "src/finser/features/noisy.py",
+    "filter banks: features/filter_banks.py": "src/finser/features/filter_banks.py",
+    "one kind of classifier: models/small_cnn.py": "src/finser/models/small_cnn.py",
+    "the training loop: training/loop.py": "src/finser/training/loop.py",
+    "a template of the report": "src/finser/report/report.md.jinja",
+    "the version of librosa": "librosa",
+    "`corpora`, and a new corpus outside `pooled`": "data/clips",
+    "settings of one classifier from random weights": "train_classifier.${key}",
+    "`evaluate_classifier.noise`": "evaluate_classifier.noise",
+    "`train_fin.mel`": "train_fin.${key}",
+}
+MADE = ("outs", "metrics", "plots")
+INITIAL = ("models/fins", "models/pretrained", "models/weights")  # what ``init`` may name
+
+
+def markdown() -> str:
+    """Make the table of the stages of dvc.yaml in the current folder, a line for each of :data:`EDITS`."""
+    stages = {name: entry.get("do", entry) for name, entry in read(DVC)["stages"].items()}
+    begins = {
+        name: [one["begin"] for one in entry["foreach"].values()] for name, entry in read(DVC)["stages"].items() if name == "train_fin"
+    }
+    reads = {name: [path for dep in body["deps"] for path in _filled(dep, begins.get(name, ()))] for name, body in stages.items()}
+    makes = {
+        name: [_name(out) for section in ("outs", "metrics", "plots") for out in body.get(section, ())] for name, body in stages.items()
+    }
+    lines = []
+    for words, changed in EDITS.items():
+        first = [name for name, body in stages.items() if changed in _followed(body) or any(_overlap(changed, dep) for dep in reads[name])]
+        then = _downstream(first, reads, makes)
+        lines.append(f"| {words} | {_listed(first)} | {_listed([name for name in stages if name in then])} |\n")
+    return HEAD + "".join(lines)
+
+
+def _downstream(first: list[str], reads: dict[str, list[str]], makes: dict[str, list[str]]) -> set[str]:
+    """Stages that read what some stages make, directly or not, without the stages themselves."""
+    found, waiting = set(), list(first)
+    while waiting:
+        outs = makes[waiting.pop()]
+        new = {name for name, deps in reads.items() if name not in found and any(_overlap(out, dep) for out in outs for dep in deps)}
+        found |= new
+        waiting += new
+    return found - set(first)
+
+
+def _followed(body: dict) -> Iterator[str]:
+    """Keys and libraries that a stage follows."""
+    for entry in body.get("params", ()):
+        yield from [entry] if isinstance(entry, str) else (name for names in entry.values() for name in names)
+
+
+def _filled(dep: str, begins: list[str]) -> list[str]:
+    """A dependency, or what may stand in its place: the values of a stage's own list, of ``init``, or modules that are imported by name."""
+    if dep in ("${item.begin}", "${item.init}"):
+        return begins if dep == "${item.begin}" else list(INITIAL)
+    for axis, names in (("${item.model}", KINDS), ("${item.representation}", REPRESENTATIONS)):
+        if dep.startswith("src/") and axis in dep:
+            return [dep.replace(axis, name) for name in names]
+    return [dep]
+
+
+def _name(out: str | dict) -> str:
+    return out if isinstance(out, str) else next(iter(out))
+
+
+def _overlap(a: str, b: str) -> bool:
+    """Whether one path is the other, or lies below it; an axis may have any value."""
+    if not (a.startswith(("src/", "data/", "models/", "results/")) and "/" in b):
+        return False
+    parts = (re.sub(r"\$\{[^}]*\}", "*", path).split("/") for path in (a, b))
+    return all(one is None or two is None or _alike(one, two) for one, two in zip_longest(*parts))
+
+
+def _alike(one: str, two: str) -> bool:
+    pattern = re.escape(one).replace(r"\*", ".*")
+    other = re.escape(two).replace(r"\*", ".*")
+    return bool(re.fullmatch(pattern, two) or re.fullmatch(other, one))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "–"
