@@ -233,6 +233,8 @@ def test_stages_are_those_of_the_command_line_and_of_the_rules():
         rules |= set(re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE))
     assert set(STAGES) == rules == set(STEPS)
     assert set(STAGES) <= commands
+    called = dict(re.findall(r'_run\("(\w+)", "finser\.([\w.]+)"', (SOURCE / "cli.py").read_text()))
+    assert called == STEPS
     for stage, spec in STAGES.items():
         assert spec.get("do", spec)["cmd"].split()[:2] == ["workflow/finser", stage]
 

@@ -214,7 +214,7 @@ def prepare_classifier(model: Model) -> None:
 @app.command("prepare_fine_tuning", rich_help_panel=STAGES)
 def prepare_fine_tuning(model: Model) -> None:
     """Write the options of a classifier that starts from trained weights, and these weights."""
-    _run("prepare_fine_tuning", "finser.training.prepare", model=model)
+    _run("prepare_fine_tuning", "finser.training.prepare_fine_tuning", model=model)
 
 
 @app.command("train_classifier", rich_help_panel=STAGES)

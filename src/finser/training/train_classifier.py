@@ -91,7 +91,7 @@ def clips_digest(parts: dict[str, pa.Table]) -> str:
 def _prepared(options: Options, model: str) -> dict:
     """config.json of models/initial/MODEL, which must have been made with the options of params.yaml."""
     config, now = read_json(layout.initial(model) / "config.json"), options.model_dump(mode="json")
-    check_settings(config, now, layout.initial(model), "run: dvc repro")
+    check_settings(config, now, layout.initial(model), "run: dvc repro", "prepared")
     return config
 
 
