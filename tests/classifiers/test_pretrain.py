@@ -375,7 +375,7 @@ def test_a_trunk_that_heard_a_test_speaker_is_refused(project, trunks):
     tested = min(speakers_of("test"))
     write_json(path, {**read_json(path), "speakers": [tested]})
     prepare(params, "taught")
-    with pytest.raises(FinserError, match=f"its trunk was taught by test speakers: {tested} .1 in all.*dvc repro"):
+    with pytest.raises(FinserError, match=f"its encoder was pretrained on test speakers: {tested} .1 in all.*dvc repro"):
         train_classifier(params, "taught", "speaker", 1, 0)
 
 
@@ -410,6 +410,9 @@ def test_a_trunk_of_another_shape_is_refused(project, trunks):
     prepare(params, "taught")
     wider = params.fine_tune["taught"].model_copy(update={"width": 5})  # past the check of params.yaml
     params = params.model_copy(update={"fine_tune": {"taught": wider}})
+    with pytest.raises(FinserError, match="models/initial/taught: was prepared with another value of width than .*dvc repro"):
+        train_classifier(params, "taught", "speaker", 1, 0)
+    prepare(params, "taught")
     with pytest.raises(FinserError, match=r"weights of another topology.*size mismatch") as error:
         train_classifier(params, "taught", "speaker", 1, 0)
     assert "\n" not in str(error.value)

@@ -177,7 +177,7 @@ class Run:
         training = {
             **{f"n_{role}": sum(row["role"] == role for row in named) for role in ("train", "validation")},
             "n_train_speakers": int(
-                len({row["speaker"] for row in named if row["role"] == "train"}) * self.params.train_classifier[model].speakers
+                len({row["speaker"] for row in named if row["role"] == "train"}) * self.params.classifiers[model].speakers
             ),
             "n_test_speakers_heard_by_fins": 3 if (model, protocol, fold) == ("fin_ensemble", "speaker", 2) else 0,
             "params": 178_637 if model == "fin_ensemble" else 12_345,

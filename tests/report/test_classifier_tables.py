@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support, recall_score
 
 from finser import layout
-from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn
+from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn, by_map
 from finser.config.sections.results import Fusion, Summarise
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -329,9 +329,9 @@ def test_settings_of_every_model(synthetic):
     ],
 )
 def test_a_section_says_what_sets_it_apart(synthetic, section, said):
-    sections = {**synthetic.params.train_classifier, "svm": section}
+    sections = by_map({**synthetic.params.classifiers, "svm": section})
     params = synthetic.params.model_copy(
-        update={"train_classifier": sections, "fusions": ("all",), "fuse_classifiers": {"all": Fusion(members=("svm", "mlp"))}}
+        update={**sections, "fusions": ("all",), "fuse_classifiers": {"all": Fusion(members=("svm", "mlp"))}}
     )
     lines = emotion.sections(dataclasses.replace(synthetic.results, params=params)).splitlines()
     assert f"| {said} |" in lines[2]
@@ -433,7 +433,7 @@ def test_every_seed_is_a_command(synthetic):
 
 
 def test_a_name_is_a_title_only_for_its_own_kind(synthetic):
-    sections = synthetic.params.train_classifier
+    sections = synthetic.params.classifiers
     swapped = synthetic.params.model_copy(update={"train_classifier": {**sections, "mlp": sections["svm"]}})
     results = dataclasses.replace(synthetic.results, params=swapped)
     assert [tables.model_title(results, model) for model in ("svm", "mlp", "mlp_half")] == ["SVM (baseline)", "mlp", "mlp_half"]

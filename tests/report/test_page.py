@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from finser import layout
-from finser.config.dump import dump
+from finser.config.dump import resolved
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.report.page import report
@@ -144,7 +144,7 @@ def test_times_are_of_the_last_good_command_and_dashes_of_the_cache(synthetic):
 
 
 def test_all_parameters_are_on_the_page(real):
-    assert f"```yaml\n{dump(real.params).strip()}\n```" in real.text
+    assert f"```yaml\n{resolved(real.params).strip()}\n```" in real.text
 
 
 def test_every_figure_is_linked_and_has_content(synthetic):

@@ -9,8 +9,8 @@ from finser.errors import FinserError
 AGAIN = "train it again: dvc repro"
 
 
-def check_settings(config: dict, now: dict, where: Path, again: str = AGAIN) -> None:
-    """Refuse a model that was trained with other settings than params.yaml has now.
+def check_settings(config: dict, now: dict, where: Path, again: str = AGAIN, made: str = "trained") -> None:
+    """Refuse a model that was trained, or otherwise `made`, with other settings than params.yaml has now.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def check_settings(config: dict, now: dict, where: Path, again: str = AGAIN) -> 
     if other:
         key, trained, wanted = other
         raise FinserError(
-            f"was trained with another value of {key} than params.yaml has", where=where, expected=wanted, found=trained, do=again
+            f"was {made} with another value of {key} than params.yaml has", where=where, expected=wanted, found=trained, do=again
         )
 
 
