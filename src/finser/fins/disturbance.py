@@ -1,7 +1,7 @@
-"""What happens to training frames on their way in: noise, a narrower band, another level.
+"""Disturbances of training frames: noise, a narrower band, another level.
 
-A FIN that only ever heard clean recordings of one rate need not know what to do with others. Nothing here needs a label: the
-targets are computed from the frames that come out (:mod:`finser.fins.targets`).
+A FIN trained on clean recordings of one rate alone may fail on others. Nothing here needs a label: the targets are computed from
+the disturbed frames (:mod:`finser.fins.targets`).
 """
 
 import torch
@@ -23,13 +23,15 @@ def disturb(frames: Tensor, how: Disturbance, random: torch.Generator) -> tuple[
     n, device = len(frames), frames.device
     chance = torch.rand(3, n, generator=random)
     noisy = chance[0] < how.noise
-    frames = frames.clone()
-    frames[noisy.to(device)] += _noise(frames[noisy.to(device)], how.noise_snr_db, random)
+    frames = frames * STEPS
+    noisy = noisy.nonzero()[:, 0].to(device)
+    frames[noisy] += _noise(frames[noisy], how.noise_snr_db, random)
     wide, narrow = chance[1] < how.origin_16k, chance[1] >= 1 - how.origin_8k
-    for hertz, chosen in ((8_000, wide.to(device)), (4_000, narrow.to(device))):
-        frames[chosen] = low_pass(frames[chosen], hertz)
+    limited = (wide | narrow).nonzero()[:, 0]
+    hertz = torch.where(wide, 8_000.0, 4_000.0)[limited, None].to(device)
+    frames[limited.to(device)] = low_pass(frames[limited.to(device)], hertz)
     gain = 10 ** (how.gain_db * (2 * chance[2:].T.to(device) - 1) / 20)  # (batch, 1)
-    return (frames * STEPS).round() / STEPS * gain, gain
+    return frames.round_().mul_(gain / STEPS), gain
 
 
 def _noise(frames: Tensor, snr_db: tuple[float, float], random: torch.Generator) -> Tensor:
@@ -39,10 +41,10 @@ def _noise(frames: Tensor, snr_db: tuple[float, float], random: torch.Generator)
     return white * frames.square().mean(dim=1, keepdim=True).sqrt() * (10 ** (-snr / 20)).to(frames.device)
 
 
-def low_pass(frames: Tensor, hertz: float) -> Tensor:
-    """Frames (batch, 2048) without what lies above a frequency."""
-    if not len(frames):  # MKL transforms something or fails
+def low_pass(frames: Tensor, hertz: Tensor) -> Tensor:
+    """Frames (batch, 2048) without the frequencies above `hertz` (batch, 1)."""
+    if not len(frames):  # MKL fails on a transform of nothing
         return frames
     spectrum = torch.fft.rfft(frames)  # (batch, 1025)
-    spectrum[:, int(hertz * N_FFT / SR) + 1 :] = 0
-    return torch.fft.irfft(spectrum, n=N_FFT)
+    above = torch.arange(N_FFT // 2 + 1, device=frames.device) * SR > hertz * N_FFT
+    return torch.fft.irfft(spectrum.masked_fill_(above, 0), n=N_FFT)

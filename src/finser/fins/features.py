@@ -57,14 +57,24 @@ class Fins(nn.Module):
         self.fins = nn.ModuleDict({feature: fins[feature] for feature in DIMENSIONS if feature in fins})
         self.front_ends = _shared_front_ends(fin for fin in self.fins.values() if isinstance(fin, SpectralFin))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Features of raw frames: (n, 2048) -> (n, 162); zeros for features that no FIN gives."""
+    def forward(self, frames: Tensor, known: dict[str, Tensor] | None = None) -> Tensor:
+        """Features of raw frames: (n, 2048) -> (n, 162); zeros for features that no FIN gives.
+
+        Parameters
+        ----------
+        frames : Tensor
+            Samples of full scale 1.
+        known : dict, optional
+            Outputs of FINs that are computed already, (n, dim) each.
+        """
         unit, rms = normalise(frames)  # (n, 2048), (n, 1)
         powers = {id(front_end): front_end(unit) for front_end in self.front_ends}  # (n, 1088) each
-        found = {}
+        found = dict(known or {})
         for feature, fin in self.fins.items():
-            spectral = isinstance(fin, SpectralFin)
-            found[feature] = fin.of_powers(powers[id(fin.get_front_end())], rms) if spectral else fin(frames)
+            if isinstance(fin, SpectralFin):
+                found[feature] = fin.of_powers(powers[id(fin.get_front_end())], rms)
+            elif feature not in found:
+                found[feature] = fin(frames)
         if "rms" in found:
             found["rms"] = found["rms"].clamp_min(FLOOR).log()
         if "mel" in found:
@@ -81,10 +91,14 @@ class Fins(nn.Module):
                 module.closed_form()
 
     def of_waves(self, waves: Tensor) -> Tensor:
-        """Features of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 162)."""
+        """Features of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 162), in float32 also under autocast."""
         frames = waves.unfold(1, N_FFT, HOP_LENGTH)  # (batch, t, 2048)
         pieces = frames.reshape(-1, N_FFT).split(PIECE)
-        return torch.cat([self(piece) for piece in pieces]).reshape(*frames.shape[:2], -1)
+        with torch.autocast(waves.device.type, enabled=False):
+            if "zcr" not in self.fins:
+                return torch.cat([self(piece) for piece in pieces]).reshape(*frames.shape[:2], -1)
+            zcr = self.fins["zcr"].of_waves(waves).reshape(-1, 1).split(PIECE)
+            return torch.cat([self(*piece) for piece in zip(pieces, ({"zcr": z} for z in zcr), strict=True)]).reshape(*frames.shape[:2], -1)
 
 
 def random_fins(features: Iterable[str]) -> dict[str, Fin]:

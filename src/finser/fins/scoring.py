@@ -22,9 +22,21 @@ def scores_of(feature: str, labels: np.ndarray, predicted: np.ndarray) -> dict[s
     return found
 
 
-def selection(fin: Fin, validation: FrameSet) -> float:
-    """The R2 that chooses among epochs: uniform, for mel in dB, since the powers of an empty band say nothing."""
-    predicted = predict(fin, validation.frames)
-    if fin.feature == "mel":
-        return r2_uniform(decibels(validation.labels), decibels(predicted))
-    return r2_uniform(validation.labels, predicted)
+class Selection:
+    """The R2 that chooses among epochs: uniform, for mel in dB, since the powers of an empty band say nothing.
+
+    Parameters
+    ----------
+    feature : str
+        Of the FIN.
+    validation : FrameSet
+        Undisturbed frames.
+    """
+
+    def __init__(self, feature: str, validation: FrameSet) -> None:
+        self.convert = decibels if feature == "mel" else np.asarray
+        self.frames, self.labels = validation.frames, self.convert(validation.labels)
+
+    def __call__(self, fin: Fin) -> float:
+        """R2 of a FIN."""
+        return r2_uniform(self.labels, self.convert(predict(fin, self.frames)))

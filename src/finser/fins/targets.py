@@ -15,7 +15,8 @@ TINY = torch.finfo(torch.float32).tiny
 class Targets(nn.Module):
     """Frames (batch, 2048) -> librosa's feature, float32 (batch, dim), in its unit; docs/features.md has the calls.
 
-    The transform is in float64, as librosa's is; tests compare the result with librosa's.
+    The transform is in float32, as the FINs' own is, which takes a third of the time of librosa's float64; tests compare the result
+    with librosa's.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Targets(nn.Module):
     def __init__(self, feature: str) -> None:
         super().__init__()
         self.feature = feature
-        self.register_buffer("window", torch.hann_window(N_FFT, dtype=torch.float64))
+        self.register_buffer("window", torch.hann_window(N_FFT))
         bank = {"chroma": _chroma_bank, "mel": _mel_bank, "mfcc": _mel_bank}.get(feature)
         self.register_buffer("bank", bank() if bank else torch.empty(0))  # (1025, bands)
         self.register_buffer("dct", torch.from_numpy(dct_matrix()).float().T)  # (128, 20)
@@ -41,8 +42,8 @@ class Targets(nn.Module):
         if self.feature == "zcr":
             negative = frames < 0
             return (negative[:, 1:] != negative[:, :-1]).float().sum(dim=1, keepdim=True) / N_FFT
-        power = torch.fft.rfft(frames.double() * self.window).abs().square().float()  # (batch, 1025)
-        bands = power @ self.bank  # (batch, 12 or 128)
+        spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window))  # (batch, 1025, 2)
+        bands = spectrum.square().sum(dim=2) @ self.bank  # (batch, 12 or 128)
         if self.feature == "chroma":
             peak = bands.amax(dim=1, keepdim=True)
             return bands / torch.where(peak < TINY, 1, peak)

@@ -14,7 +14,7 @@ from finser.features import pool
 from finser.files import write_json
 from finser.fins.nets.base import Fin, count
 from finser.fins.nets.building import build
-from finser.fins.scoring import scores, selection
+from finser.fins.scoring import Selection, scores
 from finser.fins.store import save_fin
 from finser.fins.training_frames import TrainingFrames, training_frames
 from finser.progress import say
@@ -97,6 +97,7 @@ class FinTask(Task):
         fin.set_scales(*frames.batch(SCALE_FRAMES, self._generator("scales")))
         if closed_form:
             fin.closed_form()
+        self.selection = Selection(fin.feature, frames.validation)
         self.seconds_before = time.perf_counter() - started
 
     def about(self) -> Iterator[object]:
@@ -125,11 +126,11 @@ class FinTask(Task):
 
     def before(self) -> list[dict]:
         """R2 before the first step, since training may make it worse."""
-        return [{"step": 0, "loss": np.nan, "r2_validation": selection(self.net, self.frames.validation)}]
+        return [{"step": 0, "loss": np.nan, "r2_validation": self.selection(self.net)}]
 
     def validate(self, epoch: int, train_loss: float) -> dict:
         """R2 on the validation frames."""
-        found = selection(self.net, self.frames.validation)
+        found = self.selection(self.net)
         return {"step": self._steps(epoch), "loss": train_loss, "r2_validation": found}
 
     def score(self, record: dict) -> float:
