@@ -69,6 +69,6 @@ def prepared(options: Options, model: str) -> dict:
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")
-    check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro")
+    check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
     pool.verify(config["reads"], where / "config.json")
     return config
