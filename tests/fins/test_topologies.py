@@ -11,7 +11,7 @@ from finser.fins.nets.mel import MelFin, connections
 from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.rms import RmsFin
 from finser.fins.nets.transform import FrontEnd, bins
-from finser.fins.nets.zcr import ZcrFin
+from finser.fins.nets.zcr import PIECE, SoftSigns, ZcrFin
 from finser.fins.store import N_PARAMETERS
 from finser.seeds import generator
 
@@ -101,6 +101,25 @@ def test_silence(feature):
         assert not output.any()
     expected = features(np.zeros(1100, np.int16))[feature]
     assert np.allclose(exact(feature)(silence).detach().numpy(), expected, rtol=1e-5, atol=1e-3)
+
+
+def test_soft_signs_are_torchs_with_its_gradients():
+    samples, slope, shift, pull = torch.randn(50), torch.rand(8) + 0.5, torch.randn(8), torch.randn(8, 50)
+    found = []
+    for function in (SoftSigns.apply, lambda x, a, b: torch.nn.functional.softsign(b[:, None] + x * a[:, None])):
+        weights = [slope.clone().requires_grad_(), shift.clone().requires_grad_()]
+        signs = function(samples, *weights)
+        found.append((signs.detach(), *torch.autograd.grad((signs * pull).sum(), weights)))
+    assert all(torch.allclose(one, other, rtol=1e-5, atol=1e-6) for one, other in zip(*found, strict=True))
+
+
+def test_zero_crossings_of_waves_are_those_of_their_frames():
+    """Also where the samples of a batch are computed in several pieces."""
+    fin, waves = ZcrFin(torch.Generator().manual_seed(0)), 0.1 * torch.randn(5, 2048 + 512 * 40)
+    framed = waves.unfold(1, 2048, 512)  # (5, 41, 2048)
+    with torch.no_grad():
+        assert torch.allclose(fin.of_waves(waves), fin(framed.reshape(-1, 2048)).reshape(5, 41, 1), rtol=1e-5, atol=1e-6)
+    assert waves.numel() > PIECE
 
 
 @pytest.mark.parametrize("gain_db", [-20, 20])

@@ -69,7 +69,8 @@ class Collate:
     augment : SpectrogramAugment, optional
         What is drawn for training clips.
     center : str
-        ``clip``: minus the clip's mean; ``cmn``: minus its mean in every band.
+        ``clip``: minus the clip's mean; ``cmn``: minus its mean in every band. In training the mean is that of the crop, after
+        augmentation; in validation and test that of the whole clip. Its effect on the scores was not measured.
     """
 
     mean: np.ndarray

@@ -94,7 +94,8 @@ class FinTask(Task):
         self.every = max(1, section.steps // CHECKS)  # steps per epoch, but for the last
         super().__init__(fin.feature, fin, -(-section.steps // self.every))
         self.frames, self.section, self.seed, self.patience = frames, section, seed, section.patience
-        fin.set_scales(*frames.batch(SCALE_FRAMES, self._generator("scales")))
+        if type(fin).set_scales is not Fin.set_scales:
+            fin.set_scales(*frames.batch(SCALE_FRAMES, self._generator("scales")))
         if closed_form:
             fin.closed_form()
         self.selection = Selection(fin.feature, frames.validation)

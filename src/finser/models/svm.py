@@ -1,6 +1,8 @@
 """The floor: an RBF SVM on 211 summary statistics, z-scored on train.
 
-Fitted by scikit-learn; stored as plain arrays and predicted with NumPy, so that no pickle is ever loaded.
+scikit-learn fits it. It is stored as plain arrays and predicts with NumPy, in place of scikit-learn's own ``decision_function``, since
+scikit-learn saves estimators as pickles, which run code when they are loaded. skops or ONNX would replace the decision function
+here; both would be another dependency of every environment for these 40 lines. Tests compare each decision with scikit-learn's.
 """
 
 import time
@@ -27,7 +29,7 @@ def source(options: Svm) -> Source:
 
 
 def begin(options: Svm) -> "SvmClassifier":
-    """An SVM that is not fitted yet: its optimum does not depend on a start."""
+    """An SVM before its fit; its optimum does not depend on initial values."""
     return SvmClassifier(options)
 
 
@@ -112,7 +114,7 @@ class SvmClassifier:
         save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, folder / "model.safetensors")
 
     def receive(self, folder: Path) -> None:
-        """Nothing: an SVM begins from no weights."""
+        """Nothing: an SVM has no initial weights."""
 
     def restore(self, folder: Path) -> None:
         """Be the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""

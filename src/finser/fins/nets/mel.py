@@ -39,7 +39,7 @@ class MelFin(SpectralFin):
 
     def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
         """Mel powers in librosa's unit."""
-        matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter(0, self.wired, self.weight.square())
+        matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter_(0, self.wired, self.weight.square())
         return powers @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
 
     @torch.no_grad()
