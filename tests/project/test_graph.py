@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from finser.config import params, presets
+from finser.config import presets
+from finser.config.dump import dump
 from finser.errors import FinserError
 from finser.project.graph import LIBRARIES, Graph
 
@@ -83,12 +84,12 @@ def assert_same_as_dvc() -> int:
 
 @pytest.mark.parametrize("preset", ["demo", "tiny", "open", "paper"])
 def test_every_preset_has_the_jobs_that_dvc_has(project, preset):
-    Path("params.yaml").write_text(params.dump(presets.make(preset)))
+    Path("params.yaml").write_text(dump(presets.make(preset)))
     assert assert_same_as_dvc() > 20
 
 
 def test_the_largest_preset_has_the_jobs_that_dvc_has(project):
-    Path("params.yaml").write_text(params.dump(presets.make("ravdess")))
+    Path("params.yaml").write_text(dump(presets.make("ravdess")))
     assert assert_same_as_dvc() > 100
 
 

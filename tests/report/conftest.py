@@ -172,7 +172,7 @@ class Run:
         test = sorted((row for row in named if row["role"] == "test"), key=lambda row: row["clip_id"])
         truth = [row["emotion"] for row in test]
         skill = SKILL[model] + (0.2 if protocol == "random" else 0) - 0.02 * fold
-        given = {seed: self.probabilities(truth, skill) for seed in self.params.seeds}
+        given = {seed: self.probabilities(truth, skill) for seed in self.params.seeds_of(model)}
         folder = layout.classifier_result(model, protocol, fold)
         training = {
             **{f"n_{role}": sum(row["role"] == role for row in named) for role in ("train", "validation")},
@@ -203,13 +203,13 @@ class Run:
         """The mean of the members' probabilities, all their seeds, under the first seed."""
         members = self.params.fuse_classifiers[fusion].members
         tables = [pq.read_table(layout.classifier_result(model, protocol, fold) / "predictions.parquet").to_pylist() for model in members]
-        each = [[row for row in rows if row["seed"] == seed] for rows in tables for seed in self.params.seeds]
+        each = [[row for row in rows if row["seed"] == seed] for rows in tables for seed in sorted({row["seed"] for row in rows})]
         given = {self.params.seeds[0]: np.mean([[[row[f"p_{e}"] for e in EMOTIONS] for row in rows] for rows in each], axis=0)}
         folder = layout.fusion_result(fusion, protocol, fold)
         write_parquet(folder / "predictions.parquet", predictions_of(each[0], given))
         sizes = {"n_test": len(each[0]), "n_test_speakers": len({row["speaker"] for row in each[0]})}
         heard = {"n_test_speakers_heard_by_fins": 1 if (protocol, fold) == ("speaker", 2) else 0}
-        names = [f"{model} {seed}" for model in members for seed in self.params.seeds]
+        names = [f"{model} {seed}" for model in members for seed in self.params.seeds_of(model)]
         weights = self.rng.dirichlet(np.ones(len(names)))  # any: the report shows what the file says
         shares = {"weights": dict(zip(names, weights.tolist(), strict=True))}
         write_json(folder / "metrics.json", figures_of(each[0], given) | sizes | heard | shares)
@@ -426,7 +426,7 @@ class Page:
     def by_seed(self, model: str, protocol: str, kept=lambda row: True) -> list[tuple[list[str], list[str]]]:
         """Per seed the truth and the predictions of the clips of all folds."""
         rows = [row for row in self.predictions(model, protocol) if kept(row)]
-        each = [[row for row in rows if row["seed"] == seed] for seed in self.params.seeds]
+        each = [[row for row in rows if row["seed"] == seed] for seed in sorted({row["seed"] for row in rows})]
         return [([row["emotion"] for row in part], [row["predicted"] for row in part]) for part in each]
 
 
