@@ -33,7 +33,8 @@ def test_what_is_installed_is_what_is_recorded(graph):
 
 def test_another_version_is_refused_by_the_stages_that_use_it(graph):
     rewrite(version("librosa"), "0.1")
-    with pytest.raises(FinserError, match=rf"librosa {version('librosa')} is installed; expected librosa 0\.1; make environment") as refused:
+    said = rf"librosa {version('librosa')} is installed; expected librosa 0\.1; make environment"
+    with pytest.raises(FinserError, match=said) as refused:
         libraries.check(graph, "label")
     assert "\n" not in str(refused.value)
     libraries.check(graph, "split", "augment")
