@@ -7,7 +7,9 @@ from finser import layout
 from finser.audio.shards import AudioRow, write_audio
 from finser.config import presets
 from finser.config.params import Params, validate
+from finser.corpora.clips import CLIPS_SCHEMA
 from finser.features import labels
+from finser.features.pool import pool
 from finser.fins.front_end import train_front_end
 from finser.seeds import generator
 from finser.splits.table import SCHEMA
@@ -38,7 +40,17 @@ def write_corpus(corpus: str, clips: int) -> list[dict]:
             split.append({"fold": 1, **name, "role": role})
             split.append({"fold": 2, **name, "role": "train"})
     write_audio(layout.shards(corpus), rows)
+    write_index(corpus, [row for row in split if row["fold"] == 1])
     return split
+
+
+def write_index(corpus: str, clips: list[dict]) -> None:
+    """The table of a corpus's clips, all usable; columns that FINs do not read are empty."""
+    empty = {field.name: "" if field.type == pa.string() else 1 for field in CLIPS_SCHEMA}
+    named = [{name: row[name] for name in ("clip_id", "corpus", "speaker", "emotion")} for row in clips]
+    layout.clips(corpus).parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pylist([empty | row | {"status": "ok"} for row in named], CLIPS_SCHEMA)
+    pq.write_table(table, layout.clips(corpus))
 
 
 def mini_params(**changes: object) -> Params:
@@ -68,11 +80,12 @@ def project(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("project"))
         split = write_corpus("ravdess", 3) + write_corpus("savee", 2) + write_corpus("esd", 2)
-        layout.split("speaker").parent.mkdir(parents=True)
-        table = pa.Table.from_pylist(split, SCHEMA.with_metadata({"protocol": "speaker"}))
-        pq.write_table(table, layout.split("speaker"))
+        layout.split("fins").parent.mkdir(parents=True)
+        table = pa.Table.from_pylist(split, SCHEMA.with_metadata({"protocol": "fins"}))
+        pq.write_table(table, layout.split("fins"))
         for corpus in ("ravdess", "savee", "esd"):
             labels.label(mini_params(), corpus)
+        pool(mini_params())
         train_front_end(mini_params())
         yield mini_params()
 
