@@ -21,7 +21,7 @@ def project(tmp_path, monkeypatch, copy_stages):
     Path("params.yaml").write_text(params.dump(presets.make("tiny")))
     for path in (
         "src/finser/fins/nets/zcr.py",
-        "src/finser/fins/training.py",
+        "src/finser/fins/train_fin.py",
         "data/shards/ravdess/part-0.parquet",
         "data/splits/speaker.parquet",
     ):
@@ -37,7 +37,7 @@ def rate():
 
 
 def code():
-    Path("src/finser/fins/training.py").write_text("2")
+    Path("src/finser/fins/train_fin.py").write_text("2")
 
 
 def data():
