@@ -18,7 +18,6 @@ JOB = ("train_fin", ("zcr",))
 def project(tmp_path, monkeypatch, copy_stages):
     monkeypatch.chdir(tmp_path)
     copy_stages(tmp_path)
-<<<<<<< HEAD
     Path("params.yaml").write_text(dump(presets.make("tiny")))
     for path, text in {
         "src/finser/fins/nets/zcr.py": "1",
@@ -27,15 +26,6 @@ def project(tmp_path, monkeypatch, copy_stages):
         "data/pool/fins.json": '{"data/shards/ravdess/part-0.parquet": "checksum"}',
         "data/splits/fins.parquet": "1",
     }.items():
-=======
-    Path("params.yaml").write_text(params.dump(presets.make("tiny")))
-    for path in (
-        "src/finser/fins/nets/zcr.py",
-        "src/finser/fins/train_fin.py",
-        "data/shards/ravdess/part-0.parquet",
-        "data/splits/speaker.parquet",
-    ):
->>>>>>> training
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
     return tmp_path
