@@ -152,11 +152,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
         for protocol in ("speaker", "random"):
             split(params, protocol)
         split_fins(params)
-        for representation in params.features.representations:
-            extract(params, "ravdess", representation)
         parts = read_parts("speaker", 1, ["ravdess"])
         write_fins(sorted({row["speaker"] for part in ("train", "validation") for row in parts[part].to_pylist()}))
-        apply_fins(params, "ravdess")
+        renew(params, "ravdess")
         pool(params)
         for protocol in ("speaker", "random"):
             noisy(params, protocol, 1)
@@ -193,8 +191,16 @@ def _copy(folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return target / "project"
 
 
+def renew(params: Params, corpus: str) -> None:
+    """Compute again what is stored of a corpus, after its shards or labels were changed."""
+    for representation in params.features.representations:
+        extract(params, corpus, representation)
+    apply_fins(params, corpus)
+
+
 def prepare(params: Params, model: str) -> None:
-    """The stage that makes models/initial/MODEL."""
+    """The stages that make models/initial/MODEL, of the files as they are now."""
+    pool(params)
     (prepare_fine_tuning if model in params.fine_tune else prepare_classifier)(params, model)
 
 
@@ -232,12 +238,13 @@ def altered(params: Params) -> Callable[..., Params]:
 
 
 @pytest.fixture
-def relabel() -> Callable[[dict[str, str]], None]:
-    """Write the index and the shards again with other emotions, clip_id -> emotion."""
+def relabel(params: Params) -> Callable[[dict[str, str]], None]:
+    """Write the index, the shards and what is stored of them again with other emotions, clip_id -> emotion."""
 
     def write(emotions: dict[str, str]) -> None:
         write_clips(emotions)
         write_audio(layout.shards("ravdess"), [replace(row, emotion=emotions[row.clip_id]) for row in read_audio(layout.shards("ravdess"))])
+        renew(params, "ravdess")
 
     return write
 
@@ -247,7 +254,7 @@ def as_tess(name: str) -> str:
 
 
 @pytest.fixture
-def second_corpus(project: Path) -> None:
+def second_corpus(project: Path, params: Params) -> None:
     """The same clips and labels again as TESS, whose speakers are others, and who are never calm."""
     renamed = [replace(row, clip_id=as_tess(row.clip_id)) for row in read_labels(layout.labels("ravdess"))]
     write_labels(layout.labels("tess"), [row for row in renamed if "calm" not in row.clip_id])
@@ -258,3 +265,4 @@ def second_corpus(project: Path) -> None:
     rows = [{k: as_tess(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
     rows = [row for row in rows if row["emotion"] != "calm"]
     pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("tess"))
+    renew(params, "tess")

@@ -21,7 +21,7 @@ from finser import layout
 from finser.audio.frames import SR
 from finser.audio.shards import read_labels, write_labels
 from finser.classifiers import pretrain as pretraining
-from finser.classifiers.pretrain import CollatePairs, FeatureRegressor, Pair, Pretraining, at_frames, paired, pretrain, step_means
+from finser.classifiers.pretrain import CollatePairs, FeatureRegressor, Pair, Pretraining, at_frames, paired, step_means
 from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import Ast, LogMel, Resnet18, ShallowCnn, SmallCnn, SpectrogramAugment, by_map
@@ -43,6 +43,13 @@ from finser.training.loop import fit
 from finser.training.record import TrainingRecord
 
 from ..miniature import dumped, prepare
+
+
+def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
+    """The stage, after the one that prepares the trunk."""
+    prepare(params, trunk)
+    pretraining.pretrain(params, trunk, protocol, fold)
+
 
 NETS = {
     "shallow_cnn": ShallowCnn(width=4),

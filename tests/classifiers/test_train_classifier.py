@@ -34,7 +34,7 @@ from finser.splits.protocols import split
 from finser.splits.table import read_parts, read_split
 from finser.training import checkpoint, loop
 
-from ..miniature import prepare
+from ..miniature import prepare, renew
 
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high", "_ci_centre")} | {
     "uar_seeds",
@@ -219,9 +219,10 @@ def test_the_saved_normalisation_is_of_the_training_clips_alone(project, altered
     """The same bytes whatever the validation and test clips are, and others with other training clips."""
     model, short = case.split()[0], {} if case == "svm" else {"epochs": 1}
     asked = altered(model, variants=("original",), **short, **EVERY_MODEL[case])
-    prepare(asked, model)
 
     def statistics() -> dict[str, bytes]:
+        renew(asked, "ravdess")
+        prepare(asked, model)
         train_classifier(asked, model, "speaker", 1, 0)
         tensors = load_file(layout.classifier(model, "speaker", 1, 0) / "model.safetensors")
         assert np.ptp(tensors["scale"]) > 0 or tensors["scale"] != 1, "taken from something"
@@ -349,14 +350,27 @@ def test_a_model_that_was_trained_on_a_test_speaker_is_not_evaluated(finished, p
         evaluate_classifier(params, *SVM)
 
 
-def test_one_leaky_seed_among_several_is_found(project, params, run):
-    two = Params.model_validate({**params.model_dump(), "seeds": (0, 1)})
-    run(two, "svm")
+def test_one_leaky_seed_among_several_is_found(project, altered, run):
+    two = Params.model_validate({**altered("mlp", epochs=1, variants=("original",)).model_dump(), "seeds": (0, 1)})
+    run(two, "mlp")
     tested = read_parts("speaker", 1, ["ravdess"])["test"]["speaker"][0].as_py()
-    path = layout.classifier(*SVM, 1) / "config.json"
+    path = layout.classifier("mlp", "speaker", 1, 1) / "config.json"
     write_json(path, {**read_json(path), "validation_speakers": [tested]})
     with pytest.raises(FinserError, match=f"speaker/1/1: was trained on test speakers: {tested} \\(1 in all\\)"):
-        evaluate_classifier(two, *SVM)
+        evaluate_classifier(two, "mlp", "speaker", 1)
+
+
+def test_a_model_that_draws_nothing_is_trained_with_the_first_seed_alone(project, params, run):
+    two = Params.model_validate({**params.model_dump(), "seeds": (3, 1)})
+    metrics = run(two, "svm")
+    folder = layout.classifiers("svm", "speaker", 1)
+    assert read_json(folder / "1/config.json") == {"model": "svm", "seed": 1, "same_as_seed": 3}
+    assert (folder / "3/model.safetensors").exists() and not (folder / "1/model.safetensors").exists()
+    assert metrics["seeds"] == [3] and len(metrics["uar_seeds"]) == 1
+    swapped = Params.model_validate({**params.model_dump(), "seeds": (1, 3)})
+    evaluate_classifier(swapped, "svm", "speaker", 1)
+    again = read_json(layout.classifier_result("svm", "speaker", 1) / "metrics.json")
+    assert again["uar"] == metrics["uar"] and again["seeds"] == [1]
 
 
 @pytest.mark.parametrize("protocol", ["speaker", "random"])

@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from finser.corpora.folders import audio_files, digest, size_of_audio
@@ -22,19 +20,15 @@ def test_suffixes_in_any_case_and_no_litter(tmp_path, write_wav):
         audio_files(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("change", ["name", "size", "time"])
-def test_a_digest_follows_names_sizes_and_times_of_change(tmp_path, write_wav, change):
+@pytest.mark.parametrize("change", ["name", "size"])
+def test_a_digest_follows_names_and_sizes(tmp_path, write_wav, change):
     path = write_wav(tmp_path / "a.wav")
     before = digest(tmp_path, audio_files(tmp_path))
     assert before == digest(tmp_path, audio_files(tmp_path))
     if change == "name":
         path.rename(tmp_path / "b.wav")
-    elif change == "size":
-        found = path.stat()
-        path.write_bytes(path.read_bytes() + b"0")
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     else:
-        os.utime(path, ns=(0, 0))
+        path.write_bytes(path.read_bytes() + b"0")
     assert digest(tmp_path, audio_files(tmp_path)) != before
 
 

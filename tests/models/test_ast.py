@@ -297,6 +297,7 @@ def test_an_encoder_is_pretrained_and_started_from(project, params):
     models = {"trunk": plain, "ast": plain.model_copy(update={"init": "models/pretrained/trunk"})}
     values = params.model_dump() | {"models": ("ast",), **dumped(by_map(models))}
     params = Params.model_validate({**values, "pretrain": {"trunks": ("trunk",), "epochs": 12, "batch_size": 8, "crop_frames": 48}})
+    prepare(params, "trunk")
     pretrain(params, "trunk", "speaker", 2)
     history = read_json(layout.pretrained("trunk", "speaker", 2) / "config.json")["history"]
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]

@@ -35,7 +35,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     therefore needs no evaluation, and computes no test score.
     """
     options = params.classifiers[model]
-    if seed not in params.seeds_of(model):
+    if not options.seeded and seed != params.seeds[0]:
         _refer(params, model, protocol, fold, seed)
         return
     begun = prepared(options, model)["weights"]

@@ -36,13 +36,13 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     Validation and test clips are originals. Values are means over the seeds; temperatures are fitted on validation.
     """
     options, seeds = params.classifiers[model], params.seeds_of(model)
-    prepared(options, model)
     parts = parts_of(params, options, protocol, fold)
     folders = {seed: _trained(layout.classifier(model, protocol, fold, seed)) for seed in seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
         check_settings(loaded[seed][1], options, folder)
         check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
+    prepared(options, model)
     classifiers, configs = (list(column) for column in zip(*loaded.values(), strict=True))
     source = module_of(options).source(options)
     asked = {part: parts[part] for part in ("validation", "test")}

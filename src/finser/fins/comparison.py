@@ -25,7 +25,6 @@ import torch
 from finser import layout, machine
 from finser.config.params import Params
 from finser.config.sections.train_fin import Fin as FinParams
-from finser.features import pool
 from finser.files import write_json
 from finser.fins.data import draw
 from finser.fins.evaluation import conditions, on_unseen
@@ -56,7 +55,6 @@ def reference_fin(params: Params, feature: str, seed: int) -> None:
 
 
 def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path) -> None:
-    pool.verify(pool.read("fins"), layout.pool("fins"))
     device = start_torch()
     started = time.perf_counter()
     fin = initial_fin(params, feature, way, seed)

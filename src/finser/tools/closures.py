@@ -116,7 +116,7 @@ def rewritten(text: str) -> str:
                 end += 1
             body = written[stage.name].get("do", written[stage.name])
             others = [entry for entry in body["deps"] if not entry.startswith("src/finser") or "${" in entry]
-            result += _block(found[1], [*dependencies(stage, written[stage.name]), *others])
+            result += _block(found[1], list(dict.fromkeys([*dependencies(stage, written[stage.name]), *others])))
             at = end
             continue
         if stage and "workflow/libraries.yaml: [" in line:
