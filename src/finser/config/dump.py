@@ -11,7 +11,7 @@ WIDTH = 110  # of a section in one line
 LINE = 130  # of any other line
 HEAD = """\
 # yaml-language-server: $schema=docs/params.schema.json
-# The choices of this run: one section per stage. Keys that are left out have their defaults, and an empty section {} has no other values.
+# The settings of this run. Sections are named after stages. Keys that are left out have their defaults; {} has the defaults only.
 # docs/params.md explains every key, `finser params --resolved` prints all values, `finser check` validates this file.
 """
 RESOLVED = "# All values with which the stages run: the choices of params.yaml, and the defaults of the rest.\n"

@@ -51,12 +51,12 @@ class Fields(Section):
         ("ravdess", "crema_d", "tess", "savee", "esd"), min_length=1, description="corpora to fetch and prepare"
     )
     pooled: tuple[CorpusName, ...] = Field(
-        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora that classifiers train and test on, all together"
+        ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora on which classifiers are trained and tested, pooled"
     )
     models: tuple[Name, ...] = Field(
         tuple(KINDS),
         min_length=1,
-        description="classifiers to run: sections of train_classifier and fine_tune; svm is the baseline. To leave one out, delete it here",
+        description="classifiers to run: sections of train_classifier and fine_tune; svm is the baseline. To remove one, delete its name",
     )
     fusions: tuple[Name, ...] = Field((), description="late fusions to run: sections of fuse_classifiers")
     protocols: tuple[Protocol, ...] = Field(
@@ -65,9 +65,11 @@ class Fields(Section):
         description="speaker: no speaker in two parts; random: split by file, LEAKY, as in much of the literature; "
         "cross_corpus: each fold tests on one corpus and trains on the others",
     )
-    folds: tuple[Count, ...] = Field((1, 2), min_length=1, description="folds to run, of split.folds")
+    folds: tuple[Count, ...] = Field(
+        (1, 2), min_length=1, description="folds to run, from 1 to split.folds (cross_corpus: to the number of corpora in `pooled`)"
+    )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of classifiers: one training per seed")
-    seed: Seed = Field(0, description="seed of every other draw")
+    seed: Seed = Field(0, description="seed of all other random draws")
     fetch: dict[CorpusName, Source] = Field(description="Source of each corpus")
     index: Index = Index()
     resample: Resample = Resample()

@@ -10,9 +10,9 @@ from finser.files import write_text
 HEAD = """# params.yaml
 
 Generated from the schema by `finser schema`: every key, its type and range, its default, its meaning.
-A key that is not here is an error; so is a value out of range.
+An unknown key or a value out of range is an error.
 A key that params.yaml leaves out has its default, and an empty section `{}` has all defaults. Keys in **bold** must be in every file,
-because DVC follows them by name; `finser check` says which are missing.
+because DVC tracks them by name; `finser check` lists the missing ones.
 """
 
 

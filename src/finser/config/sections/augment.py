@@ -33,7 +33,7 @@ class Reverberation(Section):
     """A synthetic room: the direct sound, then exponentially decaying noise."""
 
     rt60: SecondsRange = Field((0.2, 0.8), description="reverberation time in seconds, uniform between the two")
-    drr_db: DecibelRange = Field((0.0, 12.0), description="direct over reverberant energy in dB, uniform between the two")
+    drr_db: DecibelRange = Field((0.0, 12.0), description="direct-to-reverberant energy ratio in dB, uniform between the two")
 
 
 class Gain(Section):
@@ -49,16 +49,16 @@ class BandLimit(Section):
 
 
 class Babble(Section):
-    """Other speakers of the same corpus, talking at the same time (docs/augmentation.md: these may be test speakers' voices)."""
+    """Recordings of other speakers of the same corpus as noise (docs/augmentation.md: these may be test speakers)."""
 
     talkers: int = Field(4, ge=1, le=20, description="number of clips mixed in, each of another speaker if there are enough speakers")
-    snr_db: DecibelRange = Field((5.0, 20.0), description="clip over the sum of the talkers in dB, uniform between the two")
+    snr_db: DecibelRange = Field((5.0, 20.0), description="SNR of the clip over the sum of the talkers in dB, uniform between the two")
 
 
 class NoiseFile(Section):
-    """Recordings of noise from a folder: ESC-50, or any .wav files in it and below; local.yaml says where it lies."""
+    """Recordings of noise from a folder: ESC-50, or any .wav files in it and its subfolders; local.yaml has its path."""
 
-    snr_db: DecibelRange = Field((0.0, 20.0), description="clip over noise in dB, uniform between the two")
+    snr_db: DecibelRange = Field((0.0, 20.0), description="SNR of the clip over the noise in dB, uniform between the two")
 
 
 class Augment(Section):

@@ -66,7 +66,9 @@ class Svm(Classifier):
 class Network(Classifier):
     """What every network has: optimiser, regularisation and class balance."""
 
-    epochs: Count = Field(40, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+    epochs: Count = Field(
+        40, description="maximum number; the learning rate rises over the first 15 % of them and decays to zero at the last"
+    )
     patience: int = Field(0, ge=0, description="epochs without a better validation UAR before training stops early; 0: never")
     keep: Literal["last", "best"] = Field("last", description="weights of the last epoch, or of the one with the best validation UAR")
     batch_size: Count = 32
@@ -79,7 +81,8 @@ class Network(Classifier):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
     precision: Literal["fp32", "bf16"] = Field(
-        "fp32", description="bf16: forward passes of training in bfloat16, half the time where the processor has it; other bytes"
+        "fp32",
+        description="bf16: forward passes of training in bfloat16, half the time if the processor supports it; results differ from fp32",
     )
 
 
@@ -103,8 +106,10 @@ class LogMel(Section):
     """Log-mel spectrograms, computed from the label rows."""
 
     bands: Annotated[Literal[32, 64, 128], BeforeValidator(whole)] = Field(64, description="mel bands: librosa's 128, averaged in groups")
-    trim_db: float = Field(30.0, ge=0, le=100, description="trim ends that are this much softer than the loudest frame; 0: no trimming")
-    center: Literal["clip", "cmn"] = Field("clip", description="subtract the clip's mean: one number, or one per band (cmn)")
+    trim_db: float = Field(
+        30.0, ge=0, le=100, description="trim leading and trailing frames this many dB below the loudest frame; 0: no trimming"
+    )
+    center: Literal["clip", "cmn"] = Field("clip", description="subtract the clip's mean: over all bands (clip), or per band (cmn)")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
 
 
@@ -115,10 +120,10 @@ class SpectrogramAugment(Section):
     speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
     noise_share: Probability = Field(0.3, description="fraction of the clips with white noise")
     noise_db: FloatRange = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
-    band_masks: int = Field(2, ge=0, description="SpecAugment: number of masked stretches of bands")
-    band_width: int = Field(8, ge=0, description="largest width in bands")
-    time_masks: int = Field(2, ge=0, description="SpecAugment: number of masked stretches of time")
-    time_width: int = Field(16, ge=0, description="largest width in frames")
+    band_masks: int = Field(2, ge=0, description="SpecAugment: number of frequency masks")
+    band_width: int = Field(8, ge=0, description="maximum width in bands")
+    time_masks: int = Field(2, ge=0, description="SpecAugment: number of time masks")
+    time_width: int = Field(16, ge=0, description="maximum width in frames")
 
 
 class SpectrogramNetwork(Network):
@@ -139,7 +144,9 @@ class ShallowCnn(SpectrogramNetwork):
 
     model: Literal["shallow_cnn"] = "shallow_cnn"
     width: Count = Field(32, description="channels of the first convolution; the second has twice as many")
-    pooling: Pooling = Field("statistics", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+    pooling: Pooling = Field(
+        "statistics", description="mean and standard deviation over time: unweighted, or with learned weights (attention)"
+    )
 
 
 class SmallCnn(SpectrogramNetwork):
@@ -148,7 +155,9 @@ class SmallCnn(SpectrogramNetwork):
     model: Literal["small_cnn"] = "small_cnn"
     width: int = Field(24, ge=3, multiple_of=3, description="channels of the first convolution; the others have 2, 8/3 and 4 times as many")
     recurrent: int = Field(0, ge=0, description="units per direction of a GRU over time; 0 for none")
-    pooling: Pooling = Field("attention", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+    pooling: Pooling = Field(
+        "attention", description="mean and standard deviation over time: unweighted, or with learned weights (attention)"
+    )
 
 
 class Resnet18(SpectrogramNetwork):
@@ -159,7 +168,7 @@ class Resnet18(SpectrogramNetwork):
     width: int = Field(64, ge=8, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
     pooling: Literal["mean", "statistics", "attention"] = Field(
         "mean",
-        description="mean over time as published; or mean and deviation, unweighted (statistics) or with learned weights (attention)",
+        description="mean over time as published; or mean and sd over time, unweighted (statistics) or with learned weights (attention)",
     )
 
 
@@ -172,21 +181,27 @@ class FinEnsemble(Network):
     )
     arm: Literal["librosa", "frozen", "tuned", "formula", "uninitialised"] = Field(
         "frozen",
-        description="librosa's features; frozen FINs; or trainable nets of the FINs' shape, with the FINs' weights (tuned), with weights "
-        "from librosa's formula (formula) or with random ones (uninitialised); frozen, tuned and formula need init: models/fins",
+        description="librosa's features; frozen FINs; or trainable networks of the FINs' shape, with the FINs' weights (tuned), with "
+        "weights from librosa's formula (formula) or with random ones (uninitialised); frozen, tuned and formula need init: models/fins",
     )
     fins: tuple[Feature, ...] = Field(
         ("rms", "zcr", "chroma", "mfcc", "mel"),
         description="features computed by FINs; librosa computes the others; [] in the arm `librosa`",
     )
     fin_learning_rate: LearningRate = Field(0.0002, description="of the FINs, in the arms `tuned`, `formula` and `uninitialised`")
-    trim_db: float = Field(30.0, ge=0, le=100, description="trim ends that are this much softer than the loudest frame; 0: no trimming")
+    trim_db: float = Field(
+        30.0, ge=0, le=100, description="trim leading and trailing frames this many dB below the loudest frame; 0: no trimming"
+    )
     channels: Count = Field(96, description="width of the convolutions over time")
-    pooling: Pooling = Field("attention", description="mean and deviation over time: unweighted, or with learned weights (attention)")
+    pooling: Pooling = Field(
+        "attention", description="mean and standard deviation over time: unweighted, or with learned weights (attention)"
+    )
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
-    band_masks: int = Field(0, ge=0, description="SpecAugment: number of masked stretches of features")
-    time_masks: int = Field(0, ge=0, description="SpecAugment: number of masked stretches of up to 16 frames")
-    epochs: Count = Field(10, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+    band_masks: int = Field(0, ge=0, description="SpecAugment: number of masks over features")
+    time_masks: int = Field(0, ge=0, description="SpecAugment: number of time masks of up to 16 frames")
+    epochs: Count = Field(
+        10, description="maximum number; the learning rate rises over the first 15 % of them and decays to zero at the last"
+    )
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -203,7 +218,9 @@ class Ast(Network):
     time_stride: int = Field(10, ge=1, le=16, description="frames from one patch of 16 to the next; 16 is cheaper")
     frames: int = Field(300, ge=16, le=1024, description="clips are cropped or padded to this number of frames of 10 ms")
     masks: Masks = Masks()
-    epochs: Count = Field(15, description="largest number; the rate rises over the first 15 % of them and falls to zero at the last")
+    epochs: Count = Field(
+        15, description="maximum number; the learning rate rises over the first 15 % of them and decays to zero at the last"
+    )
     learning_rate: LearningRate = Field(0.0005, description="peak learning rate of AdamW; use 0.00005 with published weights")
     dropout: float = Field(0.1, ge=0, lt=1, description="before the last layer")
 

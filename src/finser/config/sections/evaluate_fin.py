@@ -21,7 +21,7 @@ class EvaluateFin(Section):
 
 
 class Staged(Section):
-    """The mel FIN below a staged MFCC; apart from train_fin.mel, whose changes would make all comparisons stale."""
+    """The mel FIN inside the MFCC FIN of `staged`; separate from train_fin.mel, so that its changes make no comparison stale."""
 
     mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
 
@@ -29,17 +29,17 @@ class Staged(Section):
 class EndToEnd(Fin):
     """Training of all weights of a FIN at once, from random initialisation, on the feature alone."""
 
-    steps: Count = Field(6000, description="largest number of steps; the learning rate falls over these")
+    steps: Count = Field(6000, description="maximum number of steps, over which the learning rate decays")
     batch_size: Count = 128
-    learning_rate: LearningRate = Field(0.04, description="of Adam; falls by 3 decades over the last four fifths of the steps")
+    learning_rate: LearningRate = Field(0.04, description="of Adam; decays by 3 decades over the last four fifths of the steps")
     front_end: Literal["narrow", "wide"] = Field("wide", description="wide: 144,576 weights, easier to train; narrow: as in train_fin")
     excitation: Probability = Field(
-        0.5, description="fraction of the frames that are synthetic (tones and bands of noise), with librosa's feature of them"
+        0.5, description="fraction of the frames that are synthetic (tones and bands of noise), with librosa's feature of these as target"
     )
 
 
 class CompareFin(Section):
-    """FINs with other initialisations and seeds, to see what training contributes; no stage uses them (docs/fins.md)."""
+    """FINs with other initialisations and seeds, to measure what training contributes; no classifier uses them (docs/fins.md)."""
 
     in_files: ClassVar[tuple[str, ...]] = ("features", "ways", "seeds", "closed_form", "staged", "end_to_end")
 
@@ -47,7 +47,7 @@ class CompareFin(Section):
     ways: tuple[Way, ...] = Field(
         ("closed_form",),
         min_length=1,
-        description="closed_form: initialised with the formula; staged: as train_fin; end_to_end: all weights at once, from random ones",
+        description="closed_form: initial weights from the formula; staged: as train_fin; end_to_end: random, all weights trained at once",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of initial weights and draws, one FIN per seed")
     closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
@@ -56,14 +56,14 @@ class CompareFin(Section):
 
 
 class ReferenceFin(Fin):
-    """The published nets, trained by the same code on the same frames (docs/fins.md)."""
+    """The published networks, trained by the same code on the same frames (docs/fins.md)."""
 
     in_files: ClassVar[tuple[str, ...]] = ("features", "seeds", "steps", "patience", "batch_size", "learning_rate")
 
     features: tuple[Feature, ...] = Field(
-        ("rms", "zcr"), min_length=1, description="features; chroma, mfcc and mel need a GPU: seconds per step without"
+        ("rms", "zcr"), min_length=1, description="features; for chroma, mfcc and mel use a GPU: on a CPU a step takes seconds"
     )
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of initial weights and draws, one net per seed")
-    steps: Count = Field(2000, description="largest number of steps; the learning rate falls over these")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of initial weights and draws, one network per seed")
+    steps: Count = Field(2000, description="maximum number of steps, over which the learning rate decays")
     batch_size: Count = 128
-    learning_rate: LearningRate = Field(0.001, description="of Adam; falls by 3 decades over the last four fifths of the steps")
+    learning_rate: LearningRate = Field(0.001, description="of Adam; decays by 3 decades over the last four fifths of the steps")

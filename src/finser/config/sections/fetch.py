@@ -18,10 +18,10 @@ class Synthetic(Section):
 
 
 class Local(Section):
-    """A folder with the corpus in its publisher's layout or a common repack; local.yaml says where it lies."""
+    """A folder with the corpus in its publisher's layout or a common repack; local.yaml has its path."""
 
     source: Literal["local"] = "local"
-    allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
+    allow_partial: bool = Field(False, description="accept fewer clips than the publisher states")
 
 
 class Download(Section):
@@ -30,7 +30,7 @@ class Download(Section):
     source: Literal["download"] = "download"
     address: str | None = Field(None, pattern=r"^(https?|file)://", description="other address than the publisher's (http, https or file)")
     checksum: str | None = Field(None, pattern=CHECKSUM, description="of the archive at that other address")
-    allow_partial: bool = Field(False, description="accept fewer clips than the publisher counts")
+    allow_partial: bool = Field(False, description="accept fewer clips than the publisher states")
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> "Download":

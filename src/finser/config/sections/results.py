@@ -11,11 +11,11 @@ class Fusion(Section):
     """One late fusion of trained classifiers and all their seeds."""
 
     members: tuple[Name, ...] = Field(
-        min_length=1, description="classifiers with the same corpora; those that `models` does not name are left out"
+        min_length=1, description="classifiers with the same corpora; those that `models` does not name are omitted"
     )
     method: Literal["mean", "stacked"] = Field(
         "mean",
-        description="mean: equal weights; stacked: the weights of the least validation NLL; each member is first scaled by its temperature",
+        description="mean: equal weights; stacked: weights that minimise the validation NLL; every member is scaled by its temperature",
     )
 
 
@@ -25,7 +25,7 @@ class Summarise(Section):
     pairs: tuple[tuple[Name, Name], ...] = Field(
         (),
         description="pairs of classifiers or fusions to compare on the same test clips, beside every classifier with svm; "
-        "a pair of which `models` and `fusions` do not name both is left out",
+        "a pair is omitted unless `models` and `fusions` name both",
     )
 
 

@@ -12,10 +12,10 @@ class Split(Section):
         5, ge=2, le=10, description="folds per protocol (cross_corpus: one per corpus); a corpus with published folds keeps them"
     )
     speaker_validation: Fraction = Field(
-        0.2, description="speaker, cross_corpus: fraction of a corpus's speakers outside test that validate (at least one of two)"
+        0.2, description="speaker, cross_corpus: fraction of a corpus's speakers outside test that are in validation (at least one of two)"
     )
-    random_validation: Fraction = Field(0.15, description="random: fraction of the files that validate, within corpus x emotion")
-    random_test: Fraction = Field(0.15, description="random: fraction of the files that test, within corpus x emotion")
+    random_validation: Fraction = Field(0.15, description="random: fraction of the files in validation, within corpus x emotion")
+    random_test: Fraction = Field(0.15, description="random: fraction of the files in test, within corpus x emotion")
 
     @model_validator(mode="after")
     def _leaves_training(self) -> "Split":
