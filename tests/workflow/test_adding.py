@@ -37,13 +37,14 @@ STAGE = """
 KIND = '''"""One linear layer on statistics of MFCC, as an example of a kind of classifier."""
 
 from finser.config.sections.classifiers import KINDS
-from finser.features.inputs import MFCC, N_MFCC_STATISTICS, Source
+from finser.features.rows import Source
+from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.mlp import MlpClassifier, Perceptron
 
 
 def source(options: KINDS["linear"]) -> Source:
     """Statistics of MFCC and deltas."""
-    return MFCC
+    return mfcc()
 
 
 def begin(options: KINDS["linear"]) -> MlpClassifier:
@@ -55,6 +56,11 @@ SCHEMA = '''class Linear(Network):
 
     on_gpu: ClassVar[bool] = False
     model: Literal["linear"] = "linear"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Statistics."""
+        return ("statistics",)
 
 
 AnyClassifier ='''
@@ -94,6 +100,9 @@ def test_a_stage_touches_two_files(fresh):
     with (fresh.root / "dvc.yaml").open("a") as table:
         table.write(STAGE)
     (fresh.root / "src/finser/summary/counting.py").write_text(STEP)
+    fresh.run(
+        "python", "-m", "finser.tools.closures", env={"PYTHONPATH": str(fresh.root / "src")}
+    )  # writes the code that stages depend on into dvc.yaml
     assert touched(fresh) == ["dvc.yaml", "src/finser/summary/counting.py"]
     assert "count_corpora@speaker" in fresh.dvc("stage", "list", "--name-only").stdout
     assert "Count the corpora of PROTOCOL" in fresh.run("finser", "count_corpora", "--help").stdout

@@ -51,7 +51,7 @@ class Classifier(Section):
     @property
     def reads(self) -> tuple[str, ...]:
         """What it is trained on: ``shards`` and ``labels``, or representations that were computed once."""
-        return {"svm": ("statistics",), "mlp": ("statistics",), "ast": ("filter_banks",)}.get(self.model, ("shards", "labels"))
+        return ("shards", "labels")
 
 
 class Svm(Classifier):
@@ -61,6 +61,11 @@ class Svm(Classifier):
     on_gpu: ClassVar[bool] = False
     model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Stored statistics."""
+        return ("statistics",)
 
 
 class Network(Classifier):
@@ -100,6 +105,11 @@ class Mlp(Network):
     learning_rate: LearningRate = Field(0.001, description="peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0)
     dropout: float = Field(0.3, ge=0, lt=1)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Stored statistics."""
+        return ("statistics",)
 
 
 class LogMel(Section):
@@ -228,6 +238,11 @@ class Ast(Network):
     def trunk_shape(self) -> dict[str, Any]:
         """Keys that a pretrained encoder must share with a section that starts from it, and their values."""
         return {name: getattr(self, name) for name in ("model", "model_size", "frequency_stride", "time_stride", "frames")}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Stored filter banks."""
+        return ("filter_banks",)
 
 
 AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
