@@ -306,7 +306,7 @@ def test_other_seeds_and_missing_files_are_named(written, fusing):
 def test_a_speaker_who_is_judged_in_both_parts_is_refused_unless_the_protocol_leaks_by_design(written, fusing):
     for model in MODELS:
         edit(model, "predictions", lambda row: {**row, "speaker": "ravdess/00"})
-    assert "speaker ravdess/00 stands in validation and in test" in refusal(fusing())
+    assert "speaker ravdess/00 is in validation and in test" in refusal(fusing())
     for model in MODELS:
         layout.classifier_result(model, "random", 1).parent.mkdir(parents=True)
         layout.classifier_result(model, *PLACE).rename(layout.classifier_result(model, "random", 1))
