@@ -387,7 +387,7 @@ def test_a_speaker_on_both_sides_stops_training(project, params):
     first = read_split("speaker", 1).to_pylist()[0]
     other = "train" if first["role"] == "test" else "test"
     edit_split("speaker", lambda row: {**row, "role": other} if row["clip_id"] == first["clip_id"] else row)
-    with pytest.raises(FinserError, match=f"speaker {first['speaker']} stands in two parts of fold 1.*finser split"):
+    with pytest.raises(FinserError, match=f"speaker {first['speaker']} is in two parts of fold 1.*finser split"):
         train_classifier(params, *SVM, 0)
 
 
@@ -435,7 +435,7 @@ def test_an_original_in_train_and_its_copy_in_test_are_refused(project, params, 
     pq.write_table(
         pa.concat_tables([table, twice.cast(table.schema)]).replace_schema_metadata(table.schema.metadata), layout.split(protocol)
     )
-    with pytest.raises(FinserError, match=f"clip_id {twice['clip_id'][0]} stands in two parts of fold 1"):
+    with pytest.raises(FinserError, match=f"clip_id {twice['clip_id'][0]} is in two parts of fold 1"):
         train_classifier(params, "svm", protocol, 1, 0)
 
 

@@ -272,7 +272,7 @@ def refusal(params: Params, protocol: str = "speaker") -> str:
 )
 def test_members_that_judged_other_clips_are_refused(written, fusing, name, change):
     edit("mlp", name, change)
-    assert refusal(fusing()) == "mlp and svm judged other clips; fuse classifiers of the same corpora"
+    assert refusal(fusing()) == "mlp and svm have different clips; fuse classifiers of the same corpora"
 
 
 @pytest.mark.parametrize("change", [{"clip_id": "ravdess/05/99"}, {"emotion": "sad"}])
@@ -280,7 +280,7 @@ def test_a_member_whose_seeds_judged_other_clips_is_refused(written, fusing, cha
     first = pq.read_table(layout.classifier_result("mlp", *PLACE) / "predictions.parquet").to_pylist()[0]
     assert change.items().isdisjoint(first.items())
     edit("mlp", "predictions", lambda row: {**row, **change} if row == first else row)
-    assert "mlp/speaker/1/predictions.parquet: its seeds judged other clips" in refusal(fusing())
+    assert "mlp/speaker/1/predictions.parquet: its seeds have different clips" in refusal(fusing())
 
 
 @pytest.mark.parametrize("damage", ["cut", "a column less"])
@@ -306,7 +306,7 @@ def test_other_seeds_and_missing_files_are_named(written, fusing):
 def test_a_speaker_who_is_judged_in_both_parts_is_refused_unless_the_protocol_leaks_by_design(written, fusing):
     for model in MODELS:
         edit(model, "predictions", lambda row: {**row, "speaker": "ravdess/00"})
-    assert "speaker ravdess/00 stands in validation and in test" in refusal(fusing())
+    assert "speaker ravdess/00 is in validation and in test" in refusal(fusing())
     for model in MODELS:
         layout.classifier_result(model, "random", 1).parent.mkdir(parents=True)
         layout.classifier_result(model, *PLACE).rename(layout.classifier_result(model, "random", 1))

@@ -81,7 +81,7 @@ TRAIN = part("train", ("c/1", "c/a", "original"), ("c/1", "c/a", "noise"), ("c/2
 @pytest.mark.parametrize("other", ["validation", "test"])
 def test_a_speaker_on_both_sides_is_refused_unless_the_protocol_leaks_by_design(other):
     heard = part(other, ("c/3", "c/b", "original"))
-    with pytest.raises(FinserError, match=rf"^speaker c/b stands in train and in {other}; split again: finser split$"):
+    with pytest.raises(FinserError, match=rf"^speaker c/b is in train and in {other}; split again: finser split$"):
         check_apart([TRAIN, heard], leaky=False)
     check_apart([TRAIN, heard], leaky=True)
     check_apart([TRAIN, part(other, ("c/3", "c/z", "original"))], leaky=False)
@@ -90,7 +90,7 @@ def test_a_speaker_on_both_sides_is_refused_unless_the_protocol_leaks_by_design(
 @pytest.mark.parametrize("leaky", [True, False])
 def test_copies_of_a_clip_across_the_split_are_refused_under_every_protocol(leaky):
     copies = part("train", ("c/9", "c/x", "noise")), part("test", ("c/9", "c/y", "original"))
-    with pytest.raises(FinserError, match=r"^clip c/9 stands in train and in test; split again: finser split$"):
+    with pytest.raises(FinserError, match=r"^clip c/9 is in train and in test; split again: finser split$"):
         check_apart(copies, leaky=leaky)
     for name in ("validation", "test"):
         with pytest.raises(FinserError, match=rf"^augmented copies \(gain, noise\) in {name}; expected originals only$"):

@@ -372,18 +372,18 @@ def test_the_step_writes_a_fold_per_corpus_that_classifiers_learn_from(left_out)
 def test_leaks_planted_in_cross_corpus_are_refused(left_out):
     rows = left_out[1].to_pylist()
     tests = next(number for number, row in enumerate(rows) if row["role"] == "test")
-    with pytest.raises(FinserError, match="speaker tess/OAF stands in two parts of fold 1"):
+    with pytest.raises(FinserError, match="speaker tess/OAF is in two parts of fold 1"):
         check(plant(left_out[1], {"role": "train"}, tests), "cross_corpus")
     moved = [{**row, "role": "train"} if (row["fold"], row["speaker"]) == (1, "tess/OAF") else row for row in rows]
     moved = pa.Table.from_pylist(moved, left_out[1].schema)
     check(moved, "speaker")  # no speaker is in two parts
-    with pytest.raises(FinserError, match="corpus tess stands in two parts of fold 1"):
+    with pytest.raises(FinserError, match="corpus tess is in two parts of fold 1"):
         check(moved, "cross_corpus")
     pq.write_table(moved, layout.split("cross_corpus"))
     with pytest.raises(FinserError, match="corpus tess"):
         read_split("cross_corpus", 1)
     read_split("cross_corpus", 2)
-    with pytest.raises(FinserError, match="fold 1 tests on 'calm', which nobody in training has"):
+    with pytest.raises(FinserError, match="fold 1 tests on 'calm', which no training clip has"):
         check(plant(left_out[1], {"emotion": "calm"}, tests), "cross_corpus")
 
 
@@ -395,7 +395,7 @@ def test_some_of_the_corpora_may_be_read_if_all_emotions_that_test_are_trained(l
     table = pa.Table.from_pylist(rows, left_out[1].schema)
     pq.write_table(table, layout.split("cross_corpus"))
     read_parts("cross_corpus", 1, ["tess", "ravdess", "savee"])
-    with pytest.raises(FinserError, match="fold 1, tess, savee: fold 1 tests on 'happy', which nobody in training has; name a corpus"):
+    with pytest.raises(FinserError, match="fold 1, tess, savee: fold 1 tests on 'happy', which no training clip has; name a corpus"):
         read_parts("cross_corpus", 1, ["tess", "savee"])
 
 
@@ -434,7 +434,7 @@ def test_a_planted_leak_is_refused_by_the_check_and_by_every_reader(written):
     role = written["role"][0].as_py()
     other = "train" if role == "test" else "test"
     leaky = plant(written, {"role": other})
-    with pytest.raises(FinserError, match="speaker ravdess/01 stands in two parts of fold 1"):
+    with pytest.raises(FinserError, match="speaker ravdess/01 is in two parts of fold 1"):
         check(leaky, "speaker")
     check(leaky, "random")  # which shares speakers by design
     pq.write_table(leaky, layout.split("speaker"))
@@ -446,7 +446,7 @@ def test_a_planted_leak_is_refused_by_the_check_and_by_every_reader(written):
 @pytest.mark.parametrize("protocol", ["speaker", "random"])
 def test_a_clip_in_two_parts_is_refused_under_every_protocol(written, protocol):
     twice = plant(written, {"clip_id": written["clip_id"][1].as_py()})
-    with pytest.raises(FinserError, match="clip_id ravdess/01/001 stands in two parts of fold 1"):
+    with pytest.raises(FinserError, match="clip_id ravdess/01/001 is in two parts of fold 1"):
         check(twice, protocol)
 
 

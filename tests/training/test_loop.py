@@ -249,7 +249,7 @@ def test_a_training_without_a_score_is_one_line():
             return float("nan")
 
     made = Lost(Plain(Net(), Mlp(epochs=2)), examples("train", INPUTS, TARGETS), examples("validation", INPUTS, TARGETS), (0, "loop"))
-    with pytest.raises(FinserError, match="training of 0 loop diverged: no validation gave a number; lower its learning_rate"):
+    with pytest.raises(FinserError, match="training of 0 loop diverged: no validation score was finite; lower its learning_rate"):
         loop.fit(made)
 
 

@@ -1,1 +1,1 @@
-"""Steps that train classifiers: pretraining, initial weights, training."""
+"""Stages that train classifiers: pretraining, initial weights, training."""

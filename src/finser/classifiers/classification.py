@@ -1,4 +1,4 @@
-"""What a network is trained on to become a classifier: cross entropy with label smoothing, class weights and mixup."""
+"""Supervised training of a network as a classifier: cross entropy with label smoothing, class weights and mixup."""
 
 import time
 from collections.abc import Iterator
@@ -20,23 +20,23 @@ from finser.training.loop import Task
 from finser.training.optimisers import Optimisation, adamw_one_cycle
 
 GRADIENT_NORM = 2.0
-MIXUP = 0.3  # both parameters of the beta law
+MIXUP = 0.3  # both parameters of the beta distribution
 
 
 class Classification(Task):
-    """A network learns the emotions of the training part.
+    """Supervised training of a network on the emotions of the training part.
 
-    The learning rate falls to zero over the epochs, so the last epoch is a good one, and on a validation part of two or three
-    speakers the best epoch is a matter of luck: ``options.keep`` is `last` by default.
+    The learning rate falls to zero over the epochs, so the last epoch's weights are good. The validation part has only two or three
+    speakers, so the best epoch is largely a matter of chance. ``options.keep`` is therefore `last` by default.
 
     Parameters
     ----------
     classifier : NetworkClassifier
-        With its initial weights; its normalisation is taken from `train` here.
+        Classifier with its initial weights. Its normalisation is computed from `train`.
     train, validation : Examples
         Parts of a split.
     names : tuple
-        Every draw is a function of them.
+        Seed names of every random draw.
     """
 
     gradient_norm = GRADIENT_NORM
@@ -54,10 +54,10 @@ class Classification(Task):
         super().__init__(" ".join(map(str, names)), classifier.net, self.options.epochs)
         self.patience, self.keep, self.precision = self.options.patience, self.options.keep, self.options.precision
         self.weights = class_weights(train.targets, self.options.balance).to(self.device)
-        self.embeds = hasattr(self.net, "embed")  # what learns below the head is given whole clips, and its outputs are mixed
+        self.embeds = hasattr(self.net, "embed")  # then mixup applies to the head's inputs, not to the samples
 
     def about(self) -> Iterator[object]:
-        """Names, options and both parts."""
+        """Yield names, options and both parts."""
         yield from (self.names, self.options)
         yield from self.train.data()
         yield from self.validation.data()
@@ -67,13 +67,13 @@ class Classification(Task):
         return adamw_one_cycle(self.classifier.groups(), self.options.weight_decay, self.epochs * len(self.train))
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Inputs and class numbers; dropout and mixup are drawn anew from here on."""
+        """Return the mini-batches of inputs and class numbers; seed dropout and mixup for this epoch."""
         torch.manual_seed(seeds.seed_for(*self.names, "dropout", epoch))
         self.rng = seeds.generator(*self.names, "mixup", epoch)
         return self.train.of_epoch(epoch)
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Inputs and soft targets (batch, 8), mixed in a fraction ``options.mixup`` of the batches."""
+        """Return inputs and soft targets (batch, 8). A fraction ``options.mixup`` of the batches is mixed."""
         *inputs, classes = batch
         if self.embeds:
             inputs = list(self.net.embed(*inputs))
@@ -107,7 +107,7 @@ class Classification(Task):
         return record["validation_uar"]
 
     def _validation_logits(self) -> tuple[Tensor, Tensor]:
-        """Logits (n, 8) and class numbers (n,), on the CPU."""
+        """Return logits (n, 8) and class numbers (n,), on the CPU."""
         logits, targets = [], []
         for *inputs, classes in self.validation.of_epoch():
             logits.append(self.net(*(tensor.to(self.device) for tensor in inputs)).cpu())
@@ -116,7 +116,7 @@ class Classification(Task):
 
 
 def mixed(inputs: list[Tensor], target: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor]:
-    """Mixup (Zhang et al. 2018): each example with another of its batch; of two lengths the longer one counts."""
+    """Apply mixup (Zhang et al. 2018): mix each example with another of its batch. A mixed clip has the longer of the two lengths."""
     share = float(rng.beta(MIXUP, MIXUP))
     other = torch.from_numpy(rng.permutation(len(target))).to(target.device)
     inputs = [
@@ -127,10 +127,10 @@ def mixed(inputs: list[Tensor], target: Tensor, rng: np.random.Generator) -> tup
 
 
 def class_weights(targets: np.ndarray, balance: str) -> Tensor:
-    """Weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples.
+    """Return the weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples.
 
-    A class without an example weighs nothing: label smoothing gives it a part of every target, and under the largest weight of all
-    that part would train the network to predict an emotion that nobody expresses.
+    A class without examples has weight 0. Label smoothing gives every class a part of each target. With a large weight, that part would
+    train the network to predict an emotion that no training clip has.
     """
     weights = np.ones(len(EMOTIONS))
     if balance == "weights":
@@ -140,10 +140,10 @@ def class_weights(targets: np.ndarray, balance: str) -> Tensor:
 
 
 def check_patience(options: Network) -> None:
-    """Refuse to end a training early and keep its last weights.
+    """Refuse early stopping that keeps the last weights.
 
-    The one-cycle learning rate is high until the last epochs, so the weights at an early end are noisy. The best epoch's weights
-    may be kept instead.
+    The one-cycle learning rate is high until the last epochs, so the weights at an early stop are noisy. Early stopping must keep the best
+    epoch's weights.
     """
     if options.patience and options.keep == "last":
         what = f"patience {options.patience} ends a training while its learning rate is high, and keep: last would keep those weights"

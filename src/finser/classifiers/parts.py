@@ -1,4 +1,4 @@
-"""Which clips a classifier is trained on, validated and tested with, and the columns of its history."""
+"""Training, validation and test clips of a classifier, and the columns of its history."""
 
 import hashlib
 
@@ -12,17 +12,17 @@ HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validati
 
 
 def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:
-    """Rows of the split by role, of the corpora that the classifier is trained on, and of its fraction of the training speakers."""
+    """Return the rows of the split by role, of the classifier's corpora and of its fraction of the training speakers."""
     parts = read_parts(protocol, fold, options.corpora or params.pooled)
     return {**parts, "train": fewer_speakers(parts["train"], options.speakers, params.seed, fold)}
 
 
 def variants(options: Options) -> dict[str, tuple[str, ...]]:
-    """Variants of the clips in each part: only training uses augmented ones."""
+    """Return the variants of the clips in each part; only training uses augmented ones."""
     return {"train": options.variants, "validation": ("original",)}
 
 
 def clips_digest(parts: dict[str, pa.Table]) -> str:
-    """SHA-256 of the clips of every part, by which a model of another split is recognised."""
+    """Return the SHA-256 of the clip_ids of every part, which identifies the split that a model was trained on."""
     lines = sorted(f"{part} {clip}" for part in ROLES for clip in parts[part]["clip_id"].to_pylist())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

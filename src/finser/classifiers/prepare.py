@@ -1,7 +1,7 @@
-"""Stage `prepare_classifier`: models/initial/NAME/, the options of a classifier that is trained from random weights.
+"""Stage `prepare_classifier`: models/initial/NAME/, the options of a classifier with random initial weights.
 
-What is prepared is an input of its training, so DVC trains a classifier again if one of its options or a default of its kind changes, and
-only then. :mod:`finser.training.prepare_fine_tuning` does the same for classifiers that start from trained weights.
+This folder is an input of the training. DVC therefore trains a classifier again if one of its options or a default of its kind changes, and
+only then. :mod:`finser.classifiers.prepare_fine_tuning` does the same for classifiers with pretrained weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,19 +18,19 @@ from finser.progress import say
 from finser.project.code import closure, digest
 from finser.project.libraries import versions_of
 
-Put = Callable[[Path], Sequence[str]]  # writes the initial weights into a folder and returns which these are
+Put = Callable[[Path], Sequence[str]]  # writes the initial weights to a folder and returns their names
 
 
 def prepare_classifier(params: Params, model: str) -> None:
-    """Write config.json with all options of a section of train_classifier; its weights are drawn when it is trained."""
+    """Write config.json with all options of a section of train_classifier; its weights are initialised when it is trained."""
     write_initial(params, model, params.train_classifier[model])
 
 
 def write_initial(params: Params, model: str, options: Options, put_weights: Put | None = None) -> None:
-    """Write models/initial/MODEL/: config.json, and weights where `put_weights` writes any.
+    """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
-    config.json has all options, a digest of the code of the kind, the versions of the libraries that this code imports, and the
-    checksums of all files that the classifier may be trained on or tested with.
+    config.json has all options, a digest of the code of the kind, the versions of the libraries that this code imports, and the checksums
+    of all files that the classifier may be trained or tested on.
     """
     own = closure(f"models.{options.model}")
     with whole_folder(layout.initial(model)) as partial:
@@ -50,7 +50,7 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
 
 
 def files_of(params: Params, options: Options) -> dict[str, str]:
-    """The sha256 of every file that a classifier may read, by path."""
+    """Return the SHA-256 of every file that a classifier may read, by path."""
     corpora = options.corpora or params.pooled
     at = {"shards": layout.shards, "labels": layout.labels}
     stored = [name for name in options.reads if name != "fins"]
@@ -60,12 +60,12 @@ def files_of(params: Params, options: Options) -> dict[str, str]:
 
 
 def prepared(options: Options, model: str) -> dict:
-    """config.json of models/initial/MODEL, after the check that it has the options of params.yaml and that the files are those it lists.
+    """Return config.json of models/initial/MODEL, after checking it against params.yaml and the files that it lists.
 
     Raises
     ------
     FinserError
-        Options or files are others.
+        The options differ from params.yaml, or a listed file has changed.
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")

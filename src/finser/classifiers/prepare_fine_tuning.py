@@ -1,6 +1,6 @@
-"""Stage `prepare_fine_tuning`: models/initial/NAME/, the options of a classifier that starts from trained weights, and these weights.
+"""Stage `prepare_fine_tuning`: models/initial/NAME/, the options of a classifier to fine-tune, and its pretrained weights.
 
-They are the same for every protocol, fold and seed, except pretrained encoders: of these each fold has its own.
+The weights are the same for every protocol, fold and seed, except those of encoders that were pretrained here: they differ by fold.
 """
 
 import shutil
@@ -19,14 +19,14 @@ def prepare_fine_tuning(params: Params, model: str) -> None:
     Raises
     ------
     FinserError
-        These weights are missing, or have another shape.
+        The weights are missing, or have another shape.
     """
     options = params.fine_tune[model]
     write_initial(params, model, options, lambda folder: _weights(Path(options.init), folder, options))
 
 
 def _weights(source: Path, target: Path, options: Options) -> list[str]:
-    """Put the initial weights into `target`, and return which these are."""
+    """Write the initial weights to `target`, and return their names."""
     kind, _ = init_kind(options.init)
     if kind == "weights":
         from finser.models.weights.published import write_adapted  # needs torch
@@ -37,7 +37,7 @@ def _weights(source: Path, target: Path, options: Options) -> list[str]:
 
 
 def _copy(source: Path, target: Path, folders: list[Path] | None = None) -> list[str]:
-    """Copy weights with their config from folders below `source`, from all by default; returns which."""
+    """Copy weights with their config from `folders` below `source`, by default from all; return the names of the folders."""
     found = [path.parent.relative_to(source) for path in sorted(source.rglob("model.safetensors"))] if folders is None else folders
     if not found:
         raise FinserError("no weights", where=source, do="run the stage that makes them: dvc repro")

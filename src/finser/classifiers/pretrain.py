@@ -1,7 +1,7 @@
-"""Pretraining by imitation: a network's trunk learns librosa's features of training clips, and no emotion.
+"""Pretraining by imitation: a network's trunk is trained to predict librosa's features of training clips, without emotion labels.
 
-The trunk sees a masked crop of a clip; a linear layer on its outputs must give the 162 features of the crop, averaged over the frames
-of each of its steps and z-scored. A way to pretrain where no weights can be had (docs/classifiers.md).
+The trunk's input is a masked crop of a clip. A linear layer on its output predicts the 162 features of the crop, averaged over the frames
+of each output step and z-scored. This serves where no published weights are available (docs/classifiers.md).
 """
 
 import json
@@ -39,16 +39,16 @@ from finser.training.loop import Task, fit
 from finser.training.optimisers import Optimisation, adamw_one_cycle
 
 LIBRARIES = ("torch", "transformers", "librosa", "safetensors")
-Pair = tuple[np.ndarray, np.ndarray]  # what the network is given of a clip, and the features of the same frames, (t, 162)
+Pair = tuple[np.ndarray, np.ndarray]  # the network's input of a clip, and librosa's features of the same frames, (t, 162)
 
 
 class FeatureRegressor(nn.Module):
-    """A trunk with a linear layer on top, which predicts the features of each step.
+    """Trunk with a linear layer on top, which predicts the features of each step.
 
     Parameters
     ----------
     net : nn.Module
-        With `trunk`, from (batch, t, dim) to (batch, steps, width), and ``TIME_STEP``, the frames of a step.
+        Network with `trunk`, from (batch, t, dim) to (batch, steps, width), and ``TIME_STEP``, the number of frames per step.
     """
 
     def __init__(self, net: nn.Module, width: int) -> None:
@@ -61,16 +61,16 @@ class FeatureRegressor(nn.Module):
 
 
 class CollatePairs:
-    """Crops of clips with the mean features of each step, and which steps count.
+    """Collate crops of clips with the mean features of each step and a mask of valid steps.
 
     Parameters
     ----------
     plain : Collate
-        The network's own, of whole clips.
+        The network's own collate of whole clips.
     mean, scale : np.ndarray
-        Of the features on the training part, shape (162,).
+        Mean and standard deviation of the features on the training part, shape (162,).
     net : nn.Module
-        With ``TIME_STEP``; with ``n_frames`` and ``n_steps`` if all its inputs are made equally long: then `crop` does not count.
+        Network with ``TIME_STEP``. If it has ``n_frames`` and ``n_steps``, all its inputs have one length, and `crop` has no effect.
     """
 
     def __init__(self, plain: Collate, mean: np.ndarray, scale: np.ndarray, net: nn.Module, crop: int, masks: Masks) -> None:
@@ -80,15 +80,15 @@ class CollatePairs:
         self.step, self.most = net.TIME_STEP, getattr(net, "n_steps", sys.maxsize)
 
     def length(self, pair: Pair) -> int:
-        """What a whole clip is padded to."""
+        """Return the padded length of a whole clip."""
         return self.plain.length(pair[0])
 
     def __call__(self, pairs: list[Pair], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs (batch, t, dim), targets (batch, steps, 162), and bool (batch, steps): the steps that count."""
+        """Return inputs (batch, t, dim), targets (batch, steps, 162), and a bool mask of the valid steps (batch, steps)."""
         if rng is not None:
             starts = [int(rng.integers(0, max(len(x) - self.crop, 0) + 1)) for x, _ in pairs]
             pairs = [(x[s : s + self.crop], y[s : s + self.crop]) for (x, y), s in zip(pairs, starts, strict=True)]
-        elif self.fixed:  # the network's own collate would cut the inputs in the middle, and not the features
+        elif self.fixed:  # the network's own collate would crop the inputs to the centre, but not the features
             pairs = [(x[: self.fixed], y[: self.fixed]) for x, y in pairs]
         inputs, counts = self.plain([x for x, _ in pairs], None)
         if rng is not None:
@@ -105,7 +105,7 @@ class CollatePairs:
 def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     """Write models/pretrained/TRUNK/PROTOCOL/FOLD/: model.safetensors (the trunk alone), and config.json with the history.
 
-    Only the training part of the fold is heard, and no emotion is read.
+    Only the training part of the fold trains the trunk, and its emotion labels are not used.
     """
     options, settings = params.classifiers[trunk], params.pretrain
     prepared(options, trunk)
@@ -129,18 +129,20 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
 
 
 class Pretraining(Task):
-    """A trunk learns librosa's features: mean squared error of the z-scored features, over the steps that hold a clip's frames.
+    """Pretraining of a trunk on librosa's features.
+
+    The loss is the mean squared error of the z-scored features over the steps that contain frames of a clip.
 
     Parameters
     ----------
     classifier : NetworkClassifier
-        With its initial weights; its normalisation is taken from `train` here, and its trunk is trained.
+        Classifier with its initial weights. Its normalisation is computed from `train`, and its trunk is trained.
     train, validation : list of Pair
-        Clips.
+        Clips of the two parts.
     settings : schema.Pretrain
         Section ``pretrain`` of params.yaml.
     names : tuple
-        Every draw is a function of them.
+        Seed names of every random draw.
     """
 
     gradient_norm = GRADIENT_NORM
@@ -160,7 +162,7 @@ class Pretraining(Task):
         super().__init__(" ".join(map(str, names)), regressor, settings.epochs)
 
     def about(self) -> Iterator[object]:
-        """Names, settings, the network's options and both parts."""
+        """Yield names, settings, the network's options and both parts."""
         yield from (self.names, self.settings, self.options)
         yield from self.train.data()
         yield from self.validation.data()
@@ -171,12 +173,12 @@ class Pretraining(Task):
         return adamw_one_cycle(groups, self.settings.weight_decay, self.epochs * len(self.train))
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Inputs, features, and the steps that count; dropout is drawn anew from here on."""
+        """Return the mini-batches of inputs, features and masks of valid steps; seed dropout for this epoch."""
         torch.manual_seed(seeds.seed_for(*self.names, "dropout", epoch))
         return self.train.of_epoch(epoch)
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
-        """Inputs (batch, t, dim); features (batch, steps, 162) and the steps that count (batch, steps)."""
+        """Return inputs (batch, t, dim), and features (batch, steps, 162) with their mask of valid steps (batch, steps)."""
         inputs, features, counts = batch
         return (inputs,), (features, counts)
 
@@ -186,7 +188,7 @@ class Pretraining(Task):
         return functional.mse_loss(output[counts], features[counts])
 
     def validate(self, epoch: int, train_loss: float) -> dict:
-        """Explained variance on validation clips: 1 - squared error over variance, all features together."""
+        """Compute the explained variance on validation clips: 1 - squared error / variance, all features together."""
         found, wanted = self.validation_steps()
         r2 = 1 - float((found - wanted).square().mean() / (wanted - wanted.mean(0)).square().mean())
         return {"epoch": epoch, "train_loss": train_loss, "validation_r2": r2}
@@ -196,7 +198,7 @@ class Pretraining(Task):
         return record["validation_r2"]
 
     def validation_steps(self) -> tuple[Tensor, Tensor]:
-        """Predicted and true features of all validation steps that count, both (steps, 162), on the CPU."""
+        """Return predicted and true features of all valid validation steps, both (steps, 162), on the CPU."""
         found, wanted = [], []
         for batch in self.validation.of_epoch():
             inputs, features, counts = (tensor.to(self.device) for tensor in batch)
@@ -206,7 +208,7 @@ class Pretraining(Task):
 
 
 def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
-    """What `source` makes of a clip, beside librosa's features at the same times."""
+    """Return a source of pairs: the input that `source` makes of a clip, and librosa's features at the same times."""
 
     def convert(row: Row) -> Pair:
         """Input and features, (t, dim) and (t, 162)."""
@@ -217,18 +219,18 @@ def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> S
 
 
 def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Features at real-valued frame numbers, interpolated, float32, shape (len(positions), 162)."""
+    """Interpolate features at real-valued frame numbers; returns float32, shape (len(positions), 162)."""
     every = np.arange(len(features))
     return np.stack([np.interp(positions, every, column) for column in features.T], axis=1).astype(np.float32)
 
 
 def step_means(features: np.ndarray, step: int) -> np.ndarray:
-    """Mean over each `step` frames, the last over what is left: (t, dim) -> (ceil(t / step), dim)."""
+    """Return the mean over each `step` frames, the last over the remaining frames: (t, dim) -> (ceil(t / step), dim)."""
     return np.stack([features[first : first + step].mean(0) for first in range(0, len(features), step)])
 
 
 def _width(net: nn.Module, x: Tensor) -> int:
-    """Channels of the trunk's output; looking leaves nothing in the statistics of batch normalisation."""
+    """Return the number of channels of the trunk's output, without changing the statistics of batch normalisation."""
     with torch.no_grad():
         width = net.eval().trunk(x).shape[2]
     net.train()

@@ -29,10 +29,10 @@ LIBRARIES = ("torch", "transformers", "safetensors")  # of the networks
 def train_classifier(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
     """Write models/classifiers/MODEL/PROTOCOL/FOLD/SEED/: weights, config.json, history.csv.
 
-    The model is trained on the train part of its corpora, in the variants that its section names, and validated on originals.
-    A file in results/timing/ holds ``seconds_train`` (all epochs, and the preparation before them), ``seconds_per_epoch`` (epochs
-    alone; both count epochs before a kill), and ``validation_uar`` of the weights that are kept. A search for hyperparameters
-    therefore needs no evaluation, and computes no test score.
+    The model is trained on the train part of its corpora, in the variants that its section names, and validated on originals. A file in
+    results/timing/ holds ``seconds_train`` (all epochs and the preparation), ``seconds_per_epoch`` (epochs alone), and ``validation_uar``
+    of the weights that are kept. Both durations include epochs before a kill. A hyperparameter search therefore needs no evaluation, and
+    computes no test score.
     """
     options = params.classifiers[model]
     if not options.seeded and seed != params.seeds[0]:
@@ -45,9 +45,9 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     classifier = begin(options, (seed, model, protocol, fold))
     classifier.receive(_given(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
-    say(f"{where}: {len(examples['train'])} rows to train on, {len(examples['validation'])} to validate")
+    say(f"{where}: {len(examples['train'])} training rows, {len(examples['validation'])} validation rows")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
-    if options.model == "svm":  # solved at once: no gradient, no epochs, no torch
+    if options.model == "svm":  # fitted in one call: no gradient, no epochs, no torch
         record = classifier.solve(examples["train"], examples["validation"])
     else:
         from finser.classifiers.classification import Classification
@@ -76,29 +76,32 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
 
 
 def _refer(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
-    """Of a model whose training draws nothing, all seeds give the same: the first is trained, and the others name it."""
+    """Write a reference to the first seed: the training of this model is deterministic, so only the first seed is trained."""
     first = params.seeds_of(model)[0]
     with whole_folder(layout.classifier(model, protocol, fold, seed)) as partial:
         write_json(partial / "config.json", {"model": model, "seed": seed, "same_as_seed": first})
     write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {"same_as_seed": first})
-    say(f"{model}, {protocol}, fold {fold}, seed {seed}: nothing is drawn; the same as seed {first}")
+    say(f"{model}, {protocol}, fold {fold}, seed {seed}: training is deterministic; same as seed {first}")
 
 
 def validation_uar(classifier: Classifier, validation: Examples) -> float:
-    """UAR of the weights that are kept, mean over the corpora, as in the evaluation; history.csv has that of all clips together."""
+    """Return the validation UAR of the kept weights, averaged over the corpora, as in the evaluation.
+
+    history.csv has the UAR of all clips together.
+    """
     predicted = classifier.probabilities(validation.inputs).argmax(1)  # (n,)
     counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(EMOTIONS))
     return float(over_seeds(counts)["uar"][0])
 
 
 def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
-    """The folder with the initial weights; of pretrained encoders, that of this fold.
+    """Return the folder with the initial weights; for encoders that were pretrained here, that of this fold.
 
     Raises
     ------
     FinserError
-        There is no encoder of this fold, it was pretrained with other settings than params.yaml has, or (unless the protocol is leaky
-        by design) on a test speaker.
+        The encoder of this fold is missing, was pretrained with other settings than those in params.yaml, or (unless the protocol is leaky
+        by design) was pretrained on a test speaker.
     """
     kind, trunk = init_kind(params.classifiers[model].init)
     if kind != "pretrained":

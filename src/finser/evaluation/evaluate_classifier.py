@@ -1,4 +1,4 @@
-"""Evaluation of one classifier, all its seeds, on the test part of its fold."""
+"""Evaluation of one classifier, with all its seeds, on the test part of its fold."""
 
 import csv
 import time
@@ -33,7 +33,7 @@ ORIGINALS = ("original",)
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
     """Step: write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
 
-    Validation and test clips are originals. Values are means over the seeds; temperatures are fitted on validation.
+    Validation and test clips are originals. Metrics are means over the seeds; temperatures are fitted on the validation part.
     """
     options, seeds = params.classifiers[model], params.seeds_of(model)
     parts = parts_of(params, options, protocol, fold)
@@ -54,7 +54,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     metrics = {
         **figures_of_merit(test, params.evaluate_classifier.confidence),
         **calibration_of(validation, test),
-        "validation_uar": uar_of(validation),  # what choices may be made by
+        "validation_uar": uar_of(validation),  # model selection may use this one
         "noise": noise_curve(params, classifiers[0], source, test, protocol, fold),
         **_facts(test, configs, folders[seeds[0]]),
         "seeds": list(seeds),
@@ -72,13 +72,13 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
 
 
 def _trained(folder: Path) -> Path:
-    """The folder of a trained classifier; a model whose training draws nothing names the seed that it was trained with."""
+    """Return the folder of the trained classifier; for a model with deterministic training, that of the seed it refers to."""
     config = read_json(folder / "config.json")
     return folder.parent / str(config["same_as_seed"]) if "same_as_seed" in config else folder
 
 
 def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:
-    """How many clips and speakers there were, and how the classifiers were trained."""
+    """Return the numbers of clips and speakers, and the classifiers' training settings."""
     speakers, first = set(test.examples.speakers), configs[0]
     return {
         **{name: first[name] for name in ("n_train", "n_validation")},
@@ -99,19 +99,21 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
 def noise_curve(
     params: Params, classifier: Classifier, source: Source, test: Judged, protocol: str, fold: int
 ) -> dict[str, dict[str, float]]:
-    """UAR of a classifier on the test clips that stage `noisy` added noise to, clean and in noise: kind -> SNR in dB -> UAR.
+    """Return the UAR of a classifier on clean and on noisy test clips: kind -> SNR in dB -> UAR.
+
+    The clips are those that stage `noisy` added noise to.
 
     Parameters
     ----------
     classifier : Classifier
-        Of the first seed.
+        Classifier of the first seed.
     test : Judged
-        Its probabilities on clean test clips come first.
+        Its probabilities for clean test clips are reused.
 
     Returns
     -------
     dict
-        Empty if no noise is asked for, or if none of the noisy clips is this classifier's.
+        Empty if no noise is asked for, or if this classifier has none of the noisy clips in its test part.
     """
     asked, examples = params.evaluate_classifier.noise, test.examples
     chosen = set(noisy_clips(protocol, fold)) if asked.kinds else set()
@@ -130,17 +132,17 @@ def noise_curve(
 
 
 def check_settings(config: dict, options: Options, where: Path) -> None:
-    """Raise :class:`FinserError` if a model was trained with other settings than its section has now: it expects other inputs."""
+    """Raise :class:`FinserError` if a model's settings differ from its section in params.yaml: its inputs may differ, too."""
     settings.check_settings(config, options.model_dump(mode="json"), where, AGAIN)
 
 
 def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:
-    """Refuse a model that may have heard what it is tested on.
+    """Raise an error if a model may have been trained on its test data.
 
     Raises
     ------
     FinserError
-        It was trained under another protocol, fold or split than `parts`, or (unless the protocol is leaky by design) on a test
+        The model was trained under another protocol, fold or split than `parts`, or (unless the protocol is leaky by design) on a test
         speaker.
     """
     found = (config.get("protocol"), config.get("fold"))
@@ -155,7 +157,7 @@ def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str,
 
 
 def _write_history(path: Path, folders: dict[int, Path]) -> None:
-    """All seeds' training curves in one table."""
+    """Write the training curves of all seeds to one table."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, (*HISTORY, "seed"), lineterminator="\n")
         writer.writeheader()
@@ -165,5 +167,5 @@ def _write_history(path: Path, folders: dict[int, Path]) -> None:
 
 
 def _heard_by_fins(folder: Path) -> set[str]:
-    """Speakers whose frames taught the FINs of a model, or chose among their states; none if it has no FINs."""
+    """Return the training and validation speakers of a model's FINs; an empty set if it has none."""
     return {speaker for config in sorted(folder.glob("fins/*/config.json")) for speaker in read_json(config)["speakers"]}

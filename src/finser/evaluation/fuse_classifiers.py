@@ -1,4 +1,4 @@
-"""Late fusion: the probabilities of several trained classifiers, all their seeds, made into one."""
+"""Late fusion: the probabilities of several trained classifiers, with all their seeds, combined into one."""
 
 from collections.abc import Sequence
 
@@ -26,12 +26,12 @@ CLIP = ["clip_id", "speaker", "emotion"]
 def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> None:
     """Write results/fusions/FUSION/PROTOCOL/FOLD/: metrics.json, predictions.parquet and validation.parquet.
 
-    Members that `models` does not name are left out. Each member's probabilities are first rescaled by a temperature fitted on
-    validation; weights of a stacked fusion are fitted on validation, too. The test part decides nothing.
+    Members that `models` does not name are left out. A temperature, fitted on the validation part, rescales each member's probabilities.
+    The weights of a stacked fusion are fitted on the validation part, too. Nothing is fitted on the test part.
     """
     options, used = params.fuse_classifiers[name], params.members_of(name)
     read = {part: [_read(params, model, protocol, fold, part) for model in used] for part in PARTS}
-    models = [model for model in used for _ in params.seeds_of(model)]  # of each member
+    models = [model for model in used for _ in params.seeds_of(model)]  # per member
     members = [f"{model} {seed}" for model in used for seed in params.seeds_of(model)]
     fitted, given = (_together(read[part], used) for part in PARTS)
     check_apart([fitted.examples, given.examples], leaky=LEAKY[protocol])
@@ -59,16 +59,16 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
 
 
 def fuse(validation: Judged, test: Judged, method: str, models: Sequence[str]) -> tuple[np.ndarray, dict[str, Judged]]:
-    """Weights of the members, shape (members,), and both parts as the fusion sees them, shape (1, n, 8).
+    """Return the weights of the members, shape (members,), and the fused probabilities of both parts, shape (1, n, 8).
 
     Parameters
     ----------
     validation, test : Judged
         Probabilities of shape (members, n, 8), the same members in both.
     method : {'mean', 'stacked'}
-        Equal weights of the models, or those of the members that minimise the validation NLL.
+        Equal weights of the models, or weights of the members that minimise the validation NLL.
     models : sequence of str
-        The model of each member: the seeds of a model share its weight under ``mean``.
+        Model of each member: under ``mean`` the seeds of a model share its weight.
     """
     truth = validation.examples.targets
     temperatures = [calibration.temperature_of(member, truth) for member in validation.probabilities]
@@ -84,7 +84,7 @@ def fuse(validation: Judged, test: Judged, method: str, models: Sequence[str]) -
 
 
 def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Judged:
-    """What a member said of a part, all its seeds: probabilities (seeds, n, 8), clips in the order of their ids."""
+    """Read a member's predictions for a part, with all its seeds: probabilities (seeds, n, 8), clips sorted by clip_id."""
     path = layout.classifier_result(model, protocol, fold) / f"{PARTS[part]}.parquet"
     again = f"run: finser evaluate_classifier {model} {protocol} {fold}"
     try:
@@ -101,7 +101,7 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
         found = sorted(set(table["seed"].to_pylist()))
         raise FinserError("predictions of other seeds", where=path, expected=list(seeds), found=found, do="dvc repro")
     if any(rows.select(CLIP) != first.select(CLIP) for rows in by_seed):
-        raise FinserError("its seeds judged other clips", where=path, do="dvc repro")
+        raise FinserError("its seeds have different clips", where=path, do="dvc repro")
     targets = np.array([EMOTIONS.index(emotion) for emotion in first["emotion"].to_pylist()], np.int64)
     clips, speakers = first["clip_id"].to_pylist(), first["speaker"].to_pylist()
     examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [])
@@ -110,18 +110,21 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
 
 
 def _heard_by_fins(model: str, protocol: str, fold: int) -> int:
-    """How many test speakers' frames taught the FINs of a member; all FINs come from one training, so the most is the union."""
+    """Return the number of test speakers that a member's FINs were trained on.
+
+    All members' FINs come from one training, so the maximum over members counts every speaker once.
+    """
     return read_json(layout.classifier_result(model, protocol, fold) / "metrics.json")["n_test_speakers_heard_by_fins"]
 
 
 def _together(parts: list[Judged], names: tuple[str, ...]) -> Judged:
-    """All members, who must have judged the same clips."""
+    """Concatenate the members; raise an error unless they have predictions for the same clips."""
     for name, judged in zip(names, parts, strict=True):
         if _clips(judged) != _clips(parts[0]):
-            raise FinserError(f"{name} and {names[0]} judged other clips", do="fuse classifiers of the same corpora")
+            raise FinserError(f"{name} and {names[0]} have different clips", do="fuse classifiers of the same corpora")
     return Judged(parts[0].examples, np.concatenate([judged.probabilities for judged in parts]))
 
 
 def _clips(judged: Judged) -> tuple[list[str], list[str], list[int]]:
-    """Which clips these are, who speaks them and how."""
+    """Return clip_ids, speakers and class numbers."""
     return judged.examples.clip_ids, judged.examples.speakers, judged.examples.targets.tolist()

@@ -1,4 +1,4 @@
-"""What classifiers say of a part of a split, and what follows: metrics with intervals, calibration, the table of predictions."""
+"""Classifiers' predictions for a part of a split: metrics with confidence intervals, calibration, the table of predictions."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from finser.scores.intervals import covered_by_intervals, estimates, over_seeds,
 
 @dataclass(frozen=True)
 class Judged:
-    """A part of a split as a classifier sees it.
+    """A part of a split with predicted probabilities.
 
     Attributes
     ----------
     examples : Examples
-        Of the part.
+        Examples of the part.
     probabilities : np.ndarray
         Float64, shape (seeds, n, 8).
     """
@@ -28,19 +28,20 @@ class Judged:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Class numbers, shape (seeds, n)."""
+        """Return the predicted class numbers, shape (seeds, n)."""
         return self.probabilities.argmax(2)
 
     @property
     def counts(self) -> dict[str, np.ndarray]:
-        """Confusion matrices of each corpus and speaker; see :func:`finser.scores.intervals.per_speaker`."""
+        """Return confusion matrices of each corpus and speaker; see :func:`finser.scores.intervals.per_speaker`."""
         return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(EMOTIONS))
 
 
 def figures_of_merit(test: Judged, confidence: float) -> dict:
-    """UAR, WA and macro-F1, means over the corpora and seeds, with their intervals, the middles of these, and the corpora that these cover.
+    """Return UAR, WA and macro-F1, averaged over corpora and seeds, with confidence intervals.
 
-    Bounds are None if no corpus has enough test speakers, or if all are alike; see :mod:`finser.scores.intervals`.
+    Each interval comes with its centre and with the corpora that it covers. Its bounds are None if no corpus has enough test speakers, or
+    if all speakers have equal scores; see :mod:`finser.scores.intervals`.
     """
     counts = test.counts
     found, seeds = estimates(counts, confidence), over_seeds(counts)
@@ -52,14 +53,15 @@ def figures_of_merit(test: Judged, confidence: float) -> dict:
 
 
 def uar_of(judged: Judged) -> float:
-    """UAR of a part, mean over the corpora and seeds."""
+    """Return the UAR of a part, averaged over corpora and seeds."""
     return float(over_seeds(judged.counts)["uar"].mean())
 
 
 def calibration_of(validation: Judged, test: Judged) -> dict:
-    """Expected calibration error and NLL on test clips, before and after a temperature fitted on validation; means over the seeds.
+    """Return expected calibration error and NLL on test clips, before and after temperature scaling; means over the seeds.
 
-    An emotion that a classifier never heard has probability 0, and keeps it: validation clips of it do not set the temperature.
+    Temperatures are fitted on the validation part. An emotion without training clips has probability 0 before and after scaling, so
+    validation clips of it are left out of the fit.
     """
     rows = []
     for fitted, given in zip(validation.probabilities, test.probabilities, strict=True):
@@ -72,7 +74,10 @@ def calibration_of(validation: Judged, test: Judged) -> dict:
 
 
 def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
-    """One row per clip and seed, sorted by seed and clip_id: clip_id, speaker, emotion, predicted, p_EMOTION for each class, seed."""
+    """Return one row per clip and seed, sorted by seed and clip_id.
+
+    Columns are clip_id, speaker, emotion, predicted, p_EMOTION for each class, and seed.
+    """
     examples, tables = judged.examples, []
     for seed, probabilities in zip(seeds_, judged.probabilities, strict=True):
         columns = {

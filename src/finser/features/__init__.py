@@ -1,1 +1,1 @@
-"""librosa's features of every frame, and what classifiers make of them."""
+"""librosa's features of every frame, and the classifiers' inputs that are made of them."""

@@ -1,4 +1,4 @@
-"""From mel powers to MFCC: decibels above a floor, and the DCT; shared by the labels and by the networks that imitate them."""
+"""From mel powers to MFCC: decibels with a floor, and the DCT; used by the labels and by the FINs."""
 
 from functools import cache
 
@@ -14,12 +14,15 @@ AMIN = 1e-10  # floor of a mel power before its logarithm, as in librosa.power_t
 
 @cache
 def dct_matrix() -> np.ndarray:
-    """The first 20 rows of the orthonormal DCT-II of 128 values, shape (20, 128), float64: MFCC = this @ mel in dB."""
+    """Return the first 20 rows of the orthonormal DCT-II of 128 values, shape (20, 128), float64.
+
+    MFCC is this matrix times mel in dB.
+    """
     from scipy.fft import dct
 
     return dct(np.eye(N_MELS), axis=0, norm="ortho")[:N_MFCC]
 
 
 def decibels(mel: np.ndarray) -> np.ndarray:
-    """``librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)``, of the type of `mel`."""
+    """Return ``librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)``, in the type of `mel`."""
     return power_to_db(mel, AMIN)

@@ -27,11 +27,11 @@ class Examples:
     part : str
         ``train``, ``validation`` or ``test``.
     clip_ids, speakers, variants : list of str
-        One per input; a clip stands once per variant.
+        One per input; a clip has one input per variant.
     targets : np.ndarray
         Class numbers in the order of ``EMOTIONS``, int64, shape (n,).
     inputs : list
-        What the model's `Source` makes of each row.
+        Outputs of the model's `Source`, one per row.
     """
 
     part: str
@@ -45,19 +45,19 @@ class Examples:
         return len(self.clip_ids)
 
     def at(self, places: list[int]) -> "Examples":
-        """Some of the examples, by their numbers."""
+        """Return the examples with the given indices."""
         lists = {name: [getattr(self, name)[place] for place in places] for name in ("clip_ids", "speakers", "variants", "inputs")}
         return Examples(self.part, **lists, targets=self.targets[places])
 
 
 def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
-    """Refuse parts that leak into one another.
+    """Raise an error if one part leaks into another.
 
     Raises
     ------
     FinserError
-        A clip stands in two parts, in whatever variant; a speaker does, unless the protocol is `leaky` by design; or an
-        augmented copy stands where only originals may.
+        A clip is in two parts, in any variant; a speaker is (unless the protocol is `leaky` by design); or validation or test has an
+        augmented copy.
     """
     homes: dict[tuple[str, str], str] = {}
     for examples in parts:
@@ -65,20 +65,20 @@ def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
         named += [] if leaky else [("speaker", speaker) for speaker in examples.speakers]
         for kind, name in named:
             if homes.setdefault((kind, name), examples.part) != examples.part:
-                raise FinserError(f"{kind} {name} stands in {homes[kind, name]} and in {examples.part}", do="split again: finser split")
+                raise FinserError(f"{kind} {name} is in {homes[kind, name]} and in {examples.part}", do="split again: finser split")
         augmented = sorted(set(examples.variants) - {"original"})
         if augmented and examples.part != "train":
             raise FinserError(f"augmented copies ({', '.join(augmented)}) in {examples.part}", expected="originals only")
 
 
 def check_training_part(examples: Examples) -> None:
-    """Refuse to learn, or to take statistics for normalisation, from anything but the training part."""
+    """Refuse to train, or to compute normalisation statistics, on any part but the training part."""
     if examples.part != "train":
         raise FinserError("statistics and weights come from the training part only", expected="train", found=examples.part)
 
 
 def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
-    """Inputs of each part of a split, every corpus read once, in the order of the shards.
+    """Read the inputs of each part of a split, in the order of the shards; each corpus is read once.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
     parts : dict
         Rows of a split (columns clip_id, corpus, speaker, emotion) by the name of the part.
     variants : dict
-        Per part, which variants of its clips.
+        Variants of the clips to read, by part.
 
     Raises
     ------
     FinserError
-        The shards or labels lack a clip of the split, or say that another speaker speaks it, or with another emotion.
+        The shards or labels lack a clip of the split, or give it another speaker or emotion.
     """
     wanted = {(row["clip_id"], variant): (part, row) for part in parts for row in parts[part].to_pylist() for variant in variants[part]}
     corpora = sorted({row["corpus"] for _, row in wanted.values()})
@@ -113,7 +113,7 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
 
 
 def _check_against_sound(entries: dict[str, dict], where: Path) -> None:
-    """A split is a file, and may have been edited: speaker and emotion of each clip came with the sound."""
+    """Check speaker and emotion of each clip against the shards: a split is a file, and may have been edited."""
     for record in read_records(where, ("clip_id", "speaker", "emotion")):  # no audio is read
         entry = entries.get(record["clip_id"], record)
         for name in ("speaker", "emotion"):

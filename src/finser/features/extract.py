@@ -1,6 +1,6 @@
-"""Stage `features`: a representation of every clip of a corpus, computed once, in all cores.
+"""Stage `features`: a representation of every clip of a corpus, computed once, on all cores.
 
-Log-mel spectrograms are not among them: they are one logarithm away from the labels, which are stored frame by frame already.
+Log-mel spectrograms are not among the representations: they are the logarithm of the labels, which are stored by frame already.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from finser.features.rows import Row
 from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
 
-BATCH = 32  # clips handed to a worker at once
+BATCH = 32  # clips per task of a worker
 Pair = tuple[AudioRow, LabelRow | None]
 
 
@@ -33,7 +33,10 @@ def features(params: Params, corpus: str, representation: str) -> None:
 
 
 def module_of(representation: str) -> ModuleType:
-    """The module of a representation: ``of_row`` (Row -> float32, (n_frames, dim)), ``DIM``, and the label columns that it reads."""
+    """Import the module of a representation.
+
+    It has ``of_row`` (Row -> float32, (n_frames, dim)), ``DIM``, and ``FEATURES``, the label columns that it reads.
+    """
     return import_module(f"finser.features.{representation}")
 
 

@@ -1,4 +1,4 @@
-"""Kaldi's log-mel filter banks, as the Audio Spectrogram Transformer expects them, in numpy: torchaudio is never asked."""
+"""Kaldi's log-mel filter banks in NumPy, as the Audio Spectrogram Transformer expects them; torchaudio is not used."""
 
 import warnings
 from functools import cache
@@ -13,15 +13,15 @@ from finser.features.rows import Row, Source
 
 RATE = 16_000  # Hz
 BANDS = 128
-FEATURES, AUDIO, DIM = (), True, BANDS  # what :func:`of_row` reads of a row, and the width of its frames
+FEATURES, AUDIO, DIM = (), True, BANDS  # what :func:`of_row` reads of a row, and the number of bands
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms every 10 ms
 PREEMPHASIS = 0.97
-FLOOR = 1.192092955078125e-07  # Kaldi's least power, float32's epsilon
-QUALITY = "HQ"  # recipe of soxr
+FLOOR = 1.192092955078125e-07  # Kaldi's floor of a power, float32's epsilon
+QUALITY = "HQ"  # quality of soxr
 
 
 def source() -> Source:
-    """Filter banks of a clip, (n_frames, 128): the stored ones, else computed from its samples."""
+    """Return the source of filter banks, (n_frames, 128): stored ones, or computed from the samples."""
     return Source(_banks, FEATURES, AUDIO, stored="filter_banks")
 
 
@@ -30,19 +30,20 @@ def _banks(row: Row) -> np.ndarray:
 
 
 def of_row(row: Row) -> np.ndarray:
-    """Filter banks of a clip's samples, resampled from 22,050 to 16,000 Hz, shape (n_frames, 128)."""
+    """Return the filter banks of a clip's samples, resampled from 22,050 to 16,000 Hz, shape (n_frames, 128)."""
     return filter_banks(soxr.resample(to_float(row.audio), SR, RATE, quality=QUALITY))
 
 
 def filter_banks(y: np.ndarray) -> np.ndarray:
-    """Natural logarithms of mel powers, as ``transformers.ASTFeatureExtractor(do_normalize=False)`` without torchaudio gives them.
+    """Return natural logarithms of mel powers, equal to ``transformers.ASTFeatureExtractor(do_normalize=False)`` without torchaudio.
 
-    Every frame: minus its mean, pre-emphasis 0.97, Hann window; 512-point DFT; 128 triangles on Kaldi's mel scale, 20-8,000 Hz.
+    Each frame loses its mean, then passes pre-emphasis of 0.97, a Hann window, a 512-point DFT, and 128 triangular filters on Kaldi's mel
+    scale from 20 to 8,000 Hz.
 
     Parameters
     ----------
     y : np.ndarray
-        Samples in [-1, 1] at 16 kHz, shape (n,); fewer than a window's are continued by zeros.
+        Samples in [-1, 1] at 16 kHz, shape (n,). A signal shorter than a window is padded with zeros.
 
     Returns
     -------
@@ -61,13 +62,16 @@ def filter_banks(y: np.ndarray) -> np.ndarray:
 
 
 def row_frames(_: Row, n_frames: int) -> np.ndarray:
-    """Where the centres of the first `n_frames` of a clip's filter banks lie among the row's frames, real numbers, shape (n_frames,)."""
+    """Return the centres of the first `n_frames` filter-bank frames in units of librosa's frames, float, shape (n_frames,)."""
     return (np.arange(n_frames) * HOP + WINDOW / 2) / RATE * SR / HOP_LENGTH
 
 
 @cache
 def _triangles() -> csr_array:
-    """Weights of the bands, shape (128, 257); sparse, because a sum then has one order, and BLAS takes another on every kind of CPU."""
+    """Return the weights of the bands, shape (128, 257).
+
+    The matrix is sparse, because its products then have one order of summation; that of BLAS depends on the CPU.
+    """
     from transformers.audio_utils import mel_filter_bank  # takes seconds
 
     with warnings.catch_warnings():

@@ -1,15 +1,15 @@
-"""librosa's five features of every frame: what the FINs learn, and what the classifiers can read.
+"""librosa's five features of every frame: the targets of the FINs, and inputs of the classifiers.
 
 Two definitions (docs/features.md):
 
 - ``frame``: every value is determined by its frame alone. Power chroma with tuning 0, MFCC of
-  ``power_to_db(ref=1, amin=1e-10, top_db=None)``, everything else as librosa does it on the zero-padded clip.
-- ``librosa_default``: the five plain calls on the whole clip, with its own tuning estimate and its clip-wide ``top_db``.
+  ``power_to_db(ref=1, amin=1e-10, top_db=None)``, everything else as in librosa on the zero-padded clip.
+- ``librosa_default``: the five plain calls on the whole clip, with librosa's tuning estimate and its clip-wide ``top_db``.
 
-The first does not call librosa, because the labels must have the same bits on every CPU: librosa's matrix products go through BLAS, which
-adds in another order on each kind of CPU. The products here are SciPy's sparse ones, which add one frequency bin after the other. One
-second of audio takes 1.0 ms of CPU, librosa's five calls 6.2 ms. Loops compiled by numba took .76 ms and gave the same bits; 1.4 times
-the speed was not worth their 136 lines.
+The first definition does not call librosa, because the labels must have the same bits on every CPU. librosa's matrix products use BLAS,
+whose order of summation depends on the CPU. The products here are SciPy's sparse ones, which add one frequency bin after the other. One
+second of audio takes 1.0 ms of CPU, librosa's five calls 6.2 ms. Loops compiled by numba took .76 ms and gave the same bits; 1.4 times the
+speed was not worth their 136 lines.
 """
 
 import warnings
@@ -30,8 +30,8 @@ from finser.workers import in_batches, map_in_order
 
 N_CHROMA = DIMENSIONS["chroma"]
 TINY = np.finfo(np.float32).tiny
-BLOCK = 16  # frames computed together: always as many, so that no value depends on the length of the clip
-BATCH = 32  # clips handed to a worker at once
+BLOCK = 16  # frames per matrix product: a constant, so that no value depends on the length of the clip
+BATCH = 32  # clips per task of a worker
 
 
 def label(params: Params, corpus: str) -> None:
@@ -44,20 +44,20 @@ def label(params: Params, corpus: str) -> None:
 
 
 def features(y: np.ndarray, definition: str = "frame") -> dict[str, np.ndarray]:
-    """The five features of a clip.
+    """Compute the five features of a clip.
 
     Parameters
     ----------
     y : np.ndarray
         int16 samples, shape (n_samples,), mono, 22,050 Hz.
     definition : {"frame", "librosa_default"}
-        See the module's text.
+        See the module's docstring.
 
     Returns
     -------
     dict of np.ndarray
-        float32, shape (n_samples // 512 + 1, dim): rms (1, full scale 1), zcr (1, share of the samples), chroma (12, the largest
-        is 1), mfcc (20, dB), mel (128, power).
+        float32, shape (n_samples // 512 + 1, dim): rms (1, full scale 1), zcr (1, fraction of the samples), chroma (12, maximum 1), mfcc
+        (20, dB), mel (128, power).
     """
     if definition == "frame":
         return _frame_features(y)
@@ -68,7 +68,7 @@ def features(y: np.ndarray, definition: str = "frame") -> dict[str, np.ndarray]:
 
 @cache
 def mel_bank() -> np.ndarray:
-    """``librosa.filters.mel(sr=22050, n_fft=2048)``, shape (128, 1025), float32."""
+    """Return ``librosa.filters.mel(sr=22050, n_fft=2048)``, shape (128, 1025), float32."""
     import librosa
 
     return librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS)
@@ -76,7 +76,7 @@ def mel_bank() -> np.ndarray:
 
 @cache
 def chroma_bank() -> np.ndarray:
-    """``librosa.filters.chroma(sr=22050, n_fft=2048, tuning=0)``, shape (12, 1025), float32."""
+    """Return ``librosa.filters.chroma(sr=22050, n_fft=2048, tuning=0)``, shape (12, 1025), float32."""
     import librosa
 
     return librosa.filters.chroma(sr=SR, n_fft=N_FFT, tuning=0.0, n_chroma=N_CHROMA)
@@ -96,7 +96,7 @@ def _window() -> np.ndarray:
 
 @cache
 def _sparse_banks() -> tuple[csr_array, csr_array, csr_array]:
-    """The rising and the falling sides of the mel bands, shape (128, 1025) each, and the chroma bank (12, 1025); float64."""
+    """Return the rising and the falling sides of the mel bands, shape (128, 1025) each, and the chroma bank (12, 1025); float64."""
     import librosa
 
     peaks = librosa.mel_frequencies(N_MELS + 2, fmin=0, fmax=SR / 2)[1:-1, None]  # (128, 1)
@@ -117,27 +117,27 @@ def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _bands(framed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mel and chroma powers (block, 128) and (block, 12), float64, of int16 frames (block, 2048).
+    """Return mel and chroma powers (block, 128) and (block, 12), float64, of int16 frames (block, 2048).
 
-    A power is the squared magnitude of the spectrum rounded to complex64, as librosa's is. Products of two float32 are exact in float64,
-    so that a fused multiply-add, where the CPU has one, changes no bit.
+    A power is the squared magnitude of the spectrum rounded to complex64, as in librosa. Products of two float32 are exact in float64, so a
+    fused multiply-add, where the CPU has one, changes no bit.
     """
     rising, falling, pitches = _sparse_banks()
-    spectrum = scipy.fft.rfft(framed * _window(), axis=1).astype(np.complex64)  # pocketfft does not choose its code by the CPU
+    spectrum = scipy.fft.rfft(framed * _window(), axis=1).astype(np.complex64)  # pocketfft runs the same code on every CPU
     real, imag = spectrum.real.T.astype(np.float64), spectrum.imag.T.astype(np.float64)
     power = (real * real + imag * imag).astype(np.float32).astype(np.float64)  # (1025, block)
     return (rising @ power + falling @ power).T, (pitches @ power).T
 
 
 def levels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """RMS (full scale 1) and zero-crossing rate of every frame of int16 samples, float32, shape (n_frames, 1) each.
+    """Return RMS (full scale 1) and zero-crossing rate of every frame of int16 samples, float32, shape (n_frames, 1) each.
 
-    Both come from sums of integers over hops of 512 samples, which are exact; a frame is four hops. Zero is positive.
+    Both are computed from exact integer sums over hops of 512 samples; a frame is four hops. Zero counts as positive.
     """
     samples = padded(y).astype(np.int64)
     changes = np.diff(samples < 0, prepend=samples[0] < 0).reshape(-1, HOP_LENGTH)
     squares = np.square(samples).reshape(-1, HOP_LENGTH).sum(1)  # (n_frames + 3,)
-    within, first = changes[:, 1:].sum(1), changes[:, 0]  # a change into a frame's first sample is not in the frame
+    within, first = changes[:, 1:].sum(1), changes[:, 0]  # a change at a frame's first sample does not count
     totals = np.lib.stride_tricks.sliding_window_view(squares, 4).sum(1)
     counts = np.lib.stride_tricks.sliding_window_view(within, 4).sum(1) + np.lib.stride_tricks.sliding_window_view(first[1:], 3).sum(1)
     rms, zcr = np.sqrt(totals / N_FFT) / INT16, counts / N_FFT
@@ -145,13 +145,13 @@ def levels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _normalised(chroma: np.ndarray) -> np.ndarray:
-    """``librosa.util.normalize(norm=np.inf)`` of each row."""
+    """Return ``librosa.util.normalize(norm=np.inf)`` of each row."""
     peak = chroma.max(axis=1, keepdims=True)
     return chroma / np.where(peak < TINY, np.float32(1), peak)
 
 
 def _mfcc(mel: np.ndarray) -> np.ndarray:
-    """``librosa.feature.mfcc(S=power_to_db(mel, ref=1, amin=1e-10, top_db=None))``, shape (n_frames, 20)."""
+    """Return ``librosa.feature.mfcc(S=power_to_db(mel, ref=1, amin=1e-10, top_db=None))``, shape (n_frames, 20)."""
     return scipy.fft.dct(decibels(mel), axis=1, norm="ortho")[:, :N_MFCC].copy()
 
 
@@ -159,7 +159,7 @@ def _librosa_default(y: np.ndarray) -> dict[str, np.ndarray]:
     import librosa
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of clips shorter than a frame, and of silence without a pitch to tune to
+        warnings.simplefilter("ignore")  # for clips shorter than a frame, and for silence, which has no pitch
         values = {
             "rms": librosa.feature.rms(y=y),
             "zcr": librosa.feature.zero_crossing_rate(y),

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of clips, made of the label rows, and what training does to them before they are learned from."""
+"""Log-mel spectrograms of clips, computed from the label rows, and their augmentation in training."""
 
 import math
 from collections.abc import Callable
@@ -14,22 +14,22 @@ from finser.config.sections.classifiers import LogMel, SpectrogramAugment, Spect
 from finser.config.sections.masks import Masks
 from finser.features.rows import Row, Source
 
-FLOOR_DB = -80.0  # below which nothing is told apart
-MARGIN = 2  # frames kept before and after what is louder than the trimming threshold
-ROUND_TO = 32  # frames: batches of few different lengths, because every new one costs a new plan on CPU
-NOISE_FREEDOM = 3.0  # shape of the gamma law that a mel band's power follows under white noise
+FLOOR_DB = -80.0  # floor of the spectrograms
+MARGIN = 2  # frames kept on either side when silence is trimmed
+ROUND_TO = 32  # frames: few different padded lengths, because every new one costs a new plan on CPU
+NOISE_FREEDOM = 3.0  # shape of the gamma distribution of a mel band's power under white noise
 
 
 def source(options: SpectrogramNetwork) -> Source:
-    """Label rows as log-mel spectrograms."""
+    """Return the source of log-mel spectrograms, which reads label rows."""
     return Source(partial(log_mel, options=options.log_mel), ("rms", "mel"))
 
 
 def log_mel(row: Row, options: LogMel) -> np.ndarray:
-    """The clip's mel powers in dB, silent ends cut off, float32, shape (n_frames, ``options.bands``).
+    """Return the clip's mel powers in dB without silent ends, float32, shape (n_frames, ``options.bands``).
 
-    Adjacent bands of the 128 are averaged in power. Ends more than ``options.trim_db`` below the loudest frame are cut as by
-    ``librosa.effects.trim(y, top_db=trim_db)``, but for two frames on either side; 0 keeps them.
+    Adjacent bands of the 128 are averaged in power. Ends more than ``options.trim_db`` below the loudest frame are trimmed as by
+    ``librosa.effects.trim(y, top_db=trim_db)``, with a margin of two frames on either side; 0 disables trimming.
     """
     power = row.features["mel"]
     if options.trim_db:
@@ -39,17 +39,17 @@ def log_mel(row: Row, options: LogMel) -> np.ndarray:
 
 
 def sounding(rms: np.ndarray, top_db: float) -> slice:
-    """From the first to the last frame above `top_db` below the loudest, with two frames more on either side."""
+    """Return the range of frames from the first to the last within `top_db` of the loudest, with two more on either side."""
     loud = np.flatnonzero(rms > rms.max() * 10 ** (-top_db / 20))
     return slice(max(loud[0] - MARGIN, 0), loud[-1] + 1 + MARGIN) if len(loud) else slice(None)
 
 
 def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarray]:
-    """Which of a row's frames the frames of its spectrogram are: (row, n_frames) -> shape (n_frames,)."""
+    """Return a function (row, n_frames) -> shape (n_frames,): the indices of a spectrogram's frames among the row's frames."""
     trim_db = options.log_mel.trim_db
 
     def numbers(row: Row, n_frames: int) -> np.ndarray:
-        """The `n_frames` from the first that sounds on."""
+        """Return `n_frames` consecutive indices from the first frame after trimming."""
         kept = sounding(row.features["rms"][:, 0], trim_db) if trim_db else slice(0)
         return np.arange(n_frames) + (kept.start or 0)
 
@@ -58,19 +58,19 @@ def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarra
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes the tensors of a batch: (batch, t, bands) normalised, zeros where a clip has ended, and frame counts (batch,).
+    """Collate clips to (batch, t, bands), normalised and padded with zeros, and frame counts (batch,).
 
     Attributes
     ----------
     mean, scale : np.ndarray
         Per band, from the training part.
     crop : int
-        Frames of a training clip; shorter ones are padded.
+        Number of frames of a training clip; shorter clips are padded.
     augment : SpectrogramAugment, optional
-        What is drawn for training clips.
+        Augmentation of training clips.
     center : str
-        ``clip``: minus the clip's mean; ``cmn``: minus its mean in every band. In training the mean is that of the crop, after
-        augmentation; in validation and test that of the whole clip. Its effect on the scores was not measured.
+        ``clip`` subtracts the clip's mean, ``cmn`` its mean in every band. In training the mean is that of the crop, after augmentation; in
+        validation and test it is that of the whole clip. The effect of this difference on the scores was not measured.
     """
 
     mean: np.ndarray
@@ -80,7 +80,7 @@ class Collate:
     augment: SpectrogramAugment | None = None
 
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Without a generator nothing is drawn, and clips stay whole."""
+        """Collate a batch; if `rng` is None, nothing is random, and clips stay whole."""
         if rng is not None:
             clips = [self._cut(self._change(clip, rng), rng) for clip in clips]
         clips = [self.normalise(clip) for clip in clips]
@@ -91,11 +91,11 @@ class Collate:
         return torch.from_numpy(batch), torch.tensor([len(clip) for clip in clips])
 
     def length(self, clip: np.ndarray) -> int:
-        """Frames that a whole clip is padded to."""
+        """Return the padded length of a whole clip, in frames."""
         return -(-len(clip) // ROUND_TO) * ROUND_TO
 
     def normalise(self, clip: np.ndarray) -> np.ndarray:
-        """Divided by the training part's deviation, and without the clip's own level."""
+        """Apply the training part's mean and standard deviation, then subtract the clip's own mean."""
         scaled = (clip - self.mean) / self.scale
         return scaled - (scaled.mean() if self.center == "clip" else scaled.mean(0))
 
@@ -115,9 +115,9 @@ class Collate:
 
 
 def change_speed(clip: np.ndarray, factor: float) -> np.ndarray:
-    """The spectrogram of the clip played `factor` times as fast: shorter, and every frequency `factor` times as high.
+    """Return the spectrogram of the clip played `factor` times as fast: shorter, and every frequency `factor` times as high.
 
-    Linear interpolation in dB along both axes; what would come from above half the sampling rate is the floor.
+    Linear interpolation in dB along both axes. Bands whose content would come from above half the sampling rate get the floor.
 
     Parameters
     ----------
@@ -134,14 +134,14 @@ def change_speed(clip: np.ndarray, factor: float) -> np.ndarray:
 
 @cache
 def _centres(bands: int) -> np.ndarray:
-    """Centre frequencies of the bands in Hz: librosa's 128, averaged in groups."""
+    """Return the centre frequencies of the bands in Hz: librosa's 128, averaged in groups."""
     import librosa
 
     return librosa.mel_frequencies(DIMENSIONS["mel"] + 2, fmin=0.0, fmax=SR / 2)[1:-1].reshape(bands, -1).mean(1)
 
 
 def band_positions(bands: int, factor: float) -> np.ndarray:
-    """For every band, which band (a real number) holds its centre frequency / `factor`; beyond the last: above ``bands - 0.5``."""
+    """Return for every band the fractional index of its centre frequency / `factor`; above ``bands - 0.5`` beyond the last band."""
     centres = _centres(bands)
     wanted = centres / factor
     inside = np.interp(wanted, centres, np.arange(bands))
@@ -149,14 +149,17 @@ def band_positions(bands: int, factor: float) -> np.ndarray:
 
 
 def add_noise(clip: np.ndarray, below_db: float, rng: np.random.Generator) -> np.ndarray:
-    """White noise whose mel power is `below_db` dB below the clip's loudest cell: equal in every band, because their areas are."""
+    """Add white noise whose mel power is `below_db` dB below the clip's loudest cell.
+
+    The noise is equal in every band, because the areas of the bands are equal.
+    """
     level = db_to_power(clip.max() - below_db)
     power = db_to_power(clip) + level * rng.gamma(NOISE_FREEDOM, 1 / NOISE_FREEDOM, clip.shape)
     return power_to_db(power, 0.0).astype(np.float32)
 
 
 def mask(clip: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.Generator) -> np.ndarray:
-    """SpecAugment (Park et al. 2019) of a normalised clip: stretches of bands and of time are zero, the mean."""
+    """Apply SpecAugment (Park et al. 2019) to a normalised clip: ranges of bands and of frames become zero, the mean."""
     clip = clip.copy()
     for count, widest, axis in ((options.band_masks, options.band_width, 1), (options.time_masks, options.time_width, 0)):
         for _ in range(count):
@@ -167,7 +170,7 @@ def mask(clip: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.G
 
 
 def statistics(clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per band over all frames; a constant band is divided by 1."""
+    """Return mean and standard deviation per band over all frames; a standard deviation of 0 becomes 1."""
     count = sum(map(len, clips))
     mean = sum(clip.sum(0, dtype=np.float64) for clip in clips) / count
     sd = np.sqrt(sum(((clip - mean) ** 2).sum(0, dtype=np.float64) for clip in clips) / count)
@@ -175,7 +178,7 @@ def statistics(clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _interpolate(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows at real positions between 0 and len(rows) - 1, float32."""
+    """Interpolate rows at real positions between 0 and len(rows) - 1, float32."""
     low = np.floor(at).astype(np.int64)
     high = np.minimum(low + 1, len(rows) - 1)
     share = (at - low).astype(np.float32)[:, None]

@@ -1,4 +1,4 @@
-"""Stage `noisy`: test clips in white noise, or in babble of the training part's voices, to see how fast a classifier fails."""
+"""Stage `noisy`: test clips in white noise or in babble of training speakers, to measure the robustness of classifiers."""
 
 from functools import partial
 
@@ -21,20 +21,20 @@ from finser.progress import say, track
 from finser.splits.table import read_parts
 from finser.workers import map_in_order
 
-TALKERS = 4  # clips that babble together
-VOICES = 40  # training clips that babble is made of
+TALKERS = 4  # clips per babble
+VOICES = 40  # training clips that babble is drawn from
 
 
 def babble(voices: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
-    """`TALKERS` of the int16 clips at equal power, each from a random sample on and round its end, float, (size,).
+    """Return the sum of `TALKERS` clips at equal power, each from a random offset and repeated as needed, float, shape (size,).
 
-    As in augmentation, an excerpt is at most 20 dB below its clip (:mod:`finser.audio.augment.excerpts`); clips that are quieter than one
-    step of 16 bit do not talk.
+    As in augmentation, an excerpt is at most 20 dB below its clip (:mod:`finser.audio.augment.excerpts`). Clips with an rms below one step
+    of 16 bit are left out.
 
     Raises
     ------
     FinserError
-        All clips are quieter than that.
+        All clips have a lower rms than that.
     """
     heard = [to_float(voice) for voice in voices]
     heard = [voice for voice in heard if power(voice) >= STEP**2]
@@ -54,7 +54,10 @@ def _around(voice: np.ndarray, start: int, size: int) -> np.ndarray:
 
 
 def in_noise(clip: np.ndarray, kind: str, snr_db: float, voices: list[np.ndarray], names: tuple) -> np.ndarray:
-    """An int16 clip with noise of `snr_db` below the power of the whole clip; what would exceed full scale is scaled down as a whole."""
+    """Add noise to an int16 clip, `snr_db` below the power of the whole clip.
+
+    A result that exceeds full scale is scaled down as a whole.
+    """
     rng = seeds.generator(*names)
     noise = white(len(clip), int(rng.integers(2**31))) if kind == "white" else babble(voices, len(clip), rng)
     return to_int16(mix(to_float(clip), noise, snr_db))[0]
@@ -63,8 +66,9 @@ def in_noise(clip: np.ndarray, kind: str, snr_db: float, voices: list[np.ndarray
 def noisy(params: Params, protocol: str, fold: int) -> None:
     """Step: some test clips of a fold in noise, with their labels -> data/noisy/PROTOCOL/FOLD/{shards,labels}.
 
-    A row's variant names kind and signal-to-noise ratio (:func:`variant`). Babble is made of training clips: a test speaker's voice
-    is in none of it, except under ``random``, where they train, too. Every classifier of the fold is evaluated on the same noisy clips.
+    A row's variant names kind and signal-to-noise ratio (:func:`variant`). Babble is made of training clips. It contains no test speaker's
+    voice, except under ``random``, where test speakers are in the training part, too. Every classifier of the fold is evaluated on the same
+    noisy clips.
     """
     asked, parts = params.evaluate_classifier.noise, read_parts(protocol, fold, params.pooled)
     some = {"test": evenly(parts["test"], asked.clips), "train": evenly(parts["train"], VOICES)}
@@ -87,7 +91,7 @@ def noisy(params: Params, protocol: str, fold: int) -> None:
 
 
 def evenly(rows: pa.Table, most: int) -> pa.Table:
-    """At most so many rows, evenly spread."""
+    """Return at most `most` rows, evenly spread."""
     return rows.take(np.unique(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).round().astype(int)))
 
 

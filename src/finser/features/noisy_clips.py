@@ -1,4 +1,4 @@
-"""Test clips in noise, as stage `noisy` wrote them: reading needs none of the code that makes them."""
+"""Readers of the test clips in noise that stage `noisy` wrote; they need none of the code that adds the noise."""
 
 from collections.abc import Collection
 
@@ -9,17 +9,19 @@ from finser.files import read_json
 
 
 def variant(kind: str, snr_db: float) -> str:
-    """The variant of a noisy clip: ``white_10``, ``babble_-5``."""
+    """Return the variant of a noisy clip: ``white_10``, ``babble_-5``."""
     return f"{kind}_{snr_db:g}"
 
 
 def noisy_clips(protocol: str, fold: int) -> list[str]:
-    """Which test clips stage `noisy` added noise to."""
+    """Return the clip_ids of the test clips that stage `noisy` added noise to."""
     return read_json(layout.noisy(protocol, fold) / "clips.json")["clips"]
 
 
 def read_noisy(source: Source, protocol: str, fold: int, name: str, clip_ids: Collection[str]) -> dict[str, object]:
-    """What `source` makes of the noisy variant `name` of some clips, by clip_id; clips that no noise was added to are missing.
+    """Return the outputs of `source` for the noisy variant `name` of some clips, by clip_id.
+
+    Clips that no noise was added to are missing.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Stage `pool`: checksums of all that classifiers, or FINs, may learn from.
+"""Stage `pool`: checksums of all files that classifiers or FINs may be trained on.
 
-The folders data/shards, data/labels and data/features hold all corpora. A training depends on the checksums of its own corpora instead,
-so that a corpus that it does not learn from makes nothing stale; and it verifies them when it reads.
+The folders data/shards, data/labels and data/features hold all corpora. A training depends on the checksums of its own corpora instead, so
+that a change of another corpus does not make it stale. It verifies the checksums when it reads the files.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from finser.progress import say
 
 
 def pool(params: Params) -> None:
-    """Step: write data/pool/classifiers.json and data/pool/fins.json, which list sha256 by path."""
+    """Step: write data/pool/classifiers.json and data/pool/fins.json, which map paths to SHA-256."""
     of_features = [layout.features(name, corpus) for name in params.features.representations for corpus in params.pooled]
     write_json(layout.pool("classifiers"), checksums([*_sound(params.pooled), *of_features]))
     write_json(layout.pool("fins"), checksums(_sound(params.train_fin.data.corpora)))
@@ -27,18 +27,18 @@ def _sound(corpora: Iterable[str]) -> list[Path]:
 
 
 def checksums(folders: Iterable[Path]) -> dict[str, str]:
-    """The sha256 of every file in some folders, by path, sorted."""
+    """Return the SHA-256 of every shard in some folders, by path, sorted."""
     files = sorted(path for folder in folders for path in folder.glob("part-*.parquet"))
     return {path.as_posix(): checksum(path) for path in files}
 
 
 def of_folders(listed: dict[str, str], folders: Iterable[Path], where: Path) -> dict[str, str]:
-    """The entries of `listed` that lie in some folders.
+    """Return the entries of `listed` that lie in some folders.
 
     Raises
     ------
     FinserError
-        Nothing is listed of one of them.
+        `listed` has no entry of one of the folders.
     """
     result = {}
     for folder in folders:
@@ -50,7 +50,7 @@ def of_folders(listed: dict[str, str], folders: Iterable[Path], where: Path) -> 
 
 
 def verify(listed: dict[str, str], where: Path) -> None:
-    """Refuse files that are not those whose checksums were listed.
+    """Raise an error for files that do not have the listed checksums.
 
     Raises
     ------
@@ -64,5 +64,5 @@ def verify(listed: dict[str, str], where: Path) -> None:
 
 
 def read(name: str) -> dict[str, str]:
-    """What stage `pool` wrote for ``classifiers`` or ``fins``."""
+    """Return the checksums that stage `pool` wrote for ``classifiers`` or ``fins``."""
     return read_json(layout.pool(name))

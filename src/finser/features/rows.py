@@ -1,4 +1,4 @@
-"""One variant of a clip, and how a model turns it into an input."""
+"""One variant of a clip, and its conversion to a model's input."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from finser.features import store
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a clip, with what a source asks for.
+    """One variant of a clip, with the data that a source reads.
 
     Attributes
     ----------
     audio : np.ndarray, optional
         int16, shape (n_samples,).
     features : dict
-        librosa's features, each float32, shape (n_frames, dim); a stored representation is under its own name.
+        librosa's features, each float32, shape (n_frames, dim); a stored representation has its own name as key.
     """
 
     clip_id: str
@@ -33,20 +33,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """What a model needs of a clip, and how that becomes one input.
+    """The data of a clip that a model needs, and their conversion to one input.
 
     Attributes
     ----------
     convert : callable
         Row -> array, or whatever the model's collate takes.
     features : tuple of str
-        Label columns that `convert` needs where no representation is stored.
+        Label columns that `convert` needs if no representation is stored.
     audio : bool
-        Whether it needs the samples there.
+        Whether `convert` needs the samples if no representation is stored.
     stored : str
-        A representation (a folder of data/features) that was computed once, and takes their place; none if empty.
+        A representation (a folder of data/features) that was computed once, and replaces samples and labels; empty for none.
     beside : tuple of str
-        Label columns that `convert` needs beside the stored representation.
+        Label columns that `convert` needs in addition to the stored representation.
     """
 
     convert: Callable[[Row], Any]
@@ -56,13 +56,13 @@ class Source:
     beside: tuple[str, ...] = ()
 
     def folders(self, corpus: str) -> list[Path]:
-        """What :meth:`rows` reads."""
+        """Return the folders that :meth:`rows` reads."""
         if self.stored:
             return [layout.features(self.stored, corpus), *([layout.labels(corpus)] if self.beside else [])]
         return [layout.shards(corpus), *([layout.labels(corpus)] if self.features else [])]
 
     def rows(self, corpus: str, only: Only | None = None) -> Iterator[Row]:
-        """The rows of a corpus, or `only` some, in the order of the shards."""
+        """Yield the rows of a corpus, or `only` some, in the order of the shards."""
         shards, labels = layout.shards(corpus), layout.labels(corpus)
         if self.stored:
             yield from self._stored_rows(corpus, only)
@@ -85,5 +85,5 @@ class Source:
             return
         for row, label in zip(stored, read_labels(layout.labels(corpus), self.beside, only), strict=True):
             if (row.clip_id, row.variant) != (label.clip_id, label.variant):
-                raise FinserError("belongs to other labels", where=where, expected=label.clip_id, found=row.clip_id, do="dvc repro")
+                raise FinserError("rows of other labels", where=where, expected=label.clip_id, found=row.clip_id, do="dvc repro")
             yield Row(row.clip_id, row.variant, None, {self.stored: row.values, **label.features})

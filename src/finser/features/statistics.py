@@ -1,4 +1,4 @@
-"""Statistics of label rows over the frames of a clip: 211 numbers, of which the SVM takes all and the MLP the 200 of MFCC."""
+"""Statistics of label rows over the frames of a clip: 211 numbers for the SVM, of which the MLP uses the 200 of MFCC."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from finser.audio.frames import HOP_LENGTH, SR
 from finser.features.rows import Row, Source
 
 DELTA_WIDTH = 9  # frames
-FLOOR = 1e-10  # an RMS below it counts as this
+FLOOR = 1e-10  # floor of an RMS
 FEATURES, AUDIO = ("rms", "zcr", "mfcc"), False  # what :func:`of_row` reads of a row
 DIM = 211
 PER_STATISTIC = 42  # 20 MFCC, 20 deltas, zero-crossing rate, log RMS
@@ -15,32 +15,32 @@ N_MFCC_STATISTICS = 200
 
 
 def of_row(row: Row) -> np.ndarray:
-    """:func:`summary_statistics` as one frame, shape (1, 211)."""
+    """Return :func:`summary_statistics` as one frame, shape (1, 211)."""
     return summary_statistics(row)[None]
 
 
 def _summary(row: Row) -> np.ndarray:
-    """The stored statistics of a row, or those of its labels, shape (211,)."""
+    """Return the stored statistics of a row, or compute them from its labels, shape (211,)."""
     return row.features["statistics"][0] if "statistics" in row.features else summary_statistics(row)
 
 
 def summary() -> Source:
-    """All 211 statistics of a clip, shape (211,)."""
+    """Return the source of all 211 statistics of a clip, shape (211,)."""
     return Source(_summary, FEATURES, AUDIO, stored="statistics")
 
 
 def mfcc() -> Source:
-    """The 200 of MFCC and deltas, shape (200,)."""
+    """Return the source of the 200 statistics of MFCC and deltas, shape (200,)."""
     return Source(lambda row: of_mfcc(_summary(row)), FEATURES, AUDIO, stored="statistics")
 
 
 def deltas(mfcc: np.ndarray) -> np.ndarray:
-    """Slope of each column over time: ``librosa.feature.delta(mfcc.T, width=9).T``, for any number of frames.
+    """Return the slope of each column over time: ``librosa.feature.delta(mfcc.T, width=9).T``, for any number of frames.
 
     Parameters
     ----------
     mfcc : np.ndarray
-        Shape (n_frames, dim). Clips of fewer than 9 frames are continued by their first and last frame (mode ``nearest``).
+        Shape (n_frames, dim). Clips of fewer than 9 frames are padded with their first and last frame (mode ``nearest``).
     """
     half = DELTA_WIDTH // 2
     short = len(mfcc) < DELTA_WIDTH
@@ -53,7 +53,7 @@ def deltas(mfcc: np.ndarray) -> np.ndarray:
 
 
 def summary_statistics(row: Row) -> np.ndarray:
-    """211 numbers per clip, what the SVM is given.
+    """Return the 211 statistics of a clip, the input of the SVM.
 
     Mean, standard deviation, 10th, 50th and 90th percentile over the frames of 20 MFCC, their deltas, the zero-crossing rate
     and the natural logarithm of max(RMS, 1e-10), then the clip's length in seconds (frames x 512 / 22,050).
@@ -70,7 +70,7 @@ def summary_statistics(row: Row) -> np.ndarray:
 
 
 def of_mfcc(statistics: np.ndarray) -> np.ndarray:
-    """The 200 of the 211 statistics that are of MFCC and their deltas: five blocks of 40.
+    """Return the 200 of the 211 statistics that are of MFCC and their deltas: five blocks of 40.
 
     Parameters
     ----------
@@ -81,6 +81,6 @@ def of_mfcc(statistics: np.ndarray) -> np.ndarray:
 
 
 def _over_time(frames: np.ndarray) -> np.ndarray:
-    """Five statistics of each column, float64, shape (5 * dim,)."""
+    """Return five statistics of each column, float64, shape (5 * dim,)."""
     frames = frames.astype(np.float64)
     return np.concatenate([frames.mean(0), frames.std(0), *np.percentile(frames, (10, 50, 90), axis=0)])

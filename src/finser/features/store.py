@@ -1,7 +1,7 @@
 """Representations of clips, computed once per corpus: Parquet shards of float32 arrays in an uncompressed binary column.
 
-One row per variant of a clip, in the order of data/shards: clip_id, variant, speaker, emotion, n_frames and ``values``, float32 of shape
-(n_frames, dim). A representation that is one vector per clip has one frame.
+There is one row per variant of a clip, in the order of data/shards: clip_id, variant, speaker, emotion, n_frames and ``values``, float32 of
+shape (n_frames, dim). A representation with one vector per clip has one frame.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ def write(folder: Path, rows: Iterable[Stored], dim: int) -> int:
     Raises
     ------
     FinserError
-        There is no row.
+        There are no rows.
     """
     schema = SCHEMA.with_metadata({"content": "features", "dim": str(dim), "dtype": "<f4"})
     dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]
@@ -76,7 +76,7 @@ def read(folder: Path, only: Only | None = None) -> Iterator[Stored]:
     Raises
     ------
     FinserError
-        There is no shard, one is damaged, or a row's ``n_frames`` and ``values`` disagree.
+        There are no shards, one is damaged, or a row's ``n_frames`` and ``values`` disagree.
     """
     for part in find_parts(folder):
         file = open_part(part)

@@ -1,1 +1,1 @@
-"""Feature imitating networks: small networks that take a raw frame and give one of librosa's features."""
+"""Feature imitating networks (FINs): small networks that predict one of librosa's features from a raw frame."""

@@ -1,20 +1,20 @@
-"""FINs for comparison: other initial weights, the published nets, other seeds, by the same code on frames of the same clips.
+"""FINs for comparison: other initial weights, other seeds, and the published networks, with the same code and clips.
 
-No other model is built on them.
+No other model uses them.
 
 Ways
 ----
 closed_form
-    The structured net set to librosa's formula; then its own weights are trained. It is as good before the training as it gets.
+    Structured network with initial weights from librosa's formula; then its own weights are trained. Training can hardly improve it.
 staged
-    The structured net from random weights, as ``train_fin`` trains it, with a seed of its own: first its front end on the STFT of
-    noise, then its head on the feature (MFCC: first the mel FIN).
+    Structured network with random initial weights, trained as ``train_fin`` does, with a seed of its own: first its front end on the
+    STFT of noise, then its head on the feature (MFCC: first the mel FIN).
 end_to_end
-    The structured net from random weights, front end and head at once, trained on nothing but the feature, of recordings and of
-    synthetic frames. Its front end may be wider, and mel's loss has no logarithms (docs/fins.md). RMS and ZCR have no front end:
-    there it differs from staged in the frames and the settings.
+    Structured network with random initial weights. Front end and head are trained together, on the feature alone, of recorded and of
+    synthetic frames. The front end may be wider, and mel's loss has no logarithms (docs/fins.md). RMS and ZCR have no front end: for
+    them this way differs from staged in the frames and the settings.
 reference
-    The published net.
+    The published network.
 """
 
 import time
@@ -50,7 +50,7 @@ def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
 
 
 def reference_fin(params: Params, feature: str, seed: int) -> None:
-    """Step: train and evaluate the published net of `feature` -> results/fins/compared/FEATURE/reference/SEED.json."""
+    """Step: train and evaluate the published network of `feature` -> results/fins/compared/FEATURE/reference/SEED.json."""
     _compare(params, feature, "reference", seed, layout.checkpoint("reference_fin", feature, str(seed)))
 
 
@@ -88,14 +88,14 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
 
 
 def section(params: Params, feature: str, way: str) -> FinParams:
-    """Settings of the training."""
+    """Return the settings of the training."""
     if way == "reference":
         return params.reference_fin
     return getattr(params.train_fin, feature) if way == "staged" else getattr(params.compare_fin, way)
 
 
 def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
-    """A FIN before its own training; what it inherits is trained here, on the GPU where there is one."""
+    """Return a FIN with its initial weights; frozen parts are trained here, on the GPU if there is one."""
     weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
     if way == "reference":
         return ReferenceFin(feature, weights)
@@ -119,7 +119,7 @@ def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
 def _all_at_once(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:
     fin = structured(feature, weights, front_end).requires_grad_(True)
     if isinstance(fin, MelFin):
-        fin.log_weight = 0.0  # a tone leaves most bands empty, and their logarithms would dominate the loss
+        fin.log_weight = 0.0  # a tone leaves most bands empty; their logarithms would dominate the loss
     return fin
 
 

@@ -1,4 +1,4 @@
-"""Conditions that a FIN is tested under: other levels, noise, a narrower band."""
+"""Conditions of the robustness tests of FINs: other levels, white noise, narrower bands."""
 
 from collections.abc import Callable
 
@@ -52,22 +52,22 @@ CONDITIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] =
 
 
 def rounded(y: np.ndarray) -> np.ndarray:
-    """Samples of full scale 1 as a recording would hold them: in int16's steps, scaled down where they exceed full scale."""
+    """Round samples of full scale 1 to int16's steps, as in a recording; scale down what exceeds full scale."""
     return to_float(to_int16(y)[0])
 
 
 def under(condition: str, params: Params, fin: Fin) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and predictions (n, dim) for frames of the test speakers' clips, each clip changed as the condition says.
+    """Return labels and predictions (n, dim) for frames of the test speakers' clips under a condition.
 
-    Levels are changed in float, so that +20 dB goes beyond full scale; noise is white, its SNR that of the whole clip; origins are
-    resampled to that rate and back.
+    Gain is applied in float, so that +20 dB may exceed full scale. Noise is white, with the SNR of the whole clip. Band limits are applied
+    by resampling to the given rate and back.
     """
     device, corpora = next(fin.parameters()).device, params.train_fin.data.corpora
     wanted = clip_ids(params, corpora, "test")
     targets, labels, predicted = Targets(fin.feature).to(device), [], []
     for i, (audio, label) in enumerate(rows(corpora, fin.feature, wanted, ("original",))):
         chosen = choose(params.seed, audio, len(label), SIZE * (i + 1) // len(wanted) - SIZE * i // len(wanted))
-        if not len(chosen):  # more clips than frames wanted
+        if not len(chosen):  # there are more clips than frames to draw
             continue
         changed = CONDITIONS[condition](to_float(audio.audio), generator(params.seed, condition, audio.clip_id))
         part = torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device)

@@ -1,4 +1,4 @@
-"""Frames and their labels, drawn evenly over the clips of a set."""
+"""Frames with their labels, drawn evenly over clips."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class FrameSet:
     labels : np.ndarray
         float32, shape (n, dim).
     speakers : frozenset of str
-        Whose frames these are.
+        Speakers of the frames.
     clips, numbers : list of str, np.ndarray
-        Of which clip each frame is, and its number there; int64, shape (n,).
+        Clip of each frame, and the frame's index in it, int64, shape (n,).
     """
 
     frames: np.ndarray
@@ -40,7 +40,7 @@ class FrameSet:
 
 
 def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) -> frozenset[str]:
-    """Clips of `corpora` that have `role` in the fold of the split that FINs use; all usable clips if it is None.
+    """Return the clips of `corpora` that have `role` in the fold for FINs, or all usable clips if `role` is None.
 
     Raises
     ------
@@ -55,18 +55,18 @@ def clip_ids(params: Params, corpora: Iterable[str], role: str | None = None) ->
 def draw(
     params: Params, feature: str, corpora: Iterable[str], *, role: str | None = None, variants: tuple[str, ...] = ORIGINAL, size: int
 ) -> FrameSet:
-    """Draw `size` frames evenly over the clips: from row i of n, ``size * (i + 1) // n - size * i // n`` of its frames.
+    """Draw `size` frames evenly over the clips; row i of n gives ``size * (i + 1) // n - size * i // n`` frames.
 
     Parameters
     ----------
     feature : str
-        Whose labels come along.
+        Feature whose labels are returned.
     corpora, role
-        Of the clips, as `clip_ids` has them.
+        Selection of the clips, as in `clip_ids`.
     variants : tuple of str
-        Rows taken of each clip.
+        Variants of each clip to draw from.
     size : int
-        Clips with fewer frames than their share give what they have, so that fewer may come.
+        Number of frames. Clips with too few frames give all of them, so that the result may have fewer.
     """
     corpora = tuple(corpora)
     wanted = clip_ids(params, corpora, role)
@@ -88,7 +88,10 @@ def draw(
 def rows(
     corpora: tuple[str, ...], feature: str | None, wanted: Collection[str], variants: Collection[str]
 ) -> Iterator[tuple[AudioRow, np.ndarray]]:
-    """The wanted clips' rows of data/shards, in order, each with the labels (n_frames, dim) of its frames; (0,) without a feature."""
+    """Yield the rows of the `wanted` clips in the order of data/shards, with the labels (n_frames, dim) of their frames.
+
+    Without a feature the labels have shape (0,).
+    """
     for corpus in corpora:
         for audio, label in _rows(corpus, feature):
             if audio.clip_id in wanted and audio.variant in variants:
@@ -103,6 +106,6 @@ def _rows(corpus: str, feature: str | None) -> Iterator[tuple[AudioRow, np.ndarr
 
 
 def choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:
-    """Numbers of the frames drawn from one row, ascending."""
+    """Return the indices of the frames drawn from one row, ascending."""
     draws = generator(seed, "fin frames", audio.clip_id, audio.variant)
     return np.sort(draws.choice(n_frames, min(share, n_frames), replace=False))

@@ -1,7 +1,7 @@
-"""Disturbances of training frames: noise, a narrower band, another level.
+"""Augmentation of training frames: white noise, band limits, other levels.
 
-A FIN trained on clean recordings of one rate alone may fail on others. Nothing here needs a label: the targets are computed from
-the disturbed frames (:mod:`finser.fins.targets`).
+A FIN that is trained on clean recordings of one sampling rate may fail on others. Augmentation needs no labels, because the targets are
+computed from the augmented frames (:mod:`finser.fins.targets`).
 """
 
 import torch
@@ -10,15 +10,15 @@ from torch import Tensor
 from finser.audio.frames import N_FFT, SR
 from finser.config.sections.train_fin import Disturbance
 
-STEPS = 32768  # of int16 in full scale 1
+STEPS = 32768  # of int16 per full scale 1
 
 
 def disturb(frames: Tensor, how: Disturbance, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Frames (batch, 2048) of full scale 1, each disturbed as a draw of `random` (on the CPU) decides, and their gains (batch, 1).
+    """Augment frames (batch, 2048) of full scale 1 at random; return them with their gains (batch, 1).
 
-    White noise of an SNR of ``U(*noise_snr_db)`` dB is added to a share `noise` of them; of shares `origin_16k` and `origin_8k`
-    nothing above 8 and 4 kHz is left, as in recordings made at these rates. Then all are rounded to int16's steps, as recordings
-    are, and scaled by ``U(-gain_db, gain_db)`` dB, unrounded and unlimited.
+    A fraction `noise` of the frames gets white noise of an SNR of ``U(*noise_snr_db)`` dB. Fractions `origin_16k` and `origin_8k` lose the
+    frequencies above 8 and 4 kHz, as in recordings at these sampling rates. Then all frames are rounded to int16's steps, as recordings
+    are, and scaled by ``U(-gain_db, gain_db)`` dB, without rounding or clipping. `random` is a generator on the CPU.
     """
     n, device = len(frames), frames.device
     chance = torch.rand(3, n, generator=random)
@@ -42,8 +42,8 @@ def _noise(frames: Tensor, snr_db: tuple[float, float], random: torch.Generator)
 
 
 def low_pass(frames: Tensor, hertz: Tensor) -> Tensor:
-    """Frames (batch, 2048) without the frequencies above `hertz` (batch, 1)."""
-    if not len(frames):  # MKL fails on a transform of nothing
+    """Remove the frequencies above `hertz` (batch, 1) from frames (batch, 2048)."""
+    if not len(frames):  # MKL fails on an empty batch
         return frames
     spectrum = torch.fft.rfft(frames)  # (batch, 1025)
     above = torch.arange(N_FFT // 2 + 1, device=frames.device) * SR > hertz * N_FFT

@@ -1,4 +1,4 @@
-"""R2 of a FIN on test speakers, on corpora without training clips, and under the conditions of other recordings."""
+"""R2 of a FIN on test speakers, on corpora without training clips, and under other recording conditions."""
 
 import shutil
 import time
@@ -26,8 +26,8 @@ from finser.scores.regression import r2_each
 from finser.seeds import generator
 from finser.training.device import start_torch
 
-SHOWN = 2_000  # values in the scatter picture
-WORST = 8  # frames kept
+SHOWN = 2_000  # values in the scatter plot
+WORST = 8  # frames with the largest errors in the table
 
 
 def evaluate_fin(params: Params, feature: str) -> None:
@@ -70,18 +70,18 @@ def evaluate_fin(params: Params, feature: str) -> None:
 
 
 def on_unseen(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
-    """R2 on each corpus that no FIN was trained on, as many frames of each: corpus -> scores; {} without one.
+    """Return R2 on each corpus without training clips, with the same number of frames: corpus -> scores; {} if there is none.
 
-    Not of all corpora together: that would also credit a FIN for telling a loud corpus from a soft one.
+    Corpora are scored one by one. A score on all together would credit a FIN for distinguishing a loud corpus from a quiet one.
     """
     drawn = {corpus: draw(params, fin.feature, (corpus,), size=params.evaluate_fin.frames) for corpus in params.unseen_corpora}
     return {corpus: scores_of(fin.feature, one.labels, predict(fin, one.frames)) for corpus, one in drawn.items()}
 
 
 def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
-    """R2 on test speakers under each of :data:`CONDITIONS`, if ``evaluate_fin.conditions`` asks for them.
+    """Return R2 on test speakers under each of :data:`CONDITIONS`, if ``evaluate_fin.conditions`` is set.
 
-    Under ``librosa_default`` there are none: those labels of changed audio cannot be computed frame by frame.
+    With the definition ``librosa_default`` the result is empty: its labels of changed audio cannot be computed frame by frame.
     """
     if not params.evaluate_fin.conditions or params.label.definition != "frame":
         return {}
@@ -89,12 +89,12 @@ def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
 
 
 def each(feature: str, labels: np.ndarray, predicted: np.ndarray) -> list[float]:
-    """R2 of every coefficient; of mel in dB."""
+    """Return the R2 of every coefficient; for mel in dB."""
     return r2_each(*(decibels(values) if feature == "mel" else values for values in (labels, predicted))).tolist()
 
 
 def speed(fin: Fin, test: FrameSet) -> dict[str, float]:
-    """Seconds per frame of the FIN on its device, and of librosa's call for a clip of as many frames, the best of three each."""
+    """Return seconds per frame of the FIN on its device, and of librosa on a clip of as many frames; each the best of three."""
     frames = test.frames[:1_000]
     times = []
     for _ in range(3):
@@ -106,7 +106,7 @@ def speed(fin: Fin, test: FrameSet) -> dict[str, float]:
 
 
 def _seconds_of_librosa(feature: str, n: int) -> float:
-    """Seconds of librosa's plain call for a clip of `n` frames of noise, the best of three."""
+    """Return the seconds of librosa's plain call on `n` frames of noise, the best of three."""
     import librosa  # takes a second or two
 
     calls = {
@@ -118,7 +118,7 @@ def _seconds_of_librosa(feature: str, n: int) -> float:
     }
     y, times = (0.1 * generator("librosa's time").standard_normal(HOP_LENGTH * (n - 1))).astype(np.float32), []
     with threadpool_limits(1):
-        for _ in range(4):  # the first compiles
+        for _ in range(4):  # the first call compiles
             started = time.perf_counter()
             calls[feature](y)
             times.append(time.perf_counter() - started)
@@ -126,10 +126,10 @@ def _seconds_of_librosa(feature: str, n: int) -> float:
 
 
 def write_frames(path: Path, feature: str, test: FrameSet, predicted: np.ndarray) -> None:
-    """What the pictures show: the frames with the largest errors, and values drawn evenly from all.
+    """Write the data of the figures: the frames with the largest errors, and values drawn evenly from all.
 
-    Columns ``kind`` (value or worst), ``clip_id``, ``frame`` (its number in the clip), ``coefficient``, ``true``, ``predicted``,
-    ``deviations``: the error in standard deviations of the coefficient, which is also what makes a frame worse than another.
+    Columns are ``kind`` (value or worst), ``clip_id``, ``frame`` (its index in the clip), ``coefficient``, ``true``, ``predicted`` and
+    ``deviations``, the error in standard deviations of the coefficient. Frames are ranked by their largest ``deviations``.
     """
     labels = test.labels
     if feature == "mel":

@@ -1,7 +1,7 @@
-"""Synthetic frames that tell frequencies apart: tones and bands of noise.
+"""Synthetic training frames with sparse spectra: tones and bands of noise.
 
-Speech lights most of the spectrum at once. A net that begins at random and hears nothing else cannot tell which of its outputs
-should stand for which frequency; one that hears tones, too, can: docs/fins.md has the measurements.
+Speech has energy in most of the spectrum at once. From speech alone, a network with random initial weights cannot learn which of its
+outputs should represent which frequency; with tones it can. docs/fins.md has the measurements.
 """
 
 import torch
@@ -9,16 +9,16 @@ from torch import Tensor
 
 from finser.audio.frames import N_FFT
 
-TONES = 3  # at most, in a frame
-LOWEST = 5e-4  # cycles per sample, 11 Hz: the lower end of frequencies drawn evenly over octaves
+TONES = 3  # per frame, at most
+LOWEST = 5e-4  # cycles per sample, 11 Hz: lower limit of the log-uniform frequencies
 LEVEL = 0.1  # RMS of every frame, of full scale 1
 
 
 def excite(size: int, random: torch.Generator) -> Tensor:
-    """Frames (size, 2048), float32: half of them one to three tones, half a band of white noise.
+    """Return frames (size, 2048), float32: one half has one to three tones, the other a band of white noise.
 
-    Frequencies are drawn half uniformly and half log-uniformly, phases uniformly; a frame's tones have levels of 0 to -30 dB, its
-    band the shape of a normal distribution with a deviation of 3 to 1,000 bins.
+    Half of the frequencies are uniform, half are log-uniform; phases are uniform. Tones of a frame have levels of 0 to -30 dB. A band has
+    the shape of a normal distribution with a standard deviation of 3 to 1,000 bins.
     """
     n = size // 2
     frames = torch.cat([_tones(n, random), _bands(size - n, random)])
@@ -26,7 +26,7 @@ def excite(size: int, random: torch.Generator) -> Tensor:
 
 
 def _frequencies(n: int, random: torch.Generator) -> Tensor:
-    """Cycles per sample, shape (n, 1)."""
+    """Draw frequencies in cycles per sample, shape (n, 1)."""
     kind, share = torch.rand(2, n, 1, generator=random)
     return torch.where(kind < 0.5, 0.5 * share, LOWEST * (0.5 / LOWEST) ** share)
 

@@ -15,19 +15,19 @@ from finser.fins.nets.building import structured
 from finser.fins.nets.transform import FrontEnd
 from finser.fins.store import load_fin
 
-PIECE = 128  # frames per forward pass: larger pieces fall out of the CPU's caches
+PIECE = 128  # frames per forward pass: larger pieces exceed the CPU's caches
 N_FEATURES = sum(DIMENSIONS.values())
 FLOOR = 1e-10  # librosa's for mel powers, and here for RMS, too
 
 
 def columns(feature: str) -> slice:
-    """Where a feature stands among the 162."""
+    """Return the columns of a feature among the 162."""
     begin = sum(dim for name, dim in DIMENSIONS.items() if list(DIMENSIONS).index(name) < list(DIMENSIONS).index(feature))
     return slice(begin, begin + DIMENSIONS[feature])
 
 
 def of_librosa(features: dict[str, np.ndarray]) -> np.ndarray:
-    """librosa's features of a clip, each (t, dim), as one array (t, 162), float32; zeros for features that are missing."""
+    """Return librosa's features of a clip, each (t, dim), as one float32 array (t, 162); missing features are zero."""
     result = np.zeros((len(next(iter(features.values()))), N_FEATURES), np.float32)
     for name, values in features.items():
         if name == "rms":
@@ -39,7 +39,7 @@ def of_librosa(features: dict[str, np.ndarray]) -> np.ndarray:
 
 
 class Fins(nn.Module):
-    """FINs side by side; those with equal front ends share one, whose powers are computed once.
+    """Several FINs in parallel. FINs with equal front ends share one, whose powers are computed once.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Fins(nn.Module):
     Attributes
     ----------
     front_ends : list of nn.Module
-        The front ends, each once; they are submodules of the FINs.
+        The distinct front ends, which are submodules of the FINs.
     """
 
     def __init__(self, fins: dict[str, Fin]) -> None:
@@ -58,14 +58,14 @@ class Fins(nn.Module):
         self.front_ends = _shared_front_ends(fin for fin in self.fins.values() if isinstance(fin, SpectralFin))
 
     def forward(self, frames: Tensor, known: dict[str, Tensor] | None = None) -> Tensor:
-        """Features of raw frames: (n, 2048) -> (n, 162); zeros for features that no FIN gives.
+        """Return the features of raw frames: (n, 2048) -> (n, 162); features without a FIN are zero.
 
         Parameters
         ----------
         frames : Tensor
             Samples of full scale 1.
         known : dict, optional
-            Outputs of FINs that are computed already, (n, dim) each.
+            Outputs of FINs that are already computed, (n, dim) each.
         """
         unit, rms = normalise(frames)  # (n, 2048), (n, 1)
         powers = {id(front_end): front_end(unit) for front_end in self.front_ends}  # (n, 1088) each
@@ -81,17 +81,17 @@ class Fins(nn.Module):
             found["mel"] = 10 * found["mel"].clamp_min(FLOOR).log10()
         zeros = frames.new_zeros(len(frames), N_FEATURES)
         features = torch.cat([found.get(feature, zeros[:, columns(feature)]) for feature in DIMENSIONS], dim=1)  # (n, 162)
-        # digital silence must not train the nets: the gradient of a quotient overflows there
+        # digital silence gets no gradient: that of a quotient overflows there
         return torch.where(frames.any(dim=1, keepdim=True), features, features.detach())
 
     def closed_form(self) -> None:
-        """Set all weights to librosa's formulas; the constants that the FINs took from their training frames stay."""
+        """Set all weights to librosa's formulas; the constants that the FINs computed on training frames stay."""
         for module in self.fins.modules():
             if isinstance(module, Fin | FrontEnd):
                 module.closed_form()
 
     def of_waves(self, waves: Tensor) -> Tensor:
-        """Features of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 162), in float32 also under autocast."""
+        """Return the features of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 162), in float32 also under autocast."""
         frames = waves.unfold(1, N_FFT, HOP_LENGTH)  # (batch, t, 2048)
         pieces = frames.reshape(-1, N_FFT).split(PIECE)
         with torch.autocast(waves.device.type, enabled=False):
@@ -102,19 +102,19 @@ class Fins(nn.Module):
 
 
 def random_fins(features: Iterable[str]) -> dict[str, Fin]:
-    """Nets of the FINs' shapes with random weights on one random front end, drawn from torch's generator."""
+    """Return FINs with random weights on one random front end, drawn from torch's generator."""
     draw = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
     front_end = FrontEnd(generator=draw)
     return {feature: structured(feature, draw, front_end) for feature in features}
 
 
 def load_fins(folder: Path, features: Iterable[str]) -> dict[str, Fin]:
-    """FINs from `folder`/FEATURE."""
+    """Load FINs from `folder`/FEATURE."""
     return {feature: load_fin(folder / feature)[0] for feature in features}
 
 
 def _shared_front_ends(fins: Iterable[SpectralFin]) -> list[nn.Module]:
-    """The front ends of the FINs, each once: FINs whose front ends hold equal weights get the first of these."""
+    """Replace front ends with equal weights by the first of them; return the front ends that remain."""
     known: list[nn.Module] = []
     for fin in fins:
         same = next((other for other in known if _equal(other, fin.get_front_end())), None)
@@ -131,8 +131,8 @@ def _equal(a: nn.Module, b: nn.Module) -> bool:
 
 
 def copy_fin(source: Path, target: Path) -> None:
-    """Copy what :func:`finser.fins.store.load_fin` reads."""
-    load_fin(source)  # a missing or broken FIN is named here
+    """Copy the files that :func:`finser.fins.store.load_fin` reads."""
+    load_fin(source)  # raises the error of a missing or damaged FIN
     target.mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):
         shutil.copyfile(source / name, target / name)

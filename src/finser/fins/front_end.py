@@ -1,7 +1,7 @@
-"""Training of the front end: its targets are the Hann-windowed complex STFT of white noise, an intermediate value of librosa's features.
+"""Training of the front end on the Hann-windowed complex STFT of white noise, an intermediate value of librosa's features.
 
-No recording is needed. The target is within the front end's reach, so Adam in small batches, with a learning rate that decays
-exponentially, brings the error down to float32's rounding.
+No recording is needed. The front end can represent the STFT exactly, so Adam with small batches and an exponentially decaying learning rate
+reduces the error to float32's rounding.
 """
 
 import math
@@ -33,7 +33,7 @@ ENERGY = 768.0  # sum of the squared Hann window: the mean power of white noise 
 
 
 def train_front_end(params: Params) -> None:
-    """Step: train the front end on the STFT of noise, or take it in closed form -> models/fins/front_end/."""
+    """Step: train the front end on the STFT of noise, or set it in closed form -> models/fins/front_end/."""
     section, device = params.train_front_end, start_torch()
     front_end = FrontEnd(torch.Generator().manual_seed(seed_for(params.seed, "front_end", "init"))).to(device)
     started = time.perf_counter()
@@ -62,34 +62,37 @@ def train_front_end(params: Params) -> None:
 
 
 class FrontEndTask(Task):
-    """A front end learns the STFT of fresh white noise, until ``adam_steps`` or ``target_db``; an epoch is a tenth of the steps."""
+    """Training of a front end on the STFT of fresh white noise, until ``adam_steps`` or ``target_db``.
+
+    An epoch is a tenth of the steps.
+    """
 
     def __init__(self, front_end: FrontEnd, section: TrainFrontEnd, seed: int) -> None:
-        self.every = max(1, section.adam_steps // CHECKS)  # steps per epoch, but for the last
+        self.every = max(1, section.adam_steps // CHECKS)  # steps per epoch, except the last
         super().__init__("front end", front_end, -(-section.adam_steps // self.every))
         self.section, self.seed = section, seed
 
     def about(self) -> Iterator[object]:
-        """Section and seed."""
+        """Yield section and seed."""
         yield from (self.section, self.seed)
 
     def optimisation(self) -> Optimisation:
-        """Adam on all weights."""
+        """Return Adam on all weights."""
         return adam_hold_then_decay(self.net.parameters(), self.section.learning_rate, self.section.adam_steps, DECADES)
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """White noise, (batch, 2048)."""
+        """Yield white noise, (batch, 2048)."""
         noise = torch.Generator().manual_seed(seed_for(self.seed, "front_end", "noise", epoch))
         for _ in range(self._steps(epoch) - self._steps(epoch - 1)):
             yield (torch.randn(self.section.batch_size, N_FFT, generator=noise),)
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The frames, and their transform."""
+        """Return the frames and their STFT."""
         (frames,) = batch
         return (frames,), stft(frames)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """The complex spectrum, (17, batch, 128)."""
+        """Return the complex spectrum, (17, batch, 128)."""
         return self.net.spectrum(frames)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -97,28 +100,28 @@ class FrontEndTask(Task):
         return (output - target).square().mean()
 
     def before(self) -> list[dict]:
-        """The error before the first step."""
+        """Return a record with the error before the first step."""
         return [{"step": 0, "db": error_db(self.net)}]
 
     def validate(self, epoch: int, train_loss: float) -> dict:
-        """The error on held-out noise."""
+        """Measure the error on held-out noise."""
         return {"step": self._steps(epoch), "db": error_db(self.net)}
 
     def score(self, record: dict) -> float:
-        """The less error, the better."""
+        """Return the negative error."""
         return -record["db"]
 
     def is_good_enough(self, record: dict) -> bool:
-        """Whether the error is at ``target_db`` or below."""
+        """Return whether the error is at most ``target_db``."""
         return record["step"] > 0 and record["db"] <= self.section.target_db
 
     def _steps(self, epoch: int) -> int:
-        """Steps that are done after an epoch."""
+        """Return the number of steps completed after an epoch."""
         return min(self.every * epoch, self.section.adam_steps)
 
 
 def stft(frames: Tensor) -> Tensor:
-    """What :meth:`FrontEnd.spectrum` is of the exact transform, shape (17, batch, 128)."""
+    """Return the exact transform in the layout of :meth:`FrontEnd.spectrum`, shape (17, batch, 128)."""
     window = torch.hann_window(N_FFT, device=frames.device)
     spectrum = torch.fft.rfft(frames * window)[:, bins().to(frames.device)]  # (batch, 1088)
     spectrum = torch.where(mirrored().to(frames.device), spectrum.conj(), spectrum).reshape(len(frames), ROWS, -1)
@@ -127,7 +130,7 @@ def stft(frames: Tensor) -> Tensor:
 
 @torch.no_grad()
 def error_db(front_end: FrontEnd) -> float:
-    """Mean squared error of the complex spectrum on held-out white noise, in dB of the spectrum's mean power."""
+    """Return the mean squared error of the complex spectrum on held-out white noise, in dB of the spectrum's mean power."""
     frames = torch.randn(HELD_OUT, N_FFT, generator=torch.Generator().manual_seed(seed_for("front_end", "held out")))
     frames = frames.to(front_end.window.device)
     error = 2 * (front_end.spectrum(frames) - stft(frames)).square().mean().item()  # of real and imaginary part together

@@ -1,4 +1,4 @@
-"""`finser imitate`: what the trained FINs give for any recording, beside what librosa gives."""
+"""`finser imitate`: features of any recording by the trained FINs, and by librosa for comparison."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +21,8 @@ from finser.scores.regression import r2_uniform, r2_weighted
 def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     """Write ``folder/NAME.parquet`` for every recording, and yield a line with R2 per feature for each.
 
-    Columns: ``seconds`` (the middle of the frame), and for every feature ``FEATURE_librosa`` and ``FEATURE_fin``, float32 (one
-    value, or a list of as many as it has), by the label definition that the FINs learned.
+    Columns are ``seconds`` (the middle of the frame), and for every feature ``FEATURE_librosa`` and ``FEATURE_fin``, float32 (one value, or
+    a list), with the label definition that the FINs were trained on.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise FinserError("is in the way of a folder", where=folder, do="name another with --out") from None
+        raise FinserError("is not a folder", where=folder, do="name another with --out") from None
     for path in files:
         pcm, gain = resample_clip(path, SR, params.resample.quality)
         given = features(pcm, definition)
@@ -54,7 +54,7 @@ def imitate(params: Params, files: list[Path], folder: Path) -> Iterator[str]:
 
 
 def _load() -> tuple[dict, str]:
-    """The trained FINs, and the definition that their labels had."""
+    """Load the trained FINs, and the definition of their labels."""
     from finser.fins.store import load_fin
 
     loaded = {feature: load_fin(layout.fin(feature)) for feature in DIMENSIONS}
@@ -62,7 +62,7 @@ def _load() -> tuple[dict, str]:
     if len(definitions) > 1:
         found = " and ".join(sorted(definitions))
         raise FinserError(
-            "FINs of different label definitions", where=layout.fin(""), found=found, do="run dvc repro: it trains anew what is stale"
+            "FINs of different label definitions", where=layout.fin(""), found=found, do="run dvc repro: it trains stale FINs again"
         )
     return {feature: fin for feature, (fin, _) in loaded.items()}, definitions.pop()
 
@@ -93,7 +93,7 @@ def _column(values: np.ndarray) -> pa.Array:
 
 
 def _scores(given: dict[str, np.ndarray], imitated: dict[str, np.ndarray]) -> Iterator[str]:
-    """``rms .99999`` (uniform), for mel weighted and in dB; a dash for a recording of one frame."""
+    """Yield ``rms .99999`` (uniform), for mel weighted and in dB; a dash for a recording of one frame."""
     for feature in DIMENSIONS:
         true, found = given[feature], imitated[feature]
         if len(true) < 2:

@@ -1,4 +1,4 @@
-"""Stage `apply_fins`: the outputs of the FINs for every frame of a corpus, computed once, in all cores."""
+"""Stage `apply_fins`: the outputs of the FINs for every frame of a corpus, computed once, on all cores."""
 
 from functools import cache
 from itertools import chain
@@ -16,7 +16,7 @@ from finser.progress import say, track
 from finser.training.device import start_torch
 from finser.workers import in_batches, map_in_order
 
-BATCH = 16  # clips handed to a worker at once
+BATCH = 16  # clips per task of a worker
 
 
 def apply_fins(params: Params, corpus: str) -> None:
@@ -34,7 +34,7 @@ def _outputs(rows: list[AudioRow]) -> list[store.Stored]:
 
 @torch.no_grad()
 def of_clip(fins: Fins, audio: np.ndarray) -> np.ndarray:
-    """The features of a clip's frames, float32, shape (n_frames, 162), of int16 samples, shape (n_samples,)."""
+    """Return the features of a clip's frames, float32, shape (n_frames, 162), from int16 samples, shape (n_samples,)."""
     waves = torch.from_numpy(to_float(padded(audio)).astype(np.float32))[None]  # (1, n_samples + 2048)
     return fins.of_waves(waves)[0].numpy()
 

@@ -1,5 +1,6 @@
-"""Training clips in one memory map, of which frames are taken as they are wanted: 2,048 samples overlap by 1,536, so that frames
-stored one by one would take four times the room.
+"""Training clips in one memory map, from which frames are extracted on demand.
+
+Frames of 2,048 samples overlap by 1,536, so that stored frames would take four times the space.
 """
 
 import hashlib
@@ -18,20 +19,20 @@ from finser.fins.data import rows
 
 @dataclass(frozen=True)
 class Recordings:
-    """Clips, and the labels of their frames where they are needed.
+    """Clips, with the labels of their frames if these are needed.
 
     Attributes
     ----------
     pcm : np.ndarray
-        int16, memory-mapped: all clips one after another, each with its zeros before and after.
+        int16, memory-mapped: all clips one after another, each with zero padding on both sides.
     begins : np.ndarray
-        int64, shape (n_clips,): where each clip begins in `pcm`.
+        int64, shape (n_clips,): index of each clip's first sample in `pcm`.
     counts : np.ndarray
-        int64, shape (n_clips,): how many frames each has.
+        int64, shape (n_clips,): number of frames of each clip.
     speakers : frozenset of str
-        Whose clips these are.
+        Speakers of the clips.
     digest : str
-        Of all that a training could take from here.
+        Digest of all samples and labels.
     labels : np.ndarray, optional
         float32, memory-mapped, shape (sum of counts, dim).
     """
@@ -44,7 +45,7 @@ class Recordings:
     labels: np.ndarray | None = None
 
     def draw(self, size: int, random: torch.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        """`size` frames, int16 (size, 2048), and their labels (size, dim): of a clip at random each, one of its frames at random."""
+        """Draw `size` frames, int16 (size, 2048), with their labels (size, dim): uniform over clips, then over a clip's frames."""
         clip = torch.randint(len(self.begins), (size,), generator=random).numpy()
         frame = (torch.rand(size, generator=random, dtype=torch.float64).numpy() * self.counts[clip]).astype(np.int64)
         every = np.lib.stride_tricks.sliding_window_view(self.pcm, N_FFT)
@@ -55,12 +56,12 @@ class Recordings:
 
     @cached_property
     def first(self) -> np.ndarray:
-        """Where the labels of each clip begin."""
+        """Index of each clip's first label."""
         return np.concatenate([[0], np.cumsum(self.counts)[:-1]])
 
 
 def gather(corpora: Iterable[str], clip_ids: Collection[str], variants: Collection[str], feature: str, *, labelled: bool) -> Recordings:
-    """Copy the wanted rows of data/shards into a file that nobody else sees and that vanishes with this process, and map it."""
+    """Copy the wanted rows of data/shards to a temporary file of this process, and map it to memory."""
     layout.DATA.mkdir(exist_ok=True)
     begins, counts, speakers, end, digest = [], [], set(), 0, hashlib.blake2b()
     given = rows(tuple(corpora), feature if labelled else None, clip_ids, tuple(variants))

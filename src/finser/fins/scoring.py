@@ -9,12 +9,12 @@ from finser.scores.regression import r2_uniform, r2_weighted
 
 
 def scores(fin: Fin, frames: FrameSet) -> dict[str, float]:
-    """R2 on a set in the feature's own unit (uniform, weighted) and, for mel, in dB (db_uniform, db_weighted)."""
+    """Return R2 on a set of frames in the feature's own unit (uniform, weighted), and for mel in dB (db_uniform, db_weighted)."""
     return scores_of(fin.feature, frames.labels, predict(fin, frames.frames))
 
 
 def scores_of(feature: str, labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """As :func:`scores`, of labels and predictions (n, dim)."""
+    """Return the scores of :func:`scores` for labels and predictions (n, dim)."""
     found = {"uniform": r2_uniform(labels, predicted), "weighted": r2_weighted(labels, predicted)}
     if feature == "mel":
         found["db_uniform"] = r2_uniform(decibels(labels), decibels(predicted))
@@ -23,14 +23,14 @@ def scores_of(feature: str, labels: np.ndarray, predicted: np.ndarray) -> dict[s
 
 
 class Selection:
-    """The R2 that chooses among epochs: uniform, for mel in dB, since the powers of an empty band say nothing.
+    """Validation R2 that selects the best epoch: uniform, and for mel in dB, since powers of empty bands carry no information.
 
     Parameters
     ----------
     feature : str
-        Of the FIN.
+        Feature of the FIN.
     validation : FrameSet
-        Undisturbed frames.
+        Frames without augmentation.
     """
 
     def __init__(self, feature: str, validation: FrameSet) -> None:
@@ -38,5 +38,5 @@ class Selection:
         self.frames, self.labels = validation.frames, self.convert(validation.labels)
 
     def __call__(self, fin: Fin) -> float:
-        """R2 of a FIN."""
+        """Return the R2 of a FIN."""
         return r2_uniform(self.labels, self.convert(predict(fin, self.frames)))

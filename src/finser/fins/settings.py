@@ -1,4 +1,4 @@
-"""Whether a trained model is one of the settings that params.yaml has now."""
+"""Comparison of a trained model's settings with those of params.yaml."""
 
 import json
 from pathlib import Path
@@ -10,19 +10,19 @@ AGAIN = "train it again: dvc repro"
 
 
 def check_settings(config: dict, now: dict, where: Path, again: str = AGAIN, made: str = "trained") -> None:
-    """Refuse a model that was trained, or otherwise `made`, with other settings than params.yaml has now.
+    """Raise an error if a model was trained, or otherwise `made`, with other settings than params.yaml has now.
 
     Parameters
     ----------
     config : dict
-        Its config.json, whose ``options`` are the settings.
+        The model's config.json, whose ``options`` are its settings.
     now : dict
-        The settings of params.yaml, as JSON has them; keys without a value may be missing on either side.
+        The settings of params.yaml, in JSON's types; keys without a value may be missing on either side.
 
     Raises
     ------
     FinserError
-        Names the first setting that differs, what params.yaml has and what the model was trained with.
+        The message names the first setting that differs, its value in params.yaml and its value in the model.
     """
     other = _difference(config.get("options", {}), now)
     if other:
@@ -33,7 +33,7 @@ def check_settings(config: dict, now: dict, where: Path, again: str = AGAIN, mad
 
 
 def _difference(trained: Any, now: Any, *above: str) -> tuple[str, Any, Any] | None:
-    """The first key whose values differ, and both; values of unlike types differ, too."""
+    """Return the first key whose values differ, and both values; values of different types differ."""
     if not (isinstance(trained, dict) and isinstance(now, dict)):
         return None if json.dumps(trained) == json.dumps(now) else (".".join(above), trained, now)
     found = (_difference(trained.get(key), now.get(key), *above, key) for key in sorted(trained.keys() | now.keys()))

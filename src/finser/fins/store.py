@@ -1,4 +1,4 @@
-"""FINs on disk: a folder with model.safetensors, config.json and history.csv, complete in itself."""
+"""FINs on disk: a self-contained folder with model.safetensors, config.json and history.csv."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from finser.fins.nets.transform import FrontEnd
 from finser.fins.nets.zcr import ZcrFin
 
 TOPOLOGIES = {topology.feature: topology for topology in (FrontEnd, RmsFin, ZcrFin, ChromaFin, MelFin, MfccFin)}
-N_PARAMETERS = {"front_end": 37_952, "rms": 20, "zcr": 89, "chroma": 13_056, "mel": 2_953, "mfcc": 2_580}  # each one's own
+N_PARAMETERS = {"front_end": 37_952, "rms": 20, "zcr": 89, "chroma": 13_056, "mel": 2_953, "mfcc": 2_580}  # without frozen parts
 AGAIN = "delete the folder and train again: dvc repro"
 
 
@@ -31,9 +31,9 @@ def save_fin(folder: Path, module: nn.Module, config: dict, history: list[dict[s
     folder : Path
         ``layout.fin(feature)``.
     module : nn.Module
-        One of :data:`TOPOLOGIES`; everything in its state is written, what it inherits, too.
+        One of :data:`TOPOLOGIES`; its whole state is written, including frozen parts.
     config : dict
-        JSON-able; ``feature`` names the topology.
+        A dict that JSON can hold; ``feature`` names the topology.
     history : list of dict
         Rows of history.csv, all with the same keys.
     """

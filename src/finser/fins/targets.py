@@ -1,6 +1,6 @@
-"""librosa's features of frames, in torch: the targets of frames that are changed or made up for training.
+"""librosa's features of frames, in torch: targets for augmented and synthetic training frames.
 
-This is librosa's own definition for a batch of frames: librosa takes a signal, and computes it one clip at a time.
+librosa takes one signal at a time; this is its definition for a batch of frames.
 """
 
 import torch
@@ -15,13 +15,13 @@ TINY = torch.finfo(torch.float32).tiny
 class Targets(nn.Module):
     """Frames (batch, 2048) -> librosa's feature, float32 (batch, dim), in its unit; docs/features.md has the calls.
 
-    The transform is in float32, as the FINs' own is, which takes a third of the time of librosa's float64; tests compare the result
-    with librosa's.
+    The transform is in float32, as in the FINs, which takes a third of the time of librosa's float64. Tests compare the result with
+    librosa's.
 
     Parameters
     ----------
     feature : str
-        Which feature.
+        Name of the feature.
     """
 
     def __init__(self, feature: str) -> None:
@@ -34,8 +34,8 @@ class Targets(nn.Module):
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
-        """The feature of each frame."""
-        if not len(frames):  # MKL fails on a transform of nothing
+        """Return the feature of each frame."""
+        if not len(frames):  # MKL fails on an empty batch
             return frames.new_zeros(0, DIMENSIONS[self.feature])
         if self.feature == "rms":
             return frames.double().square().mean(dim=1, keepdim=True).sqrt().float()

@@ -26,7 +26,7 @@ from finser.training.optimisers import Optimisation, adam_hold_then_decay
 CHECKS = 10  # validations in a training
 DECADES = 3.0  # of the learning rate's decay
 LIBRARIES = ("torch", "librosa", "safetensors")
-SCALE_FRAMES = 8_192  # that means and deviations are taken from
+SCALE_FRAMES = 8_192  # training frames for means and standard deviations
 
 
 def train_fin(params: Params, feature: str) -> None:
@@ -69,29 +69,29 @@ def train_fin(params: Params, feature: str) -> None:
 
 
 class FinTask(Task):
-    """A FIN learns librosa's feature of frames; the net ends with the weights of its best validation.
+    """Training of a FIN on librosa's feature of frames; the network ends with the weights of its best validation.
 
     An epoch is a tenth of the steps.
 
     Parameters
     ----------
     fin : Fin
-        Before its training; its constants (means, deviations) are set here.
+        FIN with its initial weights. Its constants (means, standard deviations) are set here.
     frames : TrainingFrames
-        What it is trained on.
+        Training and validation frames.
     section : schema.Fin
         Steps, batch size, learning rate, patience.
     seed : int
-        Of the draws of frames and disturbances.
+        Seed of the draws of frames and of their augmentation.
     closed_form : bool
-        Begin from librosa's formula.
+        Use librosa's formula as initial weights.
     """
 
     keep = "best"
 
     def __init__(self, fin: Fin, frames: TrainingFrames, section: FinParams, seed: int, *, closed_form: bool = False) -> None:
         started = time.perf_counter()
-        self.every = max(1, section.steps // CHECKS)  # steps per epoch, but for the last
+        self.every = max(1, section.steps // CHECKS)  # steps per epoch, except the last
         super().__init__(fin.feature, fin, -(-section.steps // self.every))
         self.frames, self.section, self.seed, self.patience = frames, section, seed, section.patience
         if type(fin).set_scales is not Fin.set_scales:
@@ -102,44 +102,44 @@ class FinTask(Task):
         self.seconds_before = time.perf_counter() - started
 
     def about(self) -> Iterator[object]:
-        """Section, seed and frames."""
+        """Yield section, seed and a digest of the frames."""
         yield from (self.section, self.seed, self.frames.digest())
 
     def optimisation(self) -> Optimisation:
-        """Adam on the FIN's own weights."""
+        """Return Adam on the FIN's own weights."""
         own = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
         return adam_hold_then_decay(own, self.section.learning_rate, self.section.steps, DECADES)
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Frames (batch, 2048) and targets (batch, dim)."""
+        """Yield frames (batch, 2048) and targets (batch, dim)."""
         random = self._generator("batches", epoch)
         for _ in range(self._steps(epoch) - self._steps(epoch - 1)):
             yield self.frames.batch(self.section.batch_size, random)
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
-        """As they are drawn."""
+        """Return frames and targets as they are."""
         frames, target = batch
         return (frames,), target
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The FIN's own loss."""
+        """Return the FIN's own loss."""
         return self.net.loss(output, target)
 
     def before(self) -> list[dict]:
-        """R2 before the first step, since training may make it worse."""
+        """Return a record with the R2 before the first step, since training may reduce it."""
         return [{"step": 0, "loss": np.nan, "r2_validation": self.selection(self.net)}]
 
     def validate(self, epoch: int, train_loss: float) -> dict:
-        """R2 on the validation frames."""
+        """Measure R2 on the validation frames."""
         found = self.selection(self.net)
         return {"step": self._steps(epoch), "loss": train_loss, "r2_validation": found}
 
     def score(self, record: dict) -> float:
-        """The validation R2."""
+        """Return the validation R2."""
         return record["r2_validation"]
 
     def _steps(self, epoch: int) -> int:
-        """Steps that are done after an epoch."""
+        """Return the number of steps completed after an epoch."""
         return min(self.every * epoch, self.section.steps)
 
     def _generator(self, *names: object) -> torch.Generator:
@@ -147,5 +147,5 @@ class FinTask(Task):
 
 
 def best_record(history: list[dict]) -> dict:
-    """The first record with the largest validation R2 that is a number."""
+    """Return the first record with the largest finite validation R2."""
     return max((row for row in history if np.isfinite(row["r2_validation"])), key=lambda row: row["r2_validation"])

@@ -1,4 +1,4 @@
-"""The frames that a FIN is trained on, disturbed and synthetic ones, with their targets; and the frames that validate it."""
+"""Training frames of a FIN, augmented recordings and synthetic frames, with their targets; and its validation frames."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ from finser.fins.targets import Targets
 
 @dataclass(frozen=True)
 class TrainingFrames:
-    """Where the training frames of a FIN come from.
+    """Source of a FIN's training frames, and its validation frames.
 
     Attributes
     ----------
     feature : str
-        Of the FIN.
+        Feature of the FIN.
     train : Recordings
         The training clips.
     disturbance : Disturbance
-        Applied to their frames.
+        Augmentation of the frames of recordings.
     validation : FrameSet
-        Frames of other speakers, undisturbed.
+        Frames of the validation speakers, without augmentation.
     targets : Targets
-        librosa's feature of frames, on the training's device.
+        librosa's feature of frames, on the device of the training.
     excitation : float
         Fraction of a batch that is synthetic (:mod:`finser.fins.excitation`) instead of recorded.
     """
@@ -45,14 +45,14 @@ class TrainingFrames:
     excitation: float = 0.0
 
     def digest(self) -> str:
-        """Of everything here that determines a training."""
+        """Return a digest of all that determines a training."""
         found = hashlib.blake2b(f"{self.feature} {self.disturbance} {self.excitation} {self.train.digest}".encode())
         for values in (self.validation.frames, self.validation.labels):
             found.update(values.tobytes())
         return found.hexdigest()
 
     def batch(self, size: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Frames (size, 2048) and their targets (size, dim), drawn from `random`, a generator on the CPU."""
+        """Return frames (size, 2048) and their targets (size, dim), drawn with `random`, a generator on the CPU."""
         excited = round(self.excitation * size)
         frames, labels = self._recorded(size - excited, random)
         if not excited:
@@ -61,7 +61,7 @@ class TrainingFrames:
         return torch.cat([frames, synthetic]), torch.cat([labels, self.targets(synthetic)])
 
     def _recorded(self, size: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Disturbed frames of recordings."""
+        """Return augmented frames of recordings, and their targets."""
         device = self.targets.window.device
         drawn, labels = self.train.draw(size, random)
         frames, gain = disturb(as_float(torch.from_numpy(drawn), device), self.disturbance, random)
@@ -71,20 +71,20 @@ class TrainingFrames:
 
 
 def training_frames(params: Params, feature: str, device: str, excitation: float = 0.0) -> TrainingFrames:
-    """Training clips in every variant, and frames of the validation speakers' originals."""
+    """Return training clips in every variant, and frames of the validation speakers' originals."""
     data = params.train_fin.data
     clips = clip_ids(params, data.corpora, "train")
-    labelled = params.label.definition != "frame"  # such labels depend on more than the frame, so they are read and not computed
+    labelled = params.label.definition != "frame"  # these labels depend on the whole clip, so they are read, not computed
     train = gather(data.corpora, clips, params.variants, feature, labelled=labelled)
     validation = draw(params, feature, data.corpora, role="validation", size=data.validation_frames)
     return TrainingFrames(feature, train, data.disturbance, validation, Targets(feature).to(device), excitation)
 
 
 def scaled(feature: str, label: Tensor, gain: Tensor) -> Tensor:
-    """librosa's default labels (batch, dim) after a gain (batch, 1) on the clip.
+    """Return librosa's default labels (batch, dim) after a gain g (batch, 1) on the clip.
 
-    RMS scales by g, mel by g^2; chroma and zero crossings stay. Of MFCC only the zeroth coefficient shifts, since librosa's floor
-    is relative to the loudest band of the clip.
+    RMS scales by g, mel by g^2; chroma and ZCR stay. Of MFCC only the zeroth coefficient shifts, since librosa's floor is relative to the
+    loudest band of the clip.
     """
     if feature in ("rms", "mel"):
         return label * gain ** (1 if feature == "rms" else 2)

@@ -1,7 +1,7 @@
-"""Emotion classifiers: an SVM as the floor, networks on statistics, on log-mel spectrograms, on filter banks, on the outputs of FINs.
+"""Emotion classifiers: an SVM as the baseline, and networks on statistics, log-mel spectrograms, filter banks or FIN outputs.
 
-One module per model. Each has `source(options)`, the input that it needs of a clip, and `begin(options)`, an untrained
-:class:`Classifier`. :mod:`finser.classifiers` trains the networks; the SVM solves its own problem.
+One module per model. Each has `source(options)`, which returns the :class:`Source` of its inputs, and `begin(options)`, which returns an
+untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn fits the SVM.
 """
 
 import json
@@ -22,38 +22,38 @@ from finser.files import read_json
 
 
 class Classifier(Protocol):
-    """What every model can do, beside being trained.
+    """Interface of all models, apart from training.
 
     Attributes
     ----------
     n_params : int
-        Numbers that training chooses.
+        Number of trained parameters.
     """
 
     n_params: int
 
     def receive(self, folder: Path) -> None:
-        """Take the initial weights in `folder`, if the options name any (``init``)."""
+        """Load the initial weights from `folder`, if the options name any (``init``)."""
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
-        """Float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""
+        """Return class probabilities, float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""
 
     def save(self, folder: Path) -> None:
-        """Write model.safetensors, all that was learned, into `folder`."""
+        """Write all trained parameters to `folder` as model.safetensors."""
 
     def restore(self, folder: Path) -> None:
-        """Be what was saved in `folder`."""
+        """Load the parameters that :meth:`save` wrote to `folder`."""
 
 
 def module_of(options: Options) -> ModuleType:
-    """The module of a model, imported only now, because it may need torch."""
+    """Import the module of a model. The import is deferred, because the module may need torch."""
     return import_module(f"finser.models.{options.model}")
 
 
 def begin(options: Options, names: tuple) -> Classifier:
-    """An untrained classifier, whose random weights are a function of `names`, whatever was drawn before."""
+    """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws."""
     module = module_of(options)
-    if options.model == "svm":  # has no weights to draw, and needs no torch
+    if options.model == "svm":  # has no random weights, and needs no torch
         return module.begin(options)
     import torch
 
@@ -63,12 +63,12 @@ def begin(options: Options, names: tuple) -> Classifier:
 
 
 def load(folder: Path) -> tuple[Classifier, dict]:
-    """A trained classifier and its config.json.
+    """Load a trained classifier and its config.json.
 
     Raises
     ------
     FinserError
-        No such folder, files that are not readable, or a model of other classes or of an unknown kind.
+        The folder is missing, a file is not readable, or the model has other classes or is of an unknown kind.
     """
     config = read_json(folder / "config.json")
     if tuple(config.get("classes", ())) != EMOTIONS:

@@ -17,24 +17,24 @@ from finser.features.rows import Row, Source
 from finser.models.network import NetworkClassifier
 from finser.models.weights.sizes import EXPANSION, PATCH, size_of
 
-PADDING = 0.0  # what the published extractor puts behind a short clip's logarithms, before it normalises
+PADDING = 0.0  # the published extractor pads the logarithms of short clips with it, before normalisation
 TOKENS = 2  # class and distillation
 
 
 class Ast(nn.Module):
     """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `model_size` base.
 
-    Random weights are as published: patches, tokens and positions too begin at sd 0.02.
+    Random weights follow the publication: patch, token and position embeddings have a standard deviation of 0.02.
 
     Attributes
     ----------
     grid : tuple of int
-        Patches along frequency and along time.
+        Number of patches along frequency and along time.
     TIME_STEP, n_frames, n_steps : int
-        Frames from one step of the trunk's output to the next; how many frames every input has, and how many steps every output.
+        Frames per step of the trunk's output, frames of every input, and steps of every output.
     """
 
-    TRUNK = ("encoder",)  # what of it pretraining teaches
+    TRUNK = ("encoder",)  # the modules that pretraining trains
 
     def __init__(self, options: Options) -> None:
         from transformers import ASTConfig, ASTModel  # takes seconds
@@ -60,37 +60,43 @@ class Ast(nn.Module):
         )
         embeddings = self.encoder.embeddings
         for tokens in (embeddings.cls_token, embeddings.distillation_token, embeddings.position_embeddings):
-            nn.init.trunc_normal_(tokens, std=0.02)  # transformers leaves zeros here: two tokens that would never differ
+            nn.init.trunc_normal_(tokens, std=0.02)  # transformers initialises with zeros here: the two tokens would stay equal
         self.dropout = nn.Dropout(options.dropout)
         self.out = nn.Linear(size.width, len(EMOTIONS))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits (batch, 8) of normalised filter banks (batch, t, 128); padding is attended to, as published, so `n_frames` is not used."""
+        """Return logits (batch, 8) of normalised filter banks (batch, t, 128).
+
+        Attention includes the padding, as published, so `n_frames` is not used.
+        """
         return self.out(self.dropout(self.encoder(x).pooler_output))
 
     def trunk(self, x: Tensor) -> Tensor:
-        """(batch, t, 128) -> (batch, steps, width): the patches' mean over frequency, step i of the frames from ``time_stride * i`` on."""
+        """Average the patches over frequency: (batch, t, 128) -> (batch, steps, width).
+
+        Step i covers the frames from ``time_stride * i`` on.
+        """
         patches = self.encoder(x).last_hidden_state[:, TOKENS:]  # (batch, rows x columns, width)
         return patches.unflatten(1, self.grid).mean(1)
 
 
 def grid(options: Options) -> tuple[int, int]:
-    """Patches along frequency and along time."""
+    """Return the number of patches along frequency and along time."""
     return (BANDS - PATCH) // options.frequency_stride + 1, (options.frames - PATCH) // options.time_stride + 1
 
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes the tensors of a batch: (batch, `frames`, 128) normalised, and how many frames of each are the clip's, (batch,).
+    """Collate clips to (batch, `frames`, 128), normalised, and the number of frames of each clip, (batch,).
 
     Attributes
     ----------
     mean, scale : float
         From the training part: mean, and twice the standard deviation.
     frames : int
-        Clips are cropped to so many, at random in training and else in the middle, or padded.
+        Number of frames to which clips are cropped or padded. Crops are random in training, and central otherwise.
     masks : Masks, optional
-        What is masked in training.
+        SpecAugment masks in training.
     """
 
     mean: float
@@ -99,7 +105,7 @@ class Collate:
     masks: Masks | None = None
 
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
-        """Without a generator nothing is drawn."""
+        """Collate a batch; if `rng` is None, nothing is random."""
         clips = [self._cut(clip, rng) for clip in clips]
         batch = np.full((len(clips), self.frames, BANDS), (PADDING - self.mean) / self.scale, np.float32)
         for row, clip in zip(batch, clips, strict=True):
@@ -108,7 +114,7 @@ class Collate:
         return torch.from_numpy(batch), torch.tensor([len(clip) for clip in clips])
 
     def length(self, clip: np.ndarray) -> int:
-        """All clips are made equally long."""
+        """Return `frames`, the length of every collated clip."""
         return self.frames
 
     def _cut(self, clip: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
@@ -124,19 +130,19 @@ class AstClassifier(NetworkClassifier):
     options: Options
 
     def normalise_on(self, inputs: list[np.ndarray]) -> None:
-        """One mean and one deviation, over all cells of the training clips, as Gong et al. take them from each data set."""
+        """Compute one mean and one standard deviation over all cells of the training clips, as Gong et al. do per data set."""
         mean, sd = statistics(inputs)
         self.net.mean.fill_(mean)
         self.net.scale.fill_(2 * sd)
 
     def collate(self, *, training: bool) -> Collate:
-        """Random crops and masks in training, the middle else."""
+        """Return a collate with random crops and masks for training, with central crops otherwise."""
         options = self.options
         return Collate(float(self.net.mean), float(self.net.scale), options.frames, options.masks if training else None)
 
 
 def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
-    """Mean and standard deviation over all cells; a constant is divided by 1."""
+    """Return mean and standard deviation over all cells; a standard deviation of 0 becomes 1."""
     count = sum(clip.size for clip in clips)
     mean = sum(clip.sum(dtype=np.float64) for clip in clips) / count
     sd = np.sqrt(sum(((clip - mean) ** 2).sum(dtype=np.float64) for clip in clips) / count)
@@ -144,15 +150,15 @@ def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
 
 
 def source(_: Options) -> Source:
-    """Filter banks."""
+    """Return the source of filter banks."""
     return filter_banks()
 
 
 def frame_numbers(_: Options) -> Callable[[Row, int], np.ndarray]:
-    """Which of a row's frames its inputs are: the filter banks' frames lie between librosa's."""
+    """Return a function from a row to the positions of its filter banks' frames among librosa's frames."""
     return row_frames
 
 
 def begin(options: Options) -> AstClassifier:
-    """A network of random weights, drawn from torch's generator."""
+    """Return a network with random weights from torch's generator."""
     return AstClassifier(Ast(options), options)

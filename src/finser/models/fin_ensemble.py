@@ -1,11 +1,15 @@
-"""A temporal network on 162 features per frame: outputs of the FINs, librosa's features, or some of each.
+"""A temporal network on 162 features per frame, which FINs compute, or librosa, or both.
 
-Frames -> features -> divided by the training part's deviation, minus the clip's mean -> three convolutions over time -> pooling of
-mean and deviation -> Linear. In the arms `librosa` and `frozen` only what follows the features learns, from features computed once
-per clip; in the arms `tuned`, `formula` and `uninitialised` gradients reach the nets below, too. These three arms are one network
-with other initial weights: what the FINs have learned, librosa's formula, or random numbers. At equal settings `tuned` against `formula`
-says what imitation adds to knowing the formula, and `formula` against `uninitialised` what the formula adds to the network, with the
-constants (means and deviations of training frames) that only the first two have.
+Frames -> features -> divided by the training part's standard deviation, minus the clip's mean -> three convolutions over time -> pooling of
+mean and standard deviation -> Linear.
+
+In the arms `librosa` and `frozen` the features are computed once per clip, and only the layers after them are trained. In the arms `tuned`,
+`formula` and `uninitialised` the FINs are trained, too. These three arms have the same network and differ in its initial weights: trained
+FINs, librosa's formula, or random numbers.
+
+With equal settings, `tuned` against `formula` measures what imitation adds to the formula, and `formula` against `uninitialised` measures
+what the formula adds to the network. The constants (means and standard deviations of training frames) are part of `tuned` and `formula`
+only.
 """
 
 import json
@@ -33,17 +37,17 @@ from finser.training.batches import Collate
 from finser.training.device import start_torch
 
 KERNEL = 5  # frames
-FEATURE_MASK = 20  # features, at most
-SCALED_BY = 300  # training clips at most that set the deviations of features whose nets learn, too
-Clip = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or none; float32 (t, 162) of librosa's features, or (0, 162)
+FEATURE_MASK = 20  # largest width of a mask, in features
+SCALED_BY = 300  # largest number of training clips that set the standard deviations, if the FINs are trained
+Clip = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or empty; float32 (t, 162) of librosa's features, or (0, 162)
 
 
 class Head(nn.Module):
-    """From features of frames to logits; what stands after a clip's end counts for nothing."""
+    """Head from features of frames to logits; frames after a clip's end are masked."""
 
     def __init__(self, channels: int, pooling: str, dropout: float) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(N_FEATURES))  # stays zero: every clip loses its own
+        self.register_buffer("mean", torch.zeros(N_FEATURES))  # stays zero: each clip's own mean is subtracted
         self.register_buffer("scale", torch.ones(N_FEATURES))
         widths = [N_FEATURES, channels, channels, channels]
         self.convolutions = nn.ModuleList(
@@ -55,7 +59,7 @@ class Head(nn.Module):
         self.out = nn.Linear(2 * channels, len(EMOTIONS))
 
     def forward(self, features: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits (batch, 8) of normalised features (batch, t, 162), of which the first `n_frames` (batch,) count."""
+        """Return logits (batch, 8) of normalised features (batch, t, 162), of which the first `n_frames` (batch,) are valid."""
         mask = frame_mask(n_frames, features.shape[1])  # (batch, t)
         x = features.transpose(1, 2)  # (batch, 162, t)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -63,31 +67,35 @@ class Head(nn.Module):
         return self.out(self.dropout(self.pool(self.dropout(x.transpose(1, 2)), mask)))
 
     def normalise(self, features: Tensor, n_frames: Tensor) -> Tensor:
-        """Divided by the deviations, minus the clip's mean: (batch, t, 162) of which `n_frames` (batch,) count, zeros elsewhere."""
+        """Divide by the standard deviations, and subtract the clip's mean: (batch, t, 162), with zeros after `n_frames` (batch,)."""
         mask = frame_mask(n_frames, features.shape[1])[..., None]  # (batch, t, 1)
         scaled = features / self.scale * mask
         return (scaled - scaled.sum(1, keepdim=True) / n_frames[:, None, None]) * mask
 
 
 class Ensemble(nn.Module):
-    """Nets below and head in one, for the arms in which both learn."""
+    """FINs and head in one network, for the arms in which both are trained."""
 
     def __init__(self, fins: Fins, head: Head) -> None:
         super().__init__()
         self.fins, self.head = fins, head
 
     def embed(self, waves: Tensor, given: Tensor, keep: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """What goes into the head, of padded samples (batch, 512 (t - 1) + 2048), librosa's features and masks, both (batch, t, 162)."""
-        features = self.fins.of_waves(waves) + given  # each is zero where the other is not
+        """Return the head's inputs.
+
+        The arguments are padded samples (batch, 512 (t - 1) + 2048), librosa's features and masks, both (batch, t, 162), and numbers of
+        frames (batch,).
+        """
+        features = self.fins.of_waves(waves) + given  # no column is nonzero in both
         return self.head.normalise(features, n_frames) * keep, n_frames
 
     def forward(self, waves: Tensor, given: Tensor, keep: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits, shape (batch, 8)."""
+        """Return logits, shape (batch, 8)."""
         return self.head(*self.embed(waves, given, keep, n_frames))
 
 
 def source(options: FinEnsemble) -> Source:
-    """Samples for the FINs, labels for the features that are librosa's and for trimming; stored outputs where the FINs are frozen."""
+    """Return the source: samples for FINs, labels for librosa's features and for trimming, stored outputs for frozen FINs."""
     wanted = {feature for feature in DIMENSIONS if feature not in options.fins} | ({"rms"} if options.trim_db else set())
     features = tuple(feature for feature in DIMENSIONS if feature in wanted)
     stored = "fins" if options.arm == "frozen" else ""
@@ -95,7 +103,7 @@ def source(options: FinEnsemble) -> Source:
 
 
 def as_clip(row: Row, options: FinEnsemble) -> Clip:
-    """Samples and librosa's features from the first to the last frame that sounds; all features, and no samples, of a stored row."""
+    """Return samples and librosa's features, without silence at both ends. A stored row gives all features and no samples."""
     sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
     given = {name: values[sounds] for name, values in row.features.items() if name not in (*options.fins, "fins")}
     if "fins" in row.features:
@@ -109,24 +117,24 @@ def as_clip(row: Row, options: FinEnsemble) -> Clip:
 
 
 def samples_of(audio: np.ndarray, frames: slice) -> np.ndarray:
-    """The samples of all of these frames of the whole clip, the first frame's first sample first, as librosa centres and pads."""
+    """Return the samples of a range of frames of a clip, with zero padding as in librosa's ``center=True``."""
     starts = range(0, len(audio) + 1, HOP_LENGTH)[frames]
     return np.pad(audio, N_FFT // 2)[starts[0] : starts[-1] + N_FFT]
 
 
 def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
-    """A head and nets of random weights, drawn from torch's generator."""
+    """Return a classifier whose head and FINs have random weights from torch's generator."""
     head = Head(options.channels, options.pooling, options.dropout)
     return FinEnsembleClassifier(Fins(random_fins(options.fins)), head, options)
 
 
 class FinEnsembleClassifier(NetworkClassifier):
-    """Features and head behind the interface of all classifiers.
+    """Features and head with the interface of all classifiers.
 
     Attributes
     ----------
     origin : Path, optional
-        Where the FINs were loaded from.
+        Folder that the FINs were loaded from.
     """
 
     def __init__(self, fins: Fins, head: Head, options: FinEnsemble) -> None:
@@ -137,19 +145,19 @@ class FinEnsembleClassifier(NetworkClassifier):
 
     @property
     def learns_below(self) -> bool:
-        """Whether gradients reach the FINs' nets."""
+        """Whether the FINs are trained."""
         return self.options.arm in ("tuned", "formula", "uninitialised")
 
     def _use(self, fins: Fins) -> None:
-        """Take these FINs; the net that is trained is the head, with the FINs below it in the arms in which they learn."""
+        """Set the FINs. The trained network is the head, with the FINs below it in the arms that train them."""
         self.fins = fins
         self.net = Ensemble(fins, self.head) if self.learns_below else self.head
 
     def receive(self, folder: Path) -> None:
-        """Begin with the FINs in `folder`, in the arms that ask for them; an error if they are not there.
+        """Load the FINs from `folder` in the arms that need them; raise an error if they are missing.
 
-        The arm `formula` keeps their constants (means and deviations of the training frames, which MFCC is scaled by) and replaces
-        every weight by librosa's formula: it differs from `tuned` in the weights alone.
+        The arm `formula` keeps their constants (means and standard deviations of training frames, which scale MFCC), and replaces every
+        weight by librosa's formula. It differs from `tuned` in the weights alone.
         """
         if self.options.arm in ("frozen", "tuned", "formula"):
             self._load_fins(folder / "fins")
@@ -157,24 +165,24 @@ class FinEnsembleClassifier(NetworkClassifier):
             self.fins.closed_form()
 
     def prepare(self, train: list[Clip], validation: list[Clip]) -> tuple[list[Any], list[Any]]:
-        """Take the deviations from the training part; samples where gradients reach the nets, else features, computed once."""
-        # gradients below need the samples, so features are computed once only for the deviations, and some clips are enough for those
+        """Compute the standard deviations on the training part; return samples if the FINs are trained, else features."""
+        # trained FINs need samples; then features serve the standard deviations only, and some clips are enough for those
         features = self.features(train[:: -(-len(train) // SCALED_BY)] if self.learns_below else train)
         self.head.scale.copy_(torch.from_numpy(deviations(features)))
         return (train, validation) if self.learns_below else (features, self.features(validation))
 
     def groups(self) -> list[dict]:
-        """The head, and the nets below if they learn."""
+        """Return the parameter groups of the head, and of the FINs if they are trained."""
         groups = [{"params": list(self.head.parameters()), "lr": self.options.learning_rate}]
         if self.learns_below:
             self.fins.requires_grad_(True)
-            # no decay towards zero: a FIN's weights mean something
+            # no weight decay: zero is no meaningful value of a FIN's weights
             groups.append({"params": list(self.fins.parameters()), "lr": self.options.fin_learning_rate, "weight_decay": 0.0})
         return groups
 
     @torch.no_grad()
     def features(self, clips: list[Clip]) -> list[np.ndarray]:
-        """The features of each clip, float32, shape (n_frames, 162)."""
+        """Compute the features of each clip, float32, shape (n_frames, 162)."""
         if not any(len(samples) for samples, _ in clips):
             return [given for _, given in clips]
         where = start_torch()
@@ -188,11 +196,11 @@ class FinEnsembleClassifier(NetworkClassifier):
         return result
 
     def probabilities(self, inputs: list[Clip]) -> np.ndarray:
-        """Softmax of the logits, shape (n, 8), of clips."""
+        """Return the softmax of the logits, shape (n, 8), of clips."""
         return predict(self.head, self.features(inputs), self._collate_features(False))
 
     def save(self, folder: Path) -> None:
-        """The head as model.safetensors, the nets below in the FINs' own format under fins/: what did not learn is copied as it was."""
+        """Write the head as model.safetensors, and the FINs in their own format to fins/; frozen weights are copied."""
         save_file(self.head.state_dict(), folder / WEIGHTS)
         for feature, fin in self.fins.fins.items():
             target = folder / "fins" / feature
@@ -206,7 +214,7 @@ class FinEnsembleClassifier(NetworkClassifier):
                 save_file({name: tensor.clone() for name, tensor in fin.state_dict().items()}, target / WEIGHTS)
 
     def restore(self, folder: Path) -> None:
-        """Be what was saved in `folder`."""
+        """Load the classifier that was saved in `folder`."""
         put_weights(self.head, folder / WEIGHTS)
         if self.options.fins:
             self._load_fins(folder / "fins")
@@ -216,7 +224,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         self.origin = folder
 
     def collate(self, *, training: bool) -> Collate:
-        """Of samples where gradients reach the nets, else of features; crops and masks in training, whole clips else."""
+        """Return a collate of samples if the FINs are trained, else of features; it crops and masks in training only."""
         if not self.learns_below:
             return self._collate_features(training)
         return CollateWaves(self.options.crop_frames, self._masks()) if training else CollateWaves()
@@ -233,27 +241,27 @@ class FinEnsembleClassifier(NetworkClassifier):
 
 
 class CollateWaves:
-    """Pads clips to one length, in training also crops them at random.
+    """Pad clips to one length; in training also crop them at random.
 
     Parameters
     ----------
     crop : int
-        Frames of a training clip.
+        Number of frames of a training clip.
     masks : SpectrogramAugment, optional
-        SpecAugment of the features in training.
+        SpecAugment masks of the features in training.
     round_to : int
-        Whole clips are padded to a multiple of so many frames.
+        Whole clips are padded to a multiple of this number of frames.
     """
 
     def __init__(self, crop: int = 0, masks: SpectrogramAugment | None = None, round_to: int = spectrograms.ROUND_TO) -> None:
         self.crop, self.masks, self.round_to = crop, masks, round_to
 
     def length(self, clip: Clip) -> int:
-        """Frames that a whole clip is padded to."""
+        """Return the padded length of a whole clip, in frames."""
         return -(-_n_frames(clip) // self.round_to) * self.round_to
 
     def __call__(self, clips: list[Clip], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Samples (batch, 512 (t - 1) + 2048) in -1..1, librosa's features and masks (batch, t, 162), frame counts (batch,)."""
+        """Return samples (batch, 512 (t - 1) + 2048) in -1..1, librosa's features and masks (batch, t, 162), frame counts (batch,)."""
         have = np.array([_n_frames(clip) for clip in clips])
         length = self.crop if rng is not None else max(map(self.length, clips))
         starts = np.zeros_like(have) if rng is None else rng.integers(0, np.maximum(have - length, 0) + 1)
@@ -271,7 +279,7 @@ class CollateWaves:
 
 
 def deviations(features: list[np.ndarray]) -> np.ndarray:
-    """Each feature's standard deviation within clips, float32, shape (162,); a constant feature is divided by 1."""
+    """Return each feature's standard deviation within clips, float32, shape (162,); a standard deviation of 0 becomes 1."""
     n_frames = sum(map(len, features))
     variance = sum(len(clip) * clip.astype(np.float64).var(0) for clip in features) / n_frames
     return np.where(variance > 0, np.sqrt(variance), 1).astype(np.float32)

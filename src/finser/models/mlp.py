@@ -1,4 +1,4 @@
-"""A dense network on statistics of 20 MFCC and their deltas."""
+"""A multilayer perceptron on statistics of 20 MFCC and their deltas."""
 
 import numpy as np
 import torch
@@ -24,42 +24,42 @@ class Perceptron(nn.Module):
         self.layers = nn.Sequential(*blocks, nn.Linear(widths[-1], len(EMOTIONS)))
 
     def forward(self, statistics: torch.Tensor) -> torch.Tensor:
-        """Logits, shape (batch, 8), of raw statistics, shape (batch, n_inputs)."""
+        """Return logits, shape (batch, 8), of statistics that are not normalised, shape (batch, n_inputs)."""
         return self.layers((statistics - self.mean) / self.scale)
 
 
 class MlpClassifier(NetworkClassifier):
-    """:class:`Perceptron` behind the interface of all classifiers."""
+    """:class:`Perceptron` with the interface of all classifiers."""
 
     def normalise_on(self, inputs: list[np.ndarray]) -> None:
-        """Mean and standard deviation per column; a constant column stays as it is."""
+        """Compute mean and standard deviation per column; a standard deviation of 0 becomes 1."""
         table = np.stack(inputs).astype(np.float64)
         sd = table.std(0)
         self.net.mean.copy_(torch.from_numpy(table.mean(0)))
         self.net.scale.copy_(torch.from_numpy(np.where(sd > 0, sd, 1)))
 
     def collate(self, *, training: bool) -> Collate:
-        """One tensor; nothing is drawn."""
+        """Return a collate that stacks examples; nothing is random."""
         return Stack()
 
 
 def source(options: Mlp) -> Source:
-    """Statistics of MFCC and deltas."""
+    """Return the source of statistics of MFCC and deltas."""
     return mfcc()
 
 
 def begin(options: Mlp) -> MlpClassifier:
-    """A network of random weights, drawn from torch's generator."""
+    """Return a network with random weights from torch's generator."""
     return MlpClassifier(Perceptron(N_MFCC_STATISTICS, options.hidden, options.dropout), options)
 
 
 class Stack:
-    """One tensor of shape (batch, n_inputs); nothing is drawn."""
+    """Stack examples to one tensor of shape (batch, n_inputs); nothing is random."""
 
     def __call__(self, inputs: list[np.ndarray], _: np.random.Generator | None) -> tuple[torch.Tensor]:
         """Stack the examples of a batch."""
         return (torch.from_numpy(np.stack(inputs)),)
 
     def length(self, _: np.ndarray) -> int:
-        """All examples are alike."""
+        """Return 0: all examples have one shape."""
         return 0

@@ -1,4 +1,7 @@
-"""What the networks share: normalisation, parameter groups, prediction, saving; a model's module adds its net, inputs and collate."""
+"""Common code of the networks: normalisation, parameter groups, prediction and saving.
+
+A model's module adds its network, inputs and collate.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,14 +25,14 @@ WEIGHTS = "model.safetensors"
 
 
 class NetworkClassifier:
-    """A network as a classifier.
+    """A network with the interface of all classifiers.
 
     Parameters
     ----------
     net : nn.Module
-        Logits (batch, 8) of what `collate` makes; with buffers ``mean`` and ``scale``, which are saved with it.
+        Network from what `collate` makes to logits (batch, 8). Its buffers ``mean`` and ``scale`` are saved with it.
     options : Network
-        Its section of params.yaml.
+        The classifier's section of params.yaml.
     """
 
     def __init__(self, net: nn.Module, options: Network) -> None:
@@ -37,48 +40,48 @@ class NetworkClassifier:
 
     @property
     def n_params(self) -> int:
-        """Weights and biases that learn."""
+        """Number of trained weights and biases."""
         return n_trainable(self.net.parameters())
 
     def prepare(self, train: list[Any], validation: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Take the normalisation from the training part; returns the inputs of the net for both parts."""
+        """Compute the normalisation on the training part; return the network's inputs for both parts."""
         self.normalise_on(train)
         self.net.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
         return train, validation
 
     def groups(self) -> list[dict]:
-        """Parameter groups of the optimiser, each with the peak of its learning rate."""
+        """Return the optimiser's parameter groups, each with its peak learning rate."""
         return [{"params": list(self.net.parameters()), "lr": self.options.learning_rate}]
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
-        """Softmax of the logits, shape (n, 8)."""
+        """Return the softmax of the logits, shape (n, 8)."""
         return predict(self.net, inputs, self.collate(training=False))
 
     def save(self, folder: Path) -> None:
-        """Weights, biases and normalisation as model.safetensors."""
+        """Write weights, biases and normalisation to model.safetensors."""
         save_file({name: tensor.contiguous() for name, tensor in self.net.state_dict().items()}, folder / WEIGHTS)
 
     def receive(self, folder: Path) -> None:
-        """Take the weights of the encoder from `folder` if ``init`` names any; the last layers keep their random weights.
+        """Load the encoder's weights from `folder` if ``init`` names any; the last layers keep their random weights.
 
         Raises
         ------
         FinserError
-            There is none, or it lacks a tensor of this network's trunk.
+            The file is missing, or lacks a tensor of this network's trunk.
         """
         if self.options.init is not None:
             put_weights(self.net, folder / WEIGHTS, only_trunk=True)
 
     def restore(self, folder: Path) -> None:
-        """Be the network that was saved in `folder`."""
+        """Load the network that was saved in `folder`."""
         put_weights(self.net, folder / WEIGHTS)
 
     def normalise_on(self, inputs: list[Any]) -> None:
-        """Take means and deviations from the training part."""
+        """Compute means and standard deviations on the training part."""
         raise NotImplementedError
 
     def collate(self, *, training: bool) -> AnyCollate:
-        """Makes mini-batches of inputs; in training with random crops and augmentation."""
+        """Return the collate of mini-batches; in training with random crops and augmentation."""
         raise NotImplementedError
 
 
@@ -88,20 +91,20 @@ class SpectrogramClassifier(NetworkClassifier):
     options: SpectrogramNetwork
 
     def normalise_on(self, inputs: list[np.ndarray]) -> None:
-        """Mean and deviation of every band over the frames of the training clips."""
+        """Compute mean and standard deviation of every band over the frames of the training clips."""
         mean, scale = statistics(inputs)
         self.net.mean.copy_(torch.from_numpy(mean))
         self.net.scale.copy_(torch.from_numpy(scale))
 
     def collate(self, *, training: bool) -> Collate:
-        """Crops and augmentation in training, whole clips else."""
+        """Return a collate with crops and augmentation for training, of whole clips otherwise."""
         mean, scale, options = self.net.mean.numpy(), self.net.scale.numpy(), self.options
         plain = Collate(mean, scale, options.log_mel.center)
         return Collate(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
 
 
 def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None:
-    """Load all weights, or with `only_trunk` all of the trunk (what ``net.TRUNK`` names), while the rest stays as drawn.
+    """Load all weights, or with `only_trunk` only those of the trunk (``net.TRUNK``); the others stay unchanged.
 
     Raises
     ------
@@ -126,7 +129,10 @@ def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None
 
 @torch.no_grad()
 def predict(net: nn.Module, inputs: list[Any], collate: AnyCollate, size: int = 64) -> np.ndarray:
-    """Probabilities by a net that gives logits, float64, shape (n, 8); on the GPU where there is one, and back."""
+    """Return class probabilities of a network that outputs logits, float64, shape (n, 8).
+
+    The network runs on the GPU if there is one, and is moved back to the CPU.
+    """
     where = start_torch()
     net = net.eval().to(where)
     result = np.empty((len(inputs), len(EMOTIONS)))
@@ -138,5 +144,5 @@ def predict(net: nn.Module, inputs: list[Any], collate: AnyCollate, size: int = 
 
 
 def n_trainable(parameters: Iterable[nn.Parameter]) -> int:
-    """Number of parameters; shared ones count once."""
+    """Return the number of parameters; shared parameters count once."""
     return sum(parameter.numel() for parameter in {id(p): p for p in parameters}.values())

@@ -10,7 +10,7 @@ from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Mean, Pool, frame_mask
 
 __all__ = ["Resnet18", "begin", "frame_numbers", "source"]
-STAGES = (1, 2, 4, 8)  # channels, in widths
+STAGES = (1, 2, 4, 8)  # channels of the stages, in multiples of the width
 
 
 class Resnet18(nn.Module):
@@ -23,11 +23,11 @@ class Resnet18(nn.Module):
     width : int
         Channels of the first stage; 64 is ResNet-18.
     pooling : {'mean', 'statistics', 'attention'}
-        Over time: the mean, as published, or mean and deviation, of all steps alike or under learned weights.
+        Pooling over time: the mean, as published; or mean and standard deviation with equal or trained weights of the steps.
     """
 
-    TRUNK = ("resnet",)  # what of it pretraining teaches
-    TIME_STEP = 32  # frames per step of its output
+    TRUNK = ("resnet",)  # the modules that pretraining trains
+    TIME_STEP = 32  # frames per output step
 
     def __init__(self, bands: int = 64, width: int = 64, pooling: str = "mean", dropout: float = 0.4) -> None:
         from transformers import ResNetConfig, ResNetModel  # takes seconds
@@ -43,16 +43,16 @@ class Resnet18(nn.Module):
         self.out = nn.Linear(widths[-1] * (1 if pooling == "mean" else 2), len(EMOTIONS))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
+        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)  # (batch, t / 32, 8 width)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         return self.out(self.dropout(self.pool(steps, mask)))
 
     def trunk(self, x: Tensor) -> Tensor:
-        """(batch, t, bands) -> (batch, t / 32, 8 width): the mean over bands."""
+        """Average the feature maps over bands: (batch, t, bands) -> (batch, t / 32, 8 width)."""
         return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
 
 
 def begin(options: Options) -> SpectrogramClassifier:
-    """A network of random weights, drawn from torch's generator."""
+    """Return a network with random weights from torch's generator."""
     return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

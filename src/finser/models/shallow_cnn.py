@@ -1,4 +1,4 @@
-"""Two convolutions and a dense layer on log-mel spectrograms: the shallow network of the published comparison, with pooling."""
+"""Two convolutions and a dense layer on log-mel spectrograms: the shallow network of a published comparison, with pooling."""
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,11 @@ class ShallowCnn(nn.Module):
     width : int
         Channels of the first convolution; the second has twice as many.
     pooling : {'statistics', 'attention'}
-        Mean and deviation over time, of all steps alike or under learned weights.
+        Mean and standard deviation over time, with equal or trained weights of the steps.
     """
 
-    TRUNK = ("convolutions", "norms", "dense")  # what of it pretraining teaches
-    TIME_STEP = 4  # frames per step of its output
+    TRUNK = ("convolutions", "norms", "dense")  # the modules that pretraining trains
+    TIME_STEP = 4  # frames per output step
 
     def __init__(self, bands: int = 64, width: int = 32, pooling: str = "statistics", dropout: float = 0.4) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class ShallowCnn(nn.Module):
         self.out = nn.Linear(2 * HIDDEN, len(EMOTIONS))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
+        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         return self.out(self.dropout(self.pool(self.dropout(steps), mask)))
@@ -56,5 +56,5 @@ class ShallowCnn(nn.Module):
 
 
 def begin(options: Options) -> SpectrogramClassifier:
-    """A network of random weights, drawn from torch's generator."""
+    """Return a network with random weights from torch's generator."""
     return SpectrogramClassifier(ShallowCnn(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

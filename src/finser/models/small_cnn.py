@@ -24,11 +24,11 @@ class SmallCnn(nn.Module):
     width : int
         Channels of the first convolution; the others have 2, 8/3 and 4 times as many.
     recurrent : int
-        Units per direction of a GRU over time, 0 for none.
+        Units per direction of a GRU over time; 0 for no GRU.
     """
 
-    TRUNK = ("convolutions", "norms", "dense")  # what of it pretraining teaches
-    TIME_STEP = 4  # frames per step of its output
+    TRUNK = ("convolutions", "norms", "dense")  # the modules that pretraining trains
+    TIME_STEP = 4  # frames per output step
 
     def __init__(self, bands: int = 64, width: int = 24, recurrent: int = 0, pooling: str = "attention", dropout: float = 0.4) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class SmallCnn(nn.Module):
         self.out = nn.Linear(2 * out, len(EMOTIONS))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) count."""
+        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         if self.gru is not None:
@@ -70,6 +70,6 @@ class SmallCnn(nn.Module):
 
 
 def begin(options: Options) -> SpectrogramClassifier:
-    """A network of random weights, drawn from torch's generator."""
+    """Return a network with random weights from torch's generator."""
     net = SmallCnn(options.log_mel.bands, options.width, options.recurrent, options.pooling, options.dropout)
     return SpectrogramClassifier(net, options)

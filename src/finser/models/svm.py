@@ -1,8 +1,8 @@
-"""The floor: an RBF SVM on 211 summary statistics, z-scored on train.
+"""Baseline: an RBF SVM on 211 summary statistics, z-scored on the training part.
 
-scikit-learn fits it. It is stored as plain arrays and predicts with NumPy, in place of scikit-learn's own ``decision_function``, since
-scikit-learn saves estimators as pickles, which run code when they are loaded. skops or ONNX would replace the decision function
-here; both would be another dependency of every environment for these 40 lines. Tests compare each decision with scikit-learn's.
+scikit-learn fits the SVM. It is stored as plain arrays, and NumPy computes its predictions, because scikit-learn saves estimators as
+pickles, which run code when they are loaded. skops or ONNX would save the 40 lines of the decision function here, at the cost of a
+dependency of every environment. Tests compare each decision with scikit-learn's ``decision_function``.
 """
 
 import time
@@ -20,16 +20,16 @@ from finser.features.statistics import summary
 from finser.scores.metrics import confusion_matrix, uar, wa
 from finser.training.record import TrainingRecord
 
-CHUNK = 1024  # clips predicted at a time
+CHUNK = 1024  # clips per prediction batch
 
 
 def source(options: Svm) -> Source:
-    """Summary statistics."""
+    """Return the source of summary statistics."""
     return summary()
 
 
 def begin(options: Svm) -> "SvmClassifier":
-    """An SVM before its fit; its optimum does not depend on initial values."""
+    """Return an SVM that is not fitted; its optimum does not depend on initial values."""
     return SvmClassifier(options)
 
 
@@ -40,7 +40,7 @@ class SvmClassifier:
     Attributes
     ----------
     options : Svm
-        Its section of params.yaml.
+        The classifier's section of params.yaml.
     arrays : dict
         ``mean`` and ``scale`` (dim,) of the training inputs; ``support`` (n_support, dim) z-scored support vectors;
         ``dual`` (n_classes - 1, n_support), ``intercept`` (pairs,), ``n_support`` (n_classes,), ``classes`` (n_classes,)
@@ -52,11 +52,11 @@ class SvmClassifier:
 
     @property
     def n_params(self) -> int:
-        """Dual coefficients and intercepts."""
+        """Number of dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size
 
     def solve(self, train: Examples, validation: Examples) -> TrainingRecord:
-        """``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)`` of scikit-learn; nothing is drawn."""
+        """Fit scikit-learn's ``StandardScaler`` and ``SVC(C=options.c, gamma="scale", break_ties=True)``; nothing is random."""
         check_training_part(train)
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
@@ -67,7 +67,7 @@ class SvmClassifier:
         scaler = StandardScaler().fit(np.stack(train.inputs).astype(np.float64))
         svc = SVC(C=self.options.c, kernel="rbf", gamma="scale", break_ties=True)
         svc.fit(scaler.transform(np.stack(train.inputs).astype(np.float64)), train.targets)
-        sign = -1.0 if len(svc.classes_) == 2 else 1.0  # scikit-learn turns the sign of a two-class machine
+        sign = -1.0 if len(svc.classes_) == 2 else 1.0  # scikit-learn negates the coefficients of a two-class SVM
         self.arrays = {
             "mean": scaler.mean_,
             "scale": scaler.scale_,
@@ -79,12 +79,15 @@ class SvmClassifier:
             "gamma": np.array([svc._gamma]),
         }
         confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), len(EMOTIONS))
-        # solved once, without epochs: one record, without a loss
+        # fitted in one call, without epochs: one record, without a loss
         history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
         return TrainingRecord(history, time.perf_counter() - started)
 
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
-        """Softmax of the one-vs-rest decision values: they rank the classes, and are not calibrated; unseen classes get 0."""
+        """Return the softmax of the one-vs-rest decision values.
+
+        The values rank the classes, and are not calibrated. Classes without training clips have probability 0.
+        """
         decision = self.decision_function(np.stack(inputs))
         shares = np.exp(decision - decision.max(1, keepdims=True))
         result = np.zeros((len(inputs), len(EMOTIONS)))
@@ -92,7 +95,7 @@ class SvmClassifier:
         return result
 
     def decision_function(self, inputs: np.ndarray) -> np.ndarray:
-        """Votes of the pairwise machines plus a third of their squashed confidences, as scikit-learn's ``ovr`` shape.
+        """Return the votes of the pairwise SVMs plus a third of their squashed confidences, as scikit-learn's ``ovr`` shape.
 
         Parameters
         ----------
@@ -108,16 +111,16 @@ class SvmClassifier:
         return np.concatenate([self._decision(scaled[first : first + CHUNK]) for first in range(0, len(scaled), CHUNK)])
 
     def save(self, folder: Path) -> None:
-        """The arrays as model.safetensors."""
+        """Write the arrays to model.safetensors."""
         from safetensors.numpy import save_file
 
         save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, folder / "model.safetensors")
 
     def receive(self, folder: Path) -> None:
-        """Nothing: an SVM has no initial weights."""
+        """Do nothing: an SVM has no initial weights."""
 
     def restore(self, folder: Path) -> None:
-        """Be the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""
+        """Load the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -141,7 +144,7 @@ class SvmClassifier:
         return votes + confidence / (3 * (np.abs(confidence) + 1))
 
     def _pairwise(self, kernel: np.ndarray) -> list[np.ndarray]:
-        """Value of each pair's machine (positive: the first class), libsvm's layout of the dual coefficients."""
+        """Return the decision value of each pair of classes (positive: the first), from libsvm's layout of dual coefficients."""
         ends = np.cumsum(self.arrays["n_support"])
         of = [slice(end - count, end) for end, count in zip(ends, self.arrays["n_support"], strict=True)]
         dual, intercept = self.arrays["dual"], self.arrays["intercept"]
@@ -156,6 +159,6 @@ def _pairs(n_classes: int) -> list[tuple[int, int]]:
 
 
 def _rbf(a: np.ndarray, b: np.ndarray, gamma: float) -> np.ndarray:
-    """exp(-gamma |a - b|^2) of every pair of rows, shape (len(a), len(b))."""
+    """Return exp(-gamma |a - b|^2) of every pair of rows, shape (len(a), len(b))."""
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
     return np.exp(-gamma * np.maximum(squares, 0))

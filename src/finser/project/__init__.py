@@ -1,1 +1,1 @@
-"""The project's folder: dvc.yaml read as a graph, and checks before and after a stage runs."""
+"""The project's folder: dvc.yaml as a graph of jobs, and checks before and after a stage runs."""

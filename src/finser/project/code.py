@@ -1,4 +1,4 @@
-"""Which modules a module imports, and a digest of their code that comments and docstrings do not change."""
+"""Imports of modules, and digests of their code that ignore comments and docstrings."""
 
 import ast
 import hashlib
@@ -9,13 +9,13 @@ from io import StringIO
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# modules and packages that decide how a stage runs, and not what it computes; values of params.yaml are recorded with each result
+# modules and packages that change no result of a stage, only how it runs; values of params.yaml are recorded with each result
 PURE = ("cards", "cli", "config", "errors", "files", "layout", "machine", "progress", "project", "workers")
 
 
 @cache
 def modules(package: Path = PACKAGE) -> dict[str, Path]:
-    """The modules of finser: dotted name below the package -> file; a package has its own name, the root package ``""``."""
+    """Return the modules of finser by dotted name below the package; a package has its own name, the root package ``""``."""
     names = {}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
@@ -24,7 +24,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Path]:
 
 
 def imports(path: Path, known: dict[str, Path]) -> set[str]:
-    """Modules of finser that a file imports, anywhere in it, as names of `known`."""
+    """Return the modules of finser that a file imports, anywhere in it, as names of `known`."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "finser":
@@ -38,7 +38,7 @@ def imports(path: Path, known: dict[str, Path]) -> set[str]:
 
 
 def closure(*names: str, leave_out: tuple[str, ...] = PURE, package: Path = PACKAGE) -> list[str]:
-    """Some modules and all that they import, directly or not, sorted; what is below `leave_out` is not followed."""
+    """Return some modules and their direct and indirect imports, sorted; modules below `leave_out` are skipped."""
     known, seen, waiting = modules(package), set(), list(names)
     while waiting:
         name = waiting.pop()
@@ -49,7 +49,7 @@ def closure(*names: str, leave_out: tuple[str, ...] = PURE, package: Path = PACK
 
 
 def packages(names: list[str], package: Path = PACKAGE) -> set[str]:
-    """Top-level packages, other than finser and Python's own, that some modules import anywhere."""
+    """Return the top-level packages that some modules import anywhere, without finser and the standard library."""
     known, found = modules(package), set()
     for name in names:
         for node in ast.walk(ast.parse(known[name].read_text(encoding="utf-8"))):
@@ -61,14 +61,14 @@ def packages(names: list[str], package: Path = PACKAGE) -> set[str]:
 
 
 def digest(names: list[str], package: Path = PACKAGE) -> str:
-    """SHA-256 of the code of some modules, without comments, docstrings and empty lines."""
+    """Return the SHA-256 of the code of some modules, without comments, docstrings and empty lines."""
     known = modules(package)
     text = "\n".join(f"{name}\n{bare(known[name].read_text(encoding='utf-8'))}" for name in names)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def bare(source: str) -> str:
-    """A module's source without comments, docstrings, empty lines and trailing spaces."""
+    """Return a module's source without comments, docstrings, empty lines and trailing spaces."""
     lines = source.splitlines()
     for token in tokenize.generate_tokens(StringIO(source).readline):
         if token.type == tokenize.COMMENT:

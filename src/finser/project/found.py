@@ -1,6 +1,6 @@
-"""Files outside the project that a stage read: recorded, so that the next run says if they have changed.
+"""Records of files outside the project that a stage read, so that the next run reports whether they have changed.
 
-DVC follows what lies in the project. Of a corpus or of recordings of noise elsewhere it sees nothing, so a change makes no stage stale.
+DVC tracks files in the project only. A change of a corpus or of noise recordings elsewhere makes no stage stale.
 """
 
 from pathlib import Path
@@ -10,16 +10,16 @@ from finser.progress import say
 
 
 def record(path: Path, found: dict[str, int | str], where: Path) -> None:
-    """Write what was found at `where` to `path`, and say so if the last run found something else.
+    """Write a summary of the files at `where` to `path`, and report if it differs from that of the last run.
 
     Parameters
     ----------
     path : Path
-        As :func:`finser.layout.found` gives it.
+        Path from :func:`finser.layout.found`.
     found : dict
         ``files`` (their number), ``bytes`` (their total size) and ``digest`` (of their names and sizes).
     where : Path
-        The folder, for the message.
+        Folder of the files, for the message.
     """
     before = read_json(path) if path.exists() else found
     if before != found:
@@ -28,5 +28,5 @@ def record(path: Path, found: dict[str, int | str], where: Path) -> None:
 
 
 def shown(found: dict[str, int | str]) -> str:
-    """In words, e.g. ``1,440 files of 590,000,000 bytes (sha256:0123456789ab)``."""
+    """Return a summary as text, e.g. ``1,440 files of 590,000,000 bytes (sha256:0123456789ab)``."""
     return f"{found['files']:,} files of {found['bytes']:,} bytes ({str(found['digest'])[:19]})"

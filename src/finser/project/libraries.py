@@ -1,4 +1,4 @@
-"""Versions of the libraries that can change results: a stage runs with those that DVC records, or not at all."""
+"""Versions of the libraries that can change results: a stage runs only with the versions that DVC records."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,16 +10,16 @@ IMPORTED_AS = {"scikit-learn": "sklearn", "python-stretch": "python_stretch", "e
 
 
 def versions_of(modules: list[str]) -> dict[str, str]:
-    """Installed versions of the libraries that some modules of finser import, by name of the distribution, sorted."""
+    """Return the installed versions of the libraries that some modules of finser import, by distribution name, sorted."""
     names = {imported: name for name, imported in IMPORTED_AS.items()}
     found = {names.get(imported, imported): installed(names.get(imported, imported)) for imported in packages(modules)}
     return {name: found[name] for name in sorted(found) if found[name] is not None}
 
 
 def check(graph: Graph, *stages: str) -> None:
-    """Refuse to run stages with other versions than those of workflow/libraries.yaml, which DVC records with their results.
+    """Raise an error if library versions differ from workflow/libraries.yaml, which DVC records with the results.
 
-    A library that is not installed is left to the stage that needs it.
+    A library that is not installed raises its error in the stage that needs it.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def check(graph: Graph, *stages: str) -> None:
 
 
 def installed(name: str) -> str | None:
-    """The installed version without its local label (``2.13.0+cu130`` -> ``2.13.0``); None if there is none."""
+    """Return the installed version without its local label (``2.13.0+cu130`` -> ``2.13.0``); None if there is none."""
     try:
         return version(name).partition("+")[0]
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Files that editors, file managers and network file systems leave behind: DVC and finser ignore the same ones."""
+"""Files of editors, file managers and network file systems, which DVC and finser ignore alike."""
 
 from functools import cache
 from pathlib import Path
@@ -9,7 +9,7 @@ PATTERNS = Path(".dvcignore")
 
 
 def is_litter(path: Path) -> bool:
-    """Whether .dvcignore of the current folder lists a relative path, or a folder above it."""
+    """Return whether .dvcignore of the current folder lists a relative path, or a folder above it."""
     text = PATTERNS.read_text(encoding="utf-8") if PATTERNS.exists() else ""
     return _spec(text).match_file(path.as_posix())
 

@@ -1,4 +1,4 @@
-"""Whether the current folder is a project that this finser may work in."""
+"""Checks that finser may run in the current folder."""
 
 from pathlib import Path
 
@@ -9,12 +9,13 @@ FOLDERS = ("data", "models", "results")
 
 
 def check_place() -> None:
-    """Refuse a folder whose results would be recorded wrongly or not at all.
+    """Raise an error in a folder whose results would be recorded wrongly or not at all.
 
     Raises
     ------
     FinserError
-        It is no project, the code is another copy's, or data/, models/, results/ or a folder in them is a link out of the project.
+        The folder is no project, the code is another copy's, or data/, models/, results/ or a folder in them is a link that leaves the
+        project.
     """
     root = Path.cwd()
     if not Path("dvc.yaml").exists():
@@ -33,27 +34,27 @@ def check_place() -> None:
 
 
 def check_git() -> None:
-    """Refuse a folder in which DVC would not run, such as an unpacked archive."""
+    """Raise an error in a folder where DVC would not run, such as an unpacked archive."""
     root = Path.cwd()
     if not any((folder / ".git").exists() for folder in (root, *root.parents)) and not _without_git(root):
         raise FinserError("no git repository here, and DVC works in one only", where=root, do="run: git init")
 
 
 def check_lock() -> None:
-    """Refuse an empty dvc.lock, as a full disk leaves it."""
+    """Raise an error for an empty dvc.lock, the result of a full disk."""
     lock = Path("dvc.lock")
     if lock.exists() and not lock.stat().st_size:
         raise FinserError("empty: the disk was full when DVC wrote it", where=lock, do="git checkout dvc.lock, or remove it and run again")
 
 
 def check_code() -> None:
-    """Refuse to run the code of another copy of the project: DVC records the code that lies in this one."""
+    """Raise an error if the running code is that of another copy of the project: DVC records the code of this copy."""
     here, runs = Path("src/finser").resolve(), Path(finser.__file__).resolve().parent
     if here.is_dir() and here != runs:
         raise FinserError("the code of another copy of the project", where=runs, expected=here, do="run workflow/finser")
 
 
 def _without_git(root: Path) -> bool:
-    """Whether DVC was told to do without git (``dvc config core.no_scm true``)."""
+    """Return whether DVC is configured to run without git (``dvc config core.no_scm true``)."""
     files = (root / ".dvc/config", root / ".dvc/config.local")
     return any("no_scm = true" in file.read_text(encoding="utf-8").lower() for file in files if file.exists())

@@ -1,4 +1,4 @@
-"""What reruns when: a table in docs/architecture.md, generated from dvc.yaml (a test compares them)."""
+"""The table of changes and the stages that they rerun, in docs/architecture.md, generated from dvc.yaml (a test compares them)."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ INITIAL = ("models/fins", "models/pretrained", "models/weights")  # what ``init`
 
 
 def markdown() -> str:
-    """Make the table of the stages of dvc.yaml in the current folder, a line for each of :data:`EDITS`."""
+    """Make the table for dvc.yaml in the current folder, with a line for each of :data:`EDITS`."""
     stages = {name: entry.get("do", entry) for name, entry in read(DVC)["stages"].items()}
     begins = {
         name: [one["begin"] for one in entry["foreach"].values()] for name, entry in read(DVC)["stages"].items() if name == "train_fin"
@@ -47,7 +47,7 @@ def markdown() -> str:
 
 
 def _downstream(first: list[str], reads: dict[str, list[str]], makes: dict[str, list[str]]) -> set[str]:
-    """Stages that read what some stages make, directly or not, without the stages themselves."""
+    """Return the stages that depend on some stages, directly or not, without those stages."""
     found, waiting = set(), list(first)
     while waiting:
         outs = makes[waiting.pop()]
@@ -58,13 +58,13 @@ def _downstream(first: list[str], reads: dict[str, list[str]], makes: dict[str, 
 
 
 def _followed(body: dict) -> Iterator[str]:
-    """Keys and libraries that a stage follows."""
+    """Yield the keys and libraries that a stage depends on."""
     for entry in body.get("params", ()):
         yield from [entry] if isinstance(entry, str) else (name for names in entry.values() for name in names)
 
 
 def _filled(dep: str, begins: list[str]) -> list[str]:
-    """A dependency, or what may stand in its place: the values of a stage's own list, of ``init``, or modules that are imported by name."""
+    """Return the possible values of a dependency: fields of the stage's own list, ``init``, or modules that are imported by name."""
     if dep in ("${item.begin}", "${item.init}"):
         return begins if dep == "${item.begin}" else list(INITIAL)
     for axis, names in (("${item.model}", KINDS), ("${item.representation}", REPRESENTATIONS)):
@@ -78,7 +78,7 @@ def _name(out: str | dict) -> str:
 
 
 def _overlap(a: str, b: str) -> bool:
-    """Whether one path is the other, or lies below it; an axis may have any value."""
+    """Return whether one path equals the other or lies below it; an axis matches any value."""
     if not (a.startswith(("src/", "data/", "models/", "results/")) and "/" in b):
         return False
     parts = (re.sub(r"\$\{[^}]*\}", "*", path).split("/") for path in (a, b))

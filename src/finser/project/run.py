@@ -1,4 +1,4 @@
-"""Run one job of a stage, as ``finser STAGE ITEM`` does: checks before it, its step, checks after it, and a line in the log."""
+"""Run one job of a stage, as ``finser STAGE ITEM`` does: checks, its step, checks again, and a line in the log."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from finser.workers import cores
 
 
 def run(stage: str, *values: str) -> None:
-    """Validate params.yaml and the item, run the step, and record in logs/commands.jsonl how it went.
+    """Validate params.yaml and the item, run the step, and log its status in logs/commands.jsonl.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def run(stage: str, *values: str) -> None:
     started, clock = datetime.now(UTC), time.monotonic()
 
     def log(status: str) -> None:
-        """Write the line of this run."""
+        """Append the line of this run to the log."""
         entry = {"preset": params.preset, "stage": stage, "item": list(values), "status": status, "cores": cores()}
         _log({**entry, "seconds": round(time.monotonic() - clock, 3), "started": started.isoformat(timespec="seconds")})
 
@@ -56,16 +56,16 @@ def run(stage: str, *values: str) -> None:
         graph.stages[stage].function()(params, *graph.typed(stage, item))
         unchanged.check(before, stage, values)
     except BaseException:
-        with suppress(FinserError):  # the error of the step is the cause; a disk that takes no log is not
+        with suppress(FinserError):  # report the error of the step, not that of a full disk
             log("failed")
         raise
     log("ok")
 
 
 def check_item(graph: Graph, stage: str, values: tuple[str, ...]) -> dict[str, str]:
-    """Give each value its wildcard, and refuse an item that is no job of the stage.
+    """Map the values to wildcards, and raise an error for an item that is no job of the stage.
 
-    Nothing would read the output of such an item, and DVC would count it in the folders that other jobs read.
+    No job would read the output of such an item, but DVC would count it in the folders that other jobs read.
     """
     item = dict(zip(graph.axes(stage), values, strict=True))
     for axis, value, named in zip(graph.stages[stage].axes, values, graph.axes(stage).values(), strict=True):
@@ -78,7 +78,7 @@ def check_item(graph: Graph, stage: str, values: tuple[str, ...]) -> dict[str, s
 
 
 def choose_card(params: Params, stage: Stage, item: dict[str, str]) -> IO | None:
-    """Restrict this process to one GPU if the job uses one, and to none if it does not, so that no job takes the card of another.
+    """Restrict this process to one GPU if the job uses one, and otherwise to none, so that each GPU serves one job.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def choose_card(params: Params, stage: Stage, item: dict[str, str]) -> IO | None
 
 
 def uses_gpu(params: Params, stage: Stage, item: dict[str, str]) -> bool:
-    """Whether a job uses a GPU where there is one: its stage does, and its classifier, if it has one, is a network and no SVM or MLP."""
+    """Return whether a job can use a GPU: its stage can, and its classifier, if it has one, is a network other than the MLP."""
     section = params.classifiers.get(item.get("model", item.get("trunk")))
     return stage.gpu and (section is None or section.on_gpu)
 
 
 def _clear_strays(graph: Graph, stage: str, item: dict[str, str]) -> None:
-    """Remove outputs under names that params.yaml no longer has from the folders that a job reads; refuse files that no job makes."""
+    """Remove outputs that params.yaml no longer names from the folders that a job reads; raise an error for unknown files."""
     deps = graph.paths(stage, item, "deps")
     strays.clear_and_say(graph, deps)
     strays.check(graph, deps)

@@ -18,7 +18,7 @@ def update(page: Path) -> None:
     Raises
     ------
     FinserError
-        The page lacks a marker. It stays as it was.
+        The page lacks a marker; it is not changed.
     """
     text = page.read_text(encoding="utf-8")
     for start, stop, content in ((BEGIN, END, markdown()), (reruns.BEGIN, reruns.END, reruns.markdown())):
@@ -31,13 +31,13 @@ def update(page: Path) -> None:
 
 
 def markdown() -> str:
-    """Make the table of the stages of dvc.yaml in the current folder, a line for each."""
+    """Make the table of the stages of dvc.yaml in the current folder, with a line for each."""
     written = read(DVC)
     return HEAD + "".join(_line(stage, written["stages"][name]) for name, stage in table(written).items())
 
 
 def _line(stage: Stage, entry: dict) -> str:
-    """One stage: what a job is of, what it does, which data it reads (its code is left out), and what it makes."""
+    """Return the line of a stage: name, axes, description, input data (without its code), and outputs."""
     body = entry.get("do", entry)
     outs = [out for section in ("outs", "metrics", "plots") for out in body.get(section, ())]
     reads = [dep for dep in body.get("deps", ()) if not dep.startswith("src/")]
@@ -46,7 +46,7 @@ def _line(stage: Stage, entry: dict) -> str:
 
 
 def _paths(stage: Stage, entries: list) -> str:
-    """Paths with axes in capitals, files of one folder together; ``${item.begin}``, a field of the stage's own list, as ``its begin``."""
+    """Return paths with axes in capitals, files of one folder together; ``${item.begin}``, a field of a list, as ``its begin``."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     fields = [f"its `{name[7:-1]}` in dvc.yaml" for name in names if name.startswith("${item.")]
     folders: dict[str, list[str]] = {}
@@ -57,6 +57,6 @@ def _paths(stage: Stage, entries: list) -> str:
 
 
 def _together(folder: str, files: list[str]) -> str:
-    """``FOLDER/FILE`` for one file, ``FOLDER/{FILE, FILE}`` for several, ``FOLDER/`` for the folder itself."""
+    """Return ``FOLDER/FILE`` for one file, ``FOLDER/{FILE, FILE}`` for several, ``FOLDER/`` for the folder itself."""
     listed = ", ".join(files)
     return f"`{folder}{{{listed}}}`" if len(files) > 1 else f"`{folder}{listed}`"

@@ -1,13 +1,13 @@
-"""The table of stages, which is dvc.yaml: what each one does, the function that does it, and what a scheduler needs to know.
+"""The table of stages in dvc.yaml: descriptions, functions, and resources for schedulers.
 
-DVC lets a stage carry a description (``desc``) and anything below ``meta``, and follows neither. An entry there says, e.g., ::
+DVC allows a description (``desc``) and any keys below ``meta`` in a stage, and ignores both. An example is ::
 
     label:
       desc: Compute librosa's features of every frame of ${item.corpus}
       meta: {step: features.labels, per_clip: true, runtime: 60, priority: 3}
 
 so that the function ``label`` of ``finser.features.labels`` runs the stage. The command line, Snakemake's rules and docs/architecture.md
-all follow from it. A new stage is an entry in dvc.yaml and its module.
+are all derived from it. A new stage needs an entry in dvc.yaml and a module.
 """
 
 import re
@@ -26,30 +26,30 @@ UNDERSTOOD = {"matrix", "foreach", "do", "cmd", "desc", "meta", "deps", "params"
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage of dvc.yaml; the fields from `step` on are keys of its ``meta``, and their defaults those of a small job.
+    """One stage of dvc.yaml. The fields from `step` on are keys of its ``meta``; their defaults suit a small job.
 
     Attributes
     ----------
     name : str
         Name of the stage, of its command, of its rule and of its function.
     description : str
-        Its ``desc``, with ``${item.corpus}`` for the name of the corpus.
+        Its ``desc``, with ``${item.corpus}`` in place of the corpus's name.
     axes : dict of str to str
-        Arguments of its command, in order, and in words which values each has, e.g. ``{"protocol": "one of protocols in params.yaml"}``.
+        Arguments of its command, in order, each with a description of its values, e.g. ``{"protocol": "one of protocols in params.yaml"}``.
     wildcards : tuple of str
         Snakemake's names of the same arguments: ``key`` for a ``foreach`` stage.
     step : str
         Module below ``finser`` that holds the function.
     key : str
-        What the key of a ``foreach`` stage is, e.g. ``feature``.
+        Meaning of the key of a ``foreach`` stage, e.g. ``feature``.
     per_clip : bool
-        Whether a job works on the clips of a corpus in as many processes as pay; memory follows from their number.
+        Whether a job distributes the clips of a corpus over processes; memory is proportional to their number.
     mem_mb : int
-        Megabytes of a job.
+        Memory of a job in megabytes.
     runtime : int
-        Minutes of a job.
+        Time limit of a job in minutes.
     gpu : bool
-        Whether a job uses a GPU where there is one.
+        Whether a job uses a GPU if there is one.
     priority : int
         Jobs of a higher priority run first.
     local : bool
@@ -71,28 +71,28 @@ class Stage:
 
     @property
     def summary(self) -> str:
-        """The description with axes in capitals, e.g. ``Fetch CORPUS``."""
+        """Return the description with axes in capitals, e.g. ``Fetch CORPUS``."""
         return self.in_capitals(self.description)
 
     def in_capitals(self, text: str) -> str:
-        """Text of dvc.yaml with the axes in capitals: ``data/raw/${item.corpus}`` -> ``data/raw/CORPUS``."""
+        """Return text of dvc.yaml with axes in capitals: ``data/raw/${item.corpus}`` -> ``data/raw/CORPUS``."""
         names = dict(zip(self.wildcards, self.axes, strict=True))
         return re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda found: names.get(found[1], found[1]).upper(), text)
 
     def function(self) -> Callable[..., None]:
-        """Import the function that runs one job: it takes the parameters and the values of the axes.
+        """Import the function that runs one job; its arguments are the parameters and the values of the axes.
 
         Raises
         ------
         FinserError
-            There is no such module, or no such function in it.
+            There is no such module, or it has no such function.
         """
         module = f"finser.{self.step}"
         try:
             return getattr(import_module(module), self.name)
         except (ModuleNotFoundError, AttributeError) as error:
             if isinstance(error, ModuleNotFoundError) and not module.startswith(error.name or " "):
-                raise  # of another module, which that one imports
+                raise  # a module that this one imports is missing
             raise FinserError(f"stage {self.name}: no function '{self.name}' in {module}", where=DVC) from None
 
 
@@ -105,7 +105,7 @@ def table(written: dict | None = None) -> dict[str, Stage]:
     Parameters
     ----------
     written : dict, optional
-        The content of dvc.yaml, if it is read already.
+        Content of dvc.yaml, if it is already read.
 
     Returns
     -------
@@ -115,8 +115,8 @@ def table(written: dict | None = None) -> dict[str, Stage]:
     Raises
     ------
     FinserError
-        A stage lacks its description or its step, has a key below ``meta`` that is unknown or of another type, or uses something of
-        DVC's that finser does not understand.
+        A stage lacks its description or its step, has an unknown key or a value of a wrong type below ``meta``, or uses a DVC option that
+        finser does not support.
     """
     written = read(DVC) if written is None else written
     for key in written.keys() - {"stages"}:
@@ -128,7 +128,7 @@ def _stage(name: str, entry: dict) -> Stage:
     """Check one entry of dvc.yaml, and make a :class:`Stage` of it."""
     body = entry.get("do", entry)
     for key in (*entry, *body):
-        if key not in UNDERSTOOD:  # such as wdir, vars or frozen, which change what paths mean and what runs
+        if key not in UNDERSTOOD:  # such as wdir, vars or frozen, which change the meaning of paths, or which stages run
             raise FinserError(f"stage {name}: '{key}' is not supported", where=DVC, expected=f"one of {', '.join(sorted(UNDERSTOOD))}")
     for key in ("desc", "meta", "cmd"):
         if not body.get(key):
@@ -140,7 +140,7 @@ def _stage(name: str, entry: dict) -> Stage:
 
 
 def _in_words(values: str | list | dict) -> str:
-    """Say which values an axis has: ``"${corpora}"`` -> ``one of corpora in params.yaml``, a list or mapping -> its entries."""
+    """Describe the values of an axis: ``"${corpora}"`` -> ``one of corpora in params.yaml``, a list or mapping -> its entries."""
     if isinstance(values, str):
         return f"one of {values.removeprefix('${').removesuffix('}')} in params.yaml"
     return f"one of {', '.join(map(str, values))}"

@@ -1,6 +1,6 @@
 """Outputs under names that params.yaml no longer has: DVC would count them in a folder that is a dependency.
 
-They are removed only by a run, only below data/, models/ and results/, and only if DVC's cache holds the same bytes.
+Only a run removes them, only below data/, models/ and results/, and only if DVC's cache holds the same bytes.
 """
 
 import json
@@ -17,11 +17,11 @@ from finser.project.graph import Graph
 from finser.project.litter import is_litter
 
 ROOTS = ("data", "models", "results")
-OWN = (".snakemake_timestamp", ".gitignore")  # marks of the engines, no content
+OWN = (".snakemake_timestamp", ".gitignore")  # files of Snakemake and DVC, not results
 
 
 def recorded(graph: Graph) -> dict[str, str]:
-    """Outputs that dvc.lock records, that exist, and that no job of `graph` makes: path -> md5."""
+    """Return existing outputs that dvc.lock records and that no job of `graph` makes: path -> md5."""
     lock = Path("dvc.lock")
     outs = _outs(lock, Path.cwd(), lock.stat().st_mtime_ns, lock.stat().st_size) if lock.exists() else {}
     return {path: md5 for path, md5 in outs.items() if path not in graph.makers and _removable(path)}
@@ -29,24 +29,24 @@ def recorded(graph: Graph) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _outs(lock: Path, *version: object) -> dict[str, str]:
-    """Outputs in a `version` of dvc.lock: path -> md5. Read once, since a large one takes 2 s."""
+    """Return the outputs in a `version` of dvc.lock: path -> md5. The result is cached, since reading a large file takes 2 s."""
     stages = read(lock).get("stages") or {}
     return {out["path"]: out.get("md5", "") for stage in stages.values() for out in stage.get("outs") or []}
 
 
 def _removable(path: str) -> bool:
-    """Whether a path exists, and is a plain one below a folder of results."""
+    """Return whether a path exists, and is a plain path below a folder of results."""
     parts = PurePosixPath(path).parts
     return len(parts) > 1 and parts[0] in ROOTS and ".." not in parts and Path(path).exists()
 
 
 def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
-    """Remove what :func:`recorded` finds below some folders; returns the paths removed.
+    """Remove the outputs that :func:`recorded` finds below some folders; return the paths removed.
 
     Raises
     ------
     FinserError
-        DVC's cache does not hold the same bytes of one of them. Nothing is removed then.
+        DVC's cache does not hold the same bytes of one of them. Then nothing is removed.
     """
     folders = [PurePosixPath(folder) for folder in below]
     found = {path: md5 for path, md5 in recorded(graph).items() if any(folder in PurePosixPath(path).parents for folder in folders)}
@@ -64,30 +64,30 @@ def clear(graph: Graph, below: Iterable[str] = ROOTS) -> list[str]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove an empty folder below :data:`ROOTS`, and empty folders above it: they would look like somebody's own."""
+    """Remove an empty folder below :data:`ROOTS`, and empty folders above it, which would look like a user's."""
     while len(folder.parts) > 1 and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
 
 
 def clear_and_say(graph: Graph, below: Iterable[str] = ROOTS) -> None:
-    """:func:`clear`, and a line on standard error for each path removed."""
+    """Run :func:`clear`, and print a line on standard error for each path removed."""
     for path in clear(graph, below):
         print(f"removed {path}: params.yaml no longer names what made it; DVC's cache keeps it", file=sys.stderr)
 
 
 def check(graph: Graph, deps: Iterable[str]) -> None:
-    """Refuse what no job makes in the folders that a job reads: DVC would count it as an input.
+    """Raise an error for files that no job makes in the folders that a job reads: DVC would count them as inputs.
 
-    What :func:`clear` removes does not count, nor does an empty folder.
+    Outputs that :func:`clear` removes, and empty folders, are allowed.
 
     Raises
     ------
     FinserError
-        Such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
+        There is such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
     """
     unknown = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
-    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # dvc.lock need not be read where all is known
+    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # skip dvc.lock if nothing is unknown
     for path in unknown:
         own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
         if own and not _of_the_project(path):
@@ -95,13 +95,13 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
 
 
 def _of_the_project(path: Path) -> bool:
-    """Whether git does not ignore a path, such as results/fusions/README.md: every clone has it. Results are all ignored."""
+    """Return whether git does not ignore a path, such as results/fusions/README.md; it ignores all results."""
     ignored = subprocess.run(["git", "check-ignore", "--quiet", "--", path], capture_output=True, check=False)
     return ignored.returncode == 1
 
 
 def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:
-    """Files and folders below a folder of outputs that are no output, nor above one; litter and dotfiles do not count."""
+    """Yield files and folders below a folder of outputs that neither are nor contain an output; litter and dotfiles are skipped."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         name = path.as_posix()
         if name in graph.below:
@@ -111,7 +111,7 @@ def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:
 
 
 def _in_cache(path: Path, md5: str) -> bool:
-    """Whether the cache holds a file or folder with the bytes that it has now."""
+    """Return whether the cache holds a file or folder with its present bytes."""
     cache = _cache()
     if not (cache / md5[:2] / md5[2:]).is_file():
         return False
@@ -123,12 +123,12 @@ def _in_cache(path: Path, md5: str) -> bool:
 
 
 def _same_size(path: Path, kept: Path) -> bool:
-    """Whether both are files of one size: a truncated content in the cache is none."""
+    """Return whether both are files of one size: a truncated file in the cache is no copy."""
     return path.is_file() and kept.is_file() and path.stat().st_size == kept.stat().st_size
 
 
 def _cache() -> Path:
-    """Where DVC keeps contents by md5: .dvc/cache, or what ``dvc cache dir`` set."""
+    """Return the folder of DVC's cache: .dvc/cache, or the one that ``dvc cache dir`` set."""
     from dvc.config import Config  # takes a tenth of a second, and strays are rare
 
     return Path(Config(dvc_dir=".dvc")["cache"].get("dir") or ".dvc/cache", "files/md5")
@@ -140,7 +140,7 @@ def _md5s(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """A file, or the files of a folder in order, without litter and what engines mark."""
+    """Yield a file, or the files of a folder in order, without litter and the engines' own files."""
     for one in [path] if path.is_file() else sorted(path.rglob("*")):
         if one.is_file() and one.name not in OWN and not is_litter(one):
             yield one

@@ -1,4 +1,4 @@
-"""Whether what a stage reads is the same at its end as at its start: DVC records it as it is at the end."""
+"""Check that the inputs of a stage do not change while it runs: DVC records them as they are at its end."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Snapshot = dict[str, object]
 
 
 def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
-    """The parameters, code and inputs of one job, as DVC will record them.
+    """Return the parameters, code and inputs of one job, as DVC will record them.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def snapshot(stage: str, values: tuple[str, ...]) -> Snapshot:
 
 
 def check(before: Snapshot, stage: str, values: tuple[str, ...]) -> None:
-    """Refuse a job whose parameters, code or inputs are not those of its start.
+    """Raise an error if a job's parameters, code or inputs have changed since its start.
 
     Raises
     ------
     FinserError
-        Something was edited while the stage ran. What it made is not recorded, because the command fails.
+        Something was edited while the stage ran. The command then fails, so that DVC does not record its outputs.
     """
     try:
         after = snapshot(stage, values)
@@ -60,7 +60,7 @@ def _refusal(stage: str, what: str) -> FinserError:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """A file, or the files below a folder that DVC counts; nothing where there is none."""
+    """Yield a file, or the files below a folder that DVC tracks; nothing for a missing path."""
     if path.is_file():
         yield path
     for folder, _, names in os.walk(path):
@@ -70,7 +70,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _listed(path: Path) -> list[Path]:
-    """Files whose checksums a dependency lists, which the job reads, too: data/pool/*.json, and config.json of a prepared classifier."""
+    """Return the files whose checksums a dependency lists: data/pool/*.json, and config.json of a prepared classifier.
+
+    The job reads these files, too.
+    """
     parts = path.parts
     if parts[:2] == ("data", "pool"):
         names = read_json(path)

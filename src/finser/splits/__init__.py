@@ -1,1 +1,1 @@
-"""Who is in train, validation and test."""
+"""Splits of clips into train, validation and test."""

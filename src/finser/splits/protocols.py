@@ -1,9 +1,9 @@
-"""How the parts of a split are dealt.
+"""Assignment of clips to train, validation and test under three protocols.
 
-Three protocols. `speaker`: no speaker on two sides of a fold; published test groups where the corpus has them. `random`: by
-file, stratified in corpus x emotion, as in much of the literature; speakers are shared, so it is named leaky wherever it
-shows. `cross_corpus`: one corpus tests, the others train, on the emotions they share. docs/protocols.md explains all three.
-Every draw is a function of (seed, protocol, fold, corpus) only.
+`speaker`: no speaker is in two parts of a fold; test groups are the published ones where the corpus has any. `random`: clips are assigned
+one by one, stratified by corpus x emotion, as in much of the literature; parts share speakers, so the protocol is marked as leaky in every
+output. `cross_corpus`: one corpus is the test part, the others are for training, with the emotions that they share. docs/protocols.md
+explains all three. Every draw is a function of (seed, protocol, fold, corpus) only.
 """
 
 import json
@@ -27,19 +27,19 @@ from finser.files import whole_file
 from finser.progress import say
 from finser.splits.table import LEAKY, ROLES, SCHEMA, check
 
-LEAST_GROUPS = 5  # a dealt test group is at most a fifth of a corpus's speakers, however few folds there are
+LEAST_GROUPS = 5  # a random test group is at most a fifth of a corpus's speakers, however few folds there are
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the literature fixes for a corpus.
+    """Published test and validation speakers of a corpus.
 
     Attributes
     ----------
     folds : tuple of tuple of str
-        Speakers of each published test group, in the order of the folds; may be fewer than ``split.folds`` or none.
+        Speakers of each published test group, in the order of the folds; may be fewer than ``split.folds``, or none.
     validation : mapping of int to tuple of str
-        Published validation speakers per fold (counted from 1), where there are any.
+        Published validation speakers per fold (counted from 1), if there are any.
     """
 
     folds: tuple[tuple[str, ...], ...] = ()
@@ -49,7 +49,7 @@ class Published:
 def split(params: Params, protocol: str) -> None:
     """Step: write data/splits/PROTOCOL.parquet: one row per fold x usable clip of the pooled corpora, sorted by fold and clip_id.
 
-    Under `cross_corpus` a clip that has no part in a fold has no row in it.
+    Under `cross_corpus`, a clip that is in no part of a fold has no row in it.
     """
     clips = pa.concat_tables([usable(corpus) for corpus in params.pooled])
     if protocol == "speaker":
@@ -63,7 +63,7 @@ def split(params: Params, protocol: str) -> None:
 
 
 def split_fins(params: Params) -> None:
-    """Step: write data/splits/fins.parquet: the `speaker` split of the corpora that FINs learn from."""
+    """Step: write data/splits/fins.parquet: the `speaker` split of the corpora that FINs are trained on."""
     corpora = params.train_fin.data.corpora
     clips = pa.concat_tables([usable(corpus) for corpus in corpora])
     rows, sources = speaker_split(clips, _published(corpora), params.split, params.seed)
@@ -86,18 +86,18 @@ def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: 
 def speaker_split(
     clips: pa.Table, published: dict[str, Published], options: Split, seed: int
 ) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Roles by speaker.
+    """Assign roles by speaker.
 
     Parameters
     ----------
     clips : pa.Table
         Usable clips: columns clip_id, corpus, speaker, sex, language.
     published : dict
-        Per corpus, what the literature fixes; speakers that are not among the clips are left out.
+        Per corpus, the published groups; speakers that are not among the clips are ignored.
     options : Split
         Section `split` of params.yaml.
     seed : int
-        Of every draw.
+        Seed of every draw.
 
     Returns
     -------
@@ -123,9 +123,9 @@ def speaker_split(
 
 
 def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, str]]:
-    """Roles by file, stratified in corpus x emotion, each fold an independent draw; per fold, role by clip_id.
+    """Assign roles by clip, stratified by corpus x emotion, with an independent draw per fold; per fold, role by clip_id.
 
-    A stratum of three or more clips gives at least one to each part; a smaller one is all train.
+    A stratum of three or more clips has at least one in each part. All clips of a smaller stratum are in train.
     """
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
     for clip, corpus, emotion in zip(*(clips[name].to_pylist() for name in ("clip_id", "corpus", "emotion")), strict=True):
@@ -140,26 +140,26 @@ def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, s
 
 
 def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, seed: int) -> list[dict[str, str]]:
-    """Roles by corpus: fold k tests on the k-th corpus and trains on the others, of whose speakers a share validates.
+    """Assign roles by corpus: fold k tests on the k-th corpus, and trains and validates on speakers of the others.
 
-    Only emotions that both the left-out corpus and the training part have take part in a fold, so that nothing is tested that
-    could not be learned, and nothing is learned that is not tested.
+    A fold has only the emotions that occur both in the left-out corpus and in the training part, so that the classes of training and test
+    are the same.
 
     Parameters
     ----------
     clips : pa.Table
         Usable clips: columns clip_id, corpus, speaker, sex, language, emotion.
     corpora : sequence of str
-        Those of `clips`, in the order of the folds.
+        The corpora of `clips`, in the order of the folds.
     options : Split
         Section `split` of params.yaml; `folds` has no effect.
     seed : int
-        Of every draw.
+        Seed of every draw.
 
     Returns
     -------
     list of dict
-        Per fold, role by clip_id; clips of other emotions are not in it.
+        Per fold, role by clip_id; clips of other emotions are missing.
 
     Raises
     ------
@@ -187,17 +187,17 @@ def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, 
 def test_groups(
     strata: dict[str, tuple[str, ...]], published: Sequence[Sequence[str]], folds: int, rng: np.random.Generator
 ) -> tuple[list[list[str]], str]:
-    """Disjoint groups of test speakers of one corpus, and where they come from; fold k tests on group (k - 1) mod n.
+    """Return disjoint groups of test speakers of one corpus, and their source; fold k tests on group (k - 1) mod n.
 
-    Published groups are taken as they are, as far as their speakers are there. Speakers in none of them are dealt into
-    groups of about the published size for the folds that have no published group. All speakers are dealt if nothing is
-    published, or (a partial corpus) if a published group has no speaker here or leaves too few for training and validation.
-    A dealt group is a fifth of the speakers, less if there are more than five folds.
+    Published groups are used without the speakers that are missing here. For folds without a published group, the other speakers are
+    assigned to groups of about the published size. All speakers are assigned at random if nothing is published, or (in a partial corpus) if
+    a published group has no speaker left, or leaves too few for training and validation. A random group is a fifth of the speakers, or less
+    if there are more than five folds.
     """
     if len(strata) < 2:
         return [[]], "train only"
     groups = [[speaker for speaker in group if speaker in strata] for group in published[:folds]]
-    room = min(2, len(strata) - 1)  # one to train, one to validate
+    room = min(2, len(strata) - 1)  # one for training, one for validation
     if not groups or not all(0 < len(group) <= len(strata) - room for group in groups):
         return deal(strata, max(folds, LEAST_GROUPS), rng), "dealt"
     taken = {speaker for group in groups for speaker in group}
@@ -209,13 +209,13 @@ def test_groups(
     return groups + dealt, f"published for {first}, dealt for the others"
 
 
-test_groups.__test__ = False  # not a test, whatever pytest thinks of its name
+test_groups.__test__ = False  # not a test, in spite of its name
 
 
 def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str], share: float, rng: np.random.Generator) -> list[str]:
-    """Who of a corpus's speakers that do not test shall validate: the published ones that are there, else a draw.
+    """Choose the validation speakers among a corpus's speakers outside the test part: published ones, or a draw.
 
-    The draw takes `share` of them, at least one and never all; a single speaker trains.
+    The draw takes a fraction `share` of them, at least one and never all; a single speaker is for training.
     """
     fixed = [speaker for speaker in published if speaker in rest]
     if 0 < len(fixed) < len(rest):
@@ -225,12 +225,14 @@ def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str],
 
 
 def deal(strata: dict[str, tuple[str, ...]], groups: int, rng: np.random.Generator) -> list[list[str]]:
-    """Deal speakers into at most `groups` groups whose sizes differ by at most one, and so do their shares of each stratum.
+    """Assign speakers to at most `groups` groups, balanced by stratum.
+
+    Sizes of groups, and numbers of speakers per stratum in them, differ by at most one.
 
     Parameters
     ----------
     strata : dict
-        Per speaker, what is to be balanced, e.g. ``("en", "female")``.
+        Per speaker, the values to balance, e.g. ``("en", "female")``.
     """
     order = [speaker for members in _shuffled(strata, rng) for speaker in members]
     groups = min(groups, len(order))
@@ -238,7 +240,7 @@ def deal(strata: dict[str, tuple[str, ...]], groups: int, rng: np.random.Generat
 
 
 def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[str]:
-    """Speakers in a random order of which every beginning holds the strata in about their proportions."""
+    """Return speakers in a random order in which every prefix has about the proportions of the strata."""
     at = {}
     for members in _shuffled(strata, rng):
         offset = rng.random()
@@ -247,7 +249,7 @@ def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list
 
 
 def usable(corpus: str) -> pa.Table:
-    """The clips of a corpus that its index calls usable: clip_id, corpus, speaker, sex, language, emotion."""
+    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion."""
     table = read_clips(corpus)
     table = table.filter(pc.equal(table["status"], "ok"))
     if not table.num_rows:
@@ -256,7 +258,7 @@ def usable(corpus: str) -> pa.Table:
 
 
 def _speakers(clips: pa.Table) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Per corpus, per speaker in sorted order, what is balanced: language and sex."""
+    """Return, per corpus and per speaker in sorted order, the stratum: language and sex."""
     columns = (clips[name].to_pylist() for name in ("corpus", "speaker", "language", "sex"))
     strata: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for corpus, speaker, language, sex in sorted(set(zip(*columns, strict=True))):
@@ -286,7 +288,7 @@ def _random_roles(n: int, options: Split) -> list[str]:
 
 
 def _shuffled(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[list[str]]:
-    """The speakers of each stratum in random order, whatever the order of the dictionary."""
+    """Return the speakers of each stratum in random order, independent of the order of the dictionary."""
     members: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for speaker in sorted(strata):
         members[strata[speaker]].append(speaker)

@@ -1,4 +1,4 @@
-"""Who is in train, validation and test: the written split, and a check that nobody leaks; finser.splits.protocols deals it."""
+"""The written split into train, validation and test, and its checks for leaks; finser.splits.protocols makes the split."""
 
 import json
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from finser.files import why
 from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
-FINS = "fins"  # the split of the corpora that FINs learn from, by speaker
-LEAKY = {"speaker": False, "random": True, "cross_corpus": False, FINS: False}  # does the protocol share speakers between the parts
+FINS = "fins"  # the split of the corpora that FINs are trained on, by speaker
+LEAKY = {"speaker": False, "random": True, "cross_corpus": False, FINS: False}  # whether parts share speakers
 AGAIN = "delete the file and run: finser split"
 SCHEMA = pa.schema(
     [
@@ -30,14 +30,14 @@ SCHEMA = pa.schema(
 
 
 def check(table: pa.Table, protocol: str) -> None:
-    """Refuse a split that leaks.
+    """Raise an error for a split that leaks.
 
     Raises
     ------
     FinserError
-        A cell is empty; a clip or a speaker is of another corpus than its row says; in one fold a clip stands twice, a speaker has
-        two roles (all protocols but `random`), or a part is empty; under `cross_corpus` a corpus tests and has another role, or an
-        emotion is tested that nobody in training has; or a role is unknown.
+        A cell is empty; a clip or a speaker belongs to another corpus than its row says; in one fold a clip occurs twice, a speaker has two
+        roles (all protocols except `random`), or a part is empty; under `cross_corpus` a test corpus has another role, too, or a test
+        emotion has no training clip; or a role is unknown.
     """
     where = layout.split(protocol)
     _refuse_empty_cells(table, where)
@@ -62,12 +62,12 @@ def check(table: pa.Table, protocol: str) -> None:
 
 
 def read_split(protocol: str, fold: int) -> pa.Table:
-    """The rows of one fold, checked for leaks again; columns as in :data:`SCHEMA`, sorted by clip_id.
+    """Read the rows of one fold, and check them for leaks again; columns as in :data:`SCHEMA`, sorted by clip_id.
 
     Raises
     ------
     FinserError
-        No such split or fold, the file is of another protocol, or the split leaks (:func:`check`).
+        The split or fold is missing, the file is of another protocol, or the split leaks (:func:`check`).
     """
     path = layout.split(protocol)
     if not path.is_file():
@@ -89,13 +89,12 @@ def read_split(protocol: str, fold: int) -> pa.Table:
 
 
 def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa.Table]:
-    """The rows of one fold by role, of the `corpora` named only.
+    """Return the rows of one fold by role, of the given `corpora` only.
 
     Raises
     ------
     FinserError
-        As :func:`read_split`; or once the other corpora are left out a part is empty, or (`cross_corpus`) an emotion is tested that
-        nobody in training has.
+        As :func:`read_split`; or, without the other corpora, a part is empty, or (`cross_corpus`) a test emotion has no training clip.
     """
     corpora = list(corpora)
     table = read_split(protocol, fold)
@@ -109,9 +108,10 @@ def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa
 
 
 def fewer_speakers(train: pa.Table, share: float, seed: int, fold: int) -> pa.Table:
-    """The rows of `share` of each corpus's speakers, at least one: the first of an order that is drawn per corpus.
+    """Return the rows of a fraction `share` of each corpus's speakers, at least one.
 
-    A smaller share is part of a larger one, so that a learning curve adds speakers and exchanges none.
+    Speakers are taken from the beginning of a random order per corpus. A smaller fraction is a subset of a larger one, so that a learning
+    curve only adds speakers.
     """
     if share == 1:
         return train
@@ -124,7 +124,7 @@ def fewer_speakers(train: pa.Table, share: float, seed: int, fold: int) -> pa.Ta
 
 
 def folds_source(protocol: str) -> dict[str, str]:
-    """Per corpus, where the test groups of a written split come from."""
+    """Return, per corpus, the source of the test groups of a written split."""
     return json.loads(pq.read_schema(layout.split(protocol)).metadata[b"folds_source"])
 
 
@@ -132,7 +132,7 @@ def _refuse_untaught(table: pa.Table, where: Path | str, do: str) -> None:
     groups = table.group_by(["fold", "role", "emotion"]).aggregate([]).to_pylist()
     tested, taught = ({(group["fold"], group["emotion"]) for group in groups if group["role"] == role} for role in ("test", "train"))
     for fold, emotion in sorted(tested - taught):
-        raise FinserError(f"fold {fold} tests on '{emotion}', which nobody in training has", where=where, do=do)
+        raise FinserError(f"fold {fold} tests on '{emotion}', which no training clip has", where=where, do=do)
 
 
 def _refuse_empty_cells(table: pa.Table, where: Path) -> None:
@@ -142,7 +142,7 @@ def _refuse_empty_cells(table: pa.Table, where: Path) -> None:
 
 
 def _refuse_contradictions(table: pa.Table, where: Path) -> None:
-    """A speaker who is written as another corpus's, or a clip that is, would not be known as the same in another part."""
+    """Check that clips and speakers belong to the corpus of their row: otherwise the same speaker could pass as two."""
     for name in ("clip_id", "speaker"):
         prefix = pc.list_element(pc.split_pattern(table[name], "/", max_splits=1), 0)
         wrong = table.filter(pc.not_equal(prefix, table["corpus"]))
@@ -154,13 +154,13 @@ def _refuse_twice(pairs: pa.Table, name: str, where: Path) -> None:
     counts = pairs.group_by(["fold", name]).aggregate([([], "count_all")])
     twice = counts.filter(pc.greater(counts["count_all"], 1)).sort_by([("fold", "ascending"), (name, "ascending")])
     if twice.num_rows:
-        what = f"{name} {twice[name][0]} stands in two parts of fold {twice['fold'][0]} ({twice.num_rows} such in all)"
+        what = f"{name} {twice[name][0]} is in two parts of fold {twice['fold'][0]} ({twice.num_rows} such in all)"
         raise FinserError(what, where=where, do=AGAIN)
 
 
 def _refuse_empty(roles: list[str], where: str, protocol: str) -> None:
     if roles:
-        do = "a corpus gives to all three parts if it has three or more speakers: add speakers or corpora in params.yaml"
+        do = "a corpus contributes to all three parts if it has three or more speakers: add speakers or corpora in params.yaml"
         if protocol == "cross_corpus":
-            do = "fold k tests on the k-th corpus, and another validates if it has two or more speakers: name the one and such others"
+            do = "fold k tests on the k-th corpus, and validation needs another one of two or more speakers: name both"
         raise FinserError(f"no clips for {' and '.join(roles)}", where=where, do=do)

@@ -1,4 +1,4 @@
-"""Mini-batches: which examples share one, and in which order an epoch goes through them."""
+"""Mini-batches: how examples are grouped into batches, and their order in each epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,31 +14,35 @@ class Collate(Protocol):
     """Makes the tensors of a mini-batch."""
 
     def __call__(self, inputs: list[Any], rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-        """Draw crops and augmentation from the generator; without one, draw nothing and keep inputs whole."""
+        """Make the tensors, with random crops and augmentation from `rng`. If `rng` is None, nothing is random and inputs stay whole."""
 
     def length(self, example: Any) -> int:
-        """Length that a whole input is padded to; only inputs of one length share a batch, so that no input changes another's output."""
+        """Return the padded length of a whole input.
+
+        A batch holds inputs of one padded length, so that no input affects another's output.
+        """
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Mini-batches (inputs ..., targets) of a part of a split.
+    """Mini-batches (inputs ..., targets) of one part of a split.
 
     Attributes
     ----------
     inputs : list
         One per example.
     targets : np.ndarray, optional
-        int64, shape (n,); without them the collate makes the targets.
+        int64, shape (n,). If None, the collate makes the targets.
     collate : Collate
         Makes the tensors of a batch.
     size : int
         Examples per batch.
     names : tuple, optional
-        Names of the draws: epoch e shuffles and crops by ``generator(*names, e)``. Without names nothing is drawn, and a batch
-        holds inputs of one length.
+        Seed names: epoch e shuffles, crops and augments with ``generator(*names, e)``. If None, nothing is random, and a batch holds inputs
+        of one padded length.
     balanced : bool
-        Draw examples with replacement, so that every class in `targets` is equally frequent, instead of each example once.
+        Sample examples with replacement, so that every class in `targets` is equally frequent. By default each example occurs once per
+        epoch.
     """
 
     inputs: list[Any]
@@ -54,7 +58,7 @@ class Batches:
         return len(in_groups(np.arange(len(self.inputs)), self.size))
 
     def of_epoch(self, epoch: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
-        """The mini-batches of an epoch, from 1; the number does not matter without names."""
+        """Yield the mini-batches of an epoch. Epochs count from 1; without names every epoch is the same."""
         rng = None if self.names is None else seeds.generator(*self.names, epoch)
         groups = alike(self.inputs, self.collate, self.size) if rng is None else in_groups(self._order(rng), self.size)
         for chosen in groups:
@@ -62,7 +66,7 @@ class Batches:
             yield tensors if self.targets is None else (*tensors, torch.from_numpy(self.targets[chosen]))
 
     def data(self) -> Iterator[bytes]:
-        """Inputs and targets as bytes, for the key of a checkpoint."""
+        """Yield inputs and targets as bytes, for the key of a checkpoint."""
         for example in self.inputs:
             for array in example if isinstance(example, tuple) else (example,):
                 yield np.ascontiguousarray(array).tobytes()
@@ -78,7 +82,10 @@ class Batches:
 
 
 def in_groups(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """Groups of `size`, the last one smaller; a single remaining example joins the group before, since batch normalisation needs two."""
+    """Split `order` into groups of `size`; the last group may be smaller.
+
+    A single remaining example joins the previous group, since batch normalisation needs two.
+    """
     ends = list(range(size, len(order), size))
     if size > 1 and len(order) > size and len(order) % size == 1:
         ends.pop()
@@ -86,7 +93,7 @@ def in_groups(order: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def alike(inputs: list[Any], collate: Collate, size: int) -> list[np.ndarray]:
-    """Groups of inputs of one padded length, at most `size` each, the shortest first, as numbers of the inputs."""
+    """Group the indices of inputs by padded length, the shortest first, with at most `size` indices per group."""
     lengths = np.array([collate.length(example) for example in inputs])
     groups = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
     return [group[first : first + size] for group in groups for first in range(0, len(group), size)]

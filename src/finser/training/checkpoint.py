@@ -1,4 +1,4 @@
-"""The state of a training on disk: a training that was killed resumes from it, and ends with the same bytes."""
+"""Checkpoints of training runs: a killed run resumes from its checkpoint, and ends with the same bytes as an uninterrupted one."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from finser import machine
 from finser.files import whole_file
 from finser.progress import say
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam and AdamW keep per weight
-EVERY = 20.0  # seconds between two savings; it changes no result, only how much work a kill costs
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # state of Adam and AdamW per weight
+EVERY = 20.0  # seconds between two checkpoints; affects only how much work a kill costs, no result
 LIBRARIES = ("torch", "transformers", "librosa")
 PACKAGE = Path(__file__).parents[1]
-CODE = (  # files below PACKAGE that a training runs
+CODE = (  # files below PACKAGE whose code a training run executes
     "classifiers/*.py",
     "models/**/*.py",
     "training/*.py",
@@ -35,18 +35,18 @@ CODE = (  # files below PACKAGE that a training runs
 
 @dataclass(frozen=True)
 class State:
-    """The state of a training after an epoch.
+    """State of a training run after an epoch.
 
     Attributes
     ----------
     tensors : dict
-        Weights, the best weights so far where these are kept, and the optimiser's moments.
+        Current weights, the best weights so far (if they are kept), and the optimiser's moments.
     history : list of dict
         One record per epoch.
     epoch : int
-        Epochs that are done.
+        Number of completed epochs.
     seconds : float
-        Their duration, in whatever process they ran.
+        Duration of the completed epochs, summed over all processes of the run.
     schedule : dict
         State of the learning-rate schedule.
     """
@@ -60,14 +60,14 @@ class State:
 
 @dataclass
 class Checkpoint:
-    """A safetensors file with a :class:`State`: its tensors, and the rest as JSON.
+    """A safetensors file with a :class:`State`: its tensors, and its other fields as JSON.
 
     Attributes
     ----------
     path : Path, optional
-        Written whole or not at all; the caller of the training removes it at the end. Without a path nothing is kept.
+        Written whole or not at all. The caller removes it after training. If None, no checkpoint is kept.
     key : str
-        Digest of all that determines the training; a file with another key belongs to another training, and is overwritten.
+        Digest of all that determines the training. A file with another key belongs to another run, and is overwritten.
     """
 
     path: Path | None
@@ -75,7 +75,7 @@ class Checkpoint:
     saved: float = field(default_factory=time.monotonic)
 
     def read(self) -> State:
-        """The state as last saved; an empty one if no state of this training was saved."""
+        """Return the last saved state, or an empty state if this run has saved none."""
         if self.path is None:
             return State()
         try:
@@ -90,7 +90,7 @@ class Checkpoint:
         return found
 
     def save(self, state: State) -> None:
-        """Write the state, unless another was written less than :data:`EVERY` seconds ago."""
+        """Write the state, unless the last checkpoint is less than :data:`EVERY` seconds old."""
         if self.path is None or time.monotonic() - self.saved < EVERY:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,27 +102,27 @@ class Checkpoint:
 
 
 def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state by name: ``exp_avg.3`` belongs to the fourth weight."""
+    """Return the optimiser's state by name: ``exp_avg.3`` belongs to the fourth weight."""
     state = optimizer.state_dict()["state"]
     return {f"{name}.{number}": kept[name] for number, kept in state.items() for name in MOMENTS}
 
 
 def put_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The reverse of :func:`moments`."""
+    """Load the state that :func:`moments` returned into an optimiser."""
     numbers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("step.")})
     state = {number: {name: tensors[f"{name}.{number}"] for name in MOMENTS} for number in numbers}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def key_of(net: nn.Module, about: Iterable[object]) -> str:
-    """Digest of what determines a training: initial weights, `about`, the machine, library versions, and the code that runs.
+    """Return a digest of all that determines a training run: initial weights, `about`, the machine, library versions and code.
 
     Parameters
     ----------
     net : nn.Module
-        With its initial weights.
+        Network with its initial weights.
     about : iterable
-        Settings (anything whose ``repr`` says all of it) and data (bytes).
+        Settings (objects with a complete ``repr``) and data (bytes).
     """
     digest = hashlib.blake2b(machine.key(LIBRARIES).encode())
     for name, tensor in sorted(net.state_dict().items()):

@@ -1,4 +1,4 @@
-"""How torch runs in every training and prediction: threads, device, and operations that give the same bits each time."""
+"""Settings of torch for every training and prediction: threads, device and deterministic operations."""
 
 import os
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from finser.machine import training_threads
 
 
 def start_torch() -> str:
-    """Prepare torch, and return its device: ``"cuda"`` where there is a GPU, else ``"cpu"``.
+    """Configure torch, and return its device: ``"cuda"`` if there is a GPU, else ``"cpu"``.
 
-    Call this before the first operation on a GPU. torch gets :func:`finser.machine.training_threads`, and flushes denormal numbers
-    to zero, because convolutions on them take many times as long. On a GPU, products stay in float32 (no TF32), and torch prefers
-    operations that are deterministic; :func:`deterministic` insists on them.
+    Call this before the first operation on a GPU. The number of threads is :func:`finser.machine.training_threads`. Denormal numbers are
+    flushed to zero, because convolutions are many times slower on them. On a GPU, TF32 is disabled, so that products stay in float32, and
+    torch prefers deterministic operations; :func:`deterministic` requires them.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it once, at its first call
     torch.set_num_threads(training_threads())
@@ -28,11 +28,11 @@ def start_torch() -> str:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Refuse operations that could give other bits the next time; as before at the end."""
+    """Raise an error for nondeterministic operations within the context; restore the previous settings on exit."""
     enabled, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     fills = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard against reading such memory, at the cost of writing it twice
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that writes such memory twice
     try:
         yield
     finally:

@@ -19,29 +19,29 @@ from finser.training.record import TrainingRecord
 
 
 class Task:
-    """What is trained, on which mini-batches, by which loss, and how it is validated; :func:`fit` trains it.
+    """A network, its mini-batches, its loss and its validation; :func:`fit` trains it.
 
-    An epoch is the training between two validations. Every draw of an epoch is a function of its number and of names, never of an
-    earlier draw, so that a training can resume at any epoch.
+    An epoch is the training between two validations. The random draws of an epoch depend on its number and on names, never on earlier
+    draws, so that a run can resume at any epoch.
 
     Attributes
     ----------
     name : str
-        For messages.
+        Name in messages.
     net : nn.Module
-        Trained in place, on :attr:`device`.
+        Network, trained in place on :attr:`device`.
     epochs : int
-        Most epochs that a training takes.
+        Maximum number of epochs.
     patience : int
-        Epochs without a better score after which a training ends early; 0 for never.
+        Number of epochs without a better score after which training stops early; 0 disables early stopping.
     keep : {'last', 'best'}
-        Which epoch's weights the net ends with.
+        Whether the network ends with the weights of the last epoch or of the best one.
     gradient_norm : float
-        Norm at which gradients are clipped.
+        Maximum norm of the gradients; larger gradients are clipped.
     precision : {'fp32', 'bf16'}
-        Of forward passes in training. In ``bf16`` (autocast) weights, loss and validation stay in float32.
+        Precision of forward passes in training. With ``bf16`` (autocast), weights, loss and validation stay in float32.
     seconds_before : float
-        Time that preparing the task took, for the record.
+        Duration of the preparation before the first epoch, for the record.
     """
 
     patience = 0
@@ -55,43 +55,43 @@ class Task:
         self.name, self.net, self.epochs = name, net.to(self.device), epochs
 
     def about(self) -> Iterator[object]:
-        """Settings and data that determine the training, beside the net, for the checkpoint's key."""
+        """Yield the settings and data that determine the training, apart from the network, for the checkpoint's key."""
         raise NotImplementedError
 
     def optimisation(self) -> Optimisation:
-        """A new optimiser of the net's weights, and its learning-rate schedule."""
+        """Return a new optimiser of the network's weights, and its learning-rate schedule."""
         raise NotImplementedError
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """The mini-batches of an epoch, from 1."""
+        """Return the mini-batches of an epoch; epochs count from 1."""
         raise NotImplementedError
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Any]:
-        """Inputs and target of a mini-batch, on the device."""
+        """Return inputs and target of a mini-batch, on the device."""
         raise NotImplementedError
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The output that the loss compares with the target."""
+        """Return the output that the loss compares with the target."""
         return self.net(*inputs)
 
     def loss(self, output: Tensor, target: Any) -> Tensor:
-        """The loss of a mini-batch, a scalar."""
+        """Return the loss of a mini-batch, a scalar."""
         raise NotImplementedError
 
     def before(self) -> list[dict]:
-        """Records of the history before the first epoch."""
+        """Return the records of the history that precede the first epoch."""
         return []
 
     def validate(self, epoch: int, train_loss: float) -> dict:
-        """The record of an epoch; `train_loss` is the mean over its examples."""
+        """Validate the network, and return the record of an epoch; `train_loss` is the mean over its examples."""
         raise NotImplementedError
 
     def score(self, record: dict) -> float:
-        """What is better the larger it is."""
+        """Return the validation score of a record; larger is better."""
         raise NotImplementedError
 
     def is_good_enough(self, record: dict) -> bool:
-        """Whether training may end after this record."""
+        """Return whether training may stop after this record."""
         return False
 
 
@@ -103,12 +103,12 @@ def fit(task: Task, checkpoint: Path | None = None) -> TrainingRecord:
     task : Task
         The net, its data and its loss.
     checkpoint : Path, optional
-        Where the state of the training is kept; a training that was killed resumes from it. The caller removes it.
+        Checkpoint file, from which a killed run resumes. The caller removes it.
 
     Raises
     ------
     FinserError
-        No validation gave a number.
+        Every validation score is NaN or infinite.
     """
     kept = Checkpoint(checkpoint, key_of(task.net, task.about()) if checkpoint else "")
     optimizer, schedule = task.optimisation()
@@ -145,7 +145,7 @@ def fit(task: Task, checkpoint: Path | None = None) -> TrainingRecord:
 
 
 def _resume(task: Task, state: State, optimizer: torch.optim.Optimizer, schedule: Any) -> tuple[list[dict], dict, int, float]:
-    """Put everything back as it was saved, or begin; returns history, best weights, epochs that are done, and their seconds."""
+    """Restore a saved state, or initialise a new one; return history, best weights, number of completed epochs, and their seconds."""
     task.net.train()
     if not state.epoch:
         return task.before(), _copied(task.net) if task.keep == "best" else {}, 0, 0.0
@@ -160,8 +160,8 @@ def _resume(task: Task, state: State, optimizer: torch.optim.Optimizer, schedule
 
 @torch.no_grad()
 def _validated(task: Task, epoch: int, losses: list[tuple[Tensor, int]]) -> dict:
-    """The record of an epoch, said in the log."""
-    values = torch.stack([loss for loss, _ in losses]).tolist()  # only now: each one would wait for the GPU
+    """Validate after an epoch, log its record and return it."""
+    values = torch.stack([loss for loss, _ in losses]).tolist()  # once per epoch, because each transfer waits for the GPU
     mean = sum(value * n for value, (_, n) in zip(values, losses, strict=True)) / sum(n for _, n in losses)
     task.net.eval()
     record = task.validate(epoch, mean)
@@ -172,19 +172,19 @@ def _validated(task: Task, epoch: int, losses: list[tuple[Tensor, int]]) -> dict
 
 
 def _scores(task: Task, history: list[dict]) -> list[float]:
-    """Scores of all records; a score that is no number is worse than any other."""
+    """Return the scores of all records; NaN and infinity become -inf."""
     values = [task.score(record) for record in history]
     return [value if math.isfinite(value) else -math.inf for value in values]
 
 
 def _since_best(task: Task, history: list[dict]) -> int:
-    """Epochs since the best score, the first of equals."""
+    """Return the number of epochs since the best score; of equal scores the first counts."""
     scores = _scores(task, history)
     return len(scores) - 1 - scores.index(max(scores))
 
 
 def _is_over(task: Task, history: list[dict]) -> bool:
-    """Whether training ends early: it is good enough, or has not got better for `patience` epochs."""
+    """Return whether training stops early: the last record is good enough, or `patience` epochs have not improved the score."""
     if not history:
         return False
     impatient = task.patience and _since_best(task, history) >= task.patience
@@ -192,9 +192,9 @@ def _is_over(task: Task, history: list[dict]) -> bool:
 
 
 def _check(task: Task, records: list[dict]) -> None:
-    """Refuse a training of which no validation gave a number."""
+    """Raise an error if every validation score is NaN or infinite."""
     if max(_scores(task, records), default=0.0) == -math.inf:
-        raise FinserError(f"training of {task.name} diverged: no validation gave a number", do="lower its learning_rate in params.yaml")
+        raise FinserError(f"training of {task.name} diverged: no validation score was finite", do="lower its learning_rate in params.yaml")
 
 
 def _copied(net: nn.Module) -> dict[str, Tensor]:
@@ -202,6 +202,6 @@ def _copied(net: nn.Module) -> dict[str, Tensor]:
 
 
 def _tensors(net: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """All tensors of a state."""
+    """Return all tensors of a state by name."""
     own = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     return {**own, **{f"best.{name}": tensor for name, tensor in best.items()}, **moments(optimizer)}

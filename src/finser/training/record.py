@@ -1,19 +1,19 @@
-"""What a training returns."""
+"""Result of a training run."""
 
 from typing import NamedTuple
 
 
 class TrainingRecord(NamedTuple):
-    """What a training returns beside the weights.
+    """Result of a training run, apart from the weights.
 
     Attributes
     ----------
     history : list of dict
         One record per epoch; all have the same keys.
     seconds : float
-        Duration of all epochs, those before a kill included.
+        Duration of all epochs, including those before a kill.
     seconds_before : float
-        Time before the first epoch of this process: normalisation, and features that are computed once.
+        Duration of the preparation in this process: normalisation, and features that are computed once.
     """
 
     history: list[dict]

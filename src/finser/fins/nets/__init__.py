@@ -1,1 +1,1 @@
-"""The nets: one module per feature, and what they share."""
+"""The networks: one module per feature, and their common code."""

@@ -15,7 +15,7 @@ from finser.seeds import seed_for
 
 
 def build(feature: str, seed: int) -> tuple[Fin, dict]:
-    """The structured FIN of `feature` at random, and its inherited parts from models/fins: name -> how that part was initialised."""
+    """Return the structured FIN of `feature` with random weights, and the ``init`` of each inherited part from models/fins."""
     weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
     if feature in ("rms", "zcr"):
         return structured(feature, weights), {}
@@ -27,7 +27,10 @@ def build(feature: str, seed: int) -> tuple[Fin, dict]:
 
 
 def structured(feature: str, weights: torch.Generator, front_end: FrontEnd | None = None) -> Fin:
-    """The structured FIN of `feature` at random, on a front end if it needs one (MFCC: through a mel FIN at random, too)."""
+    """Return the structured FIN of `feature` with random weights.
+
+    It uses the front end if its topology has one. The mel FIN of MFCC has random weights, too.
+    """
     if feature == "rms":
         return RmsFin(weights)
     if feature == "zcr":

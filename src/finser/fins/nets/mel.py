@@ -1,7 +1,7 @@
-"""Mel powers: each of 128 outputs sums the front end's powers in and around its band; 2,953 weights of its own.
+"""Mel powers: each of 128 outputs is a weighted sum of the front end's powers in and around its band; 2,953 own weights.
 
-Which powers an output sees is wired: its band in ``librosa.filters.mel``, three bins wider on either side. How much each counts
-is learned from random.
+The connections are fixed: each output is connected to its band in ``librosa.filters.mel``, and to three bins more on either side. Their
+weights are trained from random initial values.
 """
 
 import numpy as np
@@ -15,16 +15,16 @@ from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.transform import N_POWERS, FrontEnd, bins, of_powers
 
 MARGIN = 3  # bins on either side of a band
-SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10; keeps roots and quotients finite
+SMALLEST = 1e-16  # a mel power below librosa's floor of 1e-10, which keeps roots and quotients finite
 
 
 class MelFin(SpectralFin):
-    """(batch, 2048) -> (batch, 128), power. Gain g on the frame is gain g^2 on the output.
+    """(batch, 2048) -> (batch, 128), power. A gain of g on the frame scales the output by g^2.
 
     Attributes
     ----------
     log_weight : float
-        How much errors of the logarithms count beside those of the amplitudes.
+        Weight in the loss of the logarithms' errors, relative to the amplitudes' errors.
     """
 
     feature = "mel"
@@ -38,19 +38,19 @@ class MelFin(SpectralFin):
         self.weight = nn.Parameter(0.1 * torch.randn(len(wired), generator=generator).abs())  # squared, hence positive
 
     def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
-        """Mel powers in librosa's unit."""
+        """Return mel powers in librosa's unit."""
         matrix = self.weight.new_zeros(N_POWERS * N_MELS).scatter_(0, self.wired, self.weight.square())
         return powers @ matrix.reshape(N_POWERS, N_MELS) * rms.square()
 
     @torch.no_grad()
     def set_scales(self, frames: Tensor, target: Tensor) -> None:
-        """Scale the weights so that every band's mean over training frames (n, 2048) is that of their labels (n, 128)."""
+        """Scale the weights so that every band's mean over training frames (n, 2048) equals that of their labels (n, 128)."""
         factor = target.mean(dim=0) / self(frames).mean(dim=0).clamp_min(SMALLEST)
         self.weight.mul_(factor.sqrt()[self.wired % N_MELS])
 
     @torch.no_grad()
     def closed_form(self) -> "MelFin":
-        """``librosa.filters.mel(sr=22050, n_fft=2048)`` on the front end's powers."""
+        """Set the weights to ``librosa.filters.mel(sr=22050, n_fft=2048)`` on the front end's powers."""
         from librosa.filters import mel  # librosa's numba takes half a second to import
 
         bank = torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS))  # (128, 1025)
@@ -66,7 +66,7 @@ class MelFin(SpectralFin):
 
 
 def connections() -> Tensor:
-    """Where the weights stand in the flattened matrix (1088 powers, 128 bands), ascending; int64, shape (2953,).
+    """Return the indices of the weights in the flattened matrix (1088 powers, 128 bands), ascending; int64, shape (2953,).
 
     Band m of ``librosa.filters.mel`` is a triangle between points m and m + 2 of ``librosa.mel_frequencies``.
     """

@@ -1,4 +1,4 @@
-"""MFCC: the trained mel FIN, its powers in dB, one linear layer from random; 2,580 weights of its own."""
+"""MFCC: one linear layer with random initial weights on the powers of the trained mel FIN in dB; 2,580 own weights."""
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,8 @@ from finser.fins.nets.mel import MelFin
 class MfccFin(SpectralFin):
     """(batch, 2048) -> (batch, 20), dB.
 
-    The layer works between z-scores: means and deviations of its input and of its target, taken from training frames, are part
-    of the saved model. Without them the mean of the first coefficient, some -500 dB, swamps the others.
+    Input and output of the layer are z-scored. Their means and standard deviations are computed on training frames, and are part of the
+    saved model. Without them the mean of the first coefficient, some -500 dB, would dominate the others.
     """
 
     feature = "mfcc"
@@ -28,21 +28,21 @@ class MfccFin(SpectralFin):
             self.register_buffer(f"{name}_deviation", torch.ones(size))
 
     def get_front_end(self) -> nn.Module:
-        """That of the mel FIN."""
+        """Return the front end of the mel FIN."""
         return self.mel.front_end
 
     def set_front_end(self, front_end: nn.Module) -> None:
-        """Use another one in the mel FIN."""
+        """Replace the front end of the mel FIN."""
         self.mel.front_end = front_end
 
     def of_powers(self, powers: Tensor, rms: Tensor) -> Tensor:
-        """MFCC in librosa's unit."""
+        """Return MFCC in librosa's unit."""
         z = (_decibels(self.mel.of_powers(powers, rms)) - self.input_mean) / self.input_deviation  # (batch, 128)
         return (z @ self.weight + self.bias) * self.target_deviation + self.target_mean
 
     @torch.no_grad()
     def closed_form(self) -> "MfccFin":
-        """The orthonormal DCT-II, between the z-scores that are set (:meth:`set_scales` comes first)."""
+        """Set the layer to the orthonormal DCT-II between z-scores; :meth:`set_scales` must come first."""
         dct = torch.from_numpy(dct_matrix()).to(self.weight)  # (20, 128)
         self.weight.copy_(self.input_deviation[:, None] * dct.T / self.target_deviation)
         self.bias.copy_((dct @ self.input_mean - self.target_mean) / self.target_deviation)
@@ -54,7 +54,7 @@ class MfccFin(SpectralFin):
 
     @torch.no_grad()
     def set_scales(self, frames: Tensor, target: Tensor) -> None:
-        """Take means and deviations from training frames (n, 2048) and their labels (n, 20)."""
+        """Compute means and standard deviations on training frames (n, 2048) and their labels (n, 20)."""
         for name, values in (("input", _decibels(self.mel(frames))), ("target", target)):
             getattr(self, f"{name}_mean").copy_(values.mean(dim=0))
             getattr(self, f"{name}_deviation").copy_(values.std(dim=0).clamp_min(1e-3))

@@ -1,9 +1,9 @@
-"""The published FINs, to compare with: dense nets and Conv1d nets on raw frames, as their authors' code and saved models have them.
+"""The published FINs as a baseline: dense networks and Conv1d networks on raw frames, after their authors' code and saved models.
 
-github.com/hl2347/fin_speech_emotion_recognition: RMS 66,241 parameters, ZCR 263,057, chroma 894,412 (their table says 900 K),
-MFCC 822,420, mel 983,680. All weights begin at random (Keras's default: Glorot uniform, biases zero), and are trained with the
-loss they used: MAE for chroma, MSE for the others. The last layers of RMS and ZCR are linear here; whether theirs were is not
-recorded, and a rectified one may be dead from the start.
+github.com/hl2347/fin_speech_emotion_recognition: RMS 66,241 parameters, ZCR 263,057, chroma 894,412 (their table says 900 K), MFCC 822,420,
+mel 983,680. All initial weights are random (Keras's default: Glorot uniform, biases zero). The losses are theirs: MAE for chroma, MSE for
+the others. The last layers of RMS and ZCR are linear here. Whether theirs were is not recorded; with a ReLU such an output may be zero from
+the start, and then gets no gradient.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from finser.fins.nets.base import Fin
 
 @dataclass(frozen=True)
 class Plan:
-    """What one of the nets consists of: a convolution with ReLU and max-pooling (none in a dense net), then dense layers."""
+    """Layers of one of the networks: a convolution with ReLU and max-pooling (none in a dense network), then dense layers."""
 
     hidden: tuple[int, ...]
     channels: int = 0
@@ -26,8 +26,8 @@ class Plan:
     stride: int = 1
     pool: int = 1
     pool_stride: int = 1
-    rectified: bool = False  # whether the last layer is
-    absolute: bool = False  # whether the loss is
+    rectified: bool = False  # ReLU after the last layer
+    absolute: bool = False  # mean absolute error as the loss
 
 
 PLANS = {
@@ -40,14 +40,14 @@ PLANS = {
 
 
 class ReferenceFin(Fin):
-    """(batch, 2048) -> (batch, dim), the published net of a feature.
+    """(batch, 2048) -> (batch, dim), the published network of a feature.
 
     Parameters
     ----------
     feature : str
         One of :data:`PLANS`.
     generator : torch.Generator, optional
-        Of the random start.
+        Generator of the random initial weights.
     """
 
     def __init__(self, feature: str, generator: torch.Generator | None = None) -> None:
@@ -64,7 +64,7 @@ class ReferenceFin(Fin):
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(size)) for size in sizes[1:])
 
     def forward(self, frames: Tensor) -> Tensor:
-        """The feature in librosa's unit."""
+        """Return the feature in librosa's unit."""
         hidden = self._convolved(frames) if self.plan.channels else frames
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = torch.relu(hidden @ weight + bias)

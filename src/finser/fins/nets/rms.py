@@ -1,4 +1,4 @@
-"""RMS: groups of four samples, squared, averaged, mixed, rooted; 20 weights, all from random."""
+"""RMS: root of a weighted mean of squared linear combinations of four samples; 20 weights, all random at first."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ SMALLEST = 1e-20  # a mean square; one step of int16 in a frame is 4.5e-13
 
 
 class RmsFin(Fin):
-    """(batch, 2048) -> (batch, 1). Of degree one: gain on the frame is gain on the output."""
+    """(batch, 2048) -> (batch, 1). Homogeneous of degree one: a gain on the frame scales the output."""
 
     feature = "rms"
 
@@ -21,19 +21,19 @@ class RmsFin(Fin):
         self.mix = nn.Parameter(0.5 * torch.randn(TAPS, generator=generator))  # squared, hence positive
 
     def forward(self, frames: Tensor) -> Tensor:
-        """RMS of each frame."""
+        """Return the RMS of each frame."""
         groups = frames.reshape(-1, N_FFT // TAPS, TAPS) @ self.taps  # (batch, 512, 4)
         energy = groups.square().mean(dim=1) @ self.mix.square()  # (batch,)
-        # the root has no slope at zero: keep silence out of it
+        # the root has no finite gradient at zero: leave silence out
         return (energy.clamp_min(SMALLEST).sqrt() * (energy > 0))[:, None]
 
     @torch.no_grad()
     def closed_form(self) -> "RmsFin":
-        """Each tap one sample, all weighing the same: the formula, exactly."""
+        """Set the weights to the exact formula: each tap is one sample, and all have one weight."""
         self.taps.copy_(torch.eye(TAPS))
         self.mix.fill_(TAPS**-0.5)
         return self
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Squared relative error: a whisper counts as much as a shout."""
+        """Squared relative error: quiet and loud frames have one weight."""
         return ((output - target) / target.clamp_min(SMALLEST**0.5)).square().mean()

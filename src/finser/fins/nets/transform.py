@@ -1,10 +1,11 @@
-"""The learnable three-stage transform that chroma, mel and MFCC share.
+"""The trainable three-stage transform that chroma, mel and MFCC share.
 
-A frame of 2,048 samples times a free window is read as an array (32, 8, 8). Its first axis goes through one complex 17 x 32 matrix;
-each of the 17 rows (8, 8) that come out through complex 8 x 8 matrices along one axis, then along the other, each line through a
-matrix of its own. The squared moduli are 17 * 64 = 1,088 powers. The discrete Fourier transform is one point in this space (Cooley &
-Tukey 1965; a butterfly matrix: Dao et al. 2019): output (k1, k2) is then bin k1 + 32 k2, or its mirror image 2048 - k. All 1,025
-bins occur, 63 of them twice.
+A frame of 2,048 samples is multiplied by a trainable window and reshaped to (32, 8, 8). One complex 17 x 32 matrix multiplies its first
+axis. Complex 8 x 8 matrices then multiply each of the 17 resulting rows (8, 8) along one axis, then along the other; every line has a
+matrix of its own. The squared moduli are 17 * 64 = 1,088 powers.
+
+The discrete Fourier transform is one setting of these weights (Cooley & Tukey 1965; a butterfly matrix: Dao et al. 2019): output (k1, k2)
+is then bin k1 + 32 k2, or its mirror image 2048 - k. All 1,025 bins occur, 63 of them twice.
 """
 
 import torch
@@ -19,18 +20,18 @@ N_POWERS = ROWS * N2
 
 
 def bins() -> Tensor:
-    """The bin of the discrete Fourier transform (0 .. 1024) that each of the 1,088 outputs stands for."""
+    """Return the bin of the discrete Fourier transform (0 .. 1024) that each of the 1,088 outputs represents."""
     k = _k().reshape(-1)
     return torch.where(k > N_FFT // 2, N_FFT - k, k)
 
 
 def mirrored() -> Tensor:
-    """Whether an output stands for the mirror image of its bin, the complex conjugate; bool, shape (1088,)."""
+    """Return whether an output represents the mirror image of its bin, the complex conjugate; bool, shape (1088,)."""
     return _k().reshape(-1) > N_FFT // 2
 
 
 def of_powers(bank: Tensor) -> Tensor:
-    """A filter bank over bins (bands, 1025) as one over the outputs (1088, bands): bins that occur twice count half each."""
+    """Convert a filter bank over bins (bands, 1025) to one over outputs (1088, bands); bins that occur twice count half each."""
     times = torch.bincount(bins(), minlength=bank.shape[1])  # (1025,)
     return (bank / times)[:, bins()].T
 
@@ -40,15 +41,15 @@ def _k() -> Tensor:
 
 
 class FrontEnd(nn.Module):
-    """Frames (batch, 2048) -> powers (batch, 1088), by 37,952 free weights.
+    """Frames (batch, 2048) -> powers (batch, 1088), with 37,952 trainable weights.
 
     Parameters
     ----------
     generator : torch.Generator, optional
-        Of the random start: the matrices from N(0, 0.7^2), N(0, 0.5^2) and N(0, 0.5^2), the window from N(0.5, 0.1^2).
+        Generator of the random initial weights: the matrices from N(0, 0.7^2), N(0, 0.5^2) and N(0, 0.5^2), the window from N(0.5, 0.1^2).
     sides : tuple of int
-        Sizes of the last two stages' matrices. :data:`WIDE`, with 144,576 weights, has one large matrix per row instead of eight
-        and eight small ones: it learns with less guidance.
+        Sizes of the last two stages' matrices. :data:`WIDE`, with 144,576 weights, has one large matrix per row instead of eight and eight
+        small ones, and less structure.
     """
 
     feature = "front_end"
@@ -63,7 +64,7 @@ class FrontEnd(nn.Module):
         self.third = nn.Parameter(0.5 * torch.randn(2, ROWS, a, b, b, generator=generator))  # k1, c: b -> d
 
     def spectrum(self, frames: Tensor) -> Tensor:
-        """Complex outputs before the square, as (17, batch, 128): 64 real parts, then 64 imaginary parts."""
+        """Return the complex outputs before squaring, as (17, batch, 128): 64 real parts, then 64 imaginary parts."""
         columns = (frames * self.window).reshape(-1, N1, N2)
         rows = (self.first.reshape(2 * ROWS, N1) @ columns).reshape(-1, 2, ROWS, *self.sides)  # (batch, 2, k1, a, b)
         lines = rows.permute(2, 4, 0, 1, 3).flatten(3) @ _complex(self.second)  # (k1, b, batch, 2 c)
@@ -71,7 +72,7 @@ class FrontEnd(nn.Module):
         return lines.unflatten(3, (2, -1)).permute(0, 2, 3, 4, 1).reshape(ROWS, -1, 2 * N2)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Powers, shape (batch, 1088)."""
+        """Return powers, shape (batch, 1088)."""
         real, imaginary = self.spectrum(frames).square().split(N2, dim=2)  # (17, batch, 64) each
         return (real + imaginary).transpose(0, 1).reshape(-1, N_POWERS)
 
@@ -90,12 +91,12 @@ class FrontEnd(nn.Module):
 
 
 def _complex(matrix: Tensor) -> Tensor:
-    """Complex matrices, real and imaginary parts (2, ..., in, out), as real ones (..., 2 in, 2 out)."""
+    """Return complex matrices, real and imaginary parts (2, ..., in, out), as real ones (..., 2 in, 2 out)."""
     real, imaginary = matrix
     return torch.cat([torch.cat([real, imaginary], -1), torch.cat([-imaginary, real], -1)], -2)
 
 
 def _phasors(turns: Tensor) -> Tensor:
-    """exp(-2 pi i turns / 2048) as real and imaginary parts, float64, shape (2, ...)."""
+    """Return exp(-2 pi i turns / 2048) as real and imaginary parts, float64, shape (2, ...)."""
     angle = 2 * torch.pi * (turns % N_FFT).double() / N_FFT
     return torch.stack([angle.cos(), -angle.sin()])

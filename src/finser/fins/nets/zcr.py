@@ -1,4 +1,4 @@
-"""Zero-crossing rate: soft signs of neighbouring samples, mixed, squared, averaged; 89 weights, all from random."""
+"""Zero-crossing rate: soft signs of neighbouring samples, mixed, squared, averaged; 89 weights, all random at first."""
 
 import torch
 import torch.nn.functional as F
@@ -10,14 +10,14 @@ from finser.fins.nets.base import Fin
 
 UNITS = 8
 MIXED = 4
-PIECE = 65_536  # samples at a time: eight times as many numbers stay in the cache
+PIECE = 65_536  # samples per piece: eight times as many numbers fit in the cache
 STEEP = 8.0  # log10 of a slope at which softsign is the sign, to 1e-6
 THRESHOLD = 0.02  # in steps of int16; below the smallest sample, also at -20 dB
 STEP = 1 / 32768  # of int16: the offsets' unit
 
 
 class SoftSigns(torch.autograd.Function):
-    """softsign(slope x + shift) of samples (n,) under some slopes and shifts (units,): (units, n).
+    """Return softsign(slope x + shift) of samples (n,) for several slopes and shifts (units,): (units, n).
 
     torch's own softsign keeps and reads more of these large arrays, which takes two thirds more time. Samples get no gradient.
     """
@@ -53,14 +53,14 @@ class ZcrFin(Fin):
         self.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Fraction of the samples whose sign differs from that of the sample before."""
+        """Return the fraction of the samples whose sign differs from that of the sample before."""
         energies = self._energies(frames.reshape(-1)).reshape(frames.shape)  # (batch, 2048); the last is of two frames
         return (energies[:, :-1].mean(dim=1) + self.bias)[:, None]
 
     def of_waves(self, waves: Tensor) -> Tensor:
-        """The same for all frames of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 1).
+        """Return the ZCR of all frames of padded samples: (batch, 512 (t - 1) + 2048) -> (batch, t, 1).
 
-        Four frames share most samples, and a pair of samples counts alike in each of them, so it is computed once.
+        A pair of samples has the same energy in each of the four frames that contain it, so that it is computed once.
         """
         energies = self._energies(waves.reshape(-1)).reshape(waves.shape)  # (batch, samples)
         hops = energies.unflatten(1, (-1, HOP_LENGTH)).sum(dim=2)  # (batch, t + 3)
@@ -68,7 +68,7 @@ class ZcrFin(Fin):
         return (frames / (N_FFT - 1) + self.bias)[..., None]
 
     def _energies(self, samples: Tensor) -> Tensor:
-        """Mixed energy of every sample and the next: (n,) -> (n,), the last one 0."""
+        """Return the mixed energy of every sample and the next: (n,) -> (n,), the last one 0."""
         slope = 10**self.log_slope  # per step of int16
         size = PIECE if samples.device.type == "cpu" else len(samples)
         starts = range(0, len(samples) - 1, size)
@@ -83,7 +83,7 @@ class ZcrFin(Fin):
 
     @torch.no_grad()
     def closed_form(self) -> "ZcrFin":
-        """One unit gives the sign (zero lies above the threshold, every negative sample below), one pair the neighbours' difference."""
+        """Set one unit to the sign, with zero above its threshold, and one pair to the difference of neighbouring signs."""
         for weight in self.parameters():
             weight.zero_()
         self.offset.fill_(THRESHOLD)

@@ -1,1 +1,1 @@
-"""Published weights of transformers, converted."""
+"""Conversion of transformers' published weights."""

@@ -1,4 +1,4 @@
-"""Published tensors in one format, AST's: one channel, no heads, and a config.json from which `transformers.ASTModel` loads them."""
+"""Conversion of published tensors to AST's format: one input channel, no heads, and a config.json for `transformers.ASTModel`."""
 
 import math
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from finser.errors import FinserError
 from finser.files import why
 from finser.models.weights.sizes import EXPANSION, PATCH, Size, shapes, size_of
 
-BANDS = 128  # of the filter banks that a published AST hears
+BANDS = 128  # of the filter banks that are a published AST's input
 STRIDE = 10  # bands and frames between its patches
 TOKENS = 2  # class and distillation
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A layout of published files.
+    """Layout of a published file.
 
     Attributes
     ----------
     prefix : str
-        Before the names of the encoder's tensors, in files that hold heads, too.
+        Prefix of the names of the encoder's tensors, in files that also hold heads.
     heads : tuple of str
-        Beginnings of names that are not the encoder's: they are left out.
+        Prefixes of the tensors outside the encoder, which are dropped.
     channels : int
-        Of the input.
+        Number of input channels.
     """
 
     prefix: str
@@ -39,9 +39,9 @@ class Kind:
 
 
 def kind_of(name: str) -> Kind:
-    """The layout called `name`.
+    """Return the layout called `name`.
 
-    ``deit`` is facebook/deit-base-distilled-patch16-224's, ``ast`` is MIT/ast-finetuned-audioset-10-10-0.4593's.
+    ``deit`` is the layout of facebook/deit-base-distilled-patch16-224, ``ast`` that of MIT/ast-finetuned-audioset-10-10-0.4593.
     """
     if name == "deit":
         return Kind("deit.", ("cls_classifier.", "distillation_classifier.", "classifier.", "pooler."), 3)
@@ -49,12 +49,12 @@ def kind_of(name: str) -> Kind:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
+    """Read the tensors of a safetensors file.
 
     Raises
     ------
     FinserError
-        It is none. Pickles are no safetensors files, whatever their name says, and are not opened as such.
+        The file is no safetensors file. Pickles are refused, whatever their name.
     """
     try:
         return load_file(path)
@@ -63,19 +63,19 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def convert(published: dict[str, Tensor], options: Weights, where: object) -> tuple[dict[str, Tensor], dict]:
-    """Published tensors as those of an AST without a head, and its configuration.
+    """Convert published tensors to those of an AST without a head; return them with its configuration.
 
-    An image model's three input channels become one by summing their kernels: the answer to an image of three equal channels,
-    which is what Gong et al. (2021), section 2.2, want of their averaging; their program sums, too.
+    The kernels of an image model's three input channels are summed to one channel. The output then equals that for an image of three equal
+    channels. Gong et al. (2021), section 2.2, aim at this with their averaging; their code sums, too.
 
     Parameters
     ----------
     published : dict
-        As :func:`read` gives them.
+        Tensors as :func:`read` returns them.
     options : Weights
         Kind and size.
     where : object
-        For errors.
+        Name of the file in errors.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def convert(published: dict[str, Tensor], options: Weights, where: object) -> tu
 
 
 def _check(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]], options: Weights, where: object) -> None:
-    """Refuse anything but exactly the `expected` tensors."""
+    """Raise an error unless `found` holds exactly the `expected` tensors."""
     of, do = f"weights of kind {options.kind}, size {options.model_size}", "correct kind or model_size in params.yaml"
     for name, shape in expected.items():
         if name not in found:
@@ -111,7 +111,10 @@ def _check(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]], optio
 
 
 def grid_of(kind: str, patches: int, where: object) -> tuple[int, int]:
-    """Rows and columns of the patches: an image model's are a square, an AST's as many rows as 128 bands give at a stride of 10."""
+    """Return rows and columns of the patches.
+
+    An image model has a square grid. An AST has as many rows as 128 bands give at a stride of 10.
+    """
     rows = math.isqrt(max(patches, 0)) if kind == "deit" else (BANDS - PATCH) // STRIDE + 1
     if patches < 1 or patches % rows or kind == "deit" and rows * rows != patches:
         raise FinserError(f"{patches} position embeddings", where=where, expected="a square" if kind == "deit" else f"a multiple of {rows}")
@@ -119,7 +122,7 @@ def grid_of(kind: str, patches: int, where: object) -> tuple[int, int]:
 
 
 def configuration(size: Size, rows: int, columns: int, stride: int) -> dict:
-    """What ``transformers.ASTConfig`` reads; rows and columns of patches follow from the number of bands and frames in it."""
+    """Return the values of ``transformers.ASTConfig``; its numbers of bands and frames give these rows and columns of patches."""
     return {
         "architectures": ["ASTModel"],
         "model_type": "audio-spectrogram-transformer",

@@ -1,4 +1,4 @@
-"""Stage `fetch_weights`: published weights, verified by checksum before anything reads them, in one format."""
+"""Stage `fetch_weights`: download published weights, verify their checksum, and convert them to one format."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -24,8 +24,8 @@ def fetch_weights(params: Params, weights: str, patience: http.Patience | None =
     Raises
     ------
     FinserError
-        The server fails, the file is missing, its checksum is wrong, or its content is not as params.yaml says. A part that was received
-        is kept in data/downloads/weights for the next run.
+        The server fails, the file is missing, its checksum is wrong, or its content differs from params.yaml. A partial download is kept in
+        data/downloads/weights for the next run.
     """
     options = params.fetch_weights[weights]
     store = layout.downloads("weights") / weights
@@ -39,7 +39,7 @@ def fetch_weights(params: Params, weights: str, patience: http.Patience | None =
 
 
 def downloaded(options: Weights, store: Path, patience: http.Patience | None = None) -> Path:
-    """Path of the file in `store`, downloaded if it is not yet there; an interrupted download is resumed."""
+    """Return the path of the file in `store`, after downloading it if needed; an interrupted download resumes."""
     name = PurePosixPath(urlsplit(options.address).path).name
     say(f"{options.address}: licence {options.licence or 'as its publisher states'}; whoever downloads it accepts this licence")
     store.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def downloaded(options: Weights, store: Path, patience: http.Patience | None = N
 
 
 def verify(path: Path, expected: str) -> None:
-    """Refuse a file of another sha256."""
+    """Raise an error if a file has another SHA-256."""
     try:
         found = checksum(path)
     except OSError as error:
@@ -61,6 +61,6 @@ def verify(path: Path, expected: str) -> None:
 
 
 def origin(options: Weights) -> dict[str, str]:
-    """Where the weights are from, as params.yaml says."""
+    """Return the origin of the weights, as params.yaml states it."""
     said = options.model_dump(mode="json", exclude_none=True)
     return {name: str(value) for name, value in said.items()}

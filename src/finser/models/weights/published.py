@@ -1,4 +1,4 @@
-"""Published weights as a transformer's own begin from them: other names, and position embeddings of another grid."""
+"""Published weights as initial weights of a transformer: other tensor names, and position embeddings of another grid."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ POSITIONS = "embeddings.position_embeddings"
 
 
 def write_adapted(folder: Path, options: Options, target: Path) -> None:
-    """Write the weights in models/weights/NAME as those of the encoder that `options` describe to the file `target`.
+    """Write the published weights in `folder` to the file `target`, adapted to the encoder that `options` describe.
 
     Raises
     ------
     FinserError
-        They are not there, or are weights of another size.
+        The weights are missing, or have another size.
     """
     size, config = size_of(options.model_size), read_json(folder / "config.json")
     found = f"{config.get('hidden_size')} wide, {config.get('num_hidden_layers')} layers"
@@ -37,16 +37,17 @@ def write_adapted(folder: Path, options: Options, target: Path) -> None:
 
 
 def adapted_positions(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
-    """Position embeddings of another grid: the two tokens' as they are, the patches' cut to the middle or bilinearly stretched, by axis.
+    """Adapt position embeddings to another grid.
 
-    As Gong et al. (2021), section 2.2, and their program do it, for image and for spectrogram models alike.
+    The two tokens' embeddings stay unchanged. The patches' embeddings are cropped to the centre or interpolated bilinearly, axis by axis.
+    Gong et al. (2021), section 2.2, and their code do the same, for image and spectrogram models alike.
 
     Parameters
     ----------
     positions : Tensor
         Shape (1, 2 + rows x columns, width), the patches row by row.
     old, new : tuple of int
-        Rows (frequency) and columns (time).
+        Number of rows (frequency) and columns (time).
 
     Returns
     -------
@@ -60,7 +61,7 @@ def adapted_positions(positions: Tensor, old: tuple[int, int], new: tuple[int, i
 
 
 def _fitted(patches: Tensor, axis: int, count: int) -> Tensor:
-    """`patches` (1, width, rows, columns) with `count` rows (axis 2) or columns (axis 3)."""
+    """Crop or interpolate `patches` (1, width, rows, columns) to `count` rows (axis 2) or columns (axis 3)."""
     here = patches.shape[axis]
     if count <= here:
         return patches.narrow(axis, here // 2 - count // 2, count)
@@ -69,7 +70,7 @@ def _fitted(patches: Tensor, axis: int, count: int) -> Tensor:
 
 
 def _load(folder: Path) -> Any:
-    """The published encoder; what transformers would draw at random because it is not in the file is an error here."""
+    """Load the published encoder; raise an error for tensors that are missing from the file and would stay random."""
     from transformers import ASTModel  # takes seconds
 
     try:

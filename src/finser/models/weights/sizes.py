@@ -1,4 +1,4 @@
-"""The sizes of the transformer, and what the tensors of each are called and shaped in published files."""
+"""Sizes of the transformer, and the names and shapes of its tensors in published files."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,18 @@ def size_of(name: str) -> Size:
 
 
 def shapes(size: Size, channels: int, positions: int) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every tensor of an encoder, as published files of AST and DeiT name them, without the model's prefix.
+    """Return the shape of every tensor of an encoder by name.
+
+    Names are those in published files of AST and DeiT, without the model's prefix.
 
     Parameters
     ----------
     size : Size
         Of the model.
     channels : int
-        Of its input: 1 for spectrograms, 3 for images.
+        Number of input channels: 1 for spectrograms, 3 for images.
     positions : int
-        Patches, and two for the class and the distillation token.
+        Number of patches, plus two for the class and the distillation token.
     """
     width, wide = size.width, EXPANSION * size.width
     found = {
