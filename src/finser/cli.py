@@ -1,8 +1,7 @@
-"""`finser STAGE ITEM` for the stages of dvc.yaml, and a few commands for people.
+"""`finser STAGE ITEM` for the stages of dvc.yaml, and a few commands for users.
 
-What a command needs is imported when it runs: `finser --help` takes less than half a second.
-
-Every command ends with status 0, or not 0 and one line on standard error that begins with ``error:``.
+A command imports its modules when it runs, so that `finser --help` takes less than half a second. Every command ends with status 0, or with
+another status and one line on standard error that begins with ``error:``.
 """
 
 import atexit
@@ -35,7 +34,7 @@ DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def program() -> typer.Typer:
-    """Make the command line: a command for every stage of dvc.yaml in the current folder, and those for people."""
+    """Make the command line: a command for every stage of dvc.yaml in the current folder, and those for users."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
@@ -90,7 +89,7 @@ def migrate() -> None:
 
 
 def _replace(target: Path, text: str) -> str:
-    """Write a file; says, for a message, where the old one is kept if it was another."""
+    """Write a file; return, for a message, where a different old file is kept."""
     if target.exists() and not target.is_file():
         raise FinserError("no file", where=target, do="move it away")
     kept = f"; the old {target} is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
@@ -99,14 +98,14 @@ def _replace(target: Path, text: str) -> str:
 
 
 def _in_the_root() -> None:
-    """Refuse to run outside a project."""
+    """Raise an error outside a project."""
     if not Path("dvc.yaml").exists():
         raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
 
 
 def _keep(path: Path) -> Path:
-    """Copy a file to PATH.bak, or to PATH.2.bak and so on if those hold something else; return the copy."""
-    content = path.read_bytes()  # it may be no text at all
+    """Copy a file to PATH.bak, or to PATH.2.bak and so on if those hold other content; return the path of the copy."""
+    content = path.read_bytes()  # the file may be no text
     names = chain([f"{path}.bak"], (f"{path}.{number}.bak" for number in count(2)))
     free = next(name for name in map(Path, names) if not name.exists() or name.read_bytes() == content)
     with whole_file(free) as partial:
@@ -130,7 +129,7 @@ def inspect(
     shard: Annotated[Path, typer.Argument(help="part-NNNNN.parquet, or a folder of them: data/shards/ravdess, data/labels/ravdess")],
     rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
 ) -> None:
-    """Show what shards of audio or labels hold: rows and totals. Nothing is played."""
+    """Show the content of shards of audio or labels: rows and totals. No audio is played."""
     from finser.tools.inspection import describe
 
     print("\n".join(describe(shard, rows)))
@@ -175,7 +174,7 @@ def check() -> None:
 
 
 def corpora() -> None:
-    """List the five corpora: licence, size, where each comes from, and how much of it is here."""
+    """List the five corpora: licence, size, source, and how much of each is in data/raw."""
     from finser.config import params as parameters
     from finser.tools.overview import overview
 
@@ -200,14 +199,14 @@ def readme() -> None:
 
 
 def main() -> None:
-    """Entry point: run a command; whatever a user can cause ends in one line and a status that is not 0."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first call of CUDA; other values give other bits
+    """Entry point: run a command; every error that a user can cause is one line and a nonzero status."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it at its first call; other values give other bits
     _give_numba_a_cache()
     sys.exit(_status(_checked))
 
 
 def _give_numba_a_cache() -> None:
-    """Give numba a temporary folder if it can write its compiled code nowhere else: it would refuse to compile."""
+    """Give numba a temporary cache folder if no other is writable: otherwise it would refuse to compile."""
     if "NUMBA_CACHE_DIR" in os.environ or _writable(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numba"):
         return
     packages = [Path(find_spec(name).origin).parent for name in ("finser", "librosa")]
@@ -217,13 +216,13 @@ def _give_numba_a_cache() -> None:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a folder can be written or made."""
+    """Return whether a folder can be written or made."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     return folder.is_absolute() and os.access(existing, os.W_OK)
 
 
 def _own_code() -> None:
-    """Start again with the code of the project in the current folder, if this is another copy's."""
+    """Restart with the code of the project in the current folder, if the running code is another copy's."""
     try:
         check_code()
     except FinserError:
@@ -241,10 +240,10 @@ def _checked() -> object:
 
 
 def _status(command: Callable[[], object]) -> int:
-    """Run a command; return its status, with one line on standard error if it is not 0."""
+    """Run a command; return its status, and print one line on standard error if it is not 0."""
     try:
         result = command()
-        if result == 130:  # typer makes it of Ctrl-C
+        if result == 130:  # typer's status for Ctrl-C
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except FinserError as error:
@@ -253,13 +252,13 @@ def _status(command: Callable[[], object]) -> int:
         return exit_.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # `finser inspect ... | head` has read enough
+    except BrokenPipeError:  # `finser inspect ... | head` has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if isinstance(error, FileNotFoundError) and error.filename is not None:
             return _fail(f"{error.filename}: no such file")
-        if hasattr(error, "format_message"):  # click's own: a wrong argument or option
+        if hasattr(error, "format_message"):  # an error of click: a wrong argument or option
             return _fail(f"{error.format_message()} See: finser --help", 2)
         if isinstance(error, OSError) and error.errno in (FULL if error.filename is None else (*FULL, *DENIED)):
             return _fail(f"{error.filename or 'the disk written to'}: {os.strerror(error.errno).lower()}; nothing half-written was kept")
@@ -268,6 +267,6 @@ def _status(command: Callable[[], object]) -> int:
 
 
 def _fail(message: str, status: int = 1) -> int:
-    """Print an error, a line each if it is several; return the status."""
+    """Print an error, one line per fault; return the status."""
     print(lines(message), file=sys.stderr)
     return status

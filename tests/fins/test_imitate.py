@@ -53,7 +53,7 @@ def test_mistakes_are_one_line(trained, tmp_path):
     with pytest.raises(FinserError, match="no such file"):
         list(imitate(trained, [tmp_path / "none.wav"], tmp_path / "out"))
     assert not (tmp_path / "out").exists(), "no folder for nothing"
-    with pytest.raises(FinserError, match="in the way of a folder"):
+    with pytest.raises(FinserError, match="is not a folder"):
         list(imitate(trained, [tmp_path / "file"], tmp_path / "file"))
 
 

@@ -217,7 +217,7 @@ def spoil_shard():
 @pytest.mark.parametrize(
     ("chosen", "spoil", "said"),
     [
-        (Selection(("savee",)), lambda: Path("out").mkdir(), "out: is there already"),
+        (Selection(("savee",)), lambda: Path("out").mkdir(), "out: already exists"),
         (Selection(("savey",)), None, "unknown corpus 'savey'; did you mean 'savee'"),
         (Selection(("savee", "savee")), None, "each corpus once"),
         (Selection(("savee",), ("loud",)), None, "unknown variant 'loud'"),

@@ -1,1 +1,1 @@
-"""From recordings to shards of int16 samples at one rate."""
+"""Conversion of recordings to shards of int16 samples at one rate."""

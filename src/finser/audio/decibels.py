@@ -1,7 +1,7 @@
-"""Logarithms and powers that have the same bits on every CPU.
+"""Logarithms and powers with the same bits on every CPU.
 
-These take the place of NumPy's ``log`` and ``power``, which give other last bits on a CPU with AVX-512 than on one without. They use
-only additions, multiplications and divisions in float64, which IEEE 754 defines to the bit (tests/test_cpus.py).
+They replace NumPy's ``log`` and ``power``, whose last bits differ between CPUs with and without AVX-512. They use only additions,
+multiplications and divisions in float64, which IEEE 754 defines to the bit (tests/test_cpus.py).
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ LN_10 = 2.302585092994046
 
 
 def power_to_db(power: np.ndarray, floor: float) -> np.ndarray:
-    """``10 log10(max(power, floor))`` in the type of `power`, the same bits on every CPU; computed in float64."""
+    """Return ``10 log10(max(power, floor))`` in the type of `power`, with the same bits on every CPU; computed in float64."""
     return (natural_log(np.maximum(power, floor, dtype=np.float64)) * (10 / LN_10)).astype(power.dtype)
 
 
 def natural_log(x: np.ndarray) -> np.ndarray:
-    """Natural logarithm of positive finite numbers, float64, the same bits on every CPU.
+    """Return the natural logarithm of positive finite numbers, float64, with the same bits on every CPU.
 
     ``x = m 2^e`` with m between 0.707 and 1.414, and ``ln m = 2 artanh((m - 1) / (m + 1))``.
 
@@ -44,7 +44,7 @@ def natural_log(x: np.ndarray) -> np.ndarray:
 
 
 def db_to_power(db: np.ndarray) -> np.ndarray:
-    """``10 ** (db / 10)``, float64, the same bits on every CPU."""
+    """Return ``10 ** (db / 10)``, float64, with the same bits on every CPU."""
     y = np.asarray(db, np.float64) * (LN_10 / 10)
     n = np.rint(y * (1 / LN_2))
     r = y - n * LN_2  # -0.347 .. 0.347

@@ -1,8 +1,8 @@
-"""Samples as numbers, padding, framing, and how many values each feature has, defined once.
+"""Conversion of samples, padding, framing, and the number of values of each feature.
 
-Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and samples
-outside the clip are zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults
-(``center=True``, ``pad_mode="constant"``).
+Frame t of a clip y is ``np.pad(y, 1024)[512 t : 512 t + 2048]``, t = 0 .. len(y) // 512: it is centred on sample 512 t, and samples outside
+the clip are zero. 2,048 samples at 22,050 Hz are 92.9 ms, the hop of 512 is 23.2 ms. These are librosa's defaults (``center=True``,
+``pad_mode="constant"``).
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ FULL_SCALE = (INT16 - 1) / INT16  # the largest sample that int16 holds, as a fl
 
 
 def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round to int16; a clip that exceeds full scale is first scaled down as a whole, never clipped.
+    """Round to int16. A clip that exceeds full scale is first scaled down as a whole, never clipped.
 
-    Resampling a recording that touches full scale overshoots it by up to a few dB (the sinc's ringing), so clipping would
-    add distortion that the recording did not have.
+    Resampling a recording that reaches full scale overshoots it by up to a few dB (ringing of the sinc), so clipping would add distortion
+    that the recording does not have.
 
     Returns
     -------
@@ -35,22 +35,22 @@ def to_int16(y: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def to_float(audio: np.ndarray) -> np.ndarray:
-    """int16 samples as float32 of full scale 1: divided by 32768, which is exact."""
+    """Convert int16 samples to float32 of full scale 1: division by 32768, which is exact."""
     return audio.astype(np.float32) / np.float32(INT16)
 
 
 def n_frames(n_samples: int) -> int:
-    """How many frames a clip of `n_samples` has."""
+    """Return the number of frames of a clip of `n_samples`."""
     return n_samples // HOP_LENGTH + 1
 
 
 def padded(y: np.ndarray) -> np.ndarray:
-    """A clip with its zeros before and after, cut where its last frame ends, shape (512 (n_frames + 3),)."""
+    """Return a clip with zero padding, cut at the end of its last frame, shape (512 (n_frames + 3),)."""
     return np.pad(y, N_FFT // 2)[: HOP_LENGTH * (n_frames(len(y)) - 1) + N_FFT]
 
 
 def frames(y: np.ndarray) -> np.ndarray:
-    """All frames of a clip, as a read-only view of its zero-padded copy.
+    """Return all frames of a clip, as a read-only view of its zero-padded copy.
 
     Parameters
     ----------

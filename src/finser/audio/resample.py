@@ -1,4 +1,4 @@
-"""Stage `resample`: any recording -> 22,050 Hz mono int16, by soxr, without clipping."""
+"""Stage `resample`: convert any recording to 22,050 Hz mono int16, with soxr and without clipping."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     FinserError
-        libsndfile cannot read the file, or it holds no sample, or one that is NaN or infinite.
+        libsndfile cannot read the file, or it has no samples, or samples that are NaN or infinite.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -48,7 +48,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
 
 
 def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:
-    """Decode, mix and resample one recording; returns int16 samples (n,) at `sr` Hz and the gain applied."""
+    """Decode, mix and resample one recording; return int16 samples (n,) at `sr` Hz and the gain applied."""
     y, original = decode(path)
     if original != sr:
         y = soxr.resample(y, original, sr, quality=quality)
@@ -58,7 +58,7 @@ def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]
 
 
 def resample(params: Params, corpus: str) -> None:
-    """Step: every kept clip of `corpus`, ordered by clip_id, into data/audio/CORPUS/."""
+    """Step: convert every kept clip of `corpus`, ordered by clip_id, to data/audio/CORPUS/."""
     clips = [clip for clip in read_clips(corpus).to_pylist() if clip["status"] == "ok"]
     clips.sort(key=lambda clip: clip["clip_id"])
     jobs = ((params.seed, params.resample, layout.raw(corpus), clip) for clip in clips)

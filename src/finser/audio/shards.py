@@ -1,7 +1,7 @@
-"""Parquet shards: int16 PCM in an uncompressed binary column, read by memory map; labels row-aligned beside them.
+"""Parquet shards: int16 PCM in an uncompressed binary column, read by memory map, and row-aligned labels.
 
-Audio rows carry raw little-endian int16 PCM, mono, 22,050 Hz. Label rows carry, per feature, a float32 array of shape
-(n_frames, dim). Shard and label files of one corpus have the same names (part-00000.parquet, ...) and the same rows.
+Audio rows hold raw little-endian int16 PCM, mono, 22,050 Hz. Label rows hold, per feature, a float32 array of shape (n_frames, dim). Shard
+and label files of one corpus have the same names (part-00000.parquet, ...) and the same rows.
 """
 
 import json
@@ -24,7 +24,7 @@ from finser.errors import FinserError
 from finser.files import whole_folder, why
 
 ROWS_PER_GROUP = 100
-GROUPS_KEPT = 4  # by a reader that jumps
+GROUPS_KEPT = 4  # row groups that a random-access reader caches
 GROUPS_PER_PART = 20  # 2,000 clips of 2.5 s: about 220 MB
 AGAIN = "if a stage made it: dvc checkout, or dvc repro"
 
@@ -37,7 +37,7 @@ AUDIO_SCHEMA = pa.schema(
         ("emotion", _WORD),
         ("variant", _WORD),
         ("seed", pa.int64()),
-        ("draw", pa.string()),  # JSON: the drawn parameters, from which the row can be made again
+        ("draw", pa.string()),  # JSON: the drawn parameters, which reproduce the row
         ("n_samples", pa.int32()),
         ("audio", pa.binary()),
     ]
@@ -56,7 +56,7 @@ class AudioRow:
     audio : np.ndarray
         int16, shape (n_samples,), mono, 22,050 Hz.
     draw : dict
-        The drawn parameters, JSON-able.
+        The drawn parameters, as values that JSON can hold.
     """
 
     clip_id: str
@@ -70,19 +70,19 @@ class AudioRow:
 
 
 class Only:
-    """Which rows a reader yields.
+    """A filter of the rows that a reader yields.
 
     Parameters
     ----------
     clip_ids, variants : collection of str
-        Rows of other clips or variants are left out, before their values are copied.
+        Rows of other clips or variants are skipped before their values are copied.
     """
 
     def __init__(self, clip_ids: Collection[str], variants: Collection[str]) -> None:
         self._clips, self._variants = (pa.array(sorted(names), pa.string()) for names in (clip_ids, variants))
 
     def rows(self, table: pa.Table) -> pa.Table:
-        """The rows of a table with the columns clip_id and variant that are to be read."""
+        """Return the selected rows of a table with the columns clip_id and variant."""
         clips = pc.is_in(table["clip_id"], self._clips)
         return table.filter(pc.and_(clips, pc.is_in(pc.cast(table["variant"], pa.string()), self._variants)))
 
@@ -97,12 +97,12 @@ class LabelRow:
 
 
 def write_audio(folder: Path, rows: Iterable[AudioRow]) -> int:
-    """Write a corpus's audio rows as `folder`/part-NNNNN.parquet, whole or not at all; returns the number of rows."""
+    """Write a corpus's audio rows as `folder`/part-NNNNN.parquet, whole or not at all; return the number of rows."""
     return _write(folder, map(_audio_record, rows), AUDIO_SCHEMA, "audio")
 
 
 def write_labels(folder: Path, rows: Iterable[LabelRow]) -> int:
-    """Write a corpus's label rows, in the order of its shards; returns the number of rows."""
+    """Write a corpus's label rows, in the order of its shards; return the number of rows."""
     return _write(folder, map(_label_record, rows), LABEL_SCHEMA, "labels")
 
 
@@ -116,7 +116,7 @@ def read_audio(folder: Path, only: Only | None = None) -> Iterator[AudioRow]:
 
 
 def read_labels(folder: Path, features: Iterable[str] = tuple(DIMENSIONS), only: Only | None = None) -> Iterator[LabelRow]:
-    """Yield the label rows of a corpus, or `only` some, in order, with the `features` asked for only."""
+    """Yield the label rows of a corpus, or `only` some, in order, with the given `features` only."""
     features = tuple(features)
     for record in read_records(folder, ("clip_id", "variant", "n_frames", *features), only):
         for name in features:
@@ -153,13 +153,13 @@ def read_aligned(
 class ClipReader:
     """Random access to the originals of a corpus, by clip_id.
 
-    Memory: names and places of the clips (a few hundred bytes each) and the row groups read last, `GROUPS_KEPT` of them, each at
-    most `ROWS_PER_GROUP` rows: about 45 MB of clips of 2.5 s, however large the corpus.
+    Memory: names and positions of the clips (a few hundred bytes each), and the `GROUPS_KEPT` row groups read last, each of at most
+    `ROWS_PER_GROUP` rows: about 45 MB of clips of 2.5 s, for a corpus of any size.
 
     Parameters
     ----------
     folder : Path
-        Of the corpus's shards.
+        Folder of the corpus's shards.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -168,7 +168,7 @@ class ClipReader:
 
     @cached_property
     def _rows(self) -> list[tuple[str, str, tuple[Path, int, int]]]:
-        """clip_id, speaker and (part, row group, row) of every original, in order of clip_id."""
+        """Return clip_id, speaker and (part, row group, row) of every original, in the order of clip_id."""
         found = []
         for part in find_parts(self.folder):
             file = open_part(part)
@@ -190,14 +190,14 @@ class ClipReader:
 
     @cached_property
     def by_speaker(self) -> dict[str, list[str]]:
-        """clip_ids of every speaker, sorted."""
+        """Return the clip_ids of every speaker, sorted."""
         found = defaultdict(list)
         for clip_id, speaker, _ in self._rows:
             found[speaker].append(clip_id)
         return dict(found)
 
     def audio(self, clip_id: str) -> np.ndarray:
-        """Samples of a clip, int16, shape (n_samples,), read-only.
+        """Return the samples of a clip, int16, shape (n_samples,), read-only.
 
         Raises
         ------
@@ -247,7 +247,7 @@ def _label_record(row: LabelRow) -> dict:
 
 
 def _write(folder: Path, records: Iterable[dict], schema: pa.Schema, content: str) -> int:
-    # no version of finser: the same content has the same bytes whichever version wrote it
+    # no version of finser, so that the same content has the same bytes with every version
     schema = schema.with_metadata({"content": content, "sr": str(SR), "dtype": "<i2" if content == "audio" else "<f4"})
     binary = {field.name for field in schema if field.type == pa.binary()}
     compression = {field.name: "NONE" if field.name in binary else "ZSTD" for field in schema}
@@ -265,18 +265,18 @@ def write_parts(stem: Path, records: Iterable[dict], schema: pa.Schema, **option
     Parameters
     ----------
     stem : Path
-        An existing folder, and the beginning of a name in it.
+        An existing folder, and the prefix of file names in it.
     records : iterable of dict
         Consumed lazily.
     schema : pa.Schema
-        Of the records.
+        Schema of the records.
     **options
-        Of ``pyarrow.parquet.ParquetWriter``.
+        Options of ``pyarrow.parquet.ParquetWriter``.
 
     Returns
     -------
     int
-        The number of rows; with 0 there is no file.
+        The number of rows; with 0 rows no file is written.
     """
     groups, total = _in_groups(records), 0
     for part, first in enumerate(groups):
@@ -299,12 +299,12 @@ def _in_groups(records: Iterable[dict]) -> Iterator[list[dict]]:
 
 
 def find_parts(path: Path) -> list[Path]:
-    """The shards in a folder, in order; a shard is its own only part.
+    """Return the shards in a folder, in order; a path of a shard gives that shard alone.
 
     Raises
     ------
     FinserError
-        There is none, or the folder cannot be read.
+        There are no shards, or the folder cannot be read.
     """
     try:
         if path.is_file():
@@ -323,26 +323,26 @@ def find_parts(path: Path) -> list[Path]:
 
 
 def open_part(part: Path) -> pq.ParquetFile:
-    """A shard, opened by memory map.
+    """Open a shard by memory map.
 
     Raises
     ------
     FinserError
-        It is no Parquet file, or is cut short.
+        The file is no Parquet file, or is truncated.
     """
     with readable(part):
         return pq.ParquetFile(part, memory_map=True)
 
 
 def read_records(path: Path, columns: Iterable[str], only: Only | None = None) -> Iterator[dict]:
-    """Yield the rows of a shard, or of a folder of them, as they are stored: the `columns` named, one row group in memory.
+    """Yield the rows of a shard or of a folder of shards, with the given `columns`, one row group in memory.
 
     `only` needs the columns clip_id and variant.
 
     Raises
     ------
     FinserError
-        There is no shard, one is damaged, or lacks a column.
+        There are no shards, one is damaged, or one lacks a column.
     """
     names = list(columns)
     for part in find_parts(path):
@@ -362,7 +362,7 @@ def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path, 
 
 @contextmanager
 def readable(part: Path) -> Iterator[None]:
-    """Turn what Arrow says of a damaged shard into one line."""
+    """Convert Arrow's errors about a damaged shard to one line."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

@@ -1,1 +1,1 @@
-"""The five corpora: what their file names say, where they come from, what was found."""
+"""The five corpora: parsers of their file names, their sources, and their indexes."""

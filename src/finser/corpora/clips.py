@@ -1,4 +1,4 @@
-"""The table of a corpus's clips, data/clips/CORPUS.parquet, which `index` writes: its columns, and how it is read."""
+"""The index of a corpus's clips, data/clips/CORPUS.parquet, which `index` writes: its columns and its reader."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +25,7 @@ CLIPS_SCHEMA = pa.schema(
         ("n_samples", pa.int64()),  # per channel
         ("seconds", pa.float64()),
         ("peak", pa.float64()),  # of full scale 1, over all channels
-        ("rms", pa.float64()),  # the same
+        ("rms", pa.float64()),  # of full scale 1, over all channels
         ("status", pa.string()),  # ok, excluded
         ("reason", pa.string()),  # "" when ok
     ]
@@ -33,12 +33,12 @@ CLIPS_SCHEMA = pa.schema(
 
 
 def read_clips(corpus: str) -> pa.Table:
-    """The index of a corpus, with the columns of :data:`CLIPS_SCHEMA`.
+    """Read the index of a corpus, with the columns of :data:`CLIPS_SCHEMA`.
 
     Raises
     ------
     FinserError
-        There is none, or it is no such index.
+        The file is missing, or is no such index.
     """
     path = layout.clips(corpus)
     try:

@@ -1,4 +1,4 @@
-"""Check that a copy of a corpus is complete; the error names what is missing."""
+"""Check that a copy of a corpus is complete; the error lists what is missing."""
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
@@ -12,7 +12,7 @@ NAMED = 3  # missing speakers and clips named in an error; the others are counte
 
 
 def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where: object, do: str = "") -> int:
-    """Refuse too few clips (unless `allow_partial` is set) and too many; return the number of clips of a complete copy.
+    """Raise an error for too few clips (unless `allow_partial` is set) or too many; return the number of a complete copy.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where:
     where : object
         Folder or list of the files, for messages.
     do : str, optional
-        Advice if clips are missing; default: to complete the copy, or to set `allow_partial`.
+        Advice if clips are missing; by default to complete the copy, or to set `allow_partial`.
 
     Raises
     ------
     FinserError
-        There is no clip, there are too many, or too few; the message then names missing speakers and clips.
+        There are no clips, too many, or too few. In the last case the message lists missing speakers and clips.
     """
     speakers = {said.clip_id: said.speaker for said in utterances}
     expected, found = expected_count(source, known.name, speakers.values()), len(speakers)
@@ -50,7 +50,7 @@ def check(utterances: Iterable[Utterance], source: Source, known: Corpus, where:
 
 
 def lacking(speakers: Mapping[str, str], known: Corpus, expected: int) -> str:
-    """The missing clips in a few words: their number, speakers without any clip, and the first clips of the other speakers.
+    """Describe the missing clips: their number, speakers without any clip, and the first missing clips of other speakers.
 
     Parameters
     ----------

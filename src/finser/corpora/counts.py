@@ -1,7 +1,7 @@
-"""How many clips a complete copy of a corpus has: the publisher's count, or that of the plan of a synthetic corpus.
+"""Number of clips of a complete copy of a corpus: the publisher's count, or the count of a synthetic corpus's plan.
 
-:func:`finser.synthetic.plan` lists the files of a synthetic corpus. They are counted here by a formula, so that a stage that only needs
-their number does not depend on the synthesiser; a test compares the two for every number of speakers and clips.
+:func:`finser.synthetic.plan` lists the files of a synthetic corpus. The formula here gives their number, so that a stage that only needs
+the number does not depend on the synthesizer. A test compares the two for every number of speakers and clips.
 """
 
 from collections.abc import Collection
@@ -16,12 +16,12 @@ EMOTIONS = {"ravdess": 8, "crema_d": 6, "tess": 7, "savee": 7, "esd": 5}  # neut
 
 
 def expected_count(source: Source, corpus: str, speakers: Collection[str] = ()) -> int:
-    """How many clips a complete copy has.
+    """Return the number of clips of a complete copy.
 
     Parameters
     ----------
     source : Synthetic, Local or Download
-        A synthetic corpus has the clips of its plan; the others have the publisher's count.
+        A synthetic corpus has the clips of its plan; other sources have the publisher's count.
     corpus : str
         Name of the corpus.
     speakers : collection of str, optional
@@ -33,20 +33,20 @@ def expected_count(source: Source, corpus: str, speakers: Collection[str] = ()) 
 
 
 def published_part(known: Corpus, speakers: Collection[str]) -> tuple[tuple[str, ...], int]:
-    """The smallest published part of a corpus that holds all of `speakers`, if there are any: its speakers and its clips."""
+    """Return speakers and number of clips of the smallest published part that holds all of `speakers`, if there is any."""
     parts = [part for part in known.parts.items() if speakers and set(speakers) <= set(part[0])]
     return min(parts, key=lambda part: part[1], default=(known.speakers, known.clips))
 
 
 def planned(source: Synthetic, corpus: str) -> int:
-    """Number of audio files that the plan of a synthetic corpus has."""
+    """Return the number of audio files in the plan of a synthetic corpus."""
     count = min(source.clips_per_emotion, MOST_CLIPS[corpus])
     per_speaker = (EMOTIONS[corpus] - 1) * count + _neutral(corpus, count)
     return min(source.speakers, MOST_SPEAKERS[corpus]) * per_speaker
 
 
 def _neutral(corpus: str, count: int) -> int:
-    """Neutral clips of one speaker; see :func:`finser.synthetic.plans.plan`."""
+    """Return the number of neutral clips of one speaker; see :func:`finser.synthetic.plans.plan`."""
     if corpus == "ravdess":  # neutral speech has one of two intensities
         return (count + 1) // 2
     if corpus == "crema_d":  # takes 2, 4 and 5 are levels of one sentence, and neutral speech has none

@@ -34,7 +34,7 @@ SEX = dict(sorted((actor, sex) for sex in ("male", "female") for actor in SPEAKE
 
 
 def parse(path: PurePosixPath) -> Utterance:
-    """Read the four codes of a file name; see the module for their order."""
+    """Parse the four codes of a file name; the module's docstring has their order."""
     actor, sentence, label, level = split_name(r"(\d+)_([A-Z]+)_([A-Z]+)_([A-Z]+)", path, "1001_DFA_ANG_XX.wav")
     intensity = look_up(level, LEVELS, "level", path)
     return Utterance(
@@ -51,13 +51,13 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def files() -> dict[str, tuple[str, int]]:
-    """Checksum and size in bytes of every file, ``{"1001_DFA_ANG_XX.wav": ("sha256:...", 72862)}``."""
+    """Return checksum and size in bytes of every file, ``{"1001_DFA_ANG_XX.wav": ("sha256:...", 72862)}``."""
     with Path(__file__).with_name("crema_d_sha256.csv").open(newline="", encoding="utf-8") as file:
         return {row["file"]: (f"sha256:{row['sha256']}", int(row["bytes"])) for row in csv.DictReader(file)}
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy; `found` has no effect."""
+    """Yield the clip_ids of a complete copy; `found` has no effect."""
     for name in files():
         yield f"crema_d/AudioWAV/{PurePosixPath(name).stem}"
 

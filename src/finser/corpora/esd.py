@@ -1,9 +1,10 @@
 """ESD: 10 Mandarin and 10 English speakers, 350 parallel sentences, 5 emotions (Zhou et al. 2021, doi:10.1016/j.specom.2021.11.006).
 
-Two layouts occur: ``0011/Angry/0011_000351.wav``, and the same with folders train, evaluation and test under each emotion.
-The clip_id is the first. The emotion is the folder's. Beside it, ``0011/0011.txt`` holds lines of number, text and label,
-separated by tabs: their encoding differs from speaker to speaker, some are malformed, and labels of Mandarin speakers are in
-Chinese; so transcripts give the text where they can, and the emotion is always the folder's.
+Two layouts exist: ``0011/Angry/0011_000351.wav``, and the same with folders train, evaluation and test under each emotion. The clip_id
+follows the first. The emotion is that of the folder.
+
+``0011/0011.txt`` holds lines of number, text and label, separated by tabs. Encodings differ between speakers, some lines are malformed, and
+labels of Mandarin speakers are in Chinese. Transcripts therefore only provide the text, where they can be read.
 """
 
 import re
@@ -32,7 +33,7 @@ FOLDS = ((5, 11, 16, 18), (12, 14, 15, 19), (3, 4, 6, 9), (7, 8, 13, 20), (1, 2,
 
 
 def parse(path: PurePosixPath) -> Utterance:
-    """Read speaker and number from a file name, and the emotion from its folder."""
+    """Parse speaker and number from a file name, and the emotion from its folder."""
     speaker, number = split_name(r"(\d{4})_(\d{6})", path, "0011/Angry/0011_000351.wav")
     look_up(speaker, dict.fromkeys(MANDARIN + ENGLISH, ""), "speaker", path)
     if not 1 <= int(number) <= SENTENCES * len(LABELS):
@@ -55,16 +56,17 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy; `found` has no effect."""
+    """Yield the clip_ids of a complete copy; `found` has no effect."""
     for speaker in MANDARIN + ENGLISH:
         for number in range(1, SENTENCES * len(NUMBERED) + 1):
             yield f"esd/{speaker}/{NUMBERED[(number - 1) // SENTENCES]}/{speaker}_{number:06d}"
 
 
 def transcripts(root: Path) -> dict[str, tuple[str, str]]:
-    """Text and label of every clip that the files ``NNNN.txt`` under `root` name; the label in English, or "" if it is unknown.
+    """Return text and label of every clip in the files ``NNNN.txt`` under `root`.
 
-    Lines that are not three fields separated by tabs are passed over: the publisher's own files have some.
+    The label is in English, or "" if it is unknown. Lines without three fields separated by tabs are skipped: the publisher's own files
+    have some.
     """
     found = {}
     for path in sorted(root.rglob("[0-9][0-9][0-9][0-9].txt")):
@@ -76,7 +78,7 @@ def transcripts(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def _decode(data: bytes) -> str:
-    """Text in one of the encodings that the publisher's transcripts have: UTF-16, UTF-8 with or without a mark, GB, Latin-1."""
+    """Decode text in one of the encodings of the publisher's transcripts: UTF-16, UTF-8 with or without a BOM, GB, Latin-1."""
     if b"\0" in data:
         return data.decode("utf-16", errors="replace")
     for encoding in ("utf-8-sig", "gb18030"):

@@ -1,11 +1,11 @@
-"""Many faults as one error: the error names the first few, the log has all."""
+"""Many faults as one error: the error quotes the first few, the log has all."""
 
 from collections.abc import Sequence
 
 from finser.errors import FinserError
 from finser.progress import say
 
-NAMED = 3  # faults in the line; the log has all
+NAMED = 3  # faults quoted in the error; the log has all
 
 
 def refuse(faults: Sequence[FinserError], where: object) -> None:
@@ -21,7 +21,7 @@ def refuse(faults: Sequence[FinserError], where: object) -> None:
     Raises
     ------
     FinserError
-        The fault itself if it is the only one; otherwise their number and the first three. All are printed on standard error first.
+        The fault itself if it is the only one; otherwise the number of faults and the first three. All are printed on standard error first.
     """
     if len(faults) == 1:
         raise faults[0]

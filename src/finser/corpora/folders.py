@@ -1,4 +1,4 @@
-"""Audio files in a folder: which there are, how large they are, and whether they changed. Nothing here knows a corpus."""
+"""Audio files in a folder: their paths, their sizes, and a digest that detects changes. The code is independent of the corpora."""
 
 import hashlib
 import os
@@ -13,12 +13,12 @@ AUDIO = (".wav",)
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:
-    """Paths of the audio files under `root`, relative to it, sorted as text; hidden files and those in __MACOSX are left out."""
+    """Return the paths of the audio files under `root`, relative to it, sorted as text; hidden files and __MACOSX are skipped."""
     return sorted(files_under(root, AUDIO), key=str)
 
 
 def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath]:
-    """Yield the paths, relative to `root`, of the files with one of the `suffixes` in whatever case; links are followed."""
+    """Yield the paths, relative to `root`, of the files with one of the `suffixes` in any case; links are followed."""
     if not root.is_dir():
         raise FinserError("no such folder", where=root)
     for folder, subfolders, names in os.walk(root, onerror=unreadable, followlinks=True):
@@ -29,12 +29,12 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
 
 
 def size_of_audio(path: Path, where: object = None) -> int:
-    """Size of an audio file in bytes; errors name it `where`, by default `path`.
+    """Return the size of an audio file in bytes; errors call it `where`, by default `path`.
 
     Raises
     ------
     FinserError
-        It cannot be read, is empty, or is a Git LFS pointer or an HTML page in place of audio.
+        The file cannot be read, is empty, or is a Git LFS pointer or an HTML page instead of audio.
     """
     try:
         size, other = path.stat().st_size, impostor(path)
@@ -50,9 +50,10 @@ def size_of_audio(path: Path, where: object = None) -> int:
 
 
 def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
-    """``sha256:...`` of names and sizes of files below `root`: another one if a file was added, removed, renamed or got another size.
+    """Return ``sha256:...`` of names and sizes of files below `root`.
 
-    Contents are not read: gigabytes would take minutes. A file that is replaced by one of the same name and size is not seen.
+    The digest changes if a file is added, removed, renamed or changes its size. Contents are not read, since gigabytes would take minutes,
+    so a replacement by a file of the same name and size is not detected.
     """
     lines = []
     for name in sorted(names, key=str):
@@ -65,7 +66,7 @@ def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file or folder is hidden, or what macOS adds to archives."""
+    """Return whether a file or folder is hidden, or is one that macOS adds to archives."""
     return name.startswith(".") or name == "__MACOSX"
 
 

@@ -1,6 +1,6 @@
-"""Whether a wav or AIFF file holds as much audio as its header says: neither less (a truncated copy) nor more.
+"""Check that a wav or AIFF file holds as much audio as its header states: neither less (a truncated copy) nor more.
 
-libsndfile reads the shorter of the length in the header and that of the file, and reports no error.
+libsndfile reads the shorter of the header's length and the file's, and reports no error.
 """
 
 import struct
@@ -13,8 +13,8 @@ from finser.errors import FinserError
 ORDER = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">", b"FORM": ">"}  # container: byte order of the sizes of its chunks
 SOUND = (b"data", b"SSND")
 IN_DS64 = 0xFFFFFFFF  # RF64: the size is in the chunk ds64 (EBU Tech 3306)
-STREAMED = 0x7FFFF000  # a size that is not there and not below this was written before the end was known (SoX; ffmpeg writes 0xFFFFFFFF)
-TAGS = (b"ID3", b"TAG", b"APE")  # what players append without a chunk
+STREAMED = 0x7FFFF000  # a size that the file lacks, at least this: a streaming writer's placeholder (SoX; ffmpeg writes 0xFFFFFFFF)
+TAGS = (b"ID3", b"TAG", b"APE")  # tags that players append without a chunk
 REWRITE = "rewrite it, for example: ffmpeg -i OLD.wav -c copy NEW.wav"
 MAY_BE_CUT = (  # chunks of metadata: one of these may run past the end of the file
     b"LIST",
@@ -35,14 +35,14 @@ MAY_BE_CUT = (  # chunks of metadata: one of these may run past the end of the f
 
 
 def check(path: Path, where: object = None) -> None:
-    """Refuse a wav or AIFF file whose header promises more audio than the file holds, or less, or does not say how much.
+    """Raise an error if a wav or AIFF file holds less or more audio than its header states, or if the header states no length.
 
     Parameters
     ----------
     path : Path
-        The file; one of another format passes.
+        The file; other formats are accepted.
     where : object, optional
-        How it is named in the error; default `path`.
+        Name of the file in errors; default `path`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def check(path: Path, where: object = None) -> None:
 
 
 def _chunks(file: IO[bytes], order: str, position: int, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, first byte and length of every chunk from `position` on; the file stands at the chunk's first byte."""
+    """Yield name, first byte and length of every chunk from `position` on; the file is positioned at the chunk's first byte."""
     while position + 8 <= size:
         file.seek(position)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
@@ -71,7 +71,7 @@ def _chunks(file: IO[bytes], order: str, position: int, size: int) -> Iterator[t
 
 
 def _check_samples(file: IO[bytes], order: str, start: int, length: int, size: int, where: object) -> None:
-    """Compare the `length` in the header with a file that has `size` bytes, of which the samples begin at `start`."""
+    """Compare the header's `length` with a file of `size` bytes, whose samples start at `start`."""
     there, end = size - start, start + length
     if STREAMED > length > there:
         do = "copy or download it again"
@@ -87,7 +87,7 @@ def _check_samples(file: IO[bytes], order: str, start: int, length: int, size: i
 
 
 def _unexplained(file: IO[bytes], order: str, position: int, size: int) -> int:
-    """How many bytes from `position` to the end are no chunk, no tag and no padding."""
+    """Return the number of bytes from `position` to the end that are no chunk, no tag and no padding."""
     for name, start, length in _chunks(file, order, position, size):
         whole = start + length <= size and name not in SOUND
         if name.startswith(TAGS) or (not whole and name in MAY_BE_CUT):

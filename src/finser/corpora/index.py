@@ -1,7 +1,7 @@
-"""Stage `index`: one row per audio file found, good or not, and why not.
+"""Stage `index`: one row per audio file found, with a status and a reason for exclusion.
 
-A faulty file (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage, which names all such files:
-the copy must be repaired first. A file without fault that is of no use (silent, a duplicate) stays in the index with the reason.
+A faulty file (truncated, unreadable, empty, a Git LFS pointer, an unknown code in its name) stops the stage, which lists all such files:
+the copy must be repaired first. An intact file that cannot be used (silent, a duplicate) stays in the index with the reason.
 """
 
 import re
@@ -29,15 +29,15 @@ from finser.files import checksum, whole_file, why
 from finser.progress import say, track
 from finser.workers import map_in_order
 
-BLOCK = 2**16  # frames read at once
-USED = Resample()  # rate and resampler of the clips as they are used
+BLOCK = 2**16  # frames per read
+USED = Resample()  # rate and resampler of the converted clips
 
 
 @dataclass(frozen=True)
 class Sound:
     """Properties of one audio file; `peak` and `rms` are of full scale 1, over all channels.
 
-    `used` is the peak of the clip as it is used: the mean of its channels at 22,050 Hz, rounded to 16 bit; None if that has no sample.
+    `used` is the peak after conversion: the mean of the channels at 22,050 Hz, rounded to 16 bit; None if no sample is left.
     """
 
     sha256: str
@@ -51,12 +51,12 @@ class Sound:
 
 
 def index(params: Params, corpus: str) -> None:
-    """Write data/clips/CORPUS.parquet and print how many clips were found, expected, misnamed, kept, and excluded by reason.
+    """Write data/clips/CORPUS.parquet, and print how many clips were found, expected, misnamed, kept, and excluded by reason.
 
     Raises
     ------
     FinserError
-        Clips are missing (and `allow_partial` is not set), too many, or a file among them cannot be right.
+        Clips are missing (and `allow_partial` is not set), there are too many, or a file is faulty.
     """
     root, source, known = layout.raw(corpus), params.fetch[corpus], registry.get(corpus)
     if not root.is_dir():
@@ -78,13 +78,13 @@ def index(params: Params, corpus: str) -> None:
 
 
 def excluded(table: pa.Table) -> list[tuple[str, str]]:
-    """Clip and reason of every excluded file of an index, in its order."""
+    """Return clip and reason of every excluded file of an index, in its order."""
     columns = (table[name].to_pylist() for name in ("status", "clip_id", "reason"))
     return [(clip, reason) for status, clip, reason in zip(*columns, strict=True) if status == "excluded"]
 
 
 def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], root: Path, known: Corpus) -> list[Utterance]:
-    """The utterances, with the text of the sentence where the corpus has transcripts."""
+    """Add the text of the sentence to the utterances if the corpus has transcripts."""
     if known.texts is None:
         return utterances
     texts = known.texts(root)
@@ -100,12 +100,12 @@ def _with_texts(utterances: list[Utterance], paths: Sequence[PurePosixPath], roo
 
 
 def origin(source: Source, corpus: str, root: Path) -> Path:
-    """Where a user finds the files of data/raw/CORPUS: in the folder that they were copied from if it is known, else there."""
+    """Return the user's folder of the files of data/raw/CORPUS: the folder that they were copied from if known, else data/raw."""
     return (local.known_folder(corpus) if isinstance(source, Local) else None) or root
 
 
 def _measured(job: tuple[Path, Path]) -> Sound | FinserError:
-    """:func:`measure`, with its error as a value: one such file does not hide the next."""
+    """Run :func:`measure`, and return its error as a value, so that the other files are measured, too."""
     try:
         return measure(*job)
     except FinserError as error:
@@ -120,12 +120,12 @@ def measure(path: Path, where: Path | None = None) -> Sound:
     path : Path
         The file.
     where : Path, optional
-        Its name in errors; default `path`.
+        Name of the file in errors; default `path`.
 
     Raises
     ------
     FinserError
-        It is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not give its length.
+        The file is empty, truncated, unreadable, without samples, or a Git LFS pointer, or its header does not state its length.
     """
     where = path if where is None else where
     size_of_audio(path, where)
@@ -150,16 +150,17 @@ def measure(path: Path, where: Path | None = None) -> Sound:
 
 
 def peak_as_used(mono: np.ndarray, rate: int) -> float | None:
-    """Peak of a clip, float32, shape (n,), of `rate` Hz, once it is resampled to 22,050 Hz and rounded to 16 bit; None: no sample left.
+    """Return the peak of a float32 clip (n,) at `rate` Hz after resampling to 22,050 Hz and rounding to 16 bit; None: no sample.
 
-    Channels of opposite sign, a lowest bit of 24, floats of 1e-30 and a tone above 11,025 Hz are not silent before that.
+    Before this conversion, some silent clips are not silent: channels of opposite sign, a lowest bit of 24, floats of 1e-30, a tone above
+    11,025 Hz.
     """
     y = mono if rate == USED.sr else soxr.resample(mono, rate, USED.sr, quality=USED.quality)
     return float(np.rint(np.abs(y).max() * 32_768)) / 32_768 if len(y) else None
 
 
 def clashes(rows: Sequence[dict], folder: Path) -> list[FinserError]:
-    """An error for every file below `folder` that is the same clip as an earlier one, with other bytes."""
+    """Return an error for every file below `folder` that is the same clip as an earlier one, with other bytes."""
     first: dict[str, dict] = {}
     pairs = [(first.setdefault(row["clip_id"], row), row) for row in rows]
     return [
@@ -170,14 +171,14 @@ def clashes(rows: Sequence[dict], folder: Path) -> list[FinserError]:
 
 
 def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
-    """Why each clip is excluded, or "".
+    """Return the reason for exclusion of each clip, or "".
 
     Parameters
     ----------
     rows : sequence of dict
         clip_id, path, sha256, emotion, peak and used (see :class:`Sound`) of each file, sorted by path.
     silence_peak : float
-        A clip whose peak, as it is used, is not above this is silent.
+        A clip is silent unless its peak, after conversion, is above this.
     """
     reasons = [""] * len(rows)
     first: dict[str, dict] = {}
@@ -197,7 +198,7 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
 
 
 def _useless(row: dict, silence_peak: float) -> str:
-    """Why a clip cannot be used, or ""."""
+    """Return why a clip cannot be used, or ""."""
     if row["peak"] <= silence_peak:
         return f"silent: peak {row['peak']:g}"
     if row["used"] is None:
@@ -206,9 +207,9 @@ def _useless(row: dict, silence_peak: float) -> str:
 
 
 def _duplicates(numbers: Sequence[int], rows: Sequence[dict]) -> Iterator[tuple[int, str]]:
-    """Which of these byte-identical clips to exclude: all if their labels conflict, all but the first if they agree.
+    """Yield the byte-identical clips to exclude: all if their labels conflict, all but the first if they agree.
 
-    The first is that by clip_id, which is the same in every repack; the order of paths is not.
+    The first in the order of clip_ids is kept. That order is the same in every repack; the order of paths is not.
     """
     numbers = sorted(numbers, key=lambda number: rows[number]["clip_id"])
     conflicting = len({rows[number]["emotion"] for number in numbers}) > 1
@@ -218,16 +219,16 @@ def _duplicates(numbers: Sequence[int], rows: Sequence[dict]) -> Iterator[tuple[
 
 
 def misnamed(table: pa.Table) -> list[tuple[str, str]]:
-    """Path and clip of every file whose name is not that of its clip: a letter is missing, say.
+    """Return path and clip of every file whose name differs from that of its clip, for example by a missing letter.
 
-    A name that only begins with more, as ``DC_a01.wav`` for SAVEE's ``DC/a01``, belongs to another layout and is none.
+    A name with a prefix, such as ``DC_a01.wav`` for SAVEE's ``DC/a01``, belongs to another layout and is no error.
     """
     pairs = zip(table["path"].to_pylist(), table["clip_id"].to_pylist(), strict=True)
     return [(path, clip) for path, clip in pairs if not PurePosixPath(path).stem.endswith(PurePosixPath(clip).name)]
 
 
 def summary(table: pa.Table, title: str, expected: int) -> Iterator[str]:
-    """Lines that say what was found, expected, misnamed, kept, and excluded by reason with the first few clips."""
+    """Yield lines with the numbers of clips found, expected, misnamed, kept, and excluded by reason with the first few clips."""
     gone, odd = excluded(table), misnamed(table)
     kinds = defaultdict(list)
     for clip, reason in gone:

@@ -17,12 +17,12 @@ COPIED = AUDIO + TEXT
 
 
 def folder_of(corpus: str) -> Path:
-    """The folder of a corpus whose source is local, as local.yaml or the environment variable says.
+    """Return the folder of a corpus with a local source, from local.yaml or the environment variable.
 
     Raises
     ------
     FinserError
-        Neither says where it lies.
+        Neither of them sets it.
     """
     path = known_folder(corpus)
     if path is None:
@@ -37,7 +37,7 @@ def folder_of(corpus: str) -> Path:
 
 
 def known_folder(corpus: str) -> Path | None:
-    """As :func:`folder_of`, but None where nothing says where it lies."""
+    """Return the folder of :func:`folder_of`, or None if none is set."""
     named = locations.load().corpora.get(corpus)
     if named:
         return Path(named).expanduser()
@@ -46,14 +46,15 @@ def known_folder(corpus: str) -> Path | None:
 
 
 def find(root: Path) -> dict[str, Path]:
-    """The corpora in folders of `root`, found by the names RAVDESS, CREMA-D, TESS, SAVEE and ESD, or by names of common repacks.
+    """Return the corpora in folders of `root`.
 
-    Case, spaces and punctuation do not matter: ``crema_d``, ``Crema`` and ``TESS Toronto emotional speech set data`` are known, too.
+    Folders are recognised by the names RAVDESS, CREMA-D, TESS, SAVEE and ESD, or by names of common repacks. Case, spaces and punctuation
+    are ignored: ``crema_d``, ``Crema`` and ``TESS Toronto emotional speech set data`` are recognised, too.
 
     Raises
     ------
     FinserError
-        `root` is no folder, none of the five is there, or two folders have names of the same corpus.
+        `root` is no folder, it has none of the five corpora, or two folders have names of the same corpus.
     """
     found: dict[str, Path] = {}
     for folder in _subfolders(root):
@@ -72,12 +73,12 @@ def find(root: Path) -> dict[str, Path]:
 
 
 def unknown(root: Path) -> list[str]:
-    """Names of the folders under `root` that are not those of a corpus."""
+    """Return the names of the folders under `root` that belong to no corpus."""
     return [folder.name for folder in _subfolders(root) if not _corpus_of(folder)]
 
 
 def _subfolders(root: Path) -> list[Path]:
-    """Folders directly under `root`, sorted; links to one and the same folder count once, by the first name."""
+    """Return the folders directly under `root`, sorted; several links to one folder count once, by the first name."""
     if not root.is_dir():
         raise FinserError("no such folder", where=root)
     first: dict[Path, Path] = {}
@@ -87,7 +88,7 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _corpus_of(folder: Path) -> str | None:
-    """The corpus whose folder, or a repack of it, has this name."""
+    """Return the corpus whose folder, or a repack of it, has this name."""
     names = {_plain(name): corpus.name for corpus in registry.CORPORA.values() for name in (corpus.folder, *corpus.repacks)}
     return names.get(_plain(folder.name))
 
@@ -97,12 +98,12 @@ def _plain(name: str) -> str:
 
 
 def survey(path: Path, corpus: str) -> tuple[int, int]:
-    """Number and total size in bytes of a corpus's audio files under `path`; every name is checked.
+    """Return number and total size in bytes of a corpus's audio files under `path`; every name is checked.
 
     Raises
     ------
     FinserError
-        There is no audio, or files have no name of the corpus, are empty, unreadable, or no audio: all of them are named.
+        There is no audio, or files have names of no clip, are empty, unreadable, or no audio. The error lists them.
     """
     names = audio_files(path)
     if not names:
@@ -113,7 +114,7 @@ def survey(path: Path, corpus: str) -> tuple[int, int]:
 
 
 def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
-    """Size of an audio file in bytes, or the error if it is not one of the corpus."""
+    """Return the size of an audio file in bytes, or the error if it is not a file of the corpus."""
     try:
         registry.get(corpus).parse(name)
     except FinserError as error:
@@ -125,28 +126,28 @@ def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
 
 
 def describe(path: Path, corpus: str) -> dict[str, int | str]:
-    """What `fetch` records of a local corpus: `files` and `bytes` of its audio, `digest` of all that is copied; as in :func:`survey`."""
+    """Return `files` and `bytes` of a local corpus's audio, and `digest` of all files that are copied; as in :func:`survey`."""
     files, size = survey(path, corpus)
     return {"files": files, "bytes": size, "digest": digest(path, files_under(path, COPIED))}
 
 
 def clips(path: Path, corpus: str) -> set[str]:
-    """The distinct clips below a folder, from the names of its audio files; two copies of a clip count once."""
+    """Return the distinct clips below a folder, from the names of its audio files; two copies of a clip count once."""
     return {registry.get(corpus).parse(name).clip_id for name in audio_files(path)}
 
 
 def speakers(path: Path, corpus: str) -> set[str]:
-    """The speakers of the audio files below a folder, from their names."""
+    """Return the speakers of the audio files below a folder, from their names."""
     return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
 
 
 def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int | str]:
-    """Copy a corpus's audio and text files from `path` into `folder`, keeping their layout; returns what :func:`describe` says of them.
+    """Copy a corpus's audio and text files from `path` to `folder` with their layout; return the result of :func:`describe`.
 
     Raises
     ------
     FinserError
-        Clips are missing and `allow_partial` is not set, a file is none of the corpus, or the disk has too little room.
+        Clips are missing and `allow_partial` is not set, a file does not belong to the corpus, or the disk has too little space.
     """
     found = describe(path, corpus)
     check_complete(path, source, corpus)
@@ -164,6 +165,6 @@ def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int
 
 
 def check_complete(path: Path, source: Source, corpus: str, do: str = "") -> int:
-    """Number of clips of a complete copy; a folder that lacks some is refused unless `source` accepts that (:mod:`.complete`)."""
+    """Return the number of clips of a complete copy; raise an error for an incomplete one unless `source` allows it."""
     known = registry.get(corpus)
     return complete.check(map(known.parse, audio_files(path)), source, known, path, do)

@@ -1,11 +1,11 @@
-"""Whose a corpus is and where it comes from: what `fetch` records in SOURCE.json and what the report shows."""
+"""Publisher, licence and source of a corpus: `fetch` records them in SOURCE.json, and the report shows them."""
 
 from finser.config.sections.fetch import Download, Source, Synthetic
 from finser.corpora import registry
 
 
 def provenance(source: Source, corpus: str) -> dict:
-    """Corpus, kind of source, licence and the publisher's page; of a download also its address and the checksum in params.yaml."""
+    """Return corpus, kind of source, licence and the publisher's page; of a download also its address and checksum."""
     known = registry.get(corpus)
     said = {"corpus": corpus, "title": known.title, "source": source.source, "licence": known.licence, "home": known.home}
     if isinstance(source, Synthetic):
@@ -17,6 +17,6 @@ def provenance(source: Source, corpus: str) -> dict:
 
 
 def address_of(source: Download, corpus: str) -> str | None:
-    """The address that a corpus is downloaded from: the one in params.yaml, or else the publisher's; None if there is none."""
+    """Return the download address of a corpus: that in params.yaml, else the publisher's; None if there is none."""
     published = registry.get(corpus).published
     return source.address or (published.address if published else None)

@@ -1,4 +1,4 @@
-"""How the publisher of a corpus offers it for download: as an archive, as single files, or as a data set on a Dataverse server."""
+"""A publisher's download of a corpus: an archive, single files, or a data set on a Dataverse server."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Archive:
     checksum : str
         ``md5:...`` or ``sha256:...``.
     size, unpacked : int
-        Bytes of the archive, and of the files in it.
+        Size in bytes of the archive, and of the files in it.
     """
 
     address: str
@@ -26,16 +26,16 @@ class Archive:
 
 @dataclass(frozen=True)
 class SingleFiles:
-    """Every file under its own address.
+    """One address per file.
 
     Attributes
     ----------
     address : str
         Base address of all files.
     mirrors : tuple of str
-        Base addresses to use once the first fails.
+        Base addresses to use after the first fails.
     folder : str
-        The folder in the corpus that holds the files.
+        Folder of the corpus that holds the files.
     files : callable
         Returns checksum (``sha256:...``) and size in bytes of every file by its name.
     """
@@ -53,11 +53,11 @@ class Dataverse:
     Attributes
     ----------
     address : str
-        The server.
+        Base address of the server.
     record : str
         The data set's persistent identifier.
     version : str
-        The only version that is accepted: another one may have other files.
+        The only accepted version: another one may have other files.
     """
 
     address: str

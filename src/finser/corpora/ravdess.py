@@ -29,7 +29,7 @@ FOLDS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21
 
 
 def parse(path: PurePosixPath) -> Utterance:
-    """Read the seven codes of a file name; see the module for their order."""
+    """Parse the seven codes of a file name; the module's docstring has their order."""
     codes = split_name("-".join([r"(\d\d)"] * 7), path, "03-01-05-02-01-01-01.wav")
     modality, channel, label, intensity, statement, repetition, actor = codes
     look_up(modality, {"03": "audio only"}, "modality (only audio, 03, is used)", path)
@@ -55,12 +55,12 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def sex(actor: str) -> str:
-    """Actors of odd numbers are men."""
+    """Return the sex of an actor: odd numbers are men."""
     return "male" if int(actor) % 2 else "female"
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy; `found` has no effect."""
+    """Yield the clip_ids of a complete copy; `found` has no effect."""
     for actor, label, intensity, statement, repetition in product(ACTORS, LABELS, INTENSITIES, STATEMENTS, ("01", "02")):
         if (label, intensity) != ("01", "02"):
             yield f"ravdess/Actor_{actor}/03-01-{label}-{intensity}-{statement}-{repetition}-{actor}"

@@ -8,12 +8,12 @@ CORPORA = {module.CORPUS.name: module.CORPUS for module in (ravdess, crema_d, te
 
 
 def get(name: str) -> Corpus:
-    """The corpus of that name.
+    """Return the corpus of that name.
 
     Raises
     ------
     FinserError
-        There is none; the message names the nearest.
+        There is none; the message suggests the nearest name.
     """
     if name not in CORPORA:
         raise FinserError("unknown corpus", where=name, do=nearest(name, CORPORA))

@@ -1,7 +1,7 @@
-"""SAVEE: four men, 7 emotions, neutral twice as many (Haq & Jackson 2009, Proc. AVSP).
+"""SAVEE: four men, 7 emotions, with twice as many neutral clips (Haq & Jackson 2009, Proc. AVSP).
 
-Two layouts occur: ``AudioData/DC/a01.wav`` (the publisher's) and ``ALL/DC_a01.wav`` (a common repack). The clip_id is the
-first. A sentence's number counts within its emotion, so the sentence is identified by both (``a01``).
+Two layouts exist: ``AudioData/DC/a01.wav`` (the publisher's) and ``ALL/DC_a01.wav`` (a common repack). The clip_id follows the first.
+Sentences are numbered within an emotion, so both together identify a sentence (``a01``).
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ TAKES = {"n": 30}  # 15 for every other emotion
 
 
 def parse(path: PurePosixPath) -> Utterance:
-    """Read man, emotion and sentence number from a file name, and the man from the folder where the name lacks him."""
+    """Parse speaker, emotion and sentence number from a file name, or the speaker from the folder if the name lacks him."""
     prefix, label, number = split_name(r"(?:([A-Z]+)_)?([a-z]+)(\d\d)", path, "DC/a01.wav or DC_a01.wav")
     man = prefix or path.parent.name
     look_up(man, dict.fromkeys(MEN, ""), "speaker", path)
@@ -40,7 +40,7 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def every(found: Collection[str] = ()) -> Iterator[str]:
-    """The clip_ids of a complete copy; `found` has no effect."""
+    """Yield the clip_ids of a complete copy; `found` has no effect."""
     for man in MEN:
         for label in LABELS:
             for number in range(1, TAKES.get(label, 15) + 1):

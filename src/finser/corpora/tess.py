@@ -1,7 +1,7 @@
 """TESS: two women, 200 words, 7 emotions (Pichora-Fuller & Dupuis 2020, doi:10.5683/SP2/E8H2MF).
 
 ``OAF_angry/OAF_back_angry.wav`` is speaker-word-emotion; ``ps`` is pleasant surprise. Folders differ in case and word
-(OAF_Fear, YAF_pleasant_surprised), one name misses a letter (OA_bite_neutral.wav), two files are AIFF under a .wav name,
+(OAF_Fear, YAF_pleasant_surprised), one name lacks a letter (OA_bite_neutral.wav), two files are AIFF under a .wav name,
 and the publisher's own download has no folders at all. The clip_id is the same in all of them.
 """
 
@@ -30,7 +30,7 @@ FOLDERS = {
 
 
 def parse(path: PurePosixPath) -> Utterance:
-    """Read speaker, word and emotion from a file name, and check its folder where that names an emotion."""
+    """Parse speaker, word and emotion from a file name, and check the folder if it names an emotion."""
     code, word, label = split_name(r"([A-Z]+)_([a-z]+)_([a-z]+)", path, "OAF_back_angry.wav")
     speaker = look_up(code, SPEAKERS, "speaker", path)
     emotion = look_up(label, LABELS, "emotion code", path)
@@ -52,7 +52,7 @@ def parse(path: PurePosixPath) -> Utterance:
 
 
 def folder_of(speaker: str, label: str) -> str:
-    """The folder of a speaker's clips of one emotion, in the copies that have folders."""
+    """Return the folder of a speaker's clips of one emotion, in the copies that have folders."""
     return FOLDERS.get((speaker, label), f"{speaker}_{label}")
 
 
@@ -61,7 +61,7 @@ def _clip_id(speaker: str, word: str, label: str) -> str:
 
 
 def every(found: Collection[str]) -> Iterator[str]:
-    """The clip_ids of a complete copy, for the words of the clips `found`."""
+    """Yield the clip_ids of a complete copy, for the words of the clips `found`."""
     words = sorted({clip.rpartition("/")[2].split("_")[1] for clip in found})
     for speaker, label, word in product(("OAF", "YAF"), LABELS, words):
         yield _clip_id(speaker, word, label)

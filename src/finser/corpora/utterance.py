@@ -1,4 +1,4 @@
-"""The records of a file name and of a corpus, and what parsers of file names share."""
+"""Parsed file names, facts about corpora, and common code of the parsers."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,7 +11,7 @@ from finser.errors import FinserError
 
 @dataclass(frozen=True)
 class Utterance:
-    """The contents of the name of one audio file.
+    """The parsed name of an audio file.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Utterance:
     intensity : str
         The publisher's level of intensity in a word; empty where the name has none.
     sentence : str
-        The spoken text where the publisher ties it to the name, otherwise the sentence's identifier.
+        The spoken text if the name determines it, otherwise the sentence's identifier.
     """
 
     clip_id: str
@@ -48,7 +48,7 @@ class Utterance:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Facts about a corpus that are known before a file is read.
+    """Facts about a corpus, independent of its files.
 
     Attributes
     ----------
@@ -59,32 +59,31 @@ class Corpus:
     licence, home : str
         Terms of use, and the publisher's page.
     every : callable
-        From the clip_ids found to those of a complete copy, in their order. (The 200 words of TESS are known only from the files
-        found.)
+        Function from the clip_ids found to those of a complete copy, in order. (The 200 words of TESS are known only from the files found.)
     size : int, optional
-        Bytes of the publisher's download, where that is published.
+        Size in bytes of the publisher's download, if published.
     published : Archive, SingleFiles or Dataverse, optional
-        Where ``finser fetch`` can download it.
+        Source of ``finser fetch``.
     how_to_get : str
-        What to do by hand where it cannot: what to sign, where, which file to put where.
+        Instructions for a manual download if there is no automatic one: form, address, target folder.
     clips : int
         The publisher's count of clips.
     speakers : tuple of str
-        All of them, as ``corpus/id``, sorted.
+        All speakers, as ``corpus/id``, sorted.
     emotions : tuple of str
-        Those that occur, in the order of :data:`finser.emotions.EMOTIONS`.
+        Emotions of the corpus, in the order of :data:`finser.emotions.EMOTIONS`.
     parse : callable
-        From the path relative to the corpus's folder to an :class:`Utterance`; raises :class:`FinserError`.
+        Function from the path relative to the corpus's folder to an :class:`Utterance`; raises :class:`FinserError`.
     folds : tuple of tuples of str
-        Published test groups of speakers, fold 1 first; empty where none is published.
+        Published test groups of speakers, fold 1 first; empty if there are none.
     validation : mapping of int to tuple of str
-        Published validation speakers per fold (counted from 1), where there are any.
+        Published validation speakers per fold (counted from 1), if there are any.
     parts : mapping of tuples of str to int
         Published parts that are complete in themselves: their speakers, and their number of clips.
     repacks : tuple of str
-        Other names of that folder, as common repacks have them; case and punctuation do not matter.
+        Names of the folder in common repacks; case and punctuation are ignored.
     texts : callable, optional
-        From the corpus's folder to the transcripts that lie in it: ``{file name without suffix: (text, label)}``.
+        Function from the corpus's folder to its transcripts: ``{file name without suffix: (text, label)}``.
     """
 
     name: str
@@ -113,7 +112,7 @@ def split_name(pattern: str, path: PurePosixPath, like: str) -> tuple[str, ...]:
     Raises
     ------
     FinserError
-        It does not match; the message shows `like`, an example of a good name.
+        The name does not match; the message shows `like`, an example of a valid name.
     """
     match = re.fullmatch(pattern, path.stem)
     if match is None:
@@ -122,7 +121,7 @@ def split_name(pattern: str, path: PurePosixPath, like: str) -> tuple[str, ...]:
 
 
 def look_up(code: str, table: Mapping[str, str], what: str, path: PurePosixPath) -> str:
-    """The meaning of a `code` in a file name.
+    """Return the meaning of a `code` in a file name.
 
     Raises
     ------
@@ -137,7 +136,7 @@ def look_up(code: str, table: Mapping[str, str], what: str, path: PurePosixPath)
 
 
 def check_folder(agrees: bool, path: PurePosixPath, says: str) -> None:
-    """Refuse a file whose folder contradicts its name."""
+    """Raise an error for a file whose folder contradicts its name."""
     if not agrees:
         raise FinserError(
             "the file is in a folder that contradicts its name", where=path, expected=f"a folder of {says}", found=path.parent

@@ -1,1 +1,1 @@
-"""Downloads over HTTP, and archives that are not trusted."""
+"""Downloads over HTTP, and extraction of untrusted archives."""

@@ -1,8 +1,8 @@
-"""Unpacking of zip and tar archives from sources that are not trusted.
+"""Extraction of zip and tar archives from untrusted sources.
 
-Python's own ``zipfile`` and ``tarfile`` read the archives; their ``extractall`` is not used. ``tarfile.data_filter`` refuses links that
-leave the folder and devices, but lets links inside it pass; ``zipfile`` renames unsafe members silently. Neither limits the unpacked size,
-refuses two members of one name, or checks all members before it writes the first.
+Python's ``zipfile`` and ``tarfile`` read the archives; their ``extractall`` is not used. ``tarfile.data_filter`` refuses devices and links
+that leave the folder, but accepts links inside it. ``zipfile`` silently renames unsafe members. Neither limits the unpacked size, refuses
+two members of one name, or checks all members before it writes the first.
 """
 
 import errno
@@ -21,7 +21,7 @@ from typing import IO
 from finser.errors import FinserError
 from finser.files import check_room, disk_is_full, why
 
-# Audio shrinks by half or so; silence by a hundred times and more, so that small archives get a floor.
+# Audio compresses to about a half, silence to a hundredth and less, so that small archives get a floor.
 RATIO = 20
 FLOOR = 100 * 2**20  # bytes
 
@@ -39,7 +39,7 @@ _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError
 
 @dataclass(frozen=True)
 class _Member:
-    """A file in an archive: its name there, its size in bytes, and how to open it."""
+    """A file in an archive: its name, its size in bytes, and a function that opens it."""
 
     name: str
     size: int
@@ -49,22 +49,21 @@ class _Member:
 def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
     """Unpack the files of a zip or tar (.gz, .bz2, .xz) archive into `folder`.
 
-    Refused before a byte of it is written: a member that would leave the folder, a link, a device, an encrypted member, a
-    member that stands twice.
+    A member that would leave the folder, a link, a device, an encrypted member and a repeated name are refused before anything is written.
 
     Parameters
     ----------
     archive : Path
         Recognised by its content, not its name.
     folder : Path
-        Need not exist.
+        Created if it does not exist.
     limit : int, optional
-        Bytes that it may unpack to; default the larger of 20 times the archive and 100 MiB.
+        Maximum unpacked size in bytes; default the larger of 20 times the archive and 100 MiB.
 
     Raises
     ------
     FinserError
-        No archive, damaged, unsafe, or larger than `limit`.
+        The file is no archive, is damaged or unsafe, or unpacks to more than `limit`.
     """
     limit = max(RATIO * archive.stat().st_size, FLOOR) if limit is None else limit
     try:
@@ -89,7 +88,7 @@ def _damaged(error: Exception, archive: Path) -> FinserError:
 
 
 def _of_system(error: OSError, archive: Path) -> FinserError:
-    """What the system refuses is no damage: a name that is too long, a file where a folder should be."""
+    """Return the error for a failure of the system, which is no damage of the archive: a name that is too long, for example."""
     at = f": {error.filename}" if error.filename else ""
     return FinserError(f"cannot be unpacked ({why(error)}{at})", where=archive, do=ADVICE.get(error.errno, "mend it and run again"))
 
@@ -100,13 +99,13 @@ def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path
     for member in checked:
         target = folder / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        # "x": never through or over anything that is already there
+        # "x": never overwrite, and never follow a link
         with member.open() as source, target.open("xb") as written:
             shutil.copyfileobj(source, written)
 
 
 def _checked(members: Iterator[_Member], limit: int, archive: Path) -> list[_Member]:
-    """All members, if every one is safe and all together are within the limit."""
+    """Return all members, after checking that each is safe and that all together are within the limit."""
     checked, names, total = [], set(), 0
     for member in members:
         total += member.size
@@ -138,7 +137,7 @@ def _tar_members(opened: tarfile.TarFile, archive: Path) -> Iterator[_Member]:
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether a member's name is a plain path below the folder, on every system: no root, drive, backslash or ``..``."""
+    """Return whether a member's name is a plain path below the folder on every system: no root, drive, backslash or ``..``."""
     path = PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
 

@@ -1,7 +1,7 @@
-"""Files and archives from servers that may fail: several at once, resumed where a run stopped, verified before anything is used.
+"""Downloads of files and archives: several in parallel, resumed after interruptions, verified before use.
 
-This stands in place of ``pooch``, which caches, verifies and unpacks, but cannot resume: over a weak connection an archive of 208 MB or
-weights of 350 MB might never arrive. An address may also be ``file://``; such a file is read where it is. No corpus is known here.
+This replaces ``pooch``, which caches, verifies and unpacks, but cannot resume: over a weak connection an archive of 208 MB or weights of
+350 MB might never arrive. An address may also be ``file://``; such a file is read in place. The code is independent of the corpora.
 """
 
 import os
@@ -18,7 +18,7 @@ from finser.fetching import archives, http
 from finser.files import check_room, checksum, disk_is_full, impostor, why
 from finser.progress import meter, say, track
 
-CONNECTIONS = 8  # at once: publishers' servers limit their clients
+CONNECTIONS = 8  # parallel connections: publishers' servers limit their clients
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class File:
     checksum : str
         ``md5:...`` or ``sha256:...``.
     size : int, optional
-        Bytes, where they are known.
+        Size in bytes, if known.
     """
 
     name: str
@@ -44,14 +44,14 @@ class File:
 
 
 class Bases:
-    """Base addresses in order of preference, shared by all threads: once one fails for good, all use the next."""
+    """Base addresses in order of preference, shared by all threads: once one fails for good, all threads use the next."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._left = list(addresses)
         self._lock = Lock()
 
     def first(self) -> str:
-        """The address to ask."""
+        """Return the address to use."""
         return self._left[0]
 
     def leave(self, base: str, error: FinserError) -> None:
@@ -73,13 +73,13 @@ def archive(link: http.Link, address: str, expected: str, store: Path, folder: P
     link : Link
         The connection.
     address : str
-        http, https or file; a file is verified and unpacked where it is.
+        http, https or file; a local file is verified and unpacked in place.
     expected : str
         ``md5:...`` or ``sha256:...``.
     store, folder : Path
         Folders for the archive and for its content.
     size, unpacked : int, optional
-        Bytes of the archive and of its content, where known: the disk must have room for both.
+        Size in bytes of the archive and of its content, if known: the disk must have space for both.
     """
     if urlsplit(address).scheme == "file":
         packed = _path_of(address)
@@ -112,7 +112,7 @@ def _verify_file(path: Path, expected: str, address: str) -> None:
 
 
 def singly(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, folder: Path) -> None:
-    """Download `files` one by one to `store`, and once all are there, put them into `folder`."""
+    """Download `files` one by one to `store`; when all are complete, put them into `folder`."""
     fetch_all(link, bases, files, store)
     folder.mkdir(parents=True, exist_ok=True)
     if store.stat().st_dev != folder.stat().st_dev:  # files are copied, not linked
@@ -131,7 +131,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], store: Path, more: int = 0) -> None:
-    """Download the `files` that are not yet in `store`, several at once; see :func:`finser.fetching.http.save`.
+    """Download the `files` that `store` lacks, several in parallel; see :func:`finser.fetching.http.save`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], stor
     store : Path
         Folder for them.
     more : int, optional
-        Further bytes that the disk must have room for.
+        Further bytes that the disk must have space for.
     """
     missing = [file for file in track(files, f"verifying what is in {store}") if not _is_there(store, file)]
     if len(missing) < len(files):
@@ -159,7 +159,7 @@ def fetch_all(link: http.Link, bases: Sequence[str], files: Sequence[File], stor
 
 
 def _is_there(store: Path, file: File) -> bool:
-    """Whether an earlier run downloaded a file; one with a wrong checksum (after a power cut) is deleted."""
+    """Return whether an earlier run downloaded a file; a file with a wrong checksum (after a power failure) is deleted."""
     path, (algorithm, _, digest) = store / file.name, file.checksum.partition(":")
     if path.exists() and checksum(path, algorithm) != digest:
         path.unlink()
@@ -167,7 +167,7 @@ def _is_there(store: Path, file: File) -> bool:
 
 
 def _at_once(link: http.Link, bases: Bases, files: Sequence[File], store: Path) -> None:
-    """Download all `files`; the first that fails for good stops the others."""
+    """Download all `files` in parallel; the first that fails for good stops the others."""
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         waiting = [pool.submit(_fetch, link, bases, file, store) for file in files]
         try:

@@ -1,4 +1,4 @@
-"""Stage `fetch`: a corpus, in its publisher's layout, from the source that params.yaml names."""
+"""Stage `fetch`: a corpus, in its publisher's layout, from the source in params.yaml."""
 
 from finser import layout
 from finser.config.params import Params
@@ -11,8 +11,8 @@ from finser.project.found import record
 def fetch(params: Params, corpus: str) -> None:
     """Step: fill data/raw/CORPUS, whole or not at all; SOURCE.json in it holds licence and origin.
 
-    Of a local folder SOURCE.json also has `files`, `bytes` and `digest`; data/found keeps them, so that the next run says if they differ.
-    Only the code of the source is imported: no network library to synthesise, no synthesizer to copy or download.
+    For a local folder SOURCE.json also has `files`, `bytes` and `digest`; data/found keeps them, so that the next run reports a difference.
+    Only the code of the source is imported: synthesis needs no network library, and a copy or download needs no synthesizer.
     """
     source = params.fetch[corpus]
     details: dict = {}

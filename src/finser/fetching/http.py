@@ -1,10 +1,10 @@
-"""Download of one file: resumed where it stopped, tried again while that may help, and verified.
+"""Download of one file: resumed after an interruption, retried after transient errors, and verified.
 
-NAME.part holds what was received so far, and NAME.part.mark the server's mark of its version (ETag or date): a part is never continued
-with the rest of another version. NAME itself is always verified; a file with a wrong checksum becomes NAME.wrong.
+NAME.part holds the bytes received so far, and NAME.part.mark the server's identifier of its version (ETag or date), so that a part is never
+completed with bytes of another version. NAME itself is always verified; a file with a wrong checksum becomes NAME.wrong.
 
-This stands in place of ``pooch``, which verifies and tries again, but starts from byte 0 after every failure, and of ``tenacity``, which
-does not know Retry-After or whether bytes arrived between two failures. Requests are made by ``httpx``.
+This replaces ``pooch``, which verifies and retries, but starts from byte 0 after every failure, and ``tenacity``, which ignores Retry-After
+and does not know whether bytes arrived between two failures. ``httpx`` makes the requests.
 """
 
 from collections.abc import Callable
@@ -20,24 +20,24 @@ from finser.errors import FinserError
 from finser.files import check_room, checksum, impostor
 from finser.progress import say
 
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # the same request may succeed a little later
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # transient: the same request may succeed later
 REPEATED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # these fail every time
 
 
 @dataclass(frozen=True)
 class Patience:
-    """When to try again and when to give up: seconds, except `tries`.
+    """Limits of retries: seconds, except `tries`.
 
     Attributes
     ----------
     tries : int
-        A download is given up after so many failures in a row without a new byte between them.
+        Number of consecutive failures without a new byte after which a download fails.
     pause : float
-        Before the second try; doubled each time. If the server sends Retry-After, that counts instead.
+        Pause before the second attempt, doubled each time. Retry-After of the server takes precedence.
     longest : float
-        A longer Retry-After is an error.
+        Longest accepted Retry-After; a longer one is an error.
     silence : float
-        A connection without data for so long has failed.
+        Time without data after which a connection counts as failed.
     """
 
     tries: int = 6
@@ -48,7 +48,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Link:
-    """What downloads share: client, patience, an event that stops all of them, and a function that counts the bytes received."""
+    """Shared state of downloads: client, patience, an event that stops all of them, and a function that counts bytes."""
 
     client: httpx.Client
     patience: Patience = Patience()
@@ -61,14 +61,14 @@ class StoppedError(Exception):
 
 
 def client(patience: Patience) -> httpx.Client:
-    """A client that follows redirects; threads may share it."""
-    # identity: a byte range of a packed stream is none of the file
+    """Return a client that follows redirects; threads may share it."""
+    # identity: a byte range of a compressed stream is no range of the file
     headers = {"User-Agent": "finser", "Accept-Encoding": "identity"}
     return httpx.Client(follow_redirects=True, timeout=patience.silence, headers=headers)
 
 
 def save(link: Link, address: str, target: Path, expected: str = "", size: int | None = None) -> None:
-    """Download `address` to `target`, which must not be there yet.
+    """Download `address` to `target`, which must not exist.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def save(link: Link, address: str, target: Path, expected: str = "", size: int |
     address : str
         http or https.
     target : Path
-        Its folder exists. `target`.part of an earlier run is continued.
+        A file in an existing folder. `target`.part of an earlier run is continued.
     expected : str, optional
-        ``md5:...`` or ``sha256:...``; empty: nothing to verify.
+        ``md5:...`` or ``sha256:...``; empty for no verification.
     size : int, optional
-        Its bytes, if known.
+        Size in bytes, if known.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def discard(target: Path) -> None:
 
 
 def received(target: Path) -> int:
-    """Bytes of `target` that an interrupted download received."""
+    """Return the number of bytes of `target` that an interrupted download received."""
     return length(_beside(target, "part"))
 
 
 def length(path: Path) -> int:
-    """Size of a file in bytes; 0 if there is none."""
+    """Return the size of a file in bytes; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -130,7 +130,7 @@ def _mark(part: Path) -> Path:
 
 
 def _stream(link: Link, address: str, part: Path, size: int | None) -> None:
-    """Ask once for the bytes that `part` lacks, and append them."""
+    """Request the bytes that `part` lacks once, and append them."""
     here = length(part)
     if size is not None and here >= size:
         return
@@ -157,7 +157,7 @@ def _headers(part: Path, here: int) -> dict[str, str]:
 
 
 def _goes_on(response: httpx.Response, here: int) -> bool:
-    """Whether the part may stay: the answer continues it, or is an error that says nothing about it."""
+    """Return whether the part stays valid: the response continues it, or is an error that does not concern it."""
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
         return response.headers.get("Content-Range", "").startswith(f"bytes {here}-")
     return response.is_error and response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
@@ -169,7 +169,7 @@ def _total(response: httpx.Response) -> int | None:
 
 
 def _remember(response: httpx.Response, part: Path) -> None:
-    """Keep the server's mark of this version; a weak ETag does not count, because it does not promise the same bytes."""
+    """Write the server's identifier of this version; a weak ETag is ignored, because it does not guarantee the same bytes."""
     tag = response.headers.get("ETag", "")
     mark = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
     if mark:
@@ -182,24 +182,24 @@ def _write(link: Link, response: httpx.Response, part: Path, size: int | None) -
     if response.status_code == httpx.codes.PARTIAL_CONTENT and not part.exists():
         raise httpx.RemoteProtocolError("it sent another part of the file than it was asked for")
     with part.open("ab") as file:
-        # as received: of larger chunks the last would be lost with the connection
+        # as received: a larger last chunk would be lost with the connection
         for chunk in response.iter_bytes():
             if link.stop.is_set():
                 raise StoppedError
             file.write(chunk)
-            file.flush()  # a kill loses nothing received
+            file.flush()  # a kill loses no received bytes
             link.count(len(chunk))
-            if size is not None and file.tell() > size:  # it may have no end
+            if size is not None and file.tell() > size:  # the response may be endless
                 return
 
 
 def _ends_with_the_connection(response: httpx.Response) -> bool:
-    """Whether the answer had no mark of its end, so that a dropped connection looks like one."""
+    """Return whether the response does not mark its end, so that a lost connection looks like one."""
     return not {"content-length", "transfer-encoding"} & set(response.headers)
 
 
 def _wait(link: Link, address: str, error: Exception, failures: int) -> None:
-    """Pause before the next try, or give up."""
+    """Pause before the next attempt, or give up."""
     if link.stop.is_set():
         raise StoppedError
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -218,14 +218,14 @@ def _wait(link: Link, address: str, error: Exception, failures: int) -> None:
 
 
 def _passes(error: Exception) -> bool:
-    """Whether the same request may succeed a little later."""
+    """Return whether an error is transient, so that the same request may succeed later."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in (*PASSING, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
     return isinstance(error, httpx.TransportError) and not isinstance(error, REPEATED)
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds to wait, from the number or date in Retry-After; None if there is none or it makes no sense."""
+    """Return the seconds to wait from the number or date in Retry-After; None if it is missing or invalid."""
     wish = response.headers.get("Retry-After", "")
     if wish.isdecimal():
         return float(wish)
@@ -237,7 +237,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _verify(part: Path, target: Path, expected: str, address: str) -> None:
-    """Set `part` aside unless it is what was expected."""
+    """Rename `part` to NAME.wrong, and raise an error, if its checksum is wrong."""
     algorithm, _, digest = expected.partition(":")
     found, other = (checksum(part, algorithm) if expected else ""), impostor(part)
     if found == digest and (expected or not other):

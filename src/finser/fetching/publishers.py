@@ -1,6 +1,6 @@
-"""Corpora from their publishers' servers, verified by checksum before anything is used.
+"""Downloads of corpora from their publishers' servers, verified by checksum before use.
 
-Downloads are kept in data/downloads/CORPUS: an interrupted stage resumes, and a stage that runs again downloads nothing again.
+Downloads are kept in data/downloads/CORPUS: an interrupted stage resumes, and a stage that runs again does not download again.
 """
 
 import json
@@ -26,14 +26,14 @@ def download(params: Params, corpus: str, folder: Path, patience: http.Patience 
     Returns
     -------
     dict
-        What was verified, for SOURCE.json: `address`, and `checksum` of the archive or `files`, the checksum of every file; for TESS
-        also `record` and `version` of the data set.
+        Verified sources for SOURCE.json: `address`, and `checksum` of the archive or `files`, the checksum of every file; for TESS also
+        `record` and `version` of the data set.
 
     Raises
     ------
     FinserError
-        The publisher offers no open download, the server fails, a checksum is wrong, or clips are missing. Files that are complete,
-        and parts of files, stay in data/downloads/CORPUS for the next run.
+        The publisher offers no open download, the server fails, a checksum is wrong, or clips are missing. Complete and partial files stay
+        in data/downloads/CORPUS for the next run.
     """
     source, known = params.fetch[corpus], registry.get(corpus)
     address = address_of(source, corpus)
@@ -53,7 +53,7 @@ def download(params: Params, corpus: str, folder: Path, patience: http.Patience 
 
 
 def _get(link: http.Link, source: Download, known: Corpus, store: Path, folder: Path) -> dict:
-    """Download a corpus, and return the checksums by which it was verified."""
+    """Download a corpus, and return the verified checksums."""
     published = known.published
     if source.address:
         archive(link, source.address, source.checksum, store, folder)
@@ -71,17 +71,17 @@ def _get(link: http.Link, source: Download, known: Corpus, store: Path, folder: 
 
 
 def single_files(published: SingleFiles) -> list[File]:
-    """Every file of a corpus that is published file by file."""
+    """Return every file of a corpus that is published file by file."""
     return [File(f"{published.folder}/{name}", name, digest, size) for name, (digest, size) in published.files().items()]
 
 
 def listed_files(link: http.Link, known: Corpus, store: Path, source: Download) -> list[File]:
-    """Every wav that a Dataverse server lists for a corpus, sorted into the folders of the clips.
+    """Return every wav that a Dataverse server lists for a corpus, sorted into the folders of the clips.
 
     Raises
     ------
     FinserError
-        The server sends no such list, one of another version, or one that lacks clips while ``source.allow_partial`` is not set.
+        The server returns no such list, one of another version, or one that lacks clips while ``source.allow_partial`` is not set.
     """
     published = known.published
     address = f"{published.address}/api/datasets/:persistentId/versions/{published.version}?persistentId={published.record}"
@@ -94,12 +94,12 @@ def listed_files(link: http.Link, known: Corpus, store: Path, source: Download) 
 
 
 def _place(known: Corpus, name: str) -> str:
-    """Folder and name of a listed file: the folder is its clip's, the name the publisher's."""
+    """Return folder and name of a listed file: the clip's folder, and the publisher's name."""
     return f"{PurePosixPath(known.parse(PurePosixPath(name)).clip_id).parent.name}/{name}"
 
 
 def _listed(link: http.Link, address: str, published: Dataverse, store: Path) -> list[dict]:
-    """The list's entry of every wav: filename, id, md5, and size (None where it has none)."""
+    """Return the list's entry of every wav: filename, id, md5, and size (None if unknown)."""
     listing = store / "listing.json"
     listing.unlink(missing_ok=True)
     http.discard(listing)  # it may have changed
@@ -120,7 +120,7 @@ def _listed(link: http.Link, address: str, published: Dataverse, store: Path) ->
 
 
 def _entry(entry: dict) -> dict:
-    """The fields of an entry that are used; an error if one is missing."""
+    """Return the fields of an entry that are used; raise an error if one is missing."""
     size = entry.get("filesize")
     return {
         "filename": str(entry["filename"]),

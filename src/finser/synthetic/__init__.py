@@ -1,10 +1,10 @@
-"""Five small corpora spoken by a synthesizer, laid out and named like the real ones, oddities included.
+"""Five small corpora of synthetic speech, with the layout, file names and oddities of the real ones.
 
-With them the whole project runs anywhere, offline, in minutes. They are no substitute for recordings: a voice is "angry" here by a
-table of ours (:mod:`finser.synthetic.acting`), and a score on it says nothing about people.
+With them the whole project runs anywhere, offline, in minutes. They do not replace recordings: an "angry" voice follows a table of ours
+(:mod:`finser.synthetic.acting`), and a score on it says nothing about people.
 
-`make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its
-corpus, speaker, emotion, text and take; never on other clips, their order or the number of worker processes.
+`make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its corpus, speaker, emotion, text and take.
+They do not depend on other clips, their order or the number of worker processes.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from finser.synthetic.rendering import CHANNELS, render
 
 __all__ = ["make", "oddities", "plan"]
 
-_BATCH = 24  # clips; each batch starts an engine of its own, which takes a hundredth of a second
+_BATCH = 24  # clips per engine; an engine starts in a hundredth of a second
 NOTICE = """\
 SYNTHETIC SPEECH: nobody recorded this.
 
@@ -45,7 +45,7 @@ def make(params: Params, corpus: str, folder: Path) -> None:
     Parameters
     ----------
     params : Params
-        ``params.fetch[corpus]`` must be :class:`finser.config.sections.fetch.Synthetic`; ``params.seed`` seeds everything.
+        ``params.fetch[corpus]`` must be :class:`finser.config.sections.fetch.Synthetic`; ``params.seed`` is the seed of every draw.
     corpus : str
         Corpus id.
     folder : Path

@@ -1,8 +1,8 @@
-"""How an emotion changes a voice: a table of directions, and the draws that keep any two clips apart.
+"""Effect of an emotion on a voice: a table of directions, and random variation of every clip.
 
-The directions are those that reviews of vocal expression agree upon (Banse & Scherer 1996; Scherer 2003; Juslin & Laukka
-2003): anger fast, loud, bright and wide; sadness slow, quiet, dark and narrow; and so on. The numbers are this project's
-own, set so that a simple classifier finds the task neither trivial nor hopeless (bench/calibrate_synthetic.py).
+Reviews of vocal expression agree on the directions (Banse & Scherer 1996; Scherer 2003; Juslin & Laukka 2003): anger is fast, loud, bright
+and wide; sadness is slow, quiet, dark and narrow; and so on. The numbers are this project's own, set so that a simple classifier has a
+score well above chance and below 1 (bench/calibrate_synthetic.py).
 """
 
 from dataclasses import astuple, dataclass
@@ -14,7 +14,7 @@ from finser import seeds
 
 @dataclass(frozen=True)
 class Manner:
-    """A way of speaking, relative to the speaker's own neutral one.
+    """A way of speaking, relative to the speaker's neutral one.
 
     Parameters
     ----------
@@ -60,18 +60,18 @@ MANNERS = {  #        pitch  span  rate  gain  tilt glide tremor breath gap
 SPREAD_OF_SPEAKERS = Manner(.045, .10, .028, 1.0, .30, .40, .14, 1.4, .4)  # once per speaker and emotion
 SPREAD_OF_TAKES    = Manner(.022, .06, .018, 0.6, .15, .28, .10, 0.8, .3)  # per clip
 # fmt: on
-_TREMOR = 6  # the field that draws multiply: none stays none
+_TREMOR = 6  # the field that draws multiply, so that 0 stays 0
 _MARKS = {"en": "..!?", "zh": "。。！？"}
 _MARK_OF = {"happy": 2, "angry": 2, "surprise": 3}  # every other emotion ends in a full stop
 
 
 def final_mark(emotion: str, language: str) -> str:
-    """The punctuation that a sentence ends with: espeak's intonation follows it."""
+    """Return the punctuation that ends a sentence; it determines espeak's intonation."""
     return _MARKS[language][_MARK_OF.get(emotion, 0)]
 
 
 def draw_manner(emotion: str, strength: float, of_speaker: tuple, of_take: tuple) -> Manner:
-    """The manner of one clip.
+    """Draw the manner of one clip.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def draw_manner(emotion: str, strength: float, of_speaker: tuple, of_take: tuple
     strength : float
         Scales the distance from neutral; 1 is the table's row.
     of_speaker, of_take : tuple
-        What the two draws are for; they are seeded by these names.
+        Seed names of the two draws.
     """
     neutral, full = _vector(MANNERS["neutral"]), _vector(MANNERS[emotion])
     drawn = neutral + strength * (full - neutral)
@@ -94,6 +94,6 @@ def draw_manner(emotion: str, strength: float, of_speaker: tuple, of_take: tuple
 
 
 def _vector(manner: Manner) -> np.ndarray:
-    """All fields, the three factors as logarithms."""
+    """Return all fields, the three factors as logarithms."""
     values = np.array(astuple(manner), float)
     return np.append(np.log(values[:3]), values[3:])

@@ -1,6 +1,6 @@
-"""A voice engine whose answer depends on nothing but the question: espeak-ng with a data folder of its own.
+"""A speech synthesizer whose output depends on its arguments alone: espeak-ng with a data folder of its own.
 
-eSpeak NG (GPL v3 or later) comes from the PyPI package ``espeakng-loader``; nothing of it is part of this project.
+eSpeak NG (GPL v3 or later) is in the PyPI package ``espeakng-loader``; nothing of it is part of this project.
 """
 
 import os
@@ -21,20 +21,20 @@ from finser.synthetic import espeak
 LONGEST_DATA_PATH = 159  # bytes; espeak_Initialize fails beyond
 _DATA_FILES = ("phondata", "phonindex", "phontab", "intonations", "en_dict", "cmn_dict", "lang/gmw/en-US", "lang/sit/cmn")
 _LANGUAGES = {"en": "en-us", "zh": "cmn"}
-_VARIANT = "u"  # voices/!v/u; names of 30 characters or more kill espeak
+_VARIANT = "u"  # voices/!v/u; names of 30 characters or more crash espeak
 _DO = "install the Python package espeakng-loader, or use recordings of your own: finser preset local PATH"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Speaks with any voice description; :func:`open_engine` makes one.
+    """Synthesizer of any voice description; :func:`open_engine` makes one.
 
     Parameters
     ----------
     library, data : Path
         espeak's shared library, and a data folder that only this engine uses.
     in_child : bool
-        Whether every utterance gets a process of its own (same samples, slower).
+        Whether every utterance runs in a process of its own (same samples, slower).
     """
 
     library: Path
@@ -56,7 +56,7 @@ class Engine:
         gap : int
             Extra pause between words, in 10 ms.
         seed : int
-            Of espeak's own noise.
+            Seed of espeak's own noise.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class Engine:
         Raises
         ------
         FinserError
-            espeak cannot be loaded, fails, or says nothing.
+            espeak cannot be loaded, fails, or returns no samples.
         """
         voice_file = self.data / "voices" / "!v" / _VARIANT
         voice_file.write_text(variant, encoding="ascii")
@@ -89,7 +89,7 @@ class Engine:
 
 @contextmanager
 def open_engine(*, in_child: bool) -> Iterator[Engine]:
-    """An :class:`Engine` with a temporary data folder, gone afterwards.
+    """Open an :class:`Engine` with a temporary data folder, which is removed afterwards.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def open_engine(*, in_child: bool) -> Iterator[Engine]:
 
 
 def find_library() -> tuple[Path, Path]:
-    """The shared library and the voice data of the package espeakng-loader.
+    """Return the shared library and the voice data of the package espeakng-loader.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def find_library() -> tuple[Path, Path]:
 
 
 def _copy_data(source: Path, data: Path) -> None:
-    """The 2.4 MB of espeak's 20 MB of data that US English and Mandarin need."""
+    """Copy the 2.4 MB of espeak's 20 MB of data that US English and Mandarin need."""
     for name in _DATA_FILES:
         if not (source / name).is_file():
             raise FinserError("no such file", where=source / name, expected="the data of espeak-ng 1.52", do=_DO)
@@ -136,7 +136,7 @@ def _copy_data(source: Path, data: Path) -> None:
 
 
 def needs_child() -> bool:
-    """Whether unloading the library fails to clear its state, so that every utterance needs a process of its own."""
+    """Return whether unloading the library fails to reset its state, so that every utterance needs a process of its own."""
     variant = "language variant\nname u\npitch 100 140\nroughness 2\n"
     with open_engine(in_child=False) as probe:
         first, _, again = (probe.say(text, "en", variant, rate=300, gap=0, seed=1) for text in ("One, two.", "And between?", "One, two."))

@@ -1,9 +1,9 @@
-"""eSpeak NG through ctypes: one utterance per call, and nothing left over for the next.
+"""eSpeak NG through ctypes: one utterance per call, independent of earlier calls.
 
-The library keeps static state (wave phase, noise, flutter) from one utterance to the next, even across `espeak_Terminate`, so
-that the same sentence twice gives different samples. :func:`utter` therefore loads the library, speaks and unloads it.
-Where unloading does not help, :mod:`finser.synthetic.engine` runs this file as a program, once per utterance; it
-imports nothing but the standard library, so that such a child starts in 40 ms.
+The library keeps static state (wave phase, noise, flutter) between utterances, even across `espeak_Terminate`, so that one sentence gives
+different samples the second time. :func:`utter` therefore loads the library, speaks and unloads it. If unloading does not help,
+:mod:`finser.synthetic.engine` runs this file as a program, once per utterance. The file imports only the standard library, so that such a
+process starts in 40 ms.
 
 Functions and constants are those of eSpeak NG 1.52's `speak_lib.h`.
 """
@@ -24,7 +24,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True)
 class Utterance:
-    """What to say and how, as far as espeak is concerned.
+    """Text, voice and settings of one utterance.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Utterance:
     gap : int
         Pause between words beyond the normal one, in units of 10 ms.
     seed : int
-        Of espeak's own noise, 0 .. 2^31 - 1.
+        Seed of espeak's own noise, 0 .. 2^31 - 1.
     """
 
     library: str
@@ -52,9 +52,9 @@ class Utterance:
 
 
 def utter(utterance: Utterance) -> bytes:
-    """Speak; return little-endian int16 mono at 22,050 Hz.
+    """Synthesise one utterance; return little-endian int16 mono at 22,050 Hz.
 
-    Not for threads: two at a time end the process (SIGFPE).
+    Not thread-safe: two simultaneous calls end the process (SIGFPE).
 
     Raises
     ------
@@ -91,12 +91,12 @@ def _speak(library: ctypes.CDLL, utterance: Utterance) -> bytes:
     pieces = []
 
     def collect(wave: object, count: int, events: object) -> int:
-        """Take one block of samples; 0 tells espeak to go on."""
+        """Append one block of samples; 0 tells espeak to continue."""
         if wave and count > 0:
             pieces.append(ctypes.string_at(wave, 2 * count))
         return 0
 
-    callback = _Callback(collect)  # held until the end: the library keeps a bare pointer
+    callback = _Callback(collect)  # referenced until the end: the library keeps a bare pointer
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(utterance.voice.encode()):
         raise RuntimeError(f"espeak knows no voice '{utterance.voice}'")
@@ -111,12 +111,12 @@ def _speak(library: ctypes.CDLL, utterance: Utterance) -> bytes:
 
 
 def as_json(utterance: Utterance) -> str:
-    """What :func:`main` reads from its standard input."""
+    """Return an utterance as JSON, the input of :func:`main`."""
     return json.dumps(asdict(utterance))
 
 
 def main() -> None:
-    """Read one utterance as JSON from standard input, write its samples to standard output."""
+    """Read one utterance as JSON from standard input, and write its samples to standard output."""
     sys.stdout.buffer.write(utter(Utterance(**json.load(sys.stdin))))
 
 

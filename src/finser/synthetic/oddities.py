@@ -1,6 +1,6 @@
-"""What is wrong with real copies of the corpora, planted on purpose, so that whatever reads a corpus meets it in every run.
+"""Faults of real copies of the corpora, added to the synthetic ones, so that every run tests the readers on them.
 
-Each kind is one that a real release or a common copy of it has (docs: corpora).
+Each kind occurs in a real release or in a common copy of it (docs/corpora.md).
 """
 
 import shutil
@@ -21,16 +21,16 @@ _HIGH_RATE = 96_000  # Hz
 
 @dataclass(frozen=True)
 class Oddity:
-    """One thing that is wrong with one file.
+    """One fault of one file.
 
     Parameters
     ----------
     kind : str
-        One of those that :func:`oddities` names.
+        One of the kinds in :func:`oddities`.
     path : str
-        The file, relative to the corpus's folder, as the plan names it.
+        Path of the file in the plan, relative to the corpus's folder.
     other : str
-        For ``copy`` the file of which it is a copy; for ``misnamed`` the name that it has instead.
+        For ``copy`` the file that it is a copy of; for ``misnamed`` the name that it gets.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Oddity:
 
 
 def oddities(corpus: str, clips: list[Clip]) -> list[Oddity]:
-    """The oddities of a corpus, each on a file of its own; those for which the plan lacks the clips are left out.
+    """Return the oddities of a corpus, each on a file of its own; those whose clips the plan lacks are left out.
 
     ========  ============================================================================================================
     RAVDESS   ``stereo``: two equal channels; ``copy``: byte-identical to another take of the same actor and emotion;
@@ -65,7 +65,7 @@ def oddities(corpus: str, clips: list[Clip]) -> list[Oddity]:
 
 
 def plant(folder: Path, found: list[Oddity]) -> None:
-    """Change the files under `folder` accordingly."""
+    """Apply oddities to the files under `folder`."""
     for oddity in found:
         _PLANT[oddity.kind](folder / oddity.path, folder / oddity.other)
 
@@ -74,13 +74,13 @@ def plant(folder: Path, found: list[Oddity]) -> None:
 
 
 def _pick(clips: Iterable[Clip], emotion: str, part: str = "") -> str | None:
-    """The path of the first clip of an emotion, if possible one whose path contains `part`."""
+    """Return the path of the first clip of an emotion, preferably one whose path contains `part`."""
     paths = [clip.path for clip in clips if clip.emotion == emotion]
     return next((path for path in paths if part in path), paths[0] if paths else None)
 
 
 def _pair(clips: list[Clip], emotion: str, other: str, same: Callable[[Clip, Clip], bool]) -> list[Oddity]:
-    """The first clip of `emotion` as a copy of another one, of emotion `other`, that `same` accepts."""
+    """Return the first clip of `emotion` as a copy of the first one of emotion `other` that `same` accepts."""
     for clip in (clip for clip in clips if clip.emotion == emotion):
         for source in (clip for clip in clips if clip.emotion == other):
             if clip != source and clip.speaker == source.speaker and same(clip, source):
@@ -175,6 +175,6 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
 
 def write_wav(path: Path, samples: np.ndarray, rate: int, container: str = "WAV") -> None:
     """Write int16 `samples`, shape (n,) or (n, channels), as 16-bit PCM."""
-    encoded = BytesIO()  # libsndfile would say of a full disk no more than "System error."
+    encoded = BytesIO()  # libsndfile reports a full disk only as "System error."
     soundfile.write(encoded, samples, rate, subtype="PCM_16", format=container)
     path.write_bytes(encoded.getbuffer())

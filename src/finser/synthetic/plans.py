@@ -1,4 +1,4 @@
-"""Which clips a synthetic corpus has: the publishers' layouts and file names, for as many speakers and clips as asked for."""
+"""Clips of a synthetic corpus: the publishers' layouts and file names, for a given number of speakers and clips."""
 
 from dataclasses import dataclass
 
@@ -24,13 +24,13 @@ class Clip:
     emotion : str
         One of the eight.
     text : str
-        Without the final mark.
+        Text without its final mark.
     language : str
         ``en`` or ``zh``.
     take : str
-        Tells apart clips of the same text: intensity and repetition.
+        Intensity and repetition, which distinguish clips of the same text.
     strength : float
-        How far the emotion goes; 1 is the full row of the table.
+        Strength of the emotion; 1 is the full row of the table.
     """
 
     corpus: str
@@ -45,10 +45,10 @@ class Clip:
 
 
 def plan(source: Synthetic, corpus: str) -> list[Clip]:
-    """The clips of one corpus: the first `source.speakers`, and for each emotion the first `source.clips_per_emotion`.
+    """Return the clips of one corpus: the first `source.speakers`, with `source.clips_per_emotion` clips per emotion.
 
-    SAVEE has twice as many neutral clips as that and RAVDESS half as many, like the real ones; CREMA-D has one neutral clip
-    per sentence. A corpus that has fewer speakers or clips in its plan gives what it has.
+    As in the real corpora, SAVEE has twice as many neutral clips, RAVDESS half as many, and CREMA-D one per sentence. A corpus with fewer
+    speakers or clips in its plan gives all of them.
     """
     plans = {"ravdess": _ravdess, "crema_d": _crema_d, "tess": _tess, "savee": _savee, "esd": _esd}
     return plans[corpus](source.speakers, source.clips_per_emotion)
@@ -109,7 +109,7 @@ def _crema_d(speakers: int, count: int) -> list[Clip]:
 
 
 def _crema_d_takes(code: str, count: int) -> list[tuple[str, str]]:
-    """Sentence and level: three levels for IEO, none (XX) for the others and for neutral."""
+    """Return sentence and level: three levels for IEO, none (XX) for the others and for neutral."""
     first, levelled, *rest = _CREMA_D_SENTENCES
     second = rest[0]
     takes = [(first, "XX"), (levelled, "MD"), (second, "XX"), (levelled, "HI"), (levelled, "LO")]
@@ -175,7 +175,7 @@ def _esd_clips(speaker: str, count: int) -> list[Clip]:
 
 
 def esd_transcripts(clips: list[Clip]) -> dict[str, str]:
-    """ESD's transcript files: ``id <tab> text <tab> label`` per clip; Mandarin speakers have Chinese labels.
+    """Return ESD's transcript files: ``id <tab> text <tab> label`` per clip; Mandarin speakers have Chinese labels.
 
     Returns
     -------

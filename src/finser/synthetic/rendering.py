@@ -1,4 +1,4 @@
-"""From a line of the plan to the samples of its file: espeak speaks, NumPy acts, a room and a microphone follow."""
+"""From an entry of the plan to the samples of its file: espeak's speech, its changes by the emotion, a room and a microphone."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from finser.synthetic.espeak import SAMPLE_RATE
 from finser.synthetic.plans import Clip
 from finser.synthetic.voices import Voice, draw_voice, variant
 
-_SOUND = 64  # of 32,768: what espeak says before and after is softer
+_SOUND = 64  # of 32,768: espeak's output before and after the speech is below it
 _JITTER = 0.12  # semitones, standard deviation of the slow random wandering of f0
 _WET = 10 ** (-14 / 20)  # of the room's tail, relative to the direct sound
 
 
 @dataclass(frozen=True)
 class Channel:
-    """What a corpus was recorded with.
+    """Recording conditions of a corpus.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Channel:
     tilt : float
         dB per octave.
     tail : float
-        Seconds in which the room's tail falls by 60 dB.
+        Reverberation time: seconds in which the room's tail decays by 60 dB.
     gain : float
         dB.
     """
@@ -56,9 +56,9 @@ def render(clip: Clip, seed: int, engine: Engine) -> np.ndarray:
     Parameters
     ----------
     clip : Clip
-        What to say, who, and how.
+        Text, speaker, emotion and strength.
     seed : int
-        Of everything. The samples depend on it and on the clip's corpus, speaker, emotion, text and take alone.
+        Seed of every draw. The samples depend on it and on the clip's corpus, speaker, emotion, text and take alone.
     engine : Engine
 
     Returns
@@ -88,13 +88,13 @@ def _spoken(clip: Clip, voice: Voice, manner: Manner, engine: Engine, seed: int)
 
 
 def _trim(speech: np.ndarray) -> np.ndarray:
-    """Without the silence before and after."""
+    """Remove the silence before and after."""
     heard = np.flatnonzero(np.abs(speech) > _SOUND / 32768)
     return speech[heard[0] : heard[-1] + 1]
 
 
 def warped(speech: np.ndarray, manner: Manner, random: np.random.Generator) -> np.ndarray:
-    """Glide, tremor and a wandering f0, by reading the samples at a varying speed (which moves the formants as well)."""
+    """Add glide, tremor and random variation of f0 by reading the samples at a varying speed, which moves the formants, too."""
     time = np.arange(len(speech)) / SAMPLE_RATE
     tremor = manner.tremor * np.sin(2 * np.pi * (random.uniform(5, 7.5) * time + random.uniform()))
     knots = np.arange(0, time[-1] + 0.1, 0.05)
@@ -118,7 +118,7 @@ def tilted(speech: np.ndarray, slope: float) -> np.ndarray:
 
 
 def with_breath(speech: np.ndarray, level: float, random: np.random.Generator) -> np.ndarray:
-    """Add noise that follows the voice's 20 ms envelope, without low frequencies, `level` dB beside the voice."""
+    """Add noise that follows the voice's 20 ms envelope, without low frequencies, `level` dB relative to the voice."""
     envelope = np.sqrt(np.maximum(uniform_filter1d(speech**2, SAMPLE_RATE // 50), 0))
     noise = np.diff(random.standard_normal(len(speech) + 1)) * envelope
     return speech + noise * _rms(speech) / _rms(noise) * 10 ** (level / 20)
@@ -140,14 +140,14 @@ def in_room(speech: np.ndarray, tail: float, random: np.random.Generator) -> np.
 
 
 def with_silence(speech: np.ndarray, floor: float, random: np.random.Generator) -> np.ndarray:
-    """Put 0.15 .. 0.45 s before and after, and noise of `floor` dB of full scale under everything."""
+    """Add 0.15 .. 0.45 s of silence before and after, and noise of `floor` dB of full scale everywhere."""
     before, after = (random.uniform(0.15, 0.45, 2) * SAMPLE_RATE).astype(int)
     recording = np.pad(speech, (before, after))
     return recording + 10 ** (floor / 20) * random.standard_normal(len(recording))
 
 
 def as_pcm(recording: np.ndarray) -> np.ndarray:
-    """Floats of full scale 1 as int16; what is louder clips, as it does in real recordings."""
+    """Convert floats of full scale 1 to int16; louder samples are clipped, as in real recordings."""
     return np.clip(np.rint(recording * 32768), -32768, 32767).astype(np.int16)
 
 

@@ -1,4 +1,4 @@
-"""What synthetic speakers say in TESS, SAVEE and ESD: plain sentences of our own. Those of RAVDESS and CREMA-D are in finser.corpora."""
+"""Sentences of the synthetic TESS, SAVEE and ESD, written for this project. Those of RAVDESS and CREMA-D are in finser.corpora."""
 
 # the first three are those whose files are odd in the real corpus
 TESS_WORDS = (

@@ -1,4 +1,4 @@
-"""Speakers: voices of our own making, drawn from a seed and described in espeak's format."""
+"""Synthetic speakers: voices drawn from a seed, and described in espeak's format."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ _FORMANT_SCALE = {"male": (0.90, 1.04), "female": (1.06, 1.20)}
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker, when neutral.
+    """A speaker's neutral voice.
 
     Parameters
     ----------
     f0 : float
         Lowest fundamental frequency, Hz.
     span : float
-        Highest over lowest, minus 1.
+        Highest f0 over lowest f0, minus 1.
     formants : tuple of (float, float, float)
         Factors on frequency, amplitude and width of espeak's nine formants.
     rate : float
@@ -33,9 +33,9 @@ class Voice:
     gain : float
         Level of the speech, dB of full scale (RMS).
     breath : float
-        dB, added to the manner's.
+        dB, added to the manner's breath.
     floor : float
-        Level of the noise behind the recording, dB of full scale.
+        Level of the background noise, dB of full scale.
     """
 
     f0: float
@@ -50,7 +50,7 @@ class Voice:
 
 
 def draw_voice(seed: int, corpus: str, speaker: str, sex: str) -> Voice:
-    """The voice of one speaker of one corpus; `sex` is ``male`` or ``female``."""
+    """Draw the voice of one speaker of one corpus; `sex` is ``male`` or ``female``."""
     random = seeds.generator(seed, corpus, speaker, "voice")
     scale = random.uniform(*_FORMANT_SCALE[sex])
     frequency = scale * np.exp(random.normal(0, 0.03, _FORMANTS))
@@ -70,7 +70,7 @@ def draw_voice(seed: int, corpus: str, speaker: str, sex: str) -> Voice:
 
 
 def variant(voice: Voice, manner: Manner) -> str:
-    """The voice as it speaks in one manner, as the text of an espeak voice file."""
+    """Return the voice in one manner, as the text of an espeak voice file."""
     low = voice.f0 * manner.pitch
     high = low * (1 + voice.span * manner.span)
     lines = ["language variant", "name u", f"pitch {low:.0f} {high:.0f}", f"roughness {voice.roughness}"]

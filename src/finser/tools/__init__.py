@@ -1,1 +1,1 @@
-"""Commands for people: list the corpora, look at shards, export them."""
+"""Commands for users: list the corpora, show shards, export them."""

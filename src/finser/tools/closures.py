@@ -1,14 +1,14 @@
-"""Write the code and the libraries that every stage depends on into dvc.yaml: ``python -m finser.tools.closures``.
+"""Write the code and the libraries that every stage depends on to dvc.yaml: ``python -m finser.tools.closures``.
 
 A stage depends on
 
-- the modules that its step imports, directly or not, but for those that change no result (:data:`finser.project.code.PURE`);
-- the modules with the defaults of the sections of params.yaml that it follows;
+- the modules that its step imports, directly or not, except those that change no result (:data:`finser.project.code.PURE`);
+- the modules with the defaults of its sections of params.yaml;
 - the versions of the libraries in workflow/libraries.yaml that these modules import.
 
-Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind and
-on what any kind imports, and write a digest of the kind's own code into models/initial/NAME, on which the stages after them depend: an
-edit of one kind trains no other kind again. tests/test_architecture.py compares dvc.yaml with what this program writes.
+Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind and on
+what any kind imports. They write a digest of the kind's own code to models/initial/NAME, on which later stages depend, so that an edit of
+one kind trains no other kind again. tests/test_architecture.py compares dvc.yaml with the output of this program.
 """
 
 import ast
@@ -31,26 +31,26 @@ ROOT = PACKAGE.parents[1]
 PREPARING = ("prepare_classifier", "prepare_fine_tuning")
 KIND_MODULES = {f"models.{kind}" for kind in KINDS}
 REPRESENTATION_MODULES = {f"features.{name}" for name in REPRESENTATIONS}
-IMPORTED_BY_NAME = {  # stage -> modules, of which it depends on the one that an axis names, and on all that any of them imports
+IMPORTED_BY_NAME = {  # stage -> modules; it depends on the one that an axis names, and on all imports of any of them
     "features": REPRESENTATION_MODULES,
     **dict.fromkeys(PREPARING, KIND_MODULES),
 }
 
 
 def code_of(stage: stages.Stage) -> list[str]:
-    """Modules of finser that a stage depends on, sorted, but for those that an axis names."""
+    """Return the modules of finser that a stage depends on, sorted, except those that an axis names."""
     by_name = IMPORTED_BY_NAME.get(stage.name, set())
     return [name for name in closure(stage.step, *by_name) if name not in by_name]
 
 
 def libraries_of(stage: stages.Stage) -> list[str]:
-    """Libraries of workflow/libraries.yaml that a stage's code imports, sorted."""
+    """Return the libraries of workflow/libraries.yaml that a stage's code imports, sorted."""
     imported = packages([*code_of(stage), *IMPORTED_BY_NAME.get(stage.name, ())])
     return sorted(name for name in read(ROOT / LIBRARIES) if IMPORTED_AS.get(name, name) in imported)
 
 
 def sections_of(annotation: object) -> set[type[Section]]:
-    """Every section that a value of a type can hold, and the classes that it has its keys from."""
+    """Return every section that a value of a type can hold, with the base classes of its keys."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         own = {kind for kind in annotation.__mro__ if issubclass(kind, Section) and kind is not Section}
         return own.union(*(sections_of(field.annotation) for field in annotation.model_fields.values()))
@@ -58,7 +58,7 @@ def sections_of(annotation: object) -> set[type[Section]]:
 
 
 def followed(key: str) -> set[type[Section]]:
-    """The sections below a key that dvc.yaml follows, such as ``fetch.${item.corpus}``."""
+    """Return the sections below a key that dvc.yaml lists as a parameter, such as ``fetch.${item.corpus}``."""
     annotations: list = [Params]
     for part in re.sub(r"\$\{[^}]*\}", "*", key).split("."):
         inner = []
@@ -71,7 +71,7 @@ def followed(key: str) -> set[type[Section]]:
 
 
 def defaults_of(stage: stages.Stage, written: dict) -> list[str]:
-    """Files with the defaults of the sections that a stage follows, relative to the root, sorted; the report shows all values."""
+    """Return the files with the defaults of a stage's sections, relative to the root, sorted; the report shows all values."""
     if stage.name == "report":
         return ["src/finser/config"]
     keys = [key for key in written.get("do", written).get("params", []) if isinstance(key, str)]
@@ -80,7 +80,7 @@ def defaults_of(stage: stages.Stage, written: dict) -> list[str]:
 
 
 def dependencies(stage: stages.Stage, written: dict) -> list[str]:
-    """All entries below ``src/finser`` that dvc.yaml should list for a stage, sorted; a folder that is used whole stands for its files."""
+    """Return all entries below ``src/finser`` for a stage in dvc.yaml, sorted; a folder of dependencies alone replaces its files."""
     known = modules()
     code = [known[name] for name in code_of(stage)]
     files = {path for path in code if _holds_code(path)} | set().union(*map(read_beside, code))
@@ -92,18 +92,18 @@ def dependencies(stage: stages.Stage, written: dict) -> list[str]:
 
 
 def read_beside(path: Path) -> set[Path]:
-    """Files in a module's own folder that it names: tables, templates."""
+    """Return the files in a module's own folder that it names: tables, templates."""
     texts = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)}
     return {other for other in path.parent.iterdir() if other.suffix not in ("", ".py") and other.name in texts}
 
 
 def _holds_code(path: Path) -> bool:
-    """Whether a file is more than the docstring of a package."""
+    """Return whether a file has more than the docstring of a package."""
     return path.name != "__init__.py" or len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
 
 
 def rewritten(text: str) -> str:
-    """dvc.yaml with the code and libraries of every stage as they should be."""
+    """Return dvc.yaml with the correct code and libraries of every stage."""
     table, lines, result = stages.table(), text.split("\n"), []
     written, stage, at = read(ROOT / stages.DVC)["stages"], None, 0
     while at < len(lines):

@@ -1,10 +1,10 @@
-"""`finser export --format hf`: rows of the shards as a folder that Hugging Face `datasets` loads.
+"""`finser export --format hf`: export rows of the shards to a folder that Hugging Face `datasets` loads.
 
-``data/SPLIT-NNNNN.parquet`` hold the audio as FLAC, which is lossless: decoded, it is the shards' int16 bit for bit. The features
-are described in the metadata of the Parquet schema and in README.md, the dataset card, which also has licences and splits.
+``data/SPLIT-NNNNN.parquet`` hold the audio as FLAC, which is lossless: decoded, it equals the shards' int16 bit for bit. The features are
+described in the metadata of the Parquet schema and in README.md, the dataset card, which also has licences and splits.
 
 ``datasets.Features`` and ``huggingface_hub.DatasetCard`` could write both descriptions. They are not used, because `datasets` is installed
-for the tests only: it brings pandas and others, and takes 1.4 s to import. The tests compare the descriptions with those of `datasets`.
+for the tests only: it depends on pandas and others, and takes 1.4 s to import. The tests compare the descriptions with those of `datasets`.
 """
 
 import json
@@ -38,20 +38,20 @@ ORIGINAL = ("original",)
 
 @dataclass(frozen=True)
 class Selection:
-    """What to export.
+    """The rows to export.
 
     Attributes
     ----------
     corpora : tuple of str
-        Their shards, in this order.
+        Corpora, in the order of export.
     variants : tuple of str
-        Of every clip; with a protocol, of those of its training part, and validation and test are originals.
+        Variants of every clip; with a protocol, of the clips of its training part, while validation and test have originals.
     with_labels : bool
-        librosa's features come along.
+        Whether to add librosa's features.
     protocol : str, optional
-        Whose split to follow; without, there is one part, ``train``, that holds everything.
+        Protocol whose parts become the splits. Without it there is one split, ``train``, with all rows.
     fold : int, optional
-        Of the protocol.
+        Fold of the protocol.
     """
 
     corpora: tuple[str, ...]
@@ -62,16 +62,16 @@ class Selection:
 
 
 def export(chosen: Selection, target: Path) -> dict[str, int]:
-    """Write the folder `target`, whole or not at all, one row group in memory; returns the number of rows of each split.
+    """Write the folder `target`, whole or not at all, one row group in memory; return the number of rows of each split.
 
     Raises
     ------
     FinserError
-        `target` is there already; an unknown or repeated name in the selection; shards, labels, split or provenance are missing,
-        damaged, or do not belong together.
+        `target` exists; the selection has an unknown or repeated name; or shards, labels, split or provenance are missing, damaged, or do
+        not match.
     """
     if target.exists() or target.is_symlink():
-        raise FinserError("is there already", where=target, do="name a folder that is not, or remove it")
+        raise FinserError("already exists", where=target, do="name another folder, or remove it")
     _check_names(chosen.corpora, registry.CORPORA, "corpus")
     _check_names(chosen.variants, ("original", *get_args(Variant)), "variant")
     if (chosen.protocol is None) != (chosen.fold is None):
@@ -94,7 +94,7 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
 
 
 def wanted_rows(chosen: Selection) -> dict[str, dict[str, tuple[str, ...]] | None]:
-    """Per split, the variants of every clip that it holds; None where it holds the selected variants of whatever is there."""
+    """Return, per split, the variants of every clip in it; None for a split with the selected variants of all clips."""
     if chosen.protocol is None:
         return {"train": None}
     parts = read_parts(chosen.protocol, chosen.fold, chosen.corpora)
@@ -108,7 +108,7 @@ def wanted_rows(chosen: Selection) -> dict[str, dict[str, tuple[str, ...]] | Non
 
 
 def features(with_labels: bool) -> dict[str, dict]:
-    """The columns, as `datasets` writes them in JSON (``Features.to_dict``)."""
+    """Return the columns in the JSON of `datasets` (``Features.to_dict``)."""
     string, int32, float32 = ({"dtype": dtype, "_type": "Value"} for dtype in ("string", "int32", "float32"))
     columns = {
         "audio": {"sampling_rate": SR, "_type": "Audio"},
@@ -126,18 +126,18 @@ def features(with_labels: bool) -> dict[str, dict]:
 
 
 def arrow_schema(columns: dict[str, dict]) -> pa.Schema:
-    """The Parquet schema of `features`, which are in its metadata: `datasets` knows the audio without the card, too."""
+    """Return the Parquet schema with `features` as metadata, so that `datasets` decodes the audio without the card, too."""
     schema = pa.schema([(name, _arrow_type(feature)) for name, feature in columns.items()])
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": columns}})})
 
 
 def card(chosen: Selection, sources: list[dict], counts: dict[str, int]) -> str:
-    """README.md: YAML that `datasets` reads, then what people should know.
+    """Return README.md: YAML for `datasets`, then text for readers.
 
     Parameters
     ----------
     chosen : Selection
-        What was exported.
+        The exported selection.
     sources : list of dict
         SOURCE.json of each corpus: title, source, licence, home.
     counts : dict
@@ -182,7 +182,7 @@ def _front_matter(chosen: Selection, sources: list[dict], counts: dict[str, int]
 
 
 def _in_yaml(feature: dict) -> dict:
-    """A feature as the card has it (``Features._to_yaml_list``)."""
+    """Return a feature in the card's YAML (``Features._to_yaml_list``)."""
     kind = feature["_type"]
     if kind == "Audio":
         return {"dtype": {"audio": {"sampling_rate": feature["sampling_rate"]}}}
@@ -207,7 +207,7 @@ def _arrow_type(feature: dict) -> pa.DataType:
 
 
 def _records(chosen: Selection, wanted: dict[str, tuple[str, ...]] | None, seen: set[tuple[str, str]]) -> Iterator[dict]:
-    """The rows of one split, in the order of the corpora and of their shards; `seen` gets what variants each corpus has."""
+    """Yield the rows of one split, in the order of the corpora and of their shards; `seen` collects the variants of each corpus."""
     for audio, label in _rows(chosen):
         variants = chosen.variants if wanted is None else wanted.get(audio.clip_id, ())
         seen.add((audio.corpus, audio.variant))
@@ -237,7 +237,7 @@ def _record(audio: AudioRow, label: LabelRow | None) -> dict:
 
 
 def to_flac(audio: np.ndarray) -> bytes:
-    """int16 samples, shape (n,), n > 0, as a FLAC file of 16 bit at 22,050 Hz."""
+    """Encode int16 samples, shape (n,), n > 0, as a FLAC file of 16 bit at 22,050 Hz."""
     encoded = BytesIO()
     soundfile.write(encoded, audio, SR, format="FLAC", subtype="PCM_16")
     return encoded.getvalue()

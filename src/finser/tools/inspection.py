@@ -1,4 +1,4 @@
-"""`finser inspect`: what a shard, or a folder of them, holds, as lines of text. Nothing is played."""
+"""`finser inspect`: the content of a shard, or of a folder of shards, as lines of text. No audio is played."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,19 @@ from finser.tools.table import align, text
 
 
 def describe(path: Path, n_rows: int) -> Iterator[str]:
-    """Lines that show the first rows of a shard or of a folder of shards, and what all of them come to.
+    """Yield lines with the first rows of a shard or of a folder of shards, and totals of all rows.
 
     Parameters
     ----------
     path : Path
-        part-NNNNN.parquet of audio or labels, or a folder of such.
+        part-NNNNN.parquet of audio or labels, or a folder of such files.
     n_rows : int
-        Rows to show at most.
+        Maximum number of rows to show.
 
     Raises
     ------
     FinserError
-        There is none, one is cut short, or one holds something else.
+        There are no shards, one is truncated, or one holds other data.
     """
     parts = find_parts(path)
     kinds = [content(part) for part in parts]
@@ -40,12 +40,12 @@ def describe(path: Path, n_rows: int) -> Iterator[str]:
 
 
 def content(part: Path) -> str:
-    """What a shard holds: ``audio`` or ``labels``.
+    """Return the content of a shard: ``audio`` or ``labels``.
 
     Raises
     ------
     FinserError
-        It is no shard of this project.
+        The file is no shard of this project.
     """
     schema = open_part(part).schema_arrow
     kind = (schema.metadata or {}).get(b"content", b"").decode(errors="replace")
@@ -60,7 +60,7 @@ def content(part: Path) -> str:
 
 
 def storage(parts: Sequence[Path]) -> str:
-    """A line with the number of shards, their bytes, and their rows per group."""
+    """Return a line with the number of shards, their bytes, and their rows per group."""
     files = [open_part(part).metadata for part in parts]
     sizes = [file.row_group(group).num_rows for file in files for group in range(file.num_row_groups)]
     groups = f"{max(sizes, default=0)}" + (f" (the last {sizes[-1]})" if sizes and sizes[-1] != max(sizes) else "")
@@ -68,7 +68,7 @@ def storage(parts: Sequence[Path]) -> str:
 
 
 def decibels(amplitude: float) -> float:
-    """Of full scale: 0 dBFS is amplitude 1, -inf is silence."""
+    """Return an amplitude in dB of full scale: 0 dBFS is amplitude 1, -inf is silence."""
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
 
 
@@ -118,7 +118,7 @@ def _pairs(figures: dict[str, tuple]) -> Iterator[tuple]:
 
 
 def _extended(figure: tuple[float, float, float], values: np.ndarray) -> tuple[float, float, float]:
-    """Min, sum and max, once `values` have come to it; a NaN stays."""
+    """Update min, sum and max with `values`; a NaN stays."""
     low, total, high = figure
     return (
         float(np.minimum(low, values.min(initial=np.inf))),

@@ -1,4 +1,4 @@
-"""What `finser corpora` lists: the five corpora, their licences and sizes, and how much of each is here."""
+"""`finser corpora`: list the five corpora with their licences, sizes, and state in this project."""
 
 from collections.abc import Iterator
 
@@ -18,12 +18,12 @@ HEAD = ("corpus", "licence", "clips", "size", "how", "state")
 
 
 def overview(params: Params | None) -> Iterator[str]:
-    """Lines of a table, and below it what to do for the corpora that cannot be downloaded.
+    """Yield the lines of a table, then instructions for the corpora that cannot be downloaded.
 
     Parameters
     ----------
     params : Params, optional
-        They tell how many clips a synthetic corpus should have.
+        They determine the number of clips of a synthetic corpus.
     """
     yield from align(HEAD, (row(known, params.fetch.get(known.name) if params else None) for known in registry.CORPORA.values()))
     for known in registry.CORPORA.values():
@@ -32,14 +32,14 @@ def overview(params: Params | None) -> Iterator[str]:
 
 
 def row(known: Corpus, source: Source | None) -> tuple[str, ...]:
-    """The cells of one corpus, under :data:`HEAD`."""
+    """Return the cells of one corpus, under :data:`HEAD`."""
     size = decimal(known.size) if known.size else "unknown"
     how = "by hand" if known.how_to_get else "download"
     return known.title, known.licence, f"{known.clips:,}", size, how, state(known, source)
 
 
 def state(known: Corpus, source: Source | None) -> str:
-    """How much of a corpus is in data/raw, as found/expected clips, or on its way there."""
+    """Return how much of a corpus is in data/raw, as found/expected clips, or is downloaded so far."""
     root, begun = layout.raw(known.name), layout.downloads(known.name)
     if (root / "SOURCE.json").exists():
         kind = read_json(root / "SOURCE.json").get("source")
@@ -48,7 +48,7 @@ def state(known: Corpus, source: Source | None) -> str:
         if kind == "synthetic":
             planned = f"/{expected_count(source, known.name):,}" if isinstance(source, Synthetic) else ""
             return f"fetched (synthetic): {found:,}{planned} clips, no recordings"
-        published = Download(source="download")  # whatever params.yaml says now
+        published = Download(source="download")  # independent of params.yaml
         expected = expected_count(published, known.name, {utterance.speaker for utterance in said})
         return f"fetched ({kind}): {found:,}/{expected:,} clips"
     if begun.exists():

@@ -1,4 +1,4 @@
-"""What `finser preset` and `finser migrate` write: params.yaml, and local.yaml if paths of this machine are among the choices."""
+"""`finser preset` and `finser migrate`: write params.yaml, and local.yaml for paths of this machine."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -13,17 +13,17 @@ from finser.corpora.local import check_complete, clips, find, speakers, survey, 
 from finser.errors import FinserError
 from finser.progress import say
 
-FEWEST = 3  # speakers: to train, validate and test on
-WANTED = {"ravdess": ("ravdess",), "paper": None, "local": None}  # corpora that a preset takes; None: all
+FEWEST = 3  # speakers: for training, validation and test
+WANTED = {"ravdess": ("ravdess",), "paper": None, "local": None}  # corpora of a preset; None: all
 
 
 def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> tuple[str, str]:
-    """The texts of params.yaml and local.yaml of a preset; the second is empty where no corpus is local.
+    """Return the texts of params.yaml and local.yaml of a preset; the second is empty if no corpus is local.
 
     Raises
     ------
     FinserError
-        An unknown name; a folder where none belongs, or none where one does; corpora that are incomplete or have too few speakers.
+        The name is unknown; a folder is missing, or is given without need; or corpora are incomplete or have too few speakers.
     """
     presets.check_name(name, folder=folder is not None)
     if folder is None:
@@ -40,7 +40,7 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
 
 
 def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial: bool) -> tuple[dict[str, Path], dict[str, Local]]:
-    """Paths and sources of the `wanted` corpora (all by default) in `folder`; says what it took and what it left out."""
+    """Return paths and sources of the `wanted` corpora (all by default) in `folder`; log which are used and which are left out."""
     paths, sources, ignored = {}, {}, unknown(folder)
     for corpus, path in find(folder).items():
         if wanted and corpus not in wanted:
@@ -48,7 +48,7 @@ def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial:
             continue  # a corpus that no stage reads may be incomplete
         files, _ = survey(path, corpus)
         expected = check_complete(path, Local(allow_partial=allow_partial), corpus, do="complete it, or accept it: --allow-partial")
-        distinct = len(clips(path, corpus))  # a repack may hold every clip twice
+        distinct = len(clips(path, corpus))  # a repack may hold each clip twice
         paths[corpus], sources[corpus] = path.resolve(), Local(allow_partial=allow_partial and distinct < expected)
         accepted = ", accepted as partial" if distinct < expected else ""
         say(f"{corpus}: {path}: {files:,} files, {distinct:,} of {expected:,} clips{accepted}")
@@ -58,7 +58,7 @@ def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial:
 
 
 def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:
-    """Refuse corpora of which none has enough speakers for a split, or a corpus of too few that FINs are trained on."""
+    """Raise an error if no corpus has enough speakers for a split, or if a corpus for training FINs has too few."""
     if all(len(speakers(path, corpus)) < FEWEST for corpus, path in paths.items()):
         expected = "a corpus of three or more speakers, to train, validate and test on"
         raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
@@ -69,12 +69,12 @@ def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:
 
 
 def migrated(path: Path) -> tuple[str, str]:
-    """The texts of params.yaml and local.yaml that say what `path` says in the format of an earlier version.
+    """Convert a file of an earlier format to the texts of params.yaml and local.yaml.
 
     Raises
     ------
     FinserError
-        The file has the present format already, or its values break the schema.
+        The file already has the present format, or its values violate the schema.
     """
     values = read(path)
     if not old_keys(values):

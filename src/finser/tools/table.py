@@ -1,4 +1,4 @@
-"""Tables as plain lines of text, laid out by rich."""
+"""Tables as plain lines of text, formatted by rich."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,11 +7,11 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 
-WIDE = 10_000  # columns of the paper: lines are never broken
+WIDE = 10_000  # characters: lines are never wrapped
 
 
 def align(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Lines of a table; columns of numbers are aligned to the right."""
+    """Yield the lines of a table; columns of numbers are aligned to the right."""
     cells = [[text(value) for value in row] for row in rows]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for number, name in enumerate(header):
@@ -25,7 +25,7 @@ def align(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
 
 
 def text(value: object) -> str:
-    """A number with four digits; anything else as it is."""
+    """Format a float with four digits; other values as they are."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

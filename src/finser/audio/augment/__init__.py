@@ -1,7 +1,7 @@
-"""Stage `augment`: variants of every clip. A draw, which is a function of (seed, clip_id, variant), is followed by its application.
+"""Stage `augment`: variants of every clip. Parameters are drawn as a function of (seed, clip_id, variant), and then applied.
 
-The row records the draw, so that ``apply(original, variant, draw)`` makes the row again; a variant that mixes in other recordings
-(babble, noise_file) also needs a reader of these, `sounds`. docs/augmentation.md describes every variant.
+The row records the drawn parameters, so that ``apply(original, variant, draw)`` reproduces it. A variant that mixes in other recordings
+(babble, noise_file) also needs their reader, `sounds`. docs/augmentation.md describes every variant.
 """
 
 from dataclasses import replace
@@ -23,9 +23,9 @@ from finser.project.found import record, shown
 from finser.seeds import seed_for
 from finser.workers import in_batches, map_in_order
 
-BATCH = 16  # clips handed to a worker at once
+BATCH = 16  # clips per task of a worker
 
-ALONE = {  # variant -> how it is drawn from its section and a seed; how it changes the clip
+ALONE = {  # variant -> function that draws its parameters from its section and a seed; function that changes the clip
     "noise": (draws.noise, changes.add_noise),
     "noise_snr": (draws.noise_snr, changes.add_noise_at_snr),
     "speed_pitch": (draws.speed_pitch, changes.change_speed_and_pitch),
@@ -33,14 +33,14 @@ ALONE = {  # variant -> how it is drawn from its section and a seed; how it chan
     "gain": (draws.gain, changes.gain),
     "band_limit": (draws.band_limit, changes.band_limit),
 }
-WITH_OTHERS = {  # the same for variants that need other recordings
+WITH_OTHERS = {  # likewise, for variants that need other recordings
     "babble": (others.draw_babble, others.add_babble),
     "noise_file": (others.draw_noise_file, others.add_noise_file),
 }
 
 
 def draw(original: AudioRow, variant: str, settings: Augment, seed: int, sounds: Sounds | None = None) -> dict:
-    """Draw the parameters of a variant from its own `seed`: a JSON-able dictionary with all that :func:`apply` needs."""
+    """Draw the parameters of a variant from its own `seed`: a dictionary for :func:`apply` that JSON can hold."""
     section = getattr(settings, variant)
     if variant in WITH_OTHERS:
         return WITH_OTHERS[variant][0](section, seed, original, sounds)
@@ -48,14 +48,14 @@ def draw(original: AudioRow, variant: str, settings: Augment, seed: int, sounds:
 
 
 def apply(original: np.ndarray, variant: str, draw: dict, sounds: Sounds | None = None) -> np.ndarray:
-    """Make a variant from the original and its recorded draw; both int16, shapes (n,) and (m,).
+    """Make a variant from the original and the drawn parameters; both int16, shapes (n,) and (m,).
 
     Parameters
     ----------
     original : np.ndarray
         int16, shape (n,), mono, 22,050 Hz.
     variant : str
-        Any that ``augment.variants`` may name.
+        A variant that ``augment.variants`` may name.
     draw : dict
         From :func:`draw`, or from the row.
     sounds : Sounds, optional
@@ -67,7 +67,7 @@ def apply(original: np.ndarray, variant: str, draw: dict, sounds: Sounds | None 
 
 
 def variants(original: AudioRow, settings: Augment, seed: int, sounds: Sounds | None = None) -> list[AudioRow]:
-    """The original and its variants, in the order of ``augment.variants``; `sounds` as in :func:`apply`."""
+    """Return the original and its variants, in the order of ``augment.variants``; `sounds` as in :func:`apply`."""
     rows = [original]
     for name in settings.variants:
         own = seed_for(seed, original.clip_id, name)
@@ -77,9 +77,9 @@ def variants(original: AudioRow, settings: Augment, seed: int, sounds: Sounds | 
 
 
 def augment(params: Params, corpus: str) -> None:
-    """Step: every clip of data/audio/CORPUS/ and its variants into data/shards/CORPUS/.
+    """Step: write every clip of data/audio/CORPUS/ and its variants to data/shards/CORPUS/.
 
-    What was found in a folder of noise is said, and kept in data/found, so that the next run says if it has changed.
+    A summary of the folder of noise is logged, and kept in data/found, so that the next run reports whether the folder has changed.
     """
     if "speed_pitch" in params.augment.variants:
         changes.check_method(params.augment.speed_pitch.method)

@@ -1,7 +1,7 @@
-"""Changes of a clip by the variants: pure functions from samples and drawn numbers to samples (docs/augmentation.md).
+"""The signal processing of the variants: pure functions of samples and drawn parameters (docs/augmentation.md).
 
-Samples are float32 of full scale 1, shape (n,). A result may exceed full scale: rounding to int16 then scales the whole clip down, so
-that nothing is clipped. Levels are mean powers in float64, from sums that NumPy computes in one thread.
+Samples are float32 of full scale 1, shape (n,). A result may exceed full scale: rounding to int16 then scales the whole clip down, so that
+nothing is clipped. Levels are mean powers in float64, from sums that NumPy computes in one thread.
 """
 
 from importlib import import_module
@@ -16,11 +16,11 @@ from finser.audio.frames import SR
 from finser.errors import FinserError
 from finser.seeds import generator
 
-QUALITY = "HQ"  # recipe of soxr
+QUALITY = "HQ"  # quality of soxr
 
 
 def power(y: np.ndarray) -> float:
-    """Mean square of the samples."""
+    """Return the mean square of the samples."""
     return float(np.mean(np.square(y, dtype=np.float64)))
 
 
@@ -30,7 +30,7 @@ def mix(y: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     Raises
     ------
     FinserError
-        The noise is silent, so that no factor gives it a level.
+        The noise is silent, so that no gain gives the level.
     """
     if not power(noise):
         raise FinserError("silent noise has no signal-to-noise ratio", expected="noise that is not digital silence")
@@ -38,7 +38,7 @@ def mix(y: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
 
 
 def white(size: int, seed: int) -> np.ndarray:
-    """White Gaussian noise of variance 1, float32, shape (size,)."""
+    """Return white Gaussian noise of variance 1, float32, shape (size,)."""
     return generator(seed, "noise").standard_normal(size, dtype=np.float32)
 
 
@@ -53,15 +53,15 @@ def add_noise_at_snr(y: np.ndarray, *, snr_db: float, seed: int) -> np.ndarray:
 
 
 def change_speed_and_pitch(y: np.ndarray, *, rate: float, semitones: float, method: str = "phase_vocoder") -> np.ndarray:
-    """Speed `y` up by `rate` and shift it by `semitones`.
+    """Speed `y` up by `rate` and shift its pitch by `semitones`.
 
-    Stretching by ``rate`` and then shifting the pitch by a factor p would be two passes of the vocoder (librosa.effects.time_stretch,
-    then pitch_shift), each of which smears phases and loses level. One pass at ``rate / p``, read p times as fast, is the same map.
+    Two passes of the vocoder (librosa.effects.time_stretch, then pitch_shift by a factor p) would smear phases and lose level twice. One
+    pass at ``rate / p``, resampled by p, is the same map.
 
     Parameters
     ----------
     method : {"phase_vocoder", "signalsmith"}
-        The second is the library Signalsmith Stretch, of the optional package python-stretch.
+        ``signalsmith`` is the library Signalsmith Stretch, of the optional package python-stretch.
 
     Returns
     -------
@@ -76,13 +76,13 @@ def change_speed_and_pitch(y: np.ndarray, *, rate: float, semitones: float, meth
 
 
 def check_method(method: str) -> None:
-    """Refuse a `method` of change_speed_and_pitch whose package is not installed."""
+    """Raise an error if the package of a `method` of change_speed_and_pitch is not installed."""
     if method == "signalsmith":
         _python_stretch()
 
 
 def _signalsmith(y: np.ndarray, rate: float, semitones: float) -> np.ndarray:
-    stretcher = _python_stretch().Signalsmith.Stretch(0)  # the seed of its own noise, which it needs beyond twice the length
+    stretcher = _python_stretch().Signalsmith.Stretch(0)  # the seed of its noise, which it adds beyond twice the length
     stretcher.preset(1, float(SR))
     stretcher.setTimeFactor(rate)
     stretcher.setTransposeSemitones(semitones)
@@ -100,8 +100,8 @@ def _python_stretch() -> object:
 def reverberate(y: np.ndarray, *, rt60: float, drr_db: float, seed: int) -> np.ndarray:
     """Convolve with a synthetic room: a direct path of gain 1, then white noise that decays by 60 dB in `rt60` seconds.
 
-    ``scipy.signal.fftconvolve`` computes the same within 1.2e-7, but multiplies spectra with NumPy, whose product of complex numbers has
-    other last bits on other CPUs.
+    ``scipy.signal.fftconvolve`` computes the same within 1.2e-7, but multiplies spectra with NumPy, whose complex product has other last
+    bits on other CPUs.
 
     Parameters
     ----------
@@ -110,12 +110,12 @@ def reverberate(y: np.ndarray, *, rt60: float, drr_db: float, seed: int) -> np.n
     drr_db : float
         Energy of the direct path over that of the whole tail, in dB.
     seed : int
-        Of the tail.
+        Seed of the tail.
 
     Returns
     -------
     np.ndarray
-        float32, shape (n,): the tail that outlasts the clip is cut off.
+        float32, shape (n,): the tail after the clip's end is cut off.
     """
     response = room(rt60=rt60, drr_db=drr_db, seed=seed)
     size = scipy.fft.next_fast_len(len(y) + len(response) - 1, real=True)
@@ -124,7 +124,7 @@ def reverberate(y: np.ndarray, *, rt60: float, drr_db: float, seed: int) -> np.n
 
 
 def room(*, rt60: float, drr_db: float, seed: int) -> np.ndarray:
-    """Impulse response of :func:`reverberate`, float32, shape (1 + round(rt60 * 22050),)."""
+    """Return the impulse response of :func:`reverberate`, float32, shape (1 + round(rt60 * 22050),)."""
     decay = db_to_power(-30 * np.arange(1, 1 + round(rt60 * SR)) / (rt60 * SR))
     tail = decay * white(len(decay), seed)
     tail *= np.sqrt(10 ** (-drr_db / 10) / np.sum(tail**2))
@@ -142,7 +142,7 @@ def band_limit(y: np.ndarray, *, sr: int) -> np.ndarray:
 
 
 def resampled(y: np.ndarray, sr: int, size: int) -> np.ndarray:
-    """`y` from `sr` Hz to 22,050 Hz, cut or padded with zeros to `size` samples; float32."""
+    """Resample `y` from `sr` Hz to 22,050 Hz, and cut or zero-pad it to `size` samples; float32."""
     return _fit(y if sr == SR else soxr.resample(y, sr, SR, quality=QUALITY), size)
 
 

@@ -1,4 +1,4 @@
-"""Variants that mix in other recordings: other speakers of the same corpus (babble), or a folder of noise (noise_file)."""
+"""Variants that mix in other recordings: other speakers of the same corpus (babble), or files of a folder of noise (noise_file)."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from finser.seeds import generator
 
 
 def draw_babble(section: Babble, seed: int, original: AudioRow, sounds: Sounds) -> dict:
-    """Who else speaks (one clip each), from which of their samples on, and how loud all of them are.
+    """Draw the other speakers (one clip each), the first sample of each excerpt, and the signal-to-noise ratio.
 
-    Speakers are drawn without replacement; where a corpus has fewer others than talkers, each gives more than one clip.
+    Speakers are drawn without replacement. If a corpus has fewer other speakers than talkers, each gives several clips.
 
     Raises
     ------
     FinserError
-        The corpus has no other speaker, or one of them has no clip that is loud enough.
+        The corpus has no other speaker, or a drawn speaker has no clip that is loud enough.
     """
     by_speaker = sounds.clips.by_speaker
     speakers = sorted(set(by_speaker) - {original.speaker})
@@ -44,7 +44,7 @@ def draw_babble(section: Babble, seed: int, original: AudioRow, sounds: Sounds) 
 
 
 def _talker(clips: Sequence[str], begin: int, size: int, sounds: Sounds) -> tuple[str, int]:
-    """The first of a speaker's `clips` that has a loud enough excerpt of `size` samples, looked for from `begin` on, and its offset."""
+    """Return the first of a speaker's `clips` with a loud enough excerpt of `size` samples, searched from `begin`, and its offset."""
     for name in clips:
         heard = to_float(sounds.clips.audio(name))
         offset = first_loud(lambda at, heard=heard: _around(heard, at, size), len(heard), size, begin % len(heard), power(heard))
@@ -54,7 +54,9 @@ def _talker(clips: Sequence[str], begin: int, size: int, sounds: Sounds) -> tupl
 
 
 def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offsets: Sequence[int], snr_db: float) -> np.ndarray:
-    """Add excerpts of other clips, scaled to power 1 as whole clips, each repeated as long as `y` lasts, at a signal-to-noise ratio in dB.
+    """Add excerpts of other clips at a signal-to-noise ratio in dB.
+
+    Each excerpt is scaled as its whole clip to power 1, and repeated up to the length of `y`.
 
     Parameters
     ----------
@@ -63,11 +65,11 @@ def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offset
     sounds : Sounds
         Reader of the clips.
     clip_ids : sequence of str
-        Who speaks.
+        Clips of the other speakers.
     offsets : sequence of int
-        The sample that each begins with.
+        First sample of each excerpt.
     snr_db : float
-        Power of the clip over that of their sum.
+        Power of the clip over that of the sum of the excerpts.
     """
     babble = np.zeros(len(y), np.float32)
     for clip_id, offset in zip(clip_ids, offsets, strict=True):
@@ -77,7 +79,7 @@ def add_babble(y: np.ndarray, sounds: Sounds, *, clip_ids: Sequence[str], offset
 
 
 def draw_noise_file(section: NoiseFile, seed: int, original: AudioRow, sounds: Sounds) -> dict:
-    """Which recording, from which of its samples on, and how loud; its checksum says which recording was meant.
+    """Draw a recording, the first sample of the excerpt, and the signal-to-noise ratio; the checksum identifies the recording.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def draw_noise_file(section: NoiseFile, seed: int, original: AudioRow, sounds: S
 
 
 def add_noise_file(y: np.ndarray, sounds: Sounds, *, file: str, sha256: str, offset: int, snr_db: float) -> np.ndarray:
-    """Add a recording, repeated as long as `y` lasts, at a signal-to-noise ratio in dB.
+    """Add a recording, repeated up to the length of `y`, at a signal-to-noise ratio in dB.
 
     Parameters
     ----------
@@ -106,14 +108,14 @@ def add_noise_file(y: np.ndarray, sounds: Sounds, *, file: str, sha256: str, off
     file, sha256 : str
         Name relative to the folder, and checksum.
     offset : int
-        The sample that it begins with, at its own rate.
+        First sample of the excerpt, at the file's own rate.
     snr_db : float
         Power of the clip over that of the noise.
 
     Raises
     ------
     FinserError
-        The file is another one than was drawn.
+        The checksum of the file differs.
     """
     if sounds.sha256(file) != sha256:
         raise FinserError("not the recording that was drawn", where=sounds.folder / file, expected=f"sha256 {sha256}")
@@ -121,16 +123,16 @@ def add_noise_file(y: np.ndarray, sounds: Sounds, *, file: str, sha256: str, off
 
 
 def _noise(sounds: Sounds, name: str, offset: int, size: int) -> np.ndarray:
-    """`size` samples at 22,050 Hz of a recording of noise from its own sample `offset`."""
+    """Return `size` samples at 22,050 Hz of a recording of noise, from sample `offset` at its own rate."""
     _, sr = sounds.shape(name)
     return resampled(sounds.excerpt(name, offset, _own_size(size, sr)), sr, size)
 
 
 def _around(y: np.ndarray, offset: int, size: int) -> np.ndarray:
-    """`size` samples from `offset`, and from the beginning again after the end."""
+    """Return `size` samples from `offset`, continued at the beginning after the end."""
     return np.take(y, np.arange(offset, offset + size), mode="wrap")
 
 
 def _own_size(size: int, sr: int) -> int:
-    """Samples at `sr` Hz that make `size` at 22,050 Hz."""
+    """Return the number of samples at `sr` Hz that give `size` samples at 22,050 Hz."""
     return math.ceil(size * sr / SR)

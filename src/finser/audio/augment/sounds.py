@@ -1,4 +1,4 @@
-"""Readers of other recordings: clips of the same corpus, and a folder of noise that lies outside the project."""
+"""Readers of other recordings: clips of the same corpus, and files of a folder of noise outside the project."""
 
 import csv
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from finser.corpora.folders import audio_files, digest, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
 
-BLOCK = 2**16  # frames read at once
+BLOCK = 2**16  # frames per read
 ESC_50 = Path("meta/esc50.csv")  # the list of ESC-50's recordings, which lie in audio/
 
 
@@ -36,7 +36,7 @@ class Sounds:
     folder : Path or None
         Folder of noise.
     names : tuple of str
-        Its recordings, relative to it, sorted.
+        Recordings in the folder, relative to it, sorted.
     """
 
     corpus: Path
@@ -45,27 +45,27 @@ class Sounds:
 
     @classmethod
     def of(cls, settings: Augment, corpus: Path, noise: Path | None = None) -> "Sounds":
-        """What the variants of `settings` read: clips of `corpus`, and recordings in `noise` if they include noise_file."""
+        """Return the recordings for the variants of `settings`: clips of `corpus`, and files in `noise` for noise_file."""
         return cls(corpus, noise, checked_names(noise)) if noise and "noise_file" in settings.variants else cls(corpus)
 
     def found(self) -> dict[str, int | str]:
-        """Number and total size in bytes of the recordings of noise, and a digest of their names and sizes."""
+        """Return number and total size in bytes of the recordings of noise, and a digest of their names and sizes."""
         sizes = [size_of_audio(self.folder / name) for name in self.names]
         return {"files": len(sizes), "bytes": sum(sizes), "digest": digest(self.folder, map(PurePosixPath, self.names))}
 
     @property
     def clips(self) -> ClipReader:
-        """The corpus's clips; a process lists them once."""
+        """Return the reader of the corpus's clips; a process lists them once."""
         return _reader(self.corpus.absolute(), self.corpus.stat().st_mtime_ns if self.corpus.exists() else 0)
 
     def sha256(self, name: str) -> str:
-        """Checksum of a file of noise."""
+        """Return the checksum of a file of noise."""
         path = self.folder / name
         found = path.stat()
         return _sha256(path, found.st_mtime_ns, found.st_size)
 
     def shape(self, name: str) -> tuple[int, int]:
-        """Number of samples and sampling rate in Hz of a file of noise."""
+        """Return the number of samples and the sampling rate in Hz of a file of noise."""
         frames, rate, seekable = _read(_shape, self.folder / name)
         if not frames:
             raise FinserError("holds no sample", where=self.folder / name)
@@ -75,13 +75,13 @@ class Sounds:
         return frames, rate
 
     def power(self, name: str) -> float:
-        """Mean square of a file of noise, mono and at 22,050 Hz, as it is mixed: frequencies above 11,025 Hz do not count."""
+        """Return the mean square of a file of noise, mono and at 22,050 Hz, as it is mixed, without frequencies above 11,025 Hz."""
         path = self.folder / name
         found = path.stat()
         return _power(path, found.st_mtime_ns, found.st_size)
 
     def excerpt(self, name: str, offset: int, size: int) -> np.ndarray:
-        """`size` samples of a file of noise from sample `offset`, mono, at its own rate; from its beginning again after its end."""
+        """Return `size` samples of a file of noise from sample `offset`, mono, at its own rate; after its end from its beginning."""
         length, _ = self.shape(name)
         parts = []
         while size:
@@ -93,12 +93,12 @@ class Sounds:
 
 
 def checked_names(folder: Path) -> tuple[str, ...]:
-    """Names of the recordings in a folder of noise, sorted: ESC-50's, or all .wav files in it and below.
+    """Return the names of the recordings in a folder of noise, sorted: ESC-50's, or all .wav files in it and below.
 
     Raises
     ------
     FinserError
-        There is none, one of them is no audio, or ESC-50's list and its folder differ.
+        There are no recordings, a file is no audio, or ESC-50's list and its folder differ.
     """
     names = tuple(map(str, audio_files(folder)))
     if (folder / ESC_50).exists():
@@ -109,7 +109,7 @@ def checked_names(folder: Path) -> tuple[str, ...]:
 
 
 def _esc_50(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The recordings that meta/esc50.csv lists: exactly those of audio/."""
+    """Return the recordings that meta/esc50.csv lists: exactly those of audio/."""
     try:
         with (folder / ESC_50).open(encoding="utf-8", newline="") as file:
             listed = {f"audio/{row['filename']}" for row in csv.DictReader(file)}
@@ -128,7 +128,7 @@ def _reader(folder: Path, *_state: int) -> ClipReader:
 
 
 @lru_cache(maxsize=4096)
-def _sha256(path: Path, *_state: int) -> str:  # a file that changed is another one
+def _sha256(path: Path, *_state: int) -> str:  # the state invalidates the cache if a file changes
     return checksum(path)
 
 
@@ -143,7 +143,7 @@ def _shape(path: Path) -> tuple[int, int, bool]:
 
 
 def _mean_square(path: Path) -> float:
-    """Of the mean of the channels at 22,050 Hz, read in blocks."""
+    """Return the mean square of the mean of the channels at 22,050 Hz, read in blocks."""
     squares, count = 0.0, 0
     with soundfile.SoundFile(path) as file:
         stream = soxr.ResampleStream(file.samplerate, SR, 1, quality=QUALITY)

@@ -1,12 +1,12 @@
-"""A phase vocoder in float32, without angles: phases are unit phasors, and they advance by multiplication.
+"""A phase vocoder in float32, without angles: phases are unit phasors, and multiplication advances them.
 
-The same map as ``librosa.istft(librosa.phase_vocoder(librosa.stft(y), rate=rate))`` at n_fft 2,048 and hop 512 (Flanagan and Golden
-1966; Ellis 2002). librosa adds up wrapped differences of angles; the product of the unit phasors is the same sum, modulo 2 pi, without
-an arctangent or a cosine. Blocks of frames fit into a core's cache; no BLAS is needed, so that no thread is started.
+It is the same map as ``librosa.istft(librosa.phase_vocoder(librosa.stft(y), rate=rate))`` at n_fft 2,048 and hop 512 (Flanagan and Golden
+1966; Ellis 2002). librosa sums wrapped differences of angles; the product of the unit phasors is the same sum, modulo 2 pi, without an
+arctangent or a cosine. Blocks of frames fit into a core's cache. No BLAS is used, so that no thread is started.
 
-This stands in place of these librosa calls, because NumPy's ``angle`` and ``exp`` give other last bits on other CPUs. It takes 7.2 ms of
-CPU for 2.5 s of audio, the librosa calls 15.5 ms. With resampling the variant takes a sixth of the time of librosa's time_stretch and
-pitch_shift one after the other (bench/augment.py).
+It replaces the librosa calls, because NumPy's ``angle`` and ``exp`` give other last bits on other CPUs. It takes 7.2 ms of CPU for 2.5 s of
+audio, the librosa calls 15.5 ms. With resampling, the variant takes a sixth of the time of librosa's time_stretch and pitch_shift in
+sequence (bench/augment.py).
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ from finser.audio.frames import HOP_LENGTH, N_FFT, frames  # as librosa.effects.
 
 BINS = N_FFT // 2 + 1
 OVERLAP = N_FFT // HOP_LENGTH
-BLOCK = 32  # frames worked on together
+BLOCK = 32  # frames per block
 
 
 def stretch(y: np.ndarray, rate: float) -> np.ndarray:
@@ -29,7 +29,7 @@ def stretch(y: np.ndarray, rate: float) -> np.ndarray:
     y : np.ndarray
         float32, shape (n,).
     rate : float
-        Speed factor: 0.5 makes it twice as long.
+        Speed factor: 0.5 doubles the length.
 
     Returns
     -------
@@ -37,18 +37,18 @@ def stretch(y: np.ndarray, rate: float) -> np.ndarray:
         float32, shape (max(1, round(n / rate)),).
     """
     magnitudes, phasors = _analyse(y)
-    steps = np.arange(0, len(magnitudes) - 1, rate)  # where every new frame lies among the old ones
+    steps = np.arange(0, len(magnitudes) - 1, rate)  # positions of the new frames among the old ones
     return _synthesise(magnitudes, _advance(phasors, steps.astype(int)), steps, max(1, round(len(y) / rate)))
 
 
 @cache
 def window() -> np.ndarray:
-    """Periodic Hann window, float32, shape (2048,)."""
+    """Return a periodic Hann window, float32, shape (2048,)."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
 
 
 def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """``a * b`` of complex numbers; NumPy's own product has other last bits where the CPU has a fused multiply-add."""
+    """Return ``a * b`` of complex numbers; NumPy's product has other last bits on CPUs with a fused multiply-add."""
     product = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b))
     product.real = a.real * b.real - a.imag * b.imag
     product.imag = a.real * b.imag + a.imag * b.real
@@ -56,7 +56,7 @@ def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _analyse(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitudes (float32) and unit phasors (complex64) of the STFT, shapes (frames + 1, 1025); a frame of silence ends them."""
+    """Return magnitudes (float32) and unit phasors (complex64) of the STFT, shapes (frames + 1, 1025); the last frame is silent."""
     framed = frames(y)
     magnitudes = np.zeros((len(framed) + 1, BINS), np.float32)
     phasors = np.ones((len(framed) + 1, BINS), np.complex64)
@@ -65,13 +65,16 @@ def _analyse(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size = magnitudes[begin : begin + len(spectrum)]
         np.sqrt(spectrum.real * spectrum.real + spectrum.imag * spectrum.imag, out=size)
         found = phasors[begin : begin + len(spectrum)]
-        np.divide(spectrum.real, size, out=found.real, where=size > 0)  # nothing has phase 0, as in librosa
+        np.divide(spectrum.real, size, out=found.real, where=size > 0)  # a zero has phase 0, as in librosa
         np.divide(spectrum.imag, size, out=found.imag, where=size > 0)
     return magnitudes, phasors
 
 
 def _advance(phasors: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Phases of the new frames: each turns on by what the old spectrum turns from its column to the next; shape (len(columns), 1025)."""
+    """Return the phases of the new frames, shape (len(columns), 1025).
+
+    Each phase advances by the phase difference of the old spectrum between its column and the next.
+    """
     turns = times(phasors[1:], phasors[:-1].conj())
     phases = np.empty((len(columns), BINS), np.complex64)
     phases[0] = phasors[0]
@@ -81,7 +84,7 @@ def _advance(phasors: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _synthesise(magnitudes: np.ndarray, phases: np.ndarray, steps: np.ndarray, size: int) -> np.ndarray:
-    """Inverse STFT of the new frames, whose magnitudes lie between those of two old ones; float32, shape (size,)."""
+    """Return the inverse STFT of the new frames, whose magnitudes are interpolated between two old ones; float32, shape (size,)."""
     sound = np.zeros((len(steps) + OVERLAP - 1, HOP_LENGTH), np.float32)
     for begin in range(0, len(steps), BLOCK):
         columns, shares = np.divmod(steps[begin : begin + BLOCK], 1)
