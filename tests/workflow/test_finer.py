@@ -77,4 +77,4 @@ def test_a_library_of_one_kind_trains_that_kind_alone(project):
     edit(project, "workflow/libraries.yaml", 'scikit-learn: "', 'scikit-learn: "0.')
     stale = project.dvc("status").stdout
     found = set(re.findall(r"^(\w+)@?[\w-]*:$", stale, flags=re.MULTILINE))
-    assert found == {"prepare_classifier", "prepare_fine_tuning"}
+    assert found == {"prepare_classifier", "prepare_fine_tuning"}, stale

@@ -119,11 +119,21 @@ def rewritten(text: str) -> str:
             result += _block(found[1], list(dict.fromkeys([*dependencies(stage, written[stage.name]), *others])))
             at = end
             continue
-        if stage and "workflow/libraries.yaml: [" in line:
-            line = re.sub(r"workflow/libraries.yaml: \[[^\]]*\]", f"workflow/libraries.yaml: [{', '.join(libraries_of(stage))}]", line)
+        if stage and ("workflow/libraries.yaml: [" in line or re.match(r" +params: \[.*\]$", line)):
+            line = _with_libraries(line, libraries_of(stage))
         result.append(line)
         at += 1
     return "\n".join(result)
+
+
+def _with_libraries(line: str, names: list[str]) -> str:
+    """A line of ``params`` with these libraries; without any there is no entry, because DVC reads an empty list as the whole file."""
+    entry = f"workflow/libraries.yaml: [{', '.join(names)}]"
+    if "workflow/libraries.yaml" not in line:
+        return f"{line[:-1]}, {{{entry}}}]" if names else line
+    if names:
+        return re.sub(r"workflow/libraries.yaml: \[[^\]]*\]", entry, line)
+    return re.sub(r"(, )?\{workflow/libraries.yaml: \[[^\]]*\]\}", "", line)
 
 
 def _block(indent: str, entries: list[str]) -> list[str]:
