@@ -17,6 +17,7 @@ from finser.config.base import Section
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS
 from finser.models import module_of
+from finser.project.code import imports, modules
 from finser.project.stages import table
 from finser.tools import closures
 
@@ -46,29 +47,6 @@ TABLE = table({"stages": STAGES})
 STEPS = {name: stage.step for name, stage in TABLE.items()}
 
 
-def modules() -> dict[str, Path]:
-    """Dotted name below finser -> file."""
-    names = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        parts = path.relative_to(SOURCE).with_suffix("").parts
-        names[".".join(part for part in parts if part != "__init__")] = path
-    return names
-
-
-def imports(path: Path) -> set[str]:
-    """finser modules that a file imports, anywhere in it, as dotted names below finser."""
-    known, found = modules(), set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "finser":
-            base = node.module.removeprefix("finser").removeprefix(".")
-            for alias in node.names:
-                full = f"{base}.{alias.name}".removeprefix(".")
-                found.add(full if full in known else base)
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("finser.") for alias in node.names if alias.name.startswith("finser.")}
-    return found
-
-
 @pytest.mark.parametrize("name", [name for name in modules() if name])
 def test_imports_run_one_way(name):
     top = name.split(".")[0]
@@ -78,7 +56,7 @@ def test_imports_run_one_way(name):
     assert top in HELPERS or top in ORDER, f"{name}: give it a place in the order"
     if top in ORDER:
         allowed = HELPERS | set(ORDER[: ORDER.index(top) + 1])
-    wrong = {imported for imported in imports(modules()[name]) if imported and imported.split(".")[0] not in allowed}
+    wrong = {imported for imported in imports(modules()[name], modules()) if imported and imported.split(".")[0] not in allowed}
     assert not wrong, f"finser.{name} imports what stands to its right: {wrong}"
 
 

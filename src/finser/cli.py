@@ -47,6 +47,7 @@ def _command(stage: stages.Stage) -> Callable[..., None]:
     """Make the command of a stage. It takes an argument for each axis of the stage."""
 
     def command(**item: str) -> None:
+        """Run one job of the stage."""
         from finser.project.run import run
 
         run(stage.name, *item.values())

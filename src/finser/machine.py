@@ -54,7 +54,7 @@ def key(libraries: Iterable[str]) -> str:
 
 
 def cpu_model() -> str:
-    """The CPU's name, from /proc/cpuinfo where there is one."""
+    """The CPU's name, from /proc/cpuinfo if that file exists."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -13,7 +13,8 @@ from finser.config.params import Params
 from finser.errors import FinserError
 from finser.features.labels import features
 from finser.features.noisy import TALKERS, babble, in_noise, noisy
-from finser.features.noisy_clips import noisy_clips
+from finser.features.noisy_clips import noisy_clips, read_noisy
+from finser.features.statistics import summary
 from finser.splits.table import read_parts
 
 
@@ -159,3 +160,9 @@ def test_the_curve_falls_with_the_noise(finished, asked, run):
 
 def test_no_curve_where_none_is_asked_for(finished, params, run):
     assert noisy_clips("speaker", 1) == [] and run(params, "svm")["noise"] == {}
+
+
+def test_a_variant_that_was_not_made_is_one_line(project, asked):
+    noisy(asked, "speaker", 1)
+    with pytest.raises(FinserError, match=r"data/noisy/speaker/1: no white_5 of 16 clips, e\.g\. ravdess/.*; run: dvc repro"):
+        read_noisy(summary(), "speaker", 1, "white_5", noisy_clips("speaker", 1))

@@ -43,3 +43,10 @@ def test_a_folder_that_is_not_listed_is_refused(project):
     with pytest.raises(FinserError, match="lists nothing in data/labels/tess"):
         of_folders(read("classifiers"), [layout.labels("tess")], layout.pool("classifiers"))
     assert checksums([layout.labels("tess")]) == {}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data/labels/ravdess/part-00000.parquet": 1}', "3"])
+def test_nonsense_is_one_line(project, text):
+    layout.pool("fins").write_text(text)
+    with pytest.raises(FinserError, match=r"data/pool/fins\.json: no list of checksums; .*; run: dvc repro"):
+        read("fins")

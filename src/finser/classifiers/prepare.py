@@ -70,5 +70,5 @@ def prepared(options: Options, model: str) -> dict:
     where = layout.initial(model)
     config = read_json(where / "config.json")
     check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
-    pool.verify(config["reads"], where / "config.json")
+    pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")
     return config

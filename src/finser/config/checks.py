@@ -230,7 +230,7 @@ def comparisons(params: Fields) -> Iterator[str]:
         elif times > 1:
             yield f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice"
     for pair in dict.fromkeys(params.pairs):
-        if all(name in params.models or params.members_of(name) for name in pair):  # else :func:`members` says so
+        if all(name in params.models or params.members_of(name) for name in pair):  # else :func:`members` reports it
             first, second = (params.corpora_of(name) for name in pair)
             if first != second:
                 yield (

@@ -64,5 +64,19 @@ def verify(listed: dict[str, str], where: Path) -> None:
 
 
 def read(name: str) -> dict[str, str]:
-    """Return the checksums that stage `pool` wrote for ``classifiers`` or ``fins``."""
-    return read_json(layout.pool(name))
+    """Load what stage `pool` wrote for ``classifiers`` or ``fins``: sha256 by path; errors as in :func:`listed_in`."""
+    path = layout.pool(name)
+    return listed_in(read_json(path), path)
+
+
+def listed_in(value: object, where: Path) -> dict[str, str]:
+    """Return a list of checksums as it was read.
+
+    Raises
+    ------
+    FinserError
+        It is no mapping of paths to checksums, e.g. of an earlier version of finser.
+    """
+    if not isinstance(value, dict) or not all(isinstance(sha, str) for sha in value.values()):
+        raise FinserError("no list of checksums", where=where, expected="path: sha256", do="run: dvc repro")
+    return value

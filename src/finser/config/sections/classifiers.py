@@ -34,7 +34,7 @@ class Classifier(Section):
     """What every classifier has."""
 
     seeded: ClassVar[bool] = True  # whether its training draws anything
-    on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU where there is one
+    on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU if the machine has one
 
     model: str
     init: str | None = Field(
