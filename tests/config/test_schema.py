@@ -243,7 +243,7 @@ WEIGHTS = {"source": "local", "kind": "ast", "model_size": "nano", "sha256": 64 
             "uses no trained FIN: move the section",
         ),
         ("fine_tune", {"model": "fin_ensemble", "init": "models/fins", "arm": "uninitialised"}, "uses no trained FIN: move the section"),
-        ("fine_tune", {"model": "svm", "init": "models/pretrained/small_cnn"}, "svm has no encoder that is pretrained"),
+        ("fine_tune", {"model": "svm", "init": "models/pretrained/small_cnn"}, "svm has no pretrained encoder"),
         ("fine_tune", {"model": "small_cnn", "init": "models/pretrained/smal_cnn"}, "did you mean 'small_cnn'?"),
         ("fine_tune", {"model": "small_cnn", "init": "models/weights/given"}, "published weights are for ast alone"),
         ("fine_tune", {"model": "ast", "init": "models/weights/givn"}, "'givn' is no section of fetch_weights; did you mean 'given'?"),

@@ -9,7 +9,7 @@ RESULTS = ["report", "summarise"]
 
 
 def edit(project, path: str, old: str, new: str) -> None:
-    """Replace a text that stands once in a file of the project."""
+    """Replace the single occurrence of a text in a file of the project."""
     text = (project.root / path).read_text()
     assert text.count(old) == 1, f"{path}: {old}"
     (project.root / path).write_text(text.replace(old, new))

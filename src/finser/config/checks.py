@@ -117,7 +117,7 @@ def _initial_weights_of(params: Fields, where: str, options: Classifier) -> Iter
     elif kind == "fins" and options.arm not in WITH_FINS:
         yield f"{where} has the arm `{options.arm}`, which uses no trained FIN: move the section to train_classifier, without init"
     elif kind == "pretrained" and not hasattr(options, "trunk_shape"):
-        yield f"{where}.init is {options.init}, and {options.model} has no encoder that is pretrained"
+        yield f"{where}.init is {options.init}, and {options.model} has no pretrained encoder"
     elif kind == "pretrained" and name not in params.pretrain.trunks:
         yield f"{where}.init is {options.init}, and pretrain.trunks does not name '{name}'; {nearest(name, params.pretrain.trunks)}"
     elif kind == "weights" and not hasattr(options, "model_size"):
