@@ -26,7 +26,7 @@ def test_typo_in_a_key(fresh, door):
     path.write_text(path.read_text().replace("learning_rate:", "learning_rte:", 1))
     done = fresh.run(*door, check=False)
     assert done.returncode != 0
-    assert error_lines(done) == ["error: params.yaml: unknown key 'train_front_end.learning_rte'; did you mean 'learning_rate'?"]
+    assert error_lines(done) == ["error: params.yaml: unknown key 'reference_fin.learning_rte'; did you mean 'learning_rate'?"]
     assert not (fresh.root / "data/raw").exists()
 
 

@@ -121,11 +121,7 @@ def test_a_stage_that_reads_a_folder_follows_the_lists_that_fill_it(pipeline):
     made = pipeline("demo")
     lists = {"corpus": "corpora", "model": "models", "fusion": "fusions", "protocol": "protocols", "fold": "folds", "seed": "seeds"}
     for name in made.stages:
-        if name in (
-            "report",
-            "prepare_fine_tuning",
-            "pretrain",
-        ):  # the one depends on all of params.yaml, the other's trunks are of the section's own
+        if name in ("report", "prepare_fine_tuning", "pretrain"):  # report depends on all of params.yaml, a trunk belongs to its section
             continue
         for item in made.items(name)[:1]:
             for dep in made.paths(name, item, "deps"):
