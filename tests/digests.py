@@ -89,7 +89,7 @@ def of_inputs() -> dict[str, str]:
     from finser.features.labels import features
     from finser.fins.features import of_librosa
 
-    rng, samples = generator("cells"), clip(50_000, "row")
+    samples = clip(50_000, "row")
     row = rows.Row("c", "original", samples, features(samples))
     cells = spectrograms.log_mel(row, LogMel())
     return {
@@ -97,8 +97,7 @@ def of_inputs() -> dict[str, str]:
         "filter_banks": digest(filter_banks.of_row(row)),
         "fin_features": digest(of_librosa(row.features)),
         "summary statistics": digest(statistics.summary_statistics(row)),
-        "add_noise": digest(spectrograms.add_noise(cells, 12.3, rng)),
-        "change_speed": digest(spectrograms.change_speed(cells, 1.07)),
+        "change of speed": digest(*spectrograms.resample_crops([cells], np.array([1.07]), np.array([3]), 32)),
         "statistics": digest(*spectrograms.statistics([cells, cells[5:20]])),
     }
 

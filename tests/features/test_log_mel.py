@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from finser.audio.frames import SR, to_float
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment
 from finser.features.labels import features
-from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO, Collate, add_noise, change_speed, log_mel, mask, sounding, statistics
+from finser.features.log_mel import (
+    FLOOR_DB,
+    MARGIN,
+    ROUND_TO,
+    Collate,
+    add_noise,
+    log_mel,
+    masks,
+    n_frames_after,
+    resample_crops,
+    sounding,
+    statistics,
+)
 from finser.features.rows import Row
 from finser.training.batches import alike
 
@@ -59,6 +71,19 @@ def test_adjacent_bands_of_librosas_128_are_averaged_in_power(bands):
     found = log_mel(row_of(samples), LogMel(bands=bands, trim_db=0))
     assert found.dtype == np.float32
     assert found == pytest.approx(10 * np.log10(np.maximum(expected, 1e-8)), abs=1e-3)
+
+
+def change_speed(clip: np.ndarray, factor: float) -> np.ndarray:
+    """The whole clip, played `factor` times as fast."""
+    length = int(n_frames_after([clip], np.array([factor]))[0])
+    (changed,), (count,) = resample_crops([clip], np.array([factor]), np.array([0]), length)
+    assert count == length
+    return changed
+
+
+def mask(clip: np.ndarray, options: SpectrogramAugment, rng: np.random.Generator) -> np.ndarray:
+    """The clip with masked cells of zero."""
+    return np.where(masks((1, *clip.shape), np.array([len(clip)]), options, rng)[0], 0, clip)
 
 
 def vowel(seconds: float = 1.0) -> np.ndarray:
@@ -121,9 +146,21 @@ def test_speed_one_changes_nothing_and_slower_has_nothing_above_half_the_rate():
 def test_noise_has_the_level_asked_for(below):
     clip = np.full((400, 64), FLOOR_DB, np.float32)
     clip[7, 3] = -12
-    power = 10 ** (np.delete(add_noise(clip, below, np.random.default_rng(0)), 7, 0) / 10)
+    (noisy,) = add_noise(clip[None], np.array([-12 - below]), np.random.default_rng(0))
+    assert noisy.dtype == np.float32 and noisy[7, 3] == pytest.approx(-12, abs=0.2)
+    power = 10 ** (np.delete(noisy, 7, 0) / 10)
     assert 10 * np.log10(power.mean()) == pytest.approx(-12 - below, abs=0.1)
     assert 10 * np.log10(power.mean(0)) == pytest.approx(np.full(64, -12 - below), abs=0.6)
+    assert power.std() / power.mean() == pytest.approx(3**-0.5, abs=0.02), "a gamma distribution of shape 3"
+
+
+def test_a_batch_has_noise_relative_to_each_clips_loudest_cell():
+    clips = [np.full((30, 64), FLOOR_DB, np.float32), np.full((30, 64), FLOOR_DB, np.float32)]
+    clips[0][0, 0], clips[1][0, 0] = -10, -30
+    drawing = Collate(np.zeros(64, np.float32), np.ones(64, np.float32), "clip", 30, SpectrogramAugment(speed_share=0, noise_share=1))
+    batch, _ = drawing._crops(clips, np.random.default_rng(0))
+    levels = 10 * np.log10((10 ** (batch[:, 1:] / 10)).mean((1, 2)))
+    assert np.all((levels > [-67.5, -87.5]) & (levels < [-31.5, -51.5])), levels
 
 
 def test_white_noise_really_has_the_same_power_in_every_band():
@@ -200,10 +237,22 @@ def test_training_crops_lie_within_the_clip(n_frames):
 
 
 def _start(n_frames: int, seed: int) -> int:
-    """Where the crop of this seed begins: the first frame of a clip that is louder in one place only tells."""
-    cut = collate(24, PLAIN)._cut(numbered(n_frames), np.random.default_rng(seed))
-    assert len(cut) == min(n_frames, 24) and cut[-1, 0] <= n_frames - 1
-    return int(cut[0, 0])
+    """Where the crop of this seed begins: every frame says which it is."""
+    batch, (count,) = collate(24, PLAIN)._crops([numbered(n_frames)], np.random.default_rng(seed))
+    assert count == min(n_frames, 24) and batch[0, count - 1, 0] <= n_frames - 1
+    return int(batch[0, 0, 0])
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.floats(0.5, 2), st.floats(0, 1)), min_size=1, max_size=9), st.integers(1, 60))
+def test_a_crop_of_a_batch_is_the_crop_of_the_whole_clip(drawn, length):
+    rng = np.random.default_rng(len(drawn))
+    clips = [rng.normal(-30, 9, (n, 64)).astype(np.float32) for n, _, _ in drawn]
+    factors = np.array([factor for _, factor, _ in drawn])
+    starts = np.array([int(at * (n - 1)) for n, (_, _, at) in zip(n_frames_after(clips, factors), drawn, strict=True)])
+    batch, counts = resample_crops(clips, factors, starts, length)
+    for crop, count, clip, factor, start in zip(batch, counts, clips, factors, starts, strict=True):
+        whole = change_speed(clip, factor)[start : start + length]
+        assert count == len(whole) and np.array_equal(crop[:count], whole)
 
 
 def test_a_generator_draws_the_same_again_and_none_draws_nothing():

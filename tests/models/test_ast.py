@@ -200,8 +200,9 @@ def test_positions_are_those_of_gong_et_al():
     assert torch.equal(adapted_positions(positions, (14, 14), (12, 29)), expected)
 
 
-@pytest.fixture(scope="session")
-def params() -> Params:
+@pytest.fixture
+def bare() -> Params:
+    """Params without sections of classifiers. A fixture named params would also change the miniature project of other modules."""
     corpora = ("ravdess",)
     return Params(corpora=corpora, pooled=corpora, fetch={"ravdess": Synthetic()}, train_fin={"data": {"corpora": corpora}})
 
@@ -240,10 +241,10 @@ def section(path, kind: str) -> Weights:
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])
-def test_published_weights_are_where_training_begins(project, params, published, kind, expected):
+def test_published_weights_are_where_training_begins(project, bare, published, kind, expected):
     model, weights = published(kind)
     options = Options(model_size="nano", init="models/weights/given", epochs=1, learning_rate=1e-9)
-    params = with_ast(params, options, given=weights)
+    params = with_ast(bare, options, given=weights)
     fetch_weights(params, "given")
     prepare(params, "ast")
     train_classifier(params, "ast", "speaker", 1, 0)
@@ -258,11 +259,11 @@ def test_published_weights_are_where_training_begins(project, params, published,
     assert "the encoder of models/weights/given" in (layout.initial("ast") / "config.json").read_text()
 
 
-def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, published):
+def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, bare, published):
     """128 x 1,024 as published: nothing is cut, so the pooled output is the published model's."""
     model, weights = published("ast")
     options = Options(model_size="nano", frames=1024, init="models/weights/given")
-    fetch_weights(params := with_ast(params, options, given=weights), "given")
+    fetch_weights(params := with_ast(bare, options, given=weights), "given")
     prepare(params, "ast")
     classifier = begin(options, ())
     classifier.receive(layout.initial("ast"))
@@ -272,30 +273,30 @@ def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, params, p
         assert torch.allclose(classifier.net.eval().encoder(x).pooler_output, expected, atol=1e-5)
 
 
-def test_weights_of_another_size_are_refused_before_anything_runs(params, published):
+def test_weights_of_another_size_are_refused_before_anything_runs(bare, published):
     weights = published("ast")[1]
     with pytest.raises(Exception, match="fine_tune.ast.model_size is 'tiny', and fetch_weights.given has weights of 'nano'"):
-        with_ast(params, Options(model_size="tiny", init="models/weights/given"), given=weights)
+        with_ast(bare, Options(model_size="tiny", init="models/weights/given"), given=weights)
 
 
-def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(project, params, published):
+def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(project, bare, published):
     _, weights = published("ast")
-    fetch_weights(with_ast(params, NANO, given=weights), "given")
+    fetch_weights(with_ast(bare, NANO, given=weights), "given")
     other = Options(model_size="tiny", init="models/weights/given")
-    changed = with_ast(params, other, given=weights.model_copy(update={"model_size": "tiny"}))
+    changed = with_ast(bare, other, given=weights.model_copy(update={"model_size": "tiny"}))
     with pytest.raises(FinserError, match="weights of another size; expected tiny: 192 wide, 12 layers; found 64 wide, 3 layers"):
         prepare(changed, "ast")
 
 
-def test_weights_that_no_section_fetches_are_refused(params, published):
+def test_weights_that_no_section_fetches_are_refused(bare, published):
     with pytest.raises(Exception, match="fine_tune.ast.init is models/weights/other, and 'other' is no section of fetch_weights"):
-        with_ast(params, Options(model_size="nano", init="models/weights/other"), given=published("ast")[1])
+        with_ast(bare, Options(model_size="nano", init="models/weights/other"), given=published("ast")[1])
 
 
-def test_an_encoder_is_pretrained_and_started_from(project, params):
+def test_an_encoder_is_pretrained_and_started_from(project, bare):
     plain = NANO.model_copy(update={"frames": 64})
     models = {"trunk": plain, "ast": plain.model_copy(update={"init": "models/pretrained/trunk"})}
-    values = params.model_dump() | {"models": ("ast",), **dumped(by_map(models))}
+    values = bare.model_dump() | {"models": ("ast",), **dumped(by_map(models))}
     params = Params.model_validate({**values, "pretrain": {"trunks": ("trunk",), "epochs": 12, "batch_size": 8, "crop_frames": 48}})
     prepare(params, "trunk")
     pretrain(params, "trunk", "speaker", 2)
@@ -326,8 +327,8 @@ def test_frame_numbers_are_times_in_librosas_frames():
     assert frame_numbers(NANO)(None, 11)[10] == pytest.approx(0.1125 * 22_050 / 512)
 
 
-def test_it_learns_what_is_there_with_the_same_bytes_twice(project, params):
-    params = with_ast(params, NANO.model_copy(update={"epochs": 20, "batch_size": 16, "learning_rate": 0.002, "frames": 64}))
+def test_it_learns_what_is_there_with_the_same_bytes_twice(project, bare):
+    params = with_ast(bare, NANO.model_copy(update={"epochs": 20, "batch_size": 16, "learning_rate": 0.002, "frames": 64}))
     prepare(params, "ast")
     contents = []
     for _ in range(2):

@@ -92,8 +92,7 @@ class CollatePairs:
             pairs = [(x[: self.fixed], y[: self.fixed]) for x, y in pairs]
         inputs, counts = self.plain([x for x, _ in pairs], None)
         if rng is not None:
-            for row, count in zip(inputs, counts, strict=True):
-                row[:count] = torch.from_numpy(spectrograms.mask(row[:count].numpy(), self.masks, rng))
+            inputs[torch.from_numpy(spectrograms.masks(inputs.shape, counts.numpy(), self.masks, rng))] = 0
         steps = min(-(-inputs.shape[1] // self.step), self.most)
         targets = np.zeros((len(pairs), steps, N_FEATURES), np.float32)
         for row, (_, features) in zip(targets, pairs, strict=True):

@@ -8,7 +8,7 @@ from functools import cache, partial
 import numpy as np
 import torch
 
-from finser.audio.decibels import db_to_power, power_to_db
+from finser.audio.decibels import power_to_db
 from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment, SpectrogramNetwork
 from finser.config.sections.masks import Masks
@@ -17,7 +17,7 @@ from finser.features.rows import Row, Source
 FLOOR_DB = -80.0  # floor of the spectrograms
 MARGIN = 2  # frames kept on either side when silence is trimmed
 ROUND_TO = 32  # frames: few different padded lengths, because every new one costs a new plan on CPU
-NOISE_FREEDOM = 3.0  # shape of the gamma distribution of a mel band's power under white noise
+NOISE_POWERS = 3  # independent powers whose mean is a mel band's power under white noise
 
 
 def source(options: SpectrogramNetwork) -> Source:
@@ -81,55 +81,106 @@ class Collate:
 
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Collate a batch; if `rng` is None, nothing is random, and clips stay whole."""
-        if rng is not None:
-            clips = [self._cut(self._change(clip, rng), rng) for clip in clips]
-        clips = [self.normalise(clip) for clip in clips]
-        length = max(map(self.length, clips)) if rng is None else self.crop
-        batch = np.zeros((len(clips), length, len(self.mean)), np.float32)
-        for row, clip in zip(batch, clips, strict=True):
-            row[: len(clip)] = clip if rng is None or self.augment is None else mask(clip, self.augment, rng)
-        return torch.from_numpy(batch), torch.tensor([len(clip) for clip in clips])
+        if rng is None:
+            still = np.zeros(len(clips), np.int64)
+            batch, counts = resample_crops(clips, np.ones(len(clips)), still, max(map(self.length, clips)))  # (batch, t, bands)
+            return torch.from_numpy(self.normalise(batch, counts)), torch.from_numpy(counts)
+        batch, counts = self._crops(clips, rng)
+        batch = self.normalise(batch, counts)
+        if self.augment is not None:
+            batch[masks(batch.shape, counts, self.augment, rng)] = 0
+        return torch.from_numpy(batch), torch.from_numpy(counts)
 
     def length(self, clip: np.ndarray) -> int:
         """Return the padded length of a whole clip, in frames."""
         return -(-len(clip) // ROUND_TO) * ROUND_TO
 
-    def normalise(self, clip: np.ndarray) -> np.ndarray:
-        """Apply the training part's mean and standard deviation, then subtract the clip's own mean."""
-        scaled = (clip - self.mean) / self.scale
-        return scaled - (scaled.mean() if self.center == "clip" else scaled.mean(0))
+    def normalise(self, batch: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Apply the training part's mean and standard deviation, then subtract each clip's own mean; padding becomes 0."""
+        valid = frames_of(counts, batch.shape[1])[:, :, None]  # (batch, t, 1)
+        scaled = (batch - self.mean) * (1 / self.scale) * valid
+        means = scaled.sum(1, keepdims=True) / counts[:, None, None].astype(np.float32)  # (batch, 1, bands)
+        if self.center == "clip":
+            means = means.mean(2, keepdims=True)
+        return scaled - means * valid
 
-    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        options = self.augment
-        if options is None:
-            return clip
-        if rng.random() < options.speed_share:
-            clip = change_speed(clip, math.exp(rng.uniform(*map(math.log, options.speed))))
-        if rng.random() < options.noise_share:
-            clip = add_noise(clip, rng.uniform(*options.noise_db), rng)
-        return clip
+    def _crops(self, clips: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return random crops in dB, (batch, `crop`, bands), with random speed and noise, and their frame counts (batch,)."""
+        options = self.augment or SpectrogramAugment(speed_share=0, noise_share=0)
+        factors = np.exp(rng.uniform(*np.log(options.speed), len(clips)))
+        factors[rng.random(len(clips)) >= options.speed_share] = 1
+        starts = rng.integers(0, np.maximum(n_frames_after(clips, factors) - self.crop, 0) + 1)
+        batch, counts = resample_crops(clips, factors, starts, self.crop)
+        noisy = np.flatnonzero(rng.random(len(clips)) < options.noise_share)
+        if len(noisy):
+            loudest = np.array([clips[number].max() for number in noisy])
+            batch[noisy] = add_noise(batch[noisy], loudest - rng.uniform(*options.noise_db, len(noisy)), rng)
+        return batch, counts
 
-    def _cut(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        start = int(rng.integers(0, max(len(clip) - self.crop, 0) + 1))
-        return clip[start : start + self.crop]
+
+def frames_of(counts: np.ndarray, length: int) -> np.ndarray:
+    """Return which frames of a padded batch belong to a clip: frame counts (batch,) -> bool (batch, `length`)."""
+    return np.arange(length) < counts[:, None]
 
 
-def change_speed(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Return the spectrogram of the clip played `factor` times as fast: shorter, and every frequency `factor` times as high.
+def n_frames_after(clips: list[np.ndarray], factors: np.ndarray) -> np.ndarray:
+    """Return the number of frames of each clip played `factors` times as fast, int64, shape (batch,)."""
+    lengths = np.array([len(clip) for clip in clips])
+    return np.maximum(np.round(lengths / factors), 1).astype(np.int64)
+
+
+def resample_crops(clips: list[np.ndarray], factors: np.ndarray, starts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return crops of clips played `factors` times as fast: shorter, and every frequency `factors` times as high.
 
     Linear interpolation in dB along both axes. Bands whose content would come from above half the sampling rate get the floor.
 
     Parameters
     ----------
-    clip : np.ndarray
-        dB, shape (n_frames, bands).
+    clips : list of np.ndarray
+        dB, each of shape (n_frames, bands).
+    factors : np.ndarray
+        Speed of each clip, shape (batch,).
+    starts : np.ndarray
+        First frame of each crop, shape (batch,), counted after the change of speed.
+    length : int
+        Number of frames of a crop.
+
+    Returns
+    -------
+    batch : np.ndarray
+        Crops in dB, float32, shape (batch, `length`, bands). Frames beyond the end repeat the last one.
+    counts : np.ndarray
+        Number of frames before the end, int64, shape (batch,).
     """
-    times = np.arange(max(round(len(clip) / factor), 1)) * factor
-    moved = _interpolate(clip, np.minimum(times, len(clip) - 1))
-    at = band_positions(clip.shape[1], factor)
-    result = _interpolate(moved.T, np.clip(at, 0, clip.shape[1] - 1)).T
-    result[:, at > clip.shape[1] - 0.5] = FLOOR_DB
-    return result
+    lengths = np.array([len(clip) for clip in clips])
+    first = np.cumsum(lengths) - lengths  # where each clip starts in the concatenation
+    at = np.minimum((starts[:, None] + np.arange(length)) * factors[:, None], lengths[:, None] - 1)  # (batch, t)
+    low = at.astype(np.int64)
+    high = np.minimum(low + 1, lengths[:, None] - 1)
+    frames = np.concatenate(clips)
+    batch = _between(frames[first[:, None] + low], frames[first[:, None] + high], (at - low)[:, :, None])
+    moved = np.flatnonzero(factors != 1)
+    if len(moved):
+        batch[moved] = _shift_bands(batch[moved], factors[moved])
+    return batch, np.minimum(n_frames_after(clips, factors) - starts, length)
+
+
+def _shift_bands(batch: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Multiply the frequencies of spectrograms (batch, t, bands) by `factors` (batch,)."""
+    bands = batch.shape[2]
+    wanted = band_positions(bands, factors)  # (batch, bands)
+    at = np.clip(wanted, 0, bands - 1)
+    low = at.astype(np.int64)
+    numbers = np.arange(len(batch))[:, None]
+    by_band = batch.transpose(0, 2, 1)  # (batch, bands, t)
+    found = _between(by_band[numbers, low], by_band[numbers, np.minimum(low + 1, bands - 1)], (at - low)[:, :, None])
+    found[wanted > bands - 0.5] = FLOOR_DB
+    return found.transpose(0, 2, 1)
+
+
+def _between(low: np.ndarray, high: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Interpolate linearly, float32."""
+    return low + (high - low) * fraction.astype(np.float32)
 
 
 @cache
@@ -140,33 +191,54 @@ def _centres(bands: int) -> np.ndarray:
     return librosa.mel_frequencies(DIMENSIONS["mel"] + 2, fmin=0.0, fmax=SR / 2)[1:-1].reshape(bands, -1).mean(1)
 
 
-def band_positions(bands: int, factor: float) -> np.ndarray:
-    """Return for every band the fractional index of its centre frequency / `factor`; above ``bands - 0.5`` beyond the last band."""
+def band_positions(bands: int, factors: np.ndarray) -> np.ndarray:
+    """Return the fractional index of every band's centre frequency / factor, (batch, bands); beyond the last band, `bands`."""
     centres = _centres(bands)
-    wanted = centres / factor
+    wanted = centres / factors[:, None]
     inside = np.interp(wanted, centres, np.arange(bands))
     return np.where(wanted > SR / 2, float(bands), inside)
 
 
-def add_noise(clip: np.ndarray, below_db: float, rng: np.random.Generator) -> np.ndarray:
-    """Add white noise whose mel power is `below_db` dB below the clip's loudest cell.
+def add_noise(batch: np.ndarray, level_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add white noise with a mean mel power of `level_db` (batch,) to spectrograms in dB (batch, t, bands).
 
-    The noise is equal in every band, because the areas of the bands are equal.
+    The noise is equal in every band, because the areas of the bands are equal. Its power in a cell has a gamma distribution with shape 3: a
+    mean of three exponentially distributed powers.
     """
-    level = db_to_power(clip.max() - below_db)
-    power = db_to_power(clip) + level * rng.gamma(NOISE_FREEDOM, 1 / NOISE_FREEDOM, clip.shape)
-    return power_to_db(power, 0.0).astype(np.float32)
+    uniform = 1 - rng.random((NOISE_POWERS, *batch.shape), np.float32)  # 0 < uniform <= 1
+    noise = np.log(uniform.prod(0)) / -NOISE_POWERS  # float32, mean 1
+    per_db = np.float32(math.log(10) / 10)
+    power = np.exp(batch * per_db) + np.exp(level_db.astype(np.float32) * per_db)[:, None, None] * noise
+    return np.log(power) / per_db
 
 
-def mask(clip: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.Generator) -> np.ndarray:
-    """Apply SpecAugment (Park et al. 2019) to a normalised clip: ranges of bands and of frames become zero, the mean."""
-    clip = clip.copy()
-    for count, widest, axis in ((options.band_masks, options.band_width, 1), (options.time_masks, options.time_width, 0)):
-        for _ in range(count):
-            width = min(int(rng.integers(0, widest + 1)), clip.shape[axis])
-            start = int(rng.integers(0, clip.shape[axis] - width + 1))
-            clip[(slice(None),) * axis + (slice(start, start + width),)] = 0
-    return clip
+def masks(shape: tuple[int, ...], counts: np.ndarray, options: SpectrogramAugment | Masks, rng: np.random.Generator) -> np.ndarray:
+    """Draw the cells that SpecAugment (Park et al. 2019) masks: ranges of bands and of frames of each clip.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (batch, t, bands).
+    counts : np.ndarray
+        Number of frames of each clip, shape (batch,).
+
+    Returns
+    -------
+    np.ndarray
+        bool, shape (batch, t, bands); False in padding.
+    """
+    n, length, bands = shape
+    columns = _ranges(np.full(n, bands), bands, options.band_masks, options.band_width, rng)  # (batch, bands)
+    frames = _ranges(counts, length, options.time_masks, options.time_width, rng)  # (batch, t)
+    return (columns[:, None, :] | frames[:, :, None]) & frames_of(counts, length)[:, :, None]
+
+
+def _ranges(sizes: np.ndarray, length: int, count: int, widest: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the union of `count` random ranges of 0 to `widest` indices below each of `sizes`, bool, shape (batch, `length`)."""
+    widths = np.minimum(rng.integers(0, widest + 1, (count, len(sizes))), sizes)
+    starts = rng.integers(0, sizes - widths + 1)
+    at = np.arange(length)
+    return ((starts[:, :, None] <= at) & (at < (starts + widths)[:, :, None])).any(0)
 
 
 def statistics(clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -175,11 +247,3 @@ def statistics(clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     mean = sum(clip.sum(0, dtype=np.float64) for clip in clips) / count
     sd = np.sqrt(sum(((clip - mean) ** 2).sum(0, dtype=np.float64) for clip in clips) / count)
     return mean.astype(np.float32), np.where(sd > 0, sd, 1).astype(np.float32)
-
-
-def _interpolate(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Interpolate rows at real positions between 0 and len(rows) - 1, float32."""
-    low = np.floor(at).astype(np.int64)
-    high = np.minimum(low + 1, len(rows) - 1)
-    share = (at - low).astype(np.float32)[:, None]
-    return rows[low] * (1 - share) + rows[high] * share

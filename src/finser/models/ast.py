@@ -12,7 +12,7 @@ from finser.config.sections.masks import Masks
 from finser.emotions import EMOTIONS
 from finser.features.filter_banks import BANDS, row_frames
 from finser.features.filter_banks import source as filter_banks
-from finser.features.log_mel import mask
+from finser.features.log_mel import masks
 from finser.features.rows import Row, Source
 from finser.models.network import NetworkClassifier
 from finser.models.weights.sizes import EXPANSION, PATCH, size_of
@@ -107,11 +107,14 @@ class Collate:
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
         """Collate a batch; if `rng` is None, nothing is random."""
         clips = [self._cut(clip, rng) for clip in clips]
-        batch = np.full((len(clips), self.frames, BANDS), (PADDING - self.mean) / self.scale, np.float32)
+        batch = np.full((len(clips), self.frames, BANDS), PADDING, np.float32)
         for row, clip in zip(batch, clips, strict=True):
-            normal = ((clip - self.mean) / self.scale).astype(np.float32)
-            row[: len(clip)] = normal if rng is None or self.masks is None else mask(normal, self.masks, rng)
-        return torch.from_numpy(batch), torch.tensor([len(clip) for clip in clips])
+            row[: len(clip)] = clip
+        batch = ((batch - self.mean) / self.scale).astype(np.float32)
+        counts = np.array([len(clip) for clip in clips])
+        if rng is not None and self.masks is not None:
+            batch[masks(batch.shape, counts, self.masks, rng)] = 0
+        return torch.from_numpy(batch), torch.from_numpy(counts)
 
     def length(self, clip: np.ndarray) -> int:
         """Return `frames`, the length of every collated clip."""

@@ -267,15 +267,16 @@ class CollateWaves:
         starts = np.zeros_like(have) if rng is None else rng.integers(0, np.maximum(have - length, 0) + 1)
         counts = np.minimum(have, length)
         waves = np.zeros((len(clips), HOP_LENGTH * (length - 1) + N_FFT), np.float32)
-        given, keep = np.zeros((2, len(clips), length, N_FEATURES), np.float32)
+        given = np.zeros((len(clips), length, N_FEATURES), np.float32)
         for row, ((wave, features), start, count) in enumerate(zip(clips, starts, counts, strict=True)):
             samples = wave[HOP_LENGTH * start :][: HOP_LENGTH * (count - 1) + N_FFT]
             waves[row, : len(samples)] = to_float(samples)
             if len(features):
                 given[row, :count] = features[start : start + count]
-            ones = np.ones((count, N_FEATURES), np.float32)
-            keep[row, :count] = ones if rng is None or self.masks is None else spectrograms.mask(ones, self.masks, rng)
-        return torch.from_numpy(waves), torch.from_numpy(given), torch.from_numpy(keep), torch.from_numpy(counts)
+        keep = np.repeat(spectrograms.frames_of(counts, length)[:, :, None], N_FEATURES, axis=2)  # (batch, t, 162)
+        if rng is not None and self.masks is not None:
+            keep &= ~spectrograms.masks(keep.shape, counts, self.masks, rng)
+        return torch.from_numpy(waves), torch.from_numpy(given), torch.from_numpy(keep).float(), torch.from_numpy(counts)
 
 
 def deviations(features: list[np.ndarray]) -> np.ndarray:
