@@ -11,7 +11,7 @@ from finser.config import presets
 from finser.config.dump import dump, resolved
 from finser.config.reading import read
 from finser.config.sections.fetch import Download
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.errors import FinserError
 
 

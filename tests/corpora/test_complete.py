@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from finser.config.sections.fetch import Download, Local, Synthetic
 from finser.corpora import complete
-from finser.corpora.registry import CORPORA
+from finser.corpora.known.registry import CORPORA
 from finser.errors import FinserError
 
 STRICT = Local()

@@ -2,8 +2,8 @@ import pytest
 
 from finser import synthetic
 from finser.config.sections.fetch import Download, Synthetic
-from finser.corpora import registry
 from finser.corpora.counts import expected_count, planned
+from finser.corpora.known import registry
 
 
 def test_expected_counts():

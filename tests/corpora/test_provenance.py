@@ -1,7 +1,7 @@
 import pytest
 
 from finser.config.sections.fetch import Download, Synthetic
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.corpora.provenance import address_of, provenance
 
 OPEN = Download(source="download")

@@ -7,8 +7,9 @@ import pytest
 
 from finser import layout
 from finser.config.sections.fetch import Local
-from finser.corpora import crema_d, index, local
+from finser.corpora import index, local
 from finser.corpora.clips import read_clips
+from finser.corpora.known import crema_d
 
 ROOT = os.environ.get("FINSER_CORPORA", "")
 pytestmark = pytest.mark.skipif(not ROOT, reason="FINSER_CORPORA is not set")

@@ -15,7 +15,7 @@ from finser import files, layout
 from finser.config import presets
 from finser.config.dump import dump
 from finser.config.sections.fetch import Download
-from finser.corpora import crema_d, ravdess, registry, tess
+from finser.corpora.known import crema_d, ravdess, registry, tess
 from finser.errors import FinserError
 from finser.fetching import archives, download, http, publishers
 from finser.fetching.fetch import fetch

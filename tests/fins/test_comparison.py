@@ -8,7 +8,7 @@ import torch
 from finser import layout
 from finser.fins.comparison import compare_fin, initial_fin, reference_fin
 from finser.fins.conditions import CONDITIONS, under
-from finser.fins.nets.reference import PLANS, ReferenceFin
+from finser.fins.reference import PLANS, ReferenceFin
 
 FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
 

@@ -14,13 +14,13 @@ from finser.config.sections.augment import Augment
 from finser.config.sections.classifiers import DEFAULT_VARIANTS
 from finser.errors import FinserError
 from finser.features.labels import features
-from finser.fins.data import draw
+from finser.fins.building import build
 from finser.fins.evaluation import evaluate_fin
+from finser.fins.frames.data import draw
+from finser.fins.frames.training_frames import scaled, training_frames
 from finser.fins.nets.base import predict
-from finser.fins.nets.building import build
 from finser.fins.store import load_fin
 from finser.fins.train_fin import FinTask, best_record, train_fin
-from finser.fins.training_frames import scaled, training_frames
 from finser.seeds import generator
 from finser.training import checkpoint
 from finser.training.checkpoint import Checkpoint

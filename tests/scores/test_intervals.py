@@ -15,7 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 from finser.config import presets
 from finser.config.params import Params
 from finser.config.sections.fetch import Synthetic
-from finser.corpora.registry import CORPORA
+from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.scores.intervals import FEWEST, Estimate, corpus_of, differences, estimates, holm, per_speaker
 from finser.splits.protocols import Published, cross_corpus_split, random_split, speaker_split

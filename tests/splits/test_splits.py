@@ -14,7 +14,7 @@ from finser import layout, seeds
 from finser.config.params import Params
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.split import Split
-from finser.corpora.registry import CORPORA
+from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.splits.protocols import (
@@ -52,7 +52,7 @@ def table_of(rows: list[dict]) -> pa.Table:
 def project(monkeypatch: pytest.MonkeyPatch, folder: Path, corpora: dict[str, list[dict]], **sections: object) -> Params:
     """A project in `folder` whose index holds the given rows."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("finser.splits.protocols.read_clips", lambda corpus: table_of(corpora[corpus]))
+    monkeypatch.setattr("finser.corpora.clips.read_clips", lambda corpus: table_of(corpora[corpus]))
     first = next(iter(corpora))
     return Params(
         corpora=tuple(corpora),

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from finser import synthetic
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.synthetic.oddities import Oddity
 
 RATES = {"ravdess": 48000, "crema_d": 16000, "tess": 24414, "savee": 44100, "esd": 16000}

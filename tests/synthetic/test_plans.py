@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from finser import synthetic
 from finser.config import presets
 from finser.config.sections.fetch import Synthetic
-from finser.corpora import counts, registry
+from finser.corpora import counts
+from finser.corpora.known import registry
 from finser.synthetic.plans import esd_transcripts
 
 PATTERNS = {

@@ -3,7 +3,7 @@ import pytest
 from finser import layout
 from finser.config import presets
 from finser.config.sections.fetch import Local
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.files import write_json
 from finser.tools import overview
 

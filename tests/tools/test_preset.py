@@ -11,7 +11,8 @@ from finser.config.dump import dump
 from finser.config.params import Params, load
 from finser.config.reading import read
 from finser.config.sections.fetch import Local
-from finser.corpora import local, ravdess, registry, savee
+from finser.corpora import local
+from finser.corpora.known import ravdess, registry, savee
 from finser.errors import FinserError
 from finser.tools import preset
 

@@ -1,6 +1,7 @@
 """The index of a corpus's clips, data/clips/CORPUS.parquet, which `index` writes: its columns and its reader."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout
@@ -50,3 +51,12 @@ def read_clips(corpus: str) -> pa.Table:
     if not table.schema.equals(CLIPS_SCHEMA):
         raise FinserError("not an index of clips", where=path, expected=f"columns {', '.join(CLIPS_SCHEMA.names)}")
     return table
+
+
+def usable(corpus: str) -> pa.Table:
+    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion."""
+    table = read_clips(corpus)
+    table = table.filter(pc.equal(table["status"], "ok"))
+    if not table.num_rows:
+        raise FinserError("no usable clip", where=layout.clips(corpus), do=f"look at the index: finser index {corpus}")
+    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion"])

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from finser.config.sections.fetch import Source
 from finser.corpora.counts import expected_count, published_part
-from finser.corpora.utterance import Corpus, Utterance
+from finser.corpora.known.utterance import Corpus, Utterance
 from finser.errors import FinserError
 
 NAMED = 3  # missing speakers and clips named in an error; the others are counted

@@ -7,8 +7,8 @@ the number does not depend on the synthesizer. A test compares the two for every
 from collections.abc import Collection
 
 from finser.config.sections.fetch import Source, Synthetic
-from finser.corpora import registry
-from finser.corpora.utterance import Corpus
+from finser.corpora.known import registry
+from finser.corpora.known.utterance import Corpus
 
 MOST_SPEAKERS = {"ravdess": 24, "crema_d": 24, "tess": 2, "savee": 4, "esd": 20}
 MOST_CLIPS = {"ravdess": 8, "crema_d": 14, "tess": 60, "savee": 15, "esd": 30}  # per speaker and emotion

@@ -20,10 +20,11 @@ from finser import layout
 from finser.config.params import Params
 from finser.config.sections.fetch import Local, Source
 from finser.config.sections.resample import Resample
-from finser.corpora import complete, faults, headers, local, registry
+from finser.corpora import complete, faults, headers, local
 from finser.corpora.clips import CLIPS_SCHEMA
 from finser.corpora.folders import audio_files, size_of_audio
-from finser.corpora.utterance import Corpus, Utterance
+from finser.corpora.known import registry
+from finser.corpora.known.utterance import Corpus, Utterance
 from finser.errors import FinserError
 from finser.files import checksum, whole_file, why
 from finser.progress import say, track

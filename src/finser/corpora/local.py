@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from finser.config import locations
 from finser.config.sections.fetch import Source
-from finser.corpora import complete, faults, registry
+from finser.corpora import complete, faults
 from finser.corpora.folders import AUDIO, audio_files, digest, files_under, is_litter, size_of_audio, unreadable
+from finser.corpora.known import registry
 from finser.errors import FinserError
 from finser.files import check_room, disk_is_full
 from finser.progress import track

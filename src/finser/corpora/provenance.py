@@ -1,7 +1,7 @@
 """Publisher, licence and source of a corpus: `fetch` records them in SOURCE.json, and the report shows them."""
 
 from finser.config.sections.fetch import Download, Source, Synthetic
-from finser.corpora import registry
+from finser.corpora.known import registry
 
 
 def provenance(source: Source, corpus: str) -> dict:

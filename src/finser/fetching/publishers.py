@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from finser import layout
 from finser.config.params import Params
 from finser.config.sections.fetch import Download
-from finser.corpora import complete, local, registry
+from finser.corpora import complete, local
 from finser.corpora.folders import audio_files
+from finser.corpora.known import registry
+from finser.corpora.known.published import Archive, Dataverse, SingleFiles
+from finser.corpora.known.utterance import Corpus
 from finser.corpora.provenance import address_of
-from finser.corpora.published import Archive, Dataverse, SingleFiles
-from finser.corpora.utterance import Corpus
 from finser.errors import FinserError
 from finser.fetching import http
 from finser.fetching.download import File, archive, singly

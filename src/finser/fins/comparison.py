@@ -26,18 +26,18 @@ from finser import layout, machine
 from finser.config.params import Params
 from finser.config.sections.train_fin import Fin as FinParams
 from finser.files import write_json
-from finser.fins.data import draw
+from finser.fins.building import structured
 from finser.fins.evaluation import conditions, on_unseen
+from finser.fins.frames.data import draw
+from finser.fins.frames.training_frames import training_frames
 from finser.fins.front_end import FrontEndTask
 from finser.fins.nets.base import Fin, count
-from finser.fins.nets.building import structured
 from finser.fins.nets.mel import MelFin
 from finser.fins.nets.mfcc import MfccFin
-from finser.fins.nets.reference import ReferenceFin
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
+from finser.fins.reference import ReferenceFin
 from finser.fins.scoring import scores
 from finser.fins.train_fin import LIBRARIES, FinTask, best_record
-from finser.fins.training_frames import training_frames
 from finser.progress import say
 from finser.seeds import seed_for
 from finser.training.device import start_torch

@@ -8,9 +8,9 @@ import torch
 
 from finser.audio.frames import SR, frames, to_float, to_int16
 from finser.config.params import Params
-from finser.fins.data import choose, clip_ids, rows
+from finser.fins.frames.data import choose, clip_ids, rows
+from finser.fins.frames.targets import Targets
 from finser.fins.nets.base import CHUNK, Fin
-from finser.fins.targets import Targets
 from finser.seeds import generator
 
 SIZE = 3_000  # frames per condition

@@ -15,7 +15,7 @@ from finser.config.params import Params
 from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json
 from finser.fins.conditions import CONDITIONS, under
-from finser.fins.data import FrameSet, draw
+from finser.fins.frames.data import FrameSet, draw
 from finser.fins.nets.base import Fin, predict
 from finser.fins.scoring import scores_of
 from finser.fins.settings import check_settings

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from finser.audio.decibels import natural_log, power_to_db
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT
+from finser.fins.building import structured
 from finser.fins.nets.base import Fin, SpectralFin, normalise
-from finser.fins.nets.building import structured
 from finser.fins.nets.transform import FrontEnd
 from finser.fins.store import load_fin
 

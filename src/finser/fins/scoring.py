@@ -3,7 +3,7 @@
 import numpy as np
 
 from finser.features.cepstrum import decibels
-from finser.fins.data import FrameSet
+from finser.fins.frames.data import FrameSet
 from finser.fins.nets.base import Fin, predict
 from finser.scores.regression import r2_uniform, r2_weighted
 

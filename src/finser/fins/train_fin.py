@@ -12,11 +12,11 @@ from finser.config.params import Params
 from finser.config.sections.train_fin import Fin as FinParams
 from finser.features import pool
 from finser.files import write_json
+from finser.fins.building import build
+from finser.fins.frames.training_frames import TrainingFrames, training_frames
 from finser.fins.nets.base import Fin, count
-from finser.fins.nets.building import build
 from finser.fins.scoring import Selection, scores
 from finser.fins.store import save_fin
-from finser.fins.training_frames import TrainingFrames, training_frames
 from finser.progress import say
 from finser.seeds import seed_for
 from finser.training.device import start_torch

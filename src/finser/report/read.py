@@ -18,8 +18,8 @@ from finser import layout
 from finser.config.base import Feature
 from finser.config.params import Params
 from finser.corpora.counts import expected_count
+from finser.corpora.known.registry import CORPORA
 from finser.corpora.provenance import provenance
-from finser.corpora.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from finser import layout, seeds
 from finser.config.params import Params
 from finser.config.sections.split import Split
-from finser.corpora.clips import read_clips
-from finser.corpora.registry import CORPORA
+from finser.corpora.clips import usable
+from finser.corpora.known.registry import CORPORA
 from finser.errors import FinserError
 from finser.files import whole_file
 from finser.progress import say
@@ -246,15 +246,6 @@ def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list
         offset = rng.random()
         at |= {speaker: (rank + offset) / len(members) for rank, speaker in enumerate(members)}
     return sorted(at, key=lambda speaker: (at[speaker], speaker))
-
-
-def usable(corpus: str) -> pa.Table:
-    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion."""
-    table = read_clips(corpus)
-    table = table.filter(pc.equal(table["status"], "ok"))
-    if not table.num_rows:
-        raise FinserError("no usable clip", where=layout.clips(corpus), do=f"look at the index: finser index {corpus}")
-    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion"])
 
 
 def _speakers(clips: pa.Table) -> dict[str, dict[str, tuple[str, ...]]]:

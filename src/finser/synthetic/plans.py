@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from finser.config.sections.fetch import Synthetic
-from finser.corpora import crema_d, esd, ravdess, savee, tess
+from finser.corpora.known import crema_d, esd, ravdess, savee, tess
 from finser.synthetic import sentences
 
 

@@ -26,7 +26,7 @@ from finser import layout
 from finser.audio.frames import DIMENSIONS, SR
 from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio, write_parts
 from finser.config.base import Variant
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json, whole_folder

@@ -7,10 +7,10 @@ from rich.filesize import decimal
 from finser import layout
 from finser.config.params import Params
 from finser.config.sections.fetch import Download, Source, Synthetic
-from finser.corpora import registry
 from finser.corpora.counts import expected_count
 from finser.corpora.folders import audio_files
-from finser.corpora.utterance import Corpus
+from finser.corpora.known import registry
+from finser.corpora.known.utterance import Corpus
 from finser.files import read_json
 from finser.tools.table import align
 

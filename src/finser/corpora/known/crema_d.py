@@ -10,8 +10,8 @@ import json
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from finser.corpora.published import SingleFiles
-from finser.corpora.utterance import Corpus, Utterance, look_up, split_name
+from finser.corpora.known.published import SingleFiles
+from finser.corpora.known.utterance import Corpus, Utterance, look_up, split_name
 
 LABELS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from finser.fins.excitation import LEVEL, excite
+from finser.fins.frames.excitation import LEVEL, excite
 
 
 def spectra(size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ Sentences are numbered within an emotion, so both together identify a sentence (
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
-from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
+from finser.corpora.known.utterance import Corpus, Utterance, check_folder, look_up, split_name
 from finser.errors import FinserError
 
 LABELS = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}

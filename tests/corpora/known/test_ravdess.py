@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.ravdess import CORPUS, parse
+from finser.corpora.known.ravdess import CORPUS, parse
 from finser.errors import FinserError
 
 EMOTIONS = ["neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise"]

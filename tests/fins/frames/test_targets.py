@@ -8,8 +8,8 @@ import torch
 from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.train_fin import Disturbance
 from finser.fins.conditions import CONDITIONS, rounded
-from finser.fins.disturbance import disturb, low_pass
-from finser.fins.targets import Targets
+from finser.fins.frames.disturbance import disturb, low_pass
+from finser.fins.frames.targets import Targets
 from finser.seeds import generator
 
 CLEAN = {"noise": 0.0, "origin_16k": 0.0, "origin_8k": 0.0, "gain_db": 0.0}

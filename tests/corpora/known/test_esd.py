@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.esd import CORPUS, MALE, parse, transcripts
+from finser.corpora.known.esd import CORPUS, MALE, parse, transcripts
 from finser.errors import FinserError
 
 EMOTIONS = {"Angry": "angry", "Happy": "happy", "Neutral": "neutral", "Sad": "sad", "Surprise": "surprise"}

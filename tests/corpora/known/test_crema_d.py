@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.crema_d import CORPUS, SENTENCES, SEX, files, parse
+from finser.corpora.known.crema_d import CORPUS, SENTENCES, SEX, files, parse
 from finser.errors import FinserError
 
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
+from finser.corpora.known.utterance import Corpus, Utterance, check_folder, look_up, split_name
 from finser.errors import FinserError
 
 LABELS = {"Angry": "angry", "Happy": "happy", "Neutral": "neutral", "Sad": "sad", "Surprise": "surprise"}

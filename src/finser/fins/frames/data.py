@@ -9,8 +9,8 @@ from finser import layout
 from finser.audio.frames import DIMENSIONS, N_FFT, frames
 from finser.audio.shards import AudioRow, read_aligned, read_audio
 from finser.config.params import Params
+from finser.corpora.clips import usable
 from finser.seeds import generator
-from finser.splits.protocols import usable
 from finser.splits.table import FINS, read_parts
 
 ORIGINAL = ("original",)

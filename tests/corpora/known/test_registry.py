@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from finser.config.base import CorpusName
-from finser.corpora import registry
+from finser.corpora.known import registry
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 
@@ -26,7 +26,7 @@ def test_what_is_known_is_consistent(corpus):
 
 @pytest.mark.parametrize("corpus", registry.CORPORA.values(), ids=lambda corpus: corpus.name)
 def test_the_documentation_says_the_same(corpus):
-    text = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "corpora.md").read_text()
     (row,) = re.findall(rf"^\| {corpus.title}\b.* (?:downloaded|manual) \|$", text, flags=re.MULTILINE)
     for known in (corpus.licence, f"{corpus.clips:,}", f" {len(corpus.speakers)}", "manual" if corpus.how_to_get else "downloaded"):
         assert known in row

@@ -1,7 +1,7 @@
 """Augmentation of training frames: white noise, band limits, other levels.
 
 A FIN that is trained on clean recordings of one sampling rate may fail on others. Augmentation needs no labels, because the targets are
-computed from the augmented frames (:mod:`finser.fins.targets`).
+computed from the augmented frames (:mod:`finser.fins.frames.targets`).
 """
 
 import torch

@@ -14,7 +14,7 @@ import torch
 
 from finser import layout
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT, n_frames, padded
-from finser.fins.data import rows
+from finser.fins.frames.data import rows
 
 
 @dataclass(frozen=True)

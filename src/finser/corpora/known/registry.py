@@ -1,7 +1,7 @@
 """The corpora by name."""
 
-from finser.corpora import crema_d, esd, ravdess, savee, tess
-from finser.corpora.utterance import Corpus
+from finser.corpora.known import crema_d, esd, ravdess, savee, tess
+from finser.corpora.known.utterance import Corpus
 from finser.errors import FinserError, nearest
 
 CORPORA = {module.CORPUS.name: module.CORPUS for module in (ravdess, crema_d, tess, savee, esd)}

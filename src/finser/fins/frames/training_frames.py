@@ -9,12 +9,12 @@ from torch import Tensor
 from finser.config.params import Params
 from finser.config.sections.train_fin import Disturbance
 from finser.features.cepstrum import N_MELS
-from finser.fins.data import FrameSet, clip_ids, draw
-from finser.fins.disturbance import disturb
-from finser.fins.excitation import excite
+from finser.fins.frames.data import FrameSet, clip_ids, draw
+from finser.fins.frames.disturbance import disturb
+from finser.fins.frames.excitation import excite
+from finser.fins.frames.recordings import Recordings, gather
+from finser.fins.frames.targets import Targets
 from finser.fins.nets.base import as_float
-from finser.fins.recordings import Recordings, gather
-from finser.fins.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TrainingFrames:
     targets : Targets
         librosa's feature of frames, on the device of the training.
     excitation : float
-        Fraction of a batch that is synthetic (:mod:`finser.fins.excitation`) instead of recorded.
+        Fraction of a batch that is synthetic (:mod:`finser.fins.frames.excitation`) instead of recorded.
     """
 
     feature: str

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import PurePosixPath
 
-from finser.corpora.published import Dataverse
-from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
+from finser.corpora.known.published import Dataverse
+from finser.corpora.known.utterance import Corpus, Utterance, check_folder, look_up, split_name
 
 LABELS = {
     "angry": "angry", "disgust": "disgust", "fear": "fear", "happy": "happy", "neutral": "neutral", "ps": "surprise", "sad": "sad",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.savee import CORPUS, parse
+from finser.corpora.known.savee import CORPUS, parse
 from finser.errors import FinserError
 
 EMOTIONS = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from finser.corpora.published import Archive, Dataverse, SingleFiles
+from finser.corpora.known.published import Archive, Dataverse, SingleFiles
 from finser.errors import FinserError
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finser.corpora.tess import CORPUS, parse
+from finser.corpora.known.tess import CORPUS, parse
 from finser.errors import FinserError
 
 EMOTIONS = {"angry": "angry", "disgust": "disgust", "fear": "fear", "happy": "happy", "neutral": "neutral", "ps": "surprise", "sad": "sad"}

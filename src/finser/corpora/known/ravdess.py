@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import PurePosixPath
 
-from finser.corpora.published import Archive
-from finser.corpora.utterance import Corpus, Utterance, check_folder, look_up, split_name
+from finser.corpora.known.published import Archive
+from finser.corpora.known.utterance import Corpus, Utterance, check_folder, look_up, split_name
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 

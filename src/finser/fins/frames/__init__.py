@@ -1,0 +1,1 @@
+"""The frames that FINs are trained and tested on, and their targets."""
