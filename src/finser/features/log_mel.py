@@ -82,12 +82,11 @@ class Collate:
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Collate a batch; if `rng` is None, nothing is random, and clips stay whole."""
         if rng is None:
-            still = np.zeros(len(clips), np.int64)
-            batch, counts = resample_crops(clips, np.ones(len(clips)), still, max(map(self.length, clips)))  # (batch, t, bands)
-            return torch.from_numpy(self.normalise(batch, counts)), torch.from_numpy(counts)
-        batch, counts = self._crops(clips, rng)
+            batch, counts = padded(clips, max(map(self.length, clips)))  # (batch, t, bands), (batch,)
+        else:
+            batch, counts = self._crops(clips, rng)
         batch = self.normalise(batch, counts)
-        if self.augment is not None:
+        if rng is not None and self.augment is not None:
             batch[masks(batch.shape, counts, self.augment, rng)] = 0
         return torch.from_numpy(batch), torch.from_numpy(counts)
 
@@ -116,6 +115,14 @@ class Collate:
             loudest = np.array([clips[number].max() for number in noisy])
             batch[noisy] = add_noise(batch[noisy], loudest - rng.uniform(*options.noise_db, len(noisy)), rng)
         return batch, counts
+
+
+def padded(clips: list[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return whole clips, padded with zeros to (batch, `length`, bands), and their frame counts (batch,)."""
+    batch = np.zeros((len(clips), length, clips[0].shape[1]), np.float32)
+    for row, clip in zip(batch, clips, strict=True):
+        row[: len(clip)] = clip
+    return batch, np.array([len(clip) for clip in clips])
 
 
 def frames_of(counts: np.ndarray, length: int) -> np.ndarray:
