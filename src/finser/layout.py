@@ -69,7 +69,7 @@ def fin(feature: str) -> Path:
 
 
 def checkpoint(stage: str, *item: str) -> Path:
-    """Where a training that was killed goes on from; not tracked, and gone once the training is over."""
+    """Return the checkpoint from which a killed training resumes; it is not tracked, and the training removes it at its end."""
     return MODELS / "checkpoints" / stage / f"{'-'.join(item)}.safetensors"
 
 

@@ -47,10 +47,10 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} training rows, {len(examples['validation'])} validation rows")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
-    if options.model == "svm":  # fitted in one call: no gradient, no epochs, no torch
+    if not options.by_gradient:
         record = classifier.solve(examples["train"], examples["validation"])
     else:
-        from finser.classifiers.classification import Classification
+        from finser.classifiers.classification import Classification  # imports torch, which an SVM does not need
         from finser.training.loop import fit
 
         record = fit(Classification(classifier, examples["train"], examples["validation"], (seed, model, protocol, fold)), checkpoint)
@@ -131,7 +131,7 @@ def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> di
 
 
 def _settings(options: Options) -> dict:
-    if options.model == "svm":
+    if not options.by_gradient:
         return machine.settings(("scikit-learn", "threadpoolctl"), torch=False)
     from finser.training.device import start_torch
 

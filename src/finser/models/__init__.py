@@ -53,7 +53,7 @@ def module_of(options: Options) -> ModuleType:
 def begin(options: Options, names: tuple) -> Classifier:
     """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws."""
     module = module_of(options)
-    if options.model == "svm":  # has no random weights, and needs no torch
+    if not options.by_gradient:  # it has no random weights, and needs no torch
         return module.begin(options)
     import torch
 

@@ -318,8 +318,8 @@ def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     one = results.costs[protocol][model]
     digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
     per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
-    learns_once = model in results.params.models and results.params.classifiers[model].model == "svm"
-    in_epochs = [DASH, DASH] if learns_once else [_span(one["epochs"]), per_epoch]
+    without_epochs = model in results.params.models and not results.params.classifiers[model].by_gradient
+    in_epochs = [DASH, DASH] if without_epochs else [_span(one["epochs"]), per_epoch]
     return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
 
 

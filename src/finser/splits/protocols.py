@@ -178,9 +178,9 @@ def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, 
                 rng = seeds.generator(seed, "cross_corpus", fold, corpus)
                 validation = validation_group(strata[corpus], (), options.speaker_validation, rng)
                 roles |= dict.fromkeys(strata[corpus], "train") | dict.fromkeys(validation, "validation")
-        tested, taught = ({emotion for _, speaker, emotion in rows if roles[speaker] == role} for role in ("test", "train"))
-        _refuse_few(tested & taught, fold, left_out)
-        folds.append({clip: roles[speaker] for clip, speaker, emotion in rows if emotion in tested & taught})
+        tested, trained = ({emotion for _, speaker, emotion in rows if roles[speaker] == role} for role in ("test", "train"))
+        _refuse_few(tested & trained, fold, left_out)
+        folds.append({clip: roles[speaker] for clip, speaker, emotion in rows if emotion in tested & trained})
     return folds
 
 

@@ -56,7 +56,7 @@ def check(table: pa.Table, protocol: str) -> None:
     for fold in sorted(set(parts["fold"])):
         _refuse_empty([role for role in ROLES if (fold, role) not in there], f"{where} fold {fold}", protocol)
     if protocol == "cross_corpus":
-        _refuse_untaught(table, where, AGAIN)
+        _refuse_untrained(table, where, AGAIN)
     if not there:
         raise FinserError("no clips", where=where, do="index some corpora first")
 
@@ -103,7 +103,7 @@ def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa
     where = f"{layout.split(protocol)} fold {fold}, {', '.join(corpora)}"
     _refuse_empty([role for role, rows in parts.items() if not rows.num_rows], where, protocol)
     if protocol == "cross_corpus":
-        _refuse_untaught(table, where, "name a corpus that has it, too: the split was made for all of pooled")
+        _refuse_untrained(table, where, "name a corpus that has it, too: the split was made for all of pooled")
     return parts
 
 
@@ -128,10 +128,10 @@ def folds_source(protocol: str) -> dict[str, str]:
     return json.loads(pq.read_schema(layout.split(protocol)).metadata[b"folds_source"])
 
 
-def _refuse_untaught(table: pa.Table, where: Path | str, do: str) -> None:
+def _refuse_untrained(table: pa.Table, where: Path | str, do: str) -> None:
     groups = table.group_by(["fold", "role", "emotion"]).aggregate([]).to_pylist()
-    tested, taught = ({(group["fold"], group["emotion"]) for group in groups if group["role"] == role} for role in ("test", "train"))
-    for fold, emotion in sorted(tested - taught):
+    tested, trained = ({(group["fold"], group["emotion"]) for group in groups if group["role"] == role} for role in ("test", "train"))
+    for fold, emotion in sorted(tested - trained):
         raise FinserError(f"fold {fold} tests on '{emotion}', which no training clip has", where=where, do=do)
 
 

@@ -34,6 +34,7 @@ class Classifier(Section):
     """What every classifier has."""
 
     seeded: ClassVar[bool] = True  # whether its training draws anything
+    by_gradient: ClassVar[bool] = True  # whether it is trained by the training loop; otherwise it has a method `solve`
     on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU if the machine has one
 
     model: str
@@ -58,6 +59,7 @@ class Svm(Classifier):
     """The baseline: an RBF SVM on 211 summary statistics, z-scored on train."""
 
     seeded: ClassVar[bool] = False  # its optimum depends on no draw
+    by_gradient: ClassVar[bool] = False
     on_gpu: ClassVar[bool] = False
     model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
