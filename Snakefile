@@ -8,7 +8,7 @@ from pipeline import Pipeline, use_this_environment, validate
 
 use_this_environment()
 validate()
-dvc = Pipeline(ancient, workflow.resource_settings.cores)
+dvc = Pipeline(ancient, workflow.resource_settings.cores, workflow)
 if workflow.is_main_process:
     dvc.check_run()
     dvc.ask()

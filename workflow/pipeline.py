@@ -3,8 +3,8 @@
 The Snakefile makes one rule of every stage of dvc.yaml. An example of how the two engines agree: somebody edits labels.py, so that DVC
 calls ``label@ravdess`` stale, and everything else fresh. The rule of ``label@ravdess`` then gets one more input that is newer than its
 outputs: a token file that holds DVC's reason. Snakemake therefore runs it, and after it every job that reads what it makes. The inputs
-of ``augment@ravdess``, which is fresh, are marked `ancient`, so that no file time can make Snakemake run what DVC calls fresh. (With
-``ancient`` on all inputs one would meet snakemake issue 4166, hence on those of fresh jobs only.)
+of ``augment@ravdess``, which is fresh, are marked `ancient`, so that no file time can make Snakemake run what DVC calls fresh. Only inputs
+of fresh jobs are marked, because marking all inputs triggers Snakemake issue 4166.
 
 Nothing here changes a file outside .snakemake before a run really begins.
 """
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from dvc.dvcfile import load_file
 from dvc.exceptions import DvcException
@@ -32,6 +33,7 @@ from dvc.rwlock import rwlock
 from dvc.stage import Stage as DvcStage
 from snakemake.cli import get_argument_parser
 from snakemake.io import directory, report
+from snakemake.settings.types import RerunTrigger
 
 from finser.cards import cards
 from finser.config import params
@@ -129,16 +131,18 @@ class Pipeline(Graph):
         Snakemake's marker for an input whose age does not matter.
     cores : int, optional
         Cores of the whole run; None on a cluster, where the profile says more.
+    workflow : snakemake.workflow.Workflow, optional
+        The workflow whose jobs run by DVC's answers alone.
     """
 
-    def __init__(self, ancient: Callable[[str], str] = str, cores: int | None = None) -> None:
+    def __init__(self, ancient: Callable[[str], str] = str, cores: int | None = None, workflow: Any = None) -> None:
         try:
             super().__init__()
             for name in self.stages:
                 self.axes(name), self.outs(name)
         except FinserError as error:  # a fault of dvc.yaml
             sys.exit(lines(error))
-        self.ancient, self.cores = ancient, cores
+        self.ancient, self.cores, self.workflow = ancient, cores, workflow
         self.stale: set[str] = set()
         self.refused = False
 
@@ -294,10 +298,16 @@ class Pipeline(Graph):
             stale = stale | grown
         return stale
 
+    def leave_staleness_to_dvc(self) -> None:
+        """Disable Snakemake's comparison of a job's inputs and code with its own records, which runs of `dvc repro` do not update."""
+        if self.workflow and self.workflow.dag_settings:
+            self.workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+
     def inputs(self, name: str) -> Callable:
         """The input function of a rule."""
 
         def function(wildcards) -> list[str]:  # noqa: ANN001  (Snakemake's own type)
+            self.leave_staleness_to_dvc()  # here, because Snakemake has its settings only when it makes the jobs
             item = dict(wildcards)
             job = self.address(name, item)
             mark = str if job in self.stale else self.ancient
