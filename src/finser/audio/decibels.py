@@ -6,6 +6,7 @@ multiplications and divisions in float64, which IEEE 754 defines to the bit (tes
 
 import numpy as np
 
+FLOOR = 1e-10  # of a mel power before its logarithm, as in librosa.power_to_db; here also of an RMS
 LOG_TERMS = 10  # of the series of the inverse hyperbolic tangent: the error is below 1e-16
 EXP_TERMS = 14  # of the exponential series: likewise
 LN_2 = 0.6931471805599453

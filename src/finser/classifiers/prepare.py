@@ -16,7 +16,7 @@ from finser.files import read_json, whole_folder, write_json
 from finser.fins.settings import check_settings
 from finser.progress import say
 from finser.project.code import closure, digest
-from finser.project.libraries import versions_of
+from finser.project.libraries import check_versions, versions_of
 
 Put = Callable[[Path], Sequence[str]]  # writes the initial weights to a folder and returns their names
 
@@ -65,10 +65,11 @@ def prepared(options: Options, model: str) -> dict:
     Raises
     ------
     FinserError
-        The options differ from params.yaml, or a listed file has changed.
+        The options differ from params.yaml, another version of a library is installed, or a listed file has changed.
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")
     check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
+    check_versions(config.get("libraries", {}), where / "config.json")
     pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")
     return config

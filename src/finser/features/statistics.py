@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from finser.audio.decibels import natural_log
+from finser.audio.decibels import FLOOR, natural_log
 from finser.audio.frames import HOP_LENGTH, SR
 from finser.features.rows import Row, Source
 
 DELTA_WIDTH = 9  # frames
-FLOOR = 1e-10  # floor of an RMS
 FEATURES, AUDIO = ("rms", "zcr", "mfcc"), False  # what :func:`of_row` reads of a row
 DIM = 211
 PER_STATISTIC = 42  # 20 MFCC, 20 deltas, zero-crossing rate, log RMS
