@@ -29,11 +29,7 @@ def add(project: Path, name: str) -> None:
     """Copy a run's results into docs/measured/NAME."""
     target = FOLDER / name
     target.mkdir(parents=True, exist_ok=True)
-    text = (project / "params.yaml").read_text(encoding="utf-8")
-    places = {str(Path(one["path"]).parent) for one in read(project / "params.yaml")["fetch"].values() if "path" in one}
-    for place in places:
-        text = text.replace(place, "/path/to/corpora")
-    write_text(target / "params.yaml", text)
+    shutil.copyfile(project / "params.yaml", target / "params.yaml")
     for file in ("figures.json", "costs.json", "comparisons.json"):
         shutil.copyfile(project / "results/summary" / file, target / file)
     results = {feature: read_json(project / f"results/fins/{feature}.json") for feature in FEATURE_TITLES}
