@@ -18,6 +18,7 @@ from finser.progress import say
 from finser.project.code import closure, digest
 from finser.project.libraries import check_versions, versions_of
 
+TRAINING = "classifiers.train_classifier"  # the module that trains what is prepared here
 Put = Callable[[Path], Sequence[str]]  # writes the initial weights to a folder and returns their names
 
 
@@ -29,10 +30,10 @@ def prepare_classifier(params: Params, model: str) -> None:
 def write_initial(params: Params, model: str, options: Options, put_weights: Put | None = None) -> None:
     """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
-    config.json has all options, a digest of the code of the kind, the versions of the libraries that this code imports, and the checksums
-    of all files that the classifier may be trained or tested on.
+    config.json has all options, a digest of the code of the kind and of its training, the versions of the libraries that this code imports,
+    and the checksums of all files that the classifier may be trained or tested on.
     """
-    own = closure(f"models.{options.model}")
+    own = closure(f"models.{options.model}", TRAINING)
     with whole_folder(layout.initial(model)) as partial:
         given = put_weights(partial) if put_weights else ()
         weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
