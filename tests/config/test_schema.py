@@ -393,8 +393,9 @@ def leaves(values: dict, above: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("key", leaves(demo_values()))
-def test_a_key_may_be_left_out_or_is_named(values, key):
+def test_a_key_may_be_left_out_or_is_named(key):
     """A key that DVC follows by name, or that has no default, is asked for; any other has the default of its place."""
+    values = demo_values()
     *path, last = key.split(".")
     del reduce(dict.__getitem__, path, values)[last]
     try:
