@@ -17,6 +17,7 @@ from finser.audio.frames import SR
 from finser.audio.shards import AudioRow, LabelRow, read_audio, read_labels, write_audio, write_labels
 from finser.classifiers.prepare import prepare_classifier
 from finser.classifiers.prepare_fine_tuning import prepare_fine_tuning
+from finser.classifiers.prepare_pretraining import prepare_pretraining
 from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
 from finser.config.sections.classifiers import (
@@ -204,9 +205,11 @@ def renew(params: Params, corpus: str) -> None:
 
 
 def prepare(params: Params, model: str) -> None:
-    """The stages that make models/initial/MODEL, of the files as they are now."""
+    """The stages that make models/initial/MODEL, and list what its encoder is pretrained on, of the files as they are now."""
     pool(params)
     (prepare_fine_tuning if model in params.fine_tune else prepare_classifier)(params, model)
+    if model in params.pretrain.trunks:
+        prepare_pretraining(params, model)
 
 
 def run(params: Params, model: str, protocol: str = "speaker", fold: int = 1) -> dict:

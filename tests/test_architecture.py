@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from finser import layout
+from finser.classifiers.prepare_pretraining import reads
+from finser.classifiers.pretrain import paired
 from finser.config.base import Section
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS
@@ -72,9 +74,22 @@ def test_what_a_kind_reads_is_what_its_source_reads(kind):
     """models/initial/NAME lists the checksums of these files."""
     for arm in ("librosa", "frozen", "tuned") if kind == "fin_ensemble" else ("",):
         options = KINDS[kind](**({"arm": arm, "fins": () if arm == "librosa" else ("rms",)} if arm else {}))
-        at = {"shards": layout.shards("tess"), "labels": layout.labels("tess")}
-        listed = {at.get(name) or layout.features(name, "tess") for name in options.reads}
+        listed = {folder_of(name) for name in options.reads}
         assert set(module_of(options).source(options).folders("tess")) <= listed
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if hasattr(KINDS[kind], "trunk_shape")])
+def test_what_a_pretraining_lists_is_what_its_source_reads(kind):
+    """data/pool/pretrain/TRUNK.json lists the checksums of these files."""
+    options = KINDS[kind]()
+    module = module_of(options)
+    source = paired(module.source(options), module.frame_numbers(options))
+    assert set(source.folders("tess")) == {folder_of(name) for name in reads(options)}
+
+
+def folder_of(name: str) -> Path:
+    at = {"shards": layout.shards("tess"), "labels": layout.labels("tess")}
+    return at.get(name) or layout.features(name, "tess")
 
 
 def test_files_hold_the_keys_that_stages_follow_and_templates_read():
@@ -136,6 +151,7 @@ def test_layout_and_dvc_agree():
     assert outs("features", corpus="tess", representation="statistics") == [str(layout.features("statistics", "tess"))]
     assert outs("apply_fins", corpus="tess") == [str(layout.features("fins", "tess"))]
     assert outs("pool") == [str(layout.pool("classifiers")), str(layout.pool("fins"))]
+    assert outs("prepare_pretraining", trunk="ast") == [str(layout.pool("pretrain/ast"))]
     assert outs("noisy", protocol="random", fold="2") == [str(layout.noisy("random", 2))]
     assert outs("train_front_end") == [str(layout.fin("front_end")), str(layout.training_time("train_front_end"))]
     assert outs("train_fin", key="mel") == [str(layout.fin("mel")), str(layout.training_time("train_fin", "mel"))]

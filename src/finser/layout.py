@@ -49,7 +49,7 @@ def features(representation: str, corpus: str) -> Path:
 
 
 def pool(name: str) -> Path:
-    """Checksums of the shards, labels and features that ``classifiers`` or ``fins`` learn from."""
+    """Checksums of the shards, labels and features that ``classifiers``, ``fins`` or an encoder (``pretrain/TRUNK``) learn from."""
     return DATA / "pool" / f"{name}.json"
 
 

@@ -28,6 +28,7 @@ from finser.config.sections.classifiers import Ast, LogMel, Resnet18, ShallowCnn
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
+from finser.features import filter_banks
 from finser.features import log_mel as spectrograms
 from finser.features.examples import read_examples
 from finser.features.labels import features
@@ -318,6 +319,48 @@ def test_a_trunk_hears_the_rows_that_the_section_names(project, second_corpus, t
         assert sorted(found) == sorted((clip, variant) for clip in clips for variant in expected)
     speakers = read_json(layout.pretrained(*PLACE) / "config.json")["speakers"]
     assert sorted({speaker.split("/")[0] for speaker in speakers}) == corpora
+
+
+def alter_labels(corpus: str) -> None:
+    """Labels as another definition would give them."""
+    rows = [
+        replace(row, features={name: 1.5 * values for name, values in row.features.items()}) for row in read_labels(layout.labels(corpus))
+    ]
+    write_labels(layout.labels(corpus), rows)
+
+
+@pytest.mark.parametrize("name", ["shallow_cnn", "ast"])
+def test_other_labels_than_the_listed_ones_are_refused(project, trunks, name):
+    """They are the targets, also where the network's input is stored."""
+    params = trunks()
+    prepare(params, name)
+    alter_labels("ravdess")
+    with pytest.raises(FinserError, match=r"^data/labels/ravdess/part-00000\.parquet: not the file that .* lists; .*dvc repro$"):
+        pretraining.pretrain(params, name, "speaker", 1)
+
+
+@pytest.mark.parametrize("name", ["shallow_cnn", "ast"])
+def test_a_trunk_may_learn_from_corpora_that_its_section_leaves_out(project, second_corpus, trunks, name):
+    """Their files are listed, too; the classifier of the section does not depend on them."""
+    names = ("ravdess", "tess")
+    values = trunks(corpora=("ravdess",)).model_dump() | {"corpora": names, "pooled": names, "fetch": dict.fromkeys(names, Synthetic())}
+    values["train_classifier"][name]["corpora"], values["pretrain"]["corpora"] = ("ravdess",), ("tess",)
+    params = Params.model_validate(values)
+    split(params, "speaker")
+    pretrain(params, name, "speaker", 1)
+    initial = (layout.initial(name) / "config.json").read_bytes()
+    alter_labels("tess")
+    with pytest.raises(FinserError, match=r"^data/labels/tess/part-00000\.parquet: not the file that .* lists; .*dvc repro$"):
+        pretraining.pretrain(params, name, "speaker", 1)
+    pretrain(params, name, "speaker", 1)
+    assert (layout.initial(name) / "config.json").read_bytes() == initial
+
+
+def test_stored_filter_banks_are_not_computed_again(project, trunks, monkeypatch):
+    monkeypatch.setattr(filter_banks, "of_row", lambda _: pytest.fail("computed again"))
+    params = trunks()
+    prepare(params, "ast")
+    pretraining.pretrain(params, "ast", "speaker", 1)
 
 
 @EACH

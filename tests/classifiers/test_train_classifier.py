@@ -397,6 +397,38 @@ def test_a_model_that_draws_nothing_is_trained_with_the_first_seed_alone(project
     assert again["uar"] == metrics["uar"] and again["seeds"] == [1]
 
 
+def with_seeds(params: Params, *seeds: int) -> Params:
+    return Params.model_validate({**params.model_dump(), "seeds": seeds})
+
+
+def initial_bytes(params: Params, model: str) -> bytes:
+    prepare(params, model)
+    return (layout.initial(model) / "config.json").read_bytes()
+
+
+def test_another_first_seed_makes_a_model_that_draws_nothing_stale_and_no_other(project, params):
+    """Its other seeds refer to the first; DVC sees a change of models/initial/NAME."""
+    for model in ("svm", "mlp"):
+        first, fewer, other = (initial_bytes(with_seeds(params, *given), model) for given in ((3, 1), (3,), (1,)))
+        assert first == fewer, "a second seed"
+        assert (first == other) == (model == "mlp")
+
+
+def test_the_first_seed_may_be_removed(project, params, run):
+    before = run(with_seeds(params, 3, 1), "svm")
+    shutil.rmtree(layout.classifier("svm", "speaker", 1, 3))
+    after = run(with_seeds(params, 1), "svm")
+    assert after["seeds"] == [1] and after["uar"] == before["uar"]
+    assert read_json(layout.initial("svm") / "config.json")["seed"] == 1
+
+
+def test_no_seed_refers_to_one_that_is_gone(project, params):
+    """models/initial/NAME was made for another list of seeds: a command was called by hand."""
+    prepare(with_seeds(params, 3, 1), "svm")
+    with pytest.raises(FinserError, match=r"^models/initial/svm/config\.json: .*seed.*; expected 1; found 3; run: dvc repro$"):
+        train_classifier(with_seeds(params, 1), "svm", "speaker", 1, 1)
+
+
 @pytest.mark.parametrize("protocol", ["speaker", "random"])
 def test_a_test_part_that_lacks_clips_is_not_evaluated(finished, params, run, protocol):
     run(params, "svm", protocol)

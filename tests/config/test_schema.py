@@ -295,6 +295,13 @@ def test_an_ast_starts_from_an_encoder_of_its_own_shape(values, key, value):
         validate(put(values, f"fine_tune.mine.{key}", value))
 
 
+def test_filter_banks_of_the_variants_to_pretrain_on_are_computed(values):
+    put(values, "pretrain.variants", ["original", "noise"])
+    validate(values)
+    with pytest.raises(FinserError, match="pretrain.variants names 'noise', which features.filter_bank_variants does not: add it there"):
+        validate(put(values, "pretrain.trunks", ["small_cnn", "ast"]))
+
+
 def test_pretraining_starts_from_random_weights(values):
     with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_taught', a section of fine_tune; name one of train_classifier"):
         validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_taught"]))

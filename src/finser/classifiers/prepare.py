@@ -31,7 +31,8 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
     """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
     config.json has all options, a digest of the code of the kind and of its training, the versions of the libraries that this code imports,
-    and the checksums of all files that the classifier may be trained or tested on.
+    the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is
+    trained with.
     """
     own = closure(f"models.{options.model}", TRAINING)
     with whole_folder(layout.initial(model)) as partial:
@@ -44,20 +45,12 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
             "options": options.model_dump(mode="json"),
             "code": digest(own),
             "libraries": versions_of(own),
-            "reads": files_of(params, options),
+            "reads": pool.files_of(options.reads, options.corpora or params.pooled),
         }
+        if not options.seeded:  # the other seeds refer to the first: another first one makes them stale
+            config["seed"] = params.seeds[0]
         write_json(partial / "config.json", config)
     say(f"initial {model}: {weights}")
-
-
-def files_of(params: Params, options: Options) -> dict[str, str]:
-    """Return the SHA-256 of every file that a classifier may read, by path."""
-    corpora = options.corpora or params.pooled
-    at = {"shards": layout.shards, "labels": layout.labels}
-    stored = [name for name in options.reads if name != "fins"]
-    folders = [at[name](corpus) if name in at else layout.features(name, corpus) for name in stored for corpus in corpora]
-    listed = pool.of_folders(pool.read("classifiers"), folders, layout.pool("classifiers"))
-    return listed | pool.checksums(layout.features("fins", corpus) for corpus in corpora if "fins" in options.reads)
 
 
 def prepared(options: Options, model: str) -> dict:

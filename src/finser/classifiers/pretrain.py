@@ -7,6 +7,7 @@ of each output step and z-scored. This serves where no published weights are ava
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from finser.config.sections.masks import Masks
 from finser.config.sections.pretrain import Pretrain
 from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
+from finser.features import pool
 from finser.features.examples import check_apart, read_examples
 from finser.features.rows import Row, Source
 from finser.files import whole_folder, write_json
@@ -108,6 +110,7 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     """
     options, settings = params.classifiers[trunk], params.pretrain
     prepared(options, trunk)
+    pool.verify(pool.read(f"pretrain/{trunk}"), layout.pool(f"pretrain/{trunk}"))
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
     source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}
@@ -207,14 +210,19 @@ class Pretraining(Task):
 
 
 def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
-    """Return a source of pairs: the input that `source` makes of a clip, and librosa's features at the same times."""
+    """Return a source of pairs: the input that `source` makes of a clip, and librosa's features at the same times.
+
+    The input may be stored. The features are those of the labels.
+    """
+    columns = tuple(DIMENSIONS)
 
     def convert(row: Row) -> Pair:
         """Input and features, (t, dim) and (t, 162)."""
         given = source.convert(row)
-        return given, at_frames(of_librosa(row.features), frame_numbers(row, len(given)))
+        features = {name: row.features[name] for name in columns}
+        return given, at_frames(of_librosa(features), frame_numbers(row, len(given)))
 
-    return Source(convert, tuple(DIMENSIONS), source.audio)
+    return replace(source, convert=convert, features=columns, beside=columns)
 
 
 def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from finser.progress import say
 from finser.scores.intervals import over_seeds, per_speaker
 from finser.splits.table import LEAKY
 
+AGAIN = "run: dvc repro"
 LIBRARIES = ("torch", "transformers", "safetensors")  # of the networks
 
 
@@ -35,10 +36,10 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     computes no test score.
     """
     options = params.classifiers[model]
-    if not options.seeded and seed != params.seeds[0]:
-        _refer(params, model, protocol, fold, seed)
+    initial = prepared(options, model)
+    if not options.seeded and seed != _first_seed(params, model, initial):
+        _refer(initial["seed"], model, protocol, fold, seed)
         return
-    begun = prepared(options, model)["weights"]
     parts = parts_of(params, options, protocol, fold)
     examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
     check_apart(examples.values(), leaky=LEAKY[protocol])
@@ -57,7 +58,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         classifier.net.cpu()
     config = {
         **_trained_on(parts, examples),
-        "begin": begun,
+        "begin": initial["weights"],
         "protocol": protocol,
         "fold": fold,
         "seed": seed,
@@ -75,9 +76,23 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     say(f"{where}: {seconds:.1f} s, validation UAR {uar:.3f}")
 
 
-def _refer(params: Params, model: str, protocol: str, fold: int, seed: int) -> None:
+def _first_seed(params: Params, model: str, initial: dict) -> int:
+    """Return the one seed that a model is trained with if its training draws nothing: that of models/initial/MODEL.
+
+    Raises
+    ------
+    FinserError
+        It is not the first seed of params.yaml. A reference to it could then lead to a model that is removed.
+    """
+    first, found = params.seeds[0], initial.get("seed")
+    if found != first:
+        where = layout.initial(model) / "config.json"
+        raise FinserError("was prepared with another first seed than params.yaml has", where=where, expected=first, found=found, do=AGAIN)
+    return first
+
+
+def _refer(first: int, model: str, protocol: str, fold: int, seed: int) -> None:
     """Write a reference to the first seed: the training of this model is deterministic, so only the first seed is trained."""
-    first = params.seeds_of(model)[0]
     with whole_folder(layout.classifier(model, protocol, fold, seed)) as partial:
         write_json(partial / "config.json", {"model": model, "seed": seed, "same_as_seed": first})
     write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {"same_as_seed": first})
@@ -108,7 +123,7 @@ def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str
         return layout.initial(model)
     folder = layout.initial(model) / protocol / str(fold)
     config = read_json(folder / "config.json")
-    check_settings(config, params.settings_of_trunk(trunk), folder, "run: dvc repro")
+    check_settings(config, params.settings_of_trunk(trunk), folder, AGAIN)
     heard = sorted(set(config["speakers"]) & set(parts["test"]["speaker"].to_pylist()))
     if heard and not LEAKY[protocol]:
         what = f"its encoder was pretrained on test speakers: {', '.join(heard[:3])} ({len(heard)} in all)"

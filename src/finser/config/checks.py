@@ -195,7 +195,7 @@ def trained_on(params: Fields) -> Iterator[str]:
 
 
 def representations(params: Fields) -> Iterator[str]:
-    """Classifiers that are run read representations that are computed, in the variants that they train on."""
+    """Classifiers that are run read and pretrained encoders read representations that are computed, in the variants that they train on."""
     computed, variants = params.features.representations, params.features.filter_bank_variants
     for variant in variants:
         if variant not in params.variants:
@@ -206,9 +206,15 @@ def representations(params: Fields) -> Iterator[str]:
         for name in options.reads:
             if name in REPRESENTATIONS and name not in computed:
                 yield f"{where} (model {options.model}) reads {name}, which features.representations does not name: add it there"
-        lacking = sorted(set(options.variants) - set(variants)) if "filter_banks" in options.reads else []
-        if lacking:
-            yield f"{where}.variants names '{lacking[0]}', which features.filter_bank_variants does not: add it there"
+        if "filter_banks" in options.reads:
+            yield from _lacking(where, options.variants, variants)
+    if any("filter_banks" in params.train_classifier[trunk].reads for trunk in params.pretrain.trunks):
+        yield from _lacking("pretrain", params.pretrain.variants, variants)
+
+
+def _lacking(where: str, asked: tuple[str, ...], computed: tuple[str, ...]) -> Iterator[str]:
+    for variant in sorted(set(asked) - set(computed))[:1]:
+        yield f"{where}.variants names '{variant}', which features.filter_bank_variants does not: add it there"
 
 
 def members(params: Fields) -> Iterator[str]:

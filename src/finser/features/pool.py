@@ -4,7 +4,7 @@ The folders data/shards, data/labels and data/features hold all corpora. A train
 that a change of another corpus does not make it stale. It verifies the checksums when it reads the files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from finser import layout
@@ -49,6 +49,21 @@ def of_folders(listed: dict[str, str], folders: Iterable[Path], where: Path) -> 
     return result
 
 
+def files_of(names: Collection[str], corpora: Collection[str]) -> dict[str, str]:
+    """Return the SHA-256 of every file of some corpora that a classifier or an encoder may read, by path.
+
+    Parameters
+    ----------
+    names : collection of str
+        ``shards``, ``labels``, representations, or ``fins`` for the outputs of the FINs, as in ``Classifier.reads``.
+    """
+    at = {"shards": layout.shards, "labels": layout.labels}
+    stored = [name for name in names if name != "fins"]
+    folders = [at[name](corpus) if name in at else layout.features(name, corpus) for name in stored for corpus in corpora]
+    listed = of_folders(read("classifiers"), folders, layout.pool("classifiers"))
+    return listed | checksums(layout.features("fins", corpus) for corpus in corpora if "fins" in names)
+
+
 def verify(listed: dict[str, str], where: Path) -> None:
     """Raise an error for files that do not have the listed checksums.
 
@@ -64,7 +79,7 @@ def verify(listed: dict[str, str], where: Path) -> None:
 
 
 def read(name: str) -> dict[str, str]:
-    """Load what stage `pool` wrote for ``classifiers`` or ``fins``: sha256 by path; errors as in :func:`listed_in`."""
+    """Load the list of ``classifiers``, ``fins`` or ``pretrain/TRUNK``: sha256 by path; errors as in :func:`listed_in`."""
     path = layout.pool(name)
     return listed_in(read_json(path), path)
 

@@ -70,7 +70,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _listed(path: Path) -> list[Path]:
-    """Return the files whose checksums a dependency lists: data/pool/*.json, and config.json of a prepared classifier.
+    """Return the files whose checksums a dependency lists: those below data/pool, and config.json of a prepared classifier.
 
     The job reads these files, too.
     """

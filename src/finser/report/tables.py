@@ -339,6 +339,7 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
         "fetch_weights": [(name,) for name in params.fetch_weights],
         "pretrain": [(trunk, *where) for trunk in params.pretrain.trunks for where in places],
+        "prepare_pretraining": [(trunk,) for trunk in params.pretrain.trunks],
         "prepare_classifier": [(model,) for model in params.models if model in params.train_classifier],
         "prepare_fine_tuning": [(model,) for model in params.models if model in params.fine_tune],
         "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds],
