@@ -100,11 +100,11 @@ def test_every_key_of_the_schema_is_written(values):
             "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
         ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
-        ("fine_tune.small_cnn_taught.width", 12, "fine_tune.small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
+        ("fine_tune.small_cnn_pretrained.width", 12, "fine_tune.small_cnn_pretrained.width is 12, but train_classifier.small_cnn.width is 24"),
         (
-            "fine_tune.small_cnn_taught.log_mel.bands",
+            "fine_tune.small_cnn_pretrained.log_mel.bands",
             32,
-            "fine_tune.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
+            "fine_tune.small_cnn_pretrained.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
         ),
         ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
         ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
@@ -121,7 +121,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
         ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
         ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
-        ("fine_tune.small_cnn_taught.widht", 3, "unknown key 'fine_tune.small_cnn_taught.widht'; did you mean 'width'?"),
+        ("fine_tune.small_cnn_pretrained.widht", 3, "unknown key 'fine_tune.small_cnn_pretrained.widht'; did you mean 'width'?"),
         ("fine_tune.mine", {"model": "smal_cnn"}, "fine_tune.mine: no such model; expected model: one of svm, mlp"),
         ("fusions", ["fusd"], "fusions names 'fusd', which is no section of fuse_classifiers"),
         ("fuse_classifiers.svm", {"members": ["svm", "mlp"]}, "'svm' is a section of fuse_classifiers and a classifier: rename one"),
@@ -288,8 +288,8 @@ def test_an_ast_starts_from_an_encoder_of_its_own_shape(values, key, value):
 
 
 def test_pretraining_starts_from_random_weights(values):
-    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_taught', a section of fine_tune; name one of train_classifier"):
-        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_taught"]))
+    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_pretrained', a section of fine_tune; name one of train_classifier"):
+        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_pretrained"]))
 
 
 @pytest.mark.parametrize("model", presets.demo().models)
@@ -325,7 +325,7 @@ def check_graph(graph: Graph, left_out: str) -> None:
 
 def test_a_fusion_needs_two_members_that_are_run():
     values = yaml.safe_load(dump(presets.demo()))
-    values["models"] = ["svm", "small_cnn_taught"]
+    values["models"] = ["svm", "small_cnn_pretrained"]
     with pytest.raises(FinserError) as caught:
         validate(values)
     said = "fuse_classifiers.fused needs two members in models and has only 'svm': take 'fused' out of fusions, or add one to models"

@@ -157,7 +157,7 @@ def fold_sources(results: Results, split: Split) -> str:
     """Source of every corpus's test groups, and their numbers of speakers."""
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
     rows = [
-        [titles[c], source.replace("dealt", "assigned at random"), *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)]
+        [titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)]
         for c, source in split.sources.items()
     ]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
