@@ -100,7 +100,11 @@ def test_every_key_of_the_schema_is_written(values):
             "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
         ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
-        ("fine_tune.small_cnn_pretrained.width", 12, "fine_tune.small_cnn_pretrained.width is 12, but train_classifier.small_cnn.width is 24"),
+        (
+            "fine_tune.small_cnn_pretrained.width",
+            12,
+            "fine_tune.small_cnn_pretrained.width is 12, but train_classifier.small_cnn.width is 24",
+        ),
         (
             "fine_tune.small_cnn_pretrained.log_mel.bands",
             32,
@@ -214,7 +218,7 @@ def test_missing_source_is_said(values):
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
     (tmp_path / "params.yaml").write_text(dump(presets.demo()) + "seed: 3\n")
-    with pytest.raises(FinserError, match="'seed' stands twice"):
+    with pytest.raises(FinserError, match="'seed' occurs twice"):
         load(tmp_path / "params.yaml")
 
 
@@ -288,7 +292,8 @@ def test_an_ast_starts_from_an_encoder_of_its_own_shape(values, key, value):
 
 
 def test_pretraining_starts_from_random_weights(values):
-    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_pretrained', a section of fine_tune; name one of train_classifier"):
+    said = "pretrain.trunks names 'small_cnn_pretrained', a section of fine_tune; name one of train_classifier"
+    with pytest.raises(FinserError, match=said):
         validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_pretrained"]))
 
 
@@ -622,7 +627,7 @@ def test_merge_keys_shorten_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' stands twice, line 3"),
+        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' occurs twice, line 3"),
         ("a: 1\nb: [\n", "read.yaml: not YAML (did not find expected node content, line 3)"),
         ("a: *b\n", "read.yaml: not YAML (found undefined alias, line 1)"),
         ("a: 1\n---\nb: 2\n", "read.yaml: not YAML (but found another document, line 2)"),

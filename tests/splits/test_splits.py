@@ -524,4 +524,5 @@ def test_readers_refuse_other_files(written):
 
 
 def test_metadata_is_json(written):
-    assert json.loads(written.schema.metadata[b"folds_source"]) == {"ravdess": "assigned at random"}  # six actors: three published groups lack everybody
+    # six actors: three published groups lack everybody
+    assert json.loads(written.schema.metadata[b"folds_source"]) == {"ravdess": "assigned at random"}

@@ -26,7 +26,7 @@ from finser.config.sections.train_fin import Fin, FinData, TrainFin, TrainFrontE
 from finser.errors import FinserError, nearest
 from finser.progress import say
 
-Found = Mapping[str, Local]  # corpora that lie in a folder of the user's
+Found = Mapping[str, Local]  # corpora in a folder of the user
 IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take corpora of a folder, and whether they need some
 # classifiers that a CPU trains on corpora of any size; ResNet-18, AST and the arms whose FINs are trained would take days
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
@@ -188,7 +188,7 @@ def paper(found: Found | None = None) -> Params:
 
 
 def local(found: Found) -> Params:
-    """Classifiers on the corpora that were found, FINs as :func:`_with_fin_corpus` says."""
+    """Classifiers on the corpora that were found, FINs on the corpus that :func:`_with_fin_corpus` chooses."""
     return Params(preset="local", **_with_fin_corpus(dict(found)), **_light())
 
 
@@ -211,7 +211,7 @@ def _with_fin_corpus(fetch: dict[str, Source]) -> dict:
 
 
 def _light() -> dict:
-    """What runs on corpora of any size."""
+    """Return the classifiers that a CPU trains on corpora of any size, and the pairs to compare."""
     return {**_classifiers(LIGHT, **full()), "summarise": Summarise(pairs=LIGHT_PAIRS)}
 
 
@@ -228,7 +228,7 @@ def make(name: str, found: Found | None = None) -> Params:
     name : str
         demo, tiny, open, ravdess, paper or local.
     found : mapping of str to Local, optional
-        Corpora that lie in a folder of the user's, for ravdess, paper and local.
+        Corpora in a folder of the user, for ravdess, paper and local.
 
     Raises
     ------
