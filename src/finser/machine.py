@@ -1,7 +1,6 @@
-"""What decides the last bits of a training: threads, vector instructions, device and library versions.
+"""Machine settings that affect the rounding of a training: threads, vector instructions, device and library versions.
 
-The same settings give the same bytes. Other settings round otherwise, and a network trained under them is another network
-(docs/reproducibility.md).
+The same settings give the same bytes. Other settings round differently and give other weights (docs/reproducibility.md).
 """
 
 import os

@@ -108,11 +108,15 @@ def test_every_key_of_the_schema_is_written(values):
             "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
         ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
-        ("fine_tune.small_cnn_taught.width", 12, "fine_tune.small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
         (
-            "fine_tune.small_cnn_taught.log_mel.bands",
+            "fine_tune.small_cnn_pretrained.width",
+            12,
+            "fine_tune.small_cnn_pretrained.width is 12, but train_classifier.small_cnn.width is 24",
+        ),
+        (
+            "fine_tune.small_cnn_pretrained.log_mel.bands",
             32,
-            "fine_tune.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
+            "fine_tune.small_cnn_pretrained.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
         ),
         ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
         ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
@@ -129,7 +133,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
         ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
         ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
-        ("fine_tune.small_cnn_taught.widht", 3, "unknown key 'fine_tune.small_cnn_taught.widht'; did you mean 'width'?"),
+        ("fine_tune.small_cnn_pretrained.widht", 3, "unknown key 'fine_tune.small_cnn_pretrained.widht'; did you mean 'width'?"),
         ("fine_tune.mine", {"model": "smal_cnn"}, "fine_tune.mine: no such model; expected model: one of svm, mlp"),
         ("fusions", ["fusd"], "fusions names 'fusd', which is no section of fuse_classifiers"),
         ("fuse_classifiers.svm", {"members": ["svm", "mlp"]}, "'svm' is a section of fuse_classifiers and a classifier: rename one"),
@@ -222,7 +226,7 @@ def test_missing_source_is_said(values):
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
     (tmp_path / "params.yaml").write_text(dump(presets.demo()) + "seed: 3\n")
-    with pytest.raises(FinserError, match="'seed' stands twice"):
+    with pytest.raises(FinserError, match="'seed' occurs twice"):
         load(tmp_path / "params.yaml")
 
 
@@ -303,8 +307,9 @@ def test_filter_banks_of_the_variants_to_pretrain_on_are_computed(values):
 
 
 def test_pretraining_starts_from_random_weights(values):
-    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_taught', a section of fine_tune; name one of train_classifier"):
-        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_taught"]))
+    said = "pretrain.trunks names 'small_cnn_pretrained', a section of fine_tune; name one of train_classifier"
+    with pytest.raises(FinserError, match=said):
+        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_pretrained"]))
 
 
 @pytest.mark.parametrize("model", presets.demo().models)
@@ -340,7 +345,7 @@ def check_graph(graph: Graph, left_out: str) -> None:
 
 def test_a_fusion_needs_two_members_that_are_run():
     values = yaml.safe_load(dump(presets.demo()))
-    values["models"] = ["svm", "small_cnn_taught"]
+    values["models"] = ["svm", "small_cnn_pretrained"]
     with pytest.raises(FinserError) as caught:
         validate(values)
     said = "fuse_classifiers.fused needs two members in models and has only 'svm': take 'fused' out of fusions, or add one to models"
@@ -631,7 +636,7 @@ def test_merge_keys_shorten_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' stands twice, line 3"),
+        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' occurs twice, line 3"),
         ("a: 1\nb: [\n", "read.yaml: not YAML (did not find expected node content, line 3)"),
         ("a: *b\n", "read.yaml: not YAML (found undefined alias, line 1)"),
         ("a: 1\n---\nb: 2\n", "read.yaml: not YAML (but found another document, line 2)"),

@@ -1,7 +1,8 @@
 """Logarithms and powers with the same bits on every CPU.
 
-They replace NumPy's ``log`` and ``power``, whose last bits differ between CPUs with and without AVX-512. They use only additions,
-multiplications and divisions in float64, which IEEE 754 defines to the bit (tests/test_cpus.py).
+They replace ``librosa.power_to_db`` and ``librosa.db_to_power``, which use NumPy's ``log`` and ``power``: the last bits of these differ
+between CPUs with and without AVX-512. The functions here use only additions, multiplications and divisions in float64, which IEEE 754
+defines to the bit (tests/test_cpus.py).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the sections of params.yaml say of one another: every function yields a line for each contradiction."""
+"""Checks across sections of params.yaml; each function yields one line per contradiction."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -97,7 +97,7 @@ def nothing_twice(params: Fields) -> Iterator[str]:
 
 
 def initial_weights(params: Fields) -> Iterator[str]:
-    """``init`` stands in fine_tune and there only, and names weights that the section can start from."""
+    """Every section of fine_tune has ``init``, no other section has it, and it names weights that the section can start from."""
     for name, options in params.train_classifier.items():
         if options.init is not None:
             yield f"train_classifier.{name} starts from trained weights ({options.init}): move the section to fine_tune"

@@ -1,4 +1,9 @@
-"""params.yaml as text: what differs from the defaults, or everything."""
+"""params.yaml as text: what differs from the defaults, or everything.
+
+ruamel.yaml, which reads these files, formats the values of one line (:func:`finser.config.reading.flow`). The lines themselves are written
+here: ruamel.yaml sets comments and flow style node by node, so that the choice of layout (short sections in one line, descriptions as
+wrapped comments) would be code of this project in any case. A version with ruamel.yaml alone was not written to compare.
+"""
 
 from textwrap import wrap
 from typing import Any

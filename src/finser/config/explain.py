@@ -1,4 +1,4 @@
-"""Pydantic's complaints about params.yaml in plain words: one line for each."""
+"""Validation errors of pydantic in plain words, one line each."""
 
 import re
 from collections.abc import Iterator

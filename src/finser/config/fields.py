@@ -1,4 +1,4 @@
-"""The keys of params.yaml, and what follows from several of them together."""
+"""The keys of params.yaml, and values that are derived from several of them."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""YAML as DVC reads it, and as this reads back what it writes."""
+"""Read YAML with DVC's reader and settings, and write values that it reads back unchanged."""
 
 import io
 import re
@@ -35,7 +35,7 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:
         key = re.search(r'duplicate (?:merge )?key "(.*?)"', error.problem)
-        raise FinserError(f"key '{key[1] if key else '?'}' stands twice, line {error.problem_mark.line + 1}", where=path) from None
+        raise FinserError(f"key '{key[1] if key else '?'}' occurs twice, line {error.problem_mark.line + 1}", where=path) from None
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise FinserError(f"not YAML ({_reason(error)})", where=path) from None
     if not isinstance(values, dict):

@@ -1,4 +1,4 @@
-"""docs/params.md and docs/params.schema.json, generated from the schema of params.yaml (a test holds them against it)."""
+"""docs/params.md and docs/params.schema.json, generated from the schema of params.yaml (a test compares them)."""
 
 import json
 from pathlib import Path
