@@ -20,9 +20,9 @@ EDITS = {  # in words -> a file, a key of params.yaml, or a library
     "a template of the report": "src/finser/report/report.md.jinja",
     "the version of librosa": "librosa",
     "`corpora`: a new corpus outside `pooled`": "corpora",
-    "settings of one classifier from random weights": "train_classifier.${key}",
+    "settings of one classifier from random weights": "train_classifier.*",
     "`evaluate_classifier.noise`": "evaluate_classifier.noise",
-    "`train_fin.mel`": "train_fin.${key}",
+    "`train_fin.mel`": "train_fin.*",
 }
 CONCERN_NO_OTHER = {  # stages that run after an edit and make new files beside the old ones, or the same bytes again
     "corpora": ("fetch", "index", "resample", "augment", "label", "split", "split_fins", "pool"),
@@ -59,10 +59,10 @@ def _downstream(first: list[str], reads: dict[str, list[str]], makes: dict[str, 
 
 
 def _followed(body: dict) -> Iterator[str]:
-    """Yield the keys and libraries that a stage depends on, and the keys that list its jobs."""
+    """Yield the keys and libraries that a stage depends on, with ``*`` for any item, and the keys that list its jobs."""
     yield from re.findall(r"\$\{([a-z_.]+)\}", str(body.get("matrix", "")))
     for entry in body.get("params", ()):
-        yield from [entry] if isinstance(entry, str) else (name for names in entry.values() for name in names)
+        yield from [re.sub(r"\$\{[^}]*\}", "*", entry)] if isinstance(entry, str) else (name for names in entry.values() for name in names)
 
 
 def _filled(dep: str, begins: list[str]) -> list[str]:

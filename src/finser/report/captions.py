@@ -135,7 +135,7 @@ def fins_intro(results: Results) -> str:
             sentences(
                 "R2 is taken in the feature's own unit.",
                 "*Test speakers*: over frames of speakers that no FIN was trained on",
-                f"({names(results, params.train_fin.data.corpora)}, fold {params.train_fin.data.fold} of `speaker`).",
+                f"({names(results, params.train_fin.data.corpora)}, fold {params.train_fin.data.fold} of their own split by speaker).",
                 f"*Unseen*: over corpora that no FIN was trained on ({names(results, params.unseen_corpora)})."
                 if params.unseen_corpora
                 else "No corpus was left unseen in this run.",
