@@ -391,7 +391,7 @@ def leaves(values: dict, above: str = "") -> list[str]:
 
 @pytest.mark.parametrize("key", leaves(yaml.safe_load(resolved(presets.demo()))))
 def test_a_key_may_be_left_out_or_is_named(tmp_path, key):
-    """A key that DVC follows by name, or that has no default, is asked for; any other has the default of its place."""
+    """A key that DVC tracks by name, or that has no default, is asked for; any other has the default of its place."""
     values = yaml.safe_load(resolved(presets.demo()))
     *path, last = key.split(".")
     node = values
