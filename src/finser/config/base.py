@@ -62,7 +62,7 @@ class Section(BaseModel):
     Attributes
     ----------
     in_files : tuple of str
-        Keys that every params.yaml must hold although they have a default, because dvc.yaml follows them by name: DVC refuses to run
+        Keys that every params.yaml must hold although they have a default, because dvc.yaml lists them by name: DVC refuses to run
         a stage if such a key is missing. A test compares them with dvc.yaml.
     """
 
@@ -71,7 +71,7 @@ class Section(BaseModel):
 
 
 def as_written(value: Any) -> Any:
-    """A value as a YAML file holds it: lists for tuples, dictionaries for sections."""
+    """Return a value in the types of YAML: lists for tuples, dictionaries for sections."""
     if isinstance(value, Section):
         return {name: as_written(getattr(value, name)) for name in type(value).model_fields if getattr(value, name) is not None}
     if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ from finser.errors import nearest
 
 
 def contradictions(params: Fields) -> list[str]:
-    """All lines of the first group of checks that finds something: later checks look things up by the names that earlier ones check."""
+    """Return all lines of the first group of checks that finds a contradiction: later checks rely on names that earlier ones check."""
     for checks in (
         (known_corpora, known_classifiers, known_fusions, known_pairs, nothing_twice),
         (initial_weights,),

@@ -23,7 +23,7 @@ RESOLVED = "# All values with which the stages run: the choices of params.yaml, 
 
 
 def dump(params: Params) -> str:
-    """params.yaml as a preset writes it: the values that differ from the defaults, and the keys that DVC follows by name."""
+    """params.yaml as a preset writes it: the values that differ from the defaults, and the keys that DVC tracks by name."""
     return HEAD + "\n".join(_top_level(params, _chosen(params, _defaults(params)))) + "\n"
 
 

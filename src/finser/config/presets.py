@@ -1,4 +1,4 @@
-"""Whole params.yaml files by name: what `finser preset NAME` writes."""
+"""Presets: complete params.yaml files by name, as `finser preset NAME` writes them."""
 
 from collections.abc import Mapping
 

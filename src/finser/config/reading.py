@@ -61,7 +61,7 @@ def flow(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a YAML text, and in which line."""
+    """Return the error in a YAML text, with its line."""
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error) or type(error).__name__
     return said if mark is None else f"{said}, line {mark.line + 1}"

@@ -56,7 +56,7 @@ def _section_page(name: str, section: dict, definitions: dict, defaults: dict | 
 
 
 def _entries(field: dict) -> dict:
-    """What the schema says of every entry of a field whose keys are names; empty for another field."""
+    """Return the schema of the entries of a field whose keys are names; empty for another field."""
     named = field.get("patternProperties", {}).values()
     return next(iter(named), field.get("additionalProperties") or {})
 

@@ -36,7 +36,7 @@ def synthetic_titles(results: Results, corpora: Collection[str]) -> list[str]:
 
 
 def synthetic_label(results: Results, corpora: Collection[str]) -> str:
-    """What the caption of a table over `corpora` must say of synthetic speech; empty for recordings."""
+    """Return the note on synthetic speech for the caption of a table over `corpora`; empty for recordings."""
     synthetic = synthetic_titles(results, corpora)
     if not synthetic:
         return ""
@@ -121,12 +121,12 @@ def left_out() -> str:
 
 
 def fold_sources(split: Split) -> str:
-    """Where test groups come from."""
-    return f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: where the test groups come from."
+    """Source of the test groups."""
+    return f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: source of the test groups."
 
 
 def fins_intro(results: Results) -> str:
-    """What FINs do, where R2 is taken, and what its two forms are."""
+    """Task of the FINs, test data of R2, and its two forms."""
     params = results.params
     return "\n\n".join(
         [

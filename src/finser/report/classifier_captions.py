@@ -12,7 +12,7 @@ def title(protocol: str) -> str:
 
 
 def all_folds(results: Results) -> str:
-    """What a score of a protocol is of."""
+    """Return which folds and seeds a score of a protocol covers."""
     return "all folds together" + when(_seeds(results), ", mean over the seeds")
 
 
@@ -49,7 +49,7 @@ def _partial(results: Results) -> bool:
 
 
 def _of_seeds(results: Results) -> str:
-    """What a score means over several seeds; empty for one."""
+    """How scores are averaged over several seeds; empty for one."""
     fusion = when(results.params.fusions, "A late fusion is one prediction of all seeds.")
     return when(_seeds(results), sentences(f"Scores of networks are means over {len(results.params.seeds)} seeds of training.", fusion))
 
@@ -243,7 +243,7 @@ def cost(results: Results, protocol: str) -> str:
     return sentences(
         f"{title(protocol)}: what the models cost, means over the folds{when(_seeds(results), ' and seeds')}.",
         "Where folds differ in parameters or epochs, the minimum and the maximum are shown.",
-        "All times are by the clock, with whatever else ran on the machine.",
+        "All times are wall-clock times and include delays by other processes on the machine.",
         "Training includes what is computed once before the epochs.",
         "Milliseconds are those of the model alone, without the computation of its inputs.",
         "Parameters are the trained ones, without those of frozen FINs.",

@@ -31,7 +31,7 @@ INIT = rf"^({FINS}|({PRETRAINED}|{PUBLISHED})[a-z][a-z0-9_]*)$"
 
 
 class Classifier(Section):
-    """What every classifier has."""
+    """Keys of every classifier."""
 
     seeded: ClassVar[bool] = True  # whether its training draws anything
     by_gradient: ClassVar[bool] = True  # whether it is trained by the training loop; otherwise it has a method `solve`
@@ -51,7 +51,7 @@ class Classifier(Section):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What it is trained on: ``shards`` and ``labels``, or representations that were computed once."""
+        """Data that it is trained on: ``shards`` and ``labels``, or stored representations."""
         return ("shards", "labels")
 
 
@@ -71,7 +71,7 @@ class Svm(Classifier):
 
 
 class Network(Classifier):
-    """What every network has: optimiser, regularisation and class balance."""
+    """Keys of every network: optimiser, regularisation and class balance."""
 
     epochs: Count = Field(
         40, description="maximum number; the learning rate rises over the first 15 % of them and decays to zero at the last"
