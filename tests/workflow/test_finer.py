@@ -65,6 +65,16 @@ def test_a_classifier_added_is_the_only_one_that_trains(project):
     project.assert_clean()
 
 
+def test_the_first_seed_removed_trains_only_what_draws_nothing_again(project):
+    """Other seeds of the SVM refer to its first one; those of a network are trainings of their own."""
+    project.set("seeds", [0, 1])
+    ran_by_dvc(project)
+    project.set("seeds", [1])
+    evaluated = [f"evaluate_classifier@{model}-speaker-1" for model in models(project)]
+    assert ran_by_dvc(project) == sorted([*evaluated, "prepare_classifier@svm", "train_classifier@svm-speaker-1-1", *RESULTS])
+    project.assert_clean()
+
+
 def test_a_library_of_one_kind_trains_that_kind_alone(project):
     """Only the SVM imports scikit-learn; libraries.yaml names another version, as after an upgrade, that is not installed."""
     edit(project, "workflow/libraries.yaml", 'scikit-learn: "', 'scikit-learn: "0.')
