@@ -59,7 +59,7 @@ def test_imports_run_one_way(name):
     if top in ORDER:
         allowed = HELPERS | set(ORDER[: ORDER.index(top) + 1])
     wrong = {imported for imported in imports(modules()[name], modules()) if imported and imported.split(".")[0] not in allowed}
-    assert not wrong, f"finser.{name} imports what stands to its right: {wrong}"
+    assert not wrong, f"finser.{name} imports from later packages: {wrong}"
 
 
 def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypatch):

@@ -45,7 +45,7 @@ def refusal(target: Path, error: BaseException) -> FinserError:
     return FinserError(
         "no space left to write it" if full else f"cannot be written ({why(error)})",
         where=target,
-        do=f"nothing half-written was kept; {'free some space' if full else 'mend it'} and run again",
+        do=f"nothing half-written was kept; {'free some space' if full else 'correct this'} and run again",
     )
 
 
