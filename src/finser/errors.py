@@ -45,5 +45,7 @@ def lines(error: object) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Advice for a mistyped `name`: the nearest of the `known` names, or all of them."""
     known = sorted(known)
+    if not known:
+        return "there is none"
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

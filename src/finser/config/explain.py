@@ -91,7 +91,29 @@ def _explain_key(problem: dict, said: str, values: Any, where: object, whole: ty
     if kind == "string_pattern_mismatch" and path[-1] == "init":
         expected = "models/fins, models/pretrained/TRUNK or models/weights/NAME"
         return FinserError(f"{key}: no initial weights", where=where, expected=expected, found=repr(given))
-    return FinserError(f"{key}: {said}", where=where, found=None if isinstance(given, dict) else repr(given))
+    found = None if isinstance(given, dict) else repr(given)
+    if expected := _limit(kind, problem.get("ctx", {})):
+        return FinserError(f"{key}: wrong value", where=where, expected=expected, found=found)
+    return FinserError(f"{key}: {said}", where=where, found=found)
+
+
+def _limit(kind: str, limits: dict) -> str | None:
+    """Return in words what a value outside its limits should have been; None for another kind of error."""
+    words = {
+        "finite_number": "a finite number",
+        "greater_than": "more than {gt}",
+        "greater_than_equal": "at least {ge}",
+        "less_than": "less than {lt}",
+        "less_than_equal": "at most {le}",
+        "multiple_of": "a multiple of {multiple_of}",
+        "int_from_float": "a whole number",
+        "string_too_long": "at most {max_length} characters",
+        "too_long": "at most {max_length} entries",
+    }
+    if kind == "string_pattern_mismatch":
+        is_name = limits["pattern"] == "^[a-z][a-z0-9_]*$"
+        return "a name of lower-case letters, digits and _, such as small_cnn" if is_name else f"text that matches {limits['pattern']}"
+    return words[kind].format(**limits) if kind in words else None
 
 
 def _unknown_kind(key: str, problem: dict, where: object) -> FinserError:
@@ -99,6 +121,8 @@ def _unknown_kind(key: str, problem: dict, where: object) -> FinserError:
     tag = problem["ctx"]["discriminator"].strip("'")
     known = KINDS if tag == "model" else SOURCES
     found = problem["input"].get(tag) if isinstance(problem["input"], dict) else problem["input"]
+    if found is None:
+        return FinserError(f"{key}: key '{tag}' is missing", where=where, expected=f"{tag}: one of {', '.join(known)}")
     return FinserError(f"{key}: no such {tag}", where=where, expected=f"{tag}: one of {', '.join(known)}", found=repr(found))
 
 
