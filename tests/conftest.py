@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .miniature import altered, built, denormals, finished, params, project, relabel, run_, second_corpus, trained  # noqa: F401
+from .miniature import altered, built, denormals, finished, params, project, relabel, run_, second_corpus, trained, with_tess  # noqa: F401
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,6 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
     librosa.yin(y, fmin=100, fmax=500)
     librosa.feature.zero_crossing_rate(y)
     librosa.feature.chroma_stft(y=y)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_process(request: pytest.FixtureRequest):
+    """Stages compute in the process of the test: each start of workers, which import librosa and torch, takes seconds of CPU.
+
+    Those that compute in several processes have tests of their own, which set FINSER_CORES; tests of the workflow run stages as users do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "workflow" not in request.path.relative_to(Path(__file__).parent).parts:
+            patch.setenv("FINSER_CORES", "1")
+        yield
 
 
 @pytest.fixture(scope="session")

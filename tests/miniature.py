@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ from finser.features.labels import features
 from finser.features.noisy import noisy
 from finser.features.pool import pool
 from finser.files import read_json
+from finser.fins import outputs
 from finser.fins.nets.chroma import ChromaFin
 from finser.fins.nets.mel import MelFin
 from finser.fins.nets.mfcc import MfccFin
@@ -147,6 +149,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     rows = audio_rows()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("FINSER_CORES", "1")  # a session fixture comes before one_process
         write_audio(layout.shards("ravdess"), rows)
         write_labels(layout.labels("ravdess"), (LabelRow(row.clip_id, row.variant, features(row.audio)) for row in rows))
         write_clips({row.clip_id: row.emotion for row in rows})
@@ -169,6 +172,7 @@ def trained(built: Path, tmp_path_factory: pytest.TempPathFactory, params: Param
     shutil.copytree(built, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("FINSER_CORES", "1")
         for model in KINDS:
             run(params, model)
     return folder
@@ -196,6 +200,7 @@ def renew(params: Params, corpus: str) -> None:
     """Compute again what is stored of a corpus, after its shards or labels were changed."""
     for representation in params.features.representations:
         extract(params, corpus, representation)
+    outputs._fins.cache_clear()  # a stage is a process of its own; here another project's FINs may be loaded
     apply_fins(params, corpus)
 
 
@@ -240,25 +245,37 @@ def altered(params: Params) -> Callable[..., Params]:
     return alter
 
 
+def write_emotions(params: Params, emotions: dict[str, str]) -> None:
+    """Write the index, the shards and what is stored of them again with other emotions, clip_id -> emotion."""
+    write_clips(emotions)
+    write_audio(layout.shards("ravdess"), [replace(row, emotion=emotions[row.clip_id]) for row in read_audio(layout.shards("ravdess"))])
+    renew(params, "ravdess")
+
+
 @pytest.fixture
 def relabel(params: Params) -> Callable[[dict[str, str]], None]:
-    """Write the index, the shards and what is stored of them again with other emotions, clip_id -> emotion."""
-
-    def write(emotions: dict[str, str]) -> None:
-        write_clips(emotions)
-        write_audio(layout.shards("ravdess"), [replace(row, emotion=emotions[row.clip_id]) for row in read_audio(layout.shards("ravdess"))])
-        renew(params, "ravdess")
-
-    return write
+    """:func:`write_emotions`, for tests."""
+    return partial(write_emotions, params)
 
 
 def as_tess(name: str) -> str:
     return name.replace("ravdess", "tess")
 
 
-@pytest.fixture
-def second_corpus(project: Path, params: Params) -> None:
-    """The same clips and labels again as TESS, whose speakers are others, and who are never calm."""
+@pytest.fixture(scope="session")
+def with_tess(built: Path, tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """A miniature project that has the same clips and labels again as TESS, whose speakers are others, and who are never calm."""
+    folder = tmp_path_factory.mktemp("with_tess") / "project"
+    shutil.copytree(built, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("FINSER_CORES", "1")
+        write_tess()
+        renew(params, "tess")
+    return folder
+
+
+def write_tess() -> None:
     renamed = [replace(row, clip_id=as_tess(row.clip_id)) for row in read_labels(layout.labels("ravdess"))]
     write_labels(layout.labels("tess"), [row for row in renamed if "calm" not in row.clip_id])
     heard = [row for row in read_audio(layout.shards("ravdess")) if row.emotion != "calm"]
@@ -268,4 +285,9 @@ def second_corpus(project: Path, params: Params) -> None:
     rows = [{k: as_tess(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
     rows = [row for row in rows if row["emotion"] != "calm"]
     pq.write_table(pa.Table.from_pylist(rows, CLIPS_SCHEMA), layout.clips("tess"))
-    renew(params, "tess")
+
+
+@pytest.fixture
+def second_corpus(with_tess: Path, project: Path) -> None:
+    """The files of TESS in the working folder."""
+    shutil.copytree(with_tess / "data", project / "data", dirs_exist_ok=True)

@@ -59,7 +59,7 @@ def test_imports_run_one_way(name):
     if top in ORDER:
         allowed = HELPERS | set(ORDER[: ORDER.index(top) + 1])
     wrong = {imported for imported in imports(modules()[name], modules()) if imported and imported.split(".")[0] not in allowed}
-    assert not wrong, f"finser.{name} imports what stands to its right: {wrong}"
+    assert not wrong, f"finser.{name} imports from later packages: {wrong}"
 
 
 def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypatch):
@@ -188,11 +188,24 @@ def functions() -> list[tuple[str, ast.AST, int]]:
     return found
 
 
-def test_functions_are_short():
-    lengths = [lines for _, _, lines in functions()]
-    assert not [where for where, node, _ in functions() if node.end_lineno - node.lineno + 1 > 60], "docstring included"
-    assert statistics.median(lengths) <= 12
+def test_functions_and_modules_are_short():
+    found = functions()
+    lengths = [lines for _, _, lines in found]
+    assert not [where for where, _, lines in found if lines > 45]
+    assert not [where for where, node, _ in found if node.end_lineno - node.lineno + 1 > 60], "docstring included"
+    assert statistics.median(lengths) <= 10
     assert statistics.quantiles(lengths, n=10)[-1] < 30
+    assert not [name for name, path in modules().items() if len(path.read_text().splitlines()) > 400]
+
+
+def test_no_two_places_have_ten_equal_lines():
+    seen = {}
+    for path in modules().values():
+        lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        for number in range(len(lines) - 9):
+            block = tuple(lines[number : number + 10])
+            assert block not in seen, f"{path} and {seen[block]}: {block[0]}"
+            seen[block] = path
 
 
 def test_no_parameter_hides_what_its_module_imports():

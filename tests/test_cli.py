@@ -109,7 +109,7 @@ def test_a_file_of_the_earlier_format_is_refused_and_migrated(root):
 def test_help_lists_the_stages(root):
     done = finser(root, "--help")
     assert done.returncode == 0
-    assert "train_front_end" in done.stdout and "Fetch CORPUS from where params.yaml says" in done.stdout
+    assert "train_front_end" in done.stdout and "Fetch CORPUS: synthesise, copy or download it" in done.stdout
     done = finser(root, "evaluate_classifier", "--help")
     assert done.returncode == 0
     for words in ("{model} {protocol} {fold}", "Evaluate MODEL over all its seeds", "one of protocols in params.yaml"):

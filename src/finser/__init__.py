@@ -1,9 +1,6 @@
 """finser: reproducible speech emotion recognition, from recordings to a report.
 
-Data flows one way, and a module imports only what stands to its left::
-
-    corpora -> shards -> audio -> augment -> frames -> labels -> splits -> protocols
-        -> metrics -> calibration -> fusion -> regression -> fins -> classifiers -> report
-
-`errors`, `files`, `seeds`, `progress`, `workers`, `layout`, `emotions` and `params` are the helpers that everything may import.
+Packages are in the order of the flow: corpora, synthetic, fetching, audio, splits, features, scores, training, fins, models, classifiers,
+evaluation, summary, report. A module imports only from its own package, from packages before it, and from the helpers (cards, config,
+emotions, errors, files, layout, machine, progress, project, seeds, workers).
 """

@@ -167,7 +167,7 @@ def params(
 
 
 def check() -> None:
-    """Validate params.yaml and say so."""
+    """Validate params.yaml and print a summary."""
     from finser.config import params as parameters
 
     params = parameters.load()

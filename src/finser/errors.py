@@ -1,4 +1,4 @@
-"""One kind of error for everything that a user can mend: it prints as one clear line."""
+"""Errors that a user can correct; each prints as one line."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches

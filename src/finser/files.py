@@ -45,7 +45,7 @@ def refusal(target: Path, error: BaseException) -> FinserError:
     return FinserError(
         "no space left to write it" if full else f"cannot be written ({why(error)})",
         where=target,
-        do=f"nothing half-written was kept; {'free some space' if full else 'mend it'} and run again",
+        do=f"nothing half-written was kept; {'free some space' if full else 'correct this'} and run again",
     )
 
 
@@ -59,7 +59,7 @@ def _host() -> str:
 
 
 def _abandoned(target: Path) -> Iterator[Path]:
-    """What killed processes of this host left beside `target`. Those of a live process or of another host are not ours to remove."""
+    """What killed processes of this host left beside `target`. Those of a live process or of another host are left alone."""
     ours = re.compile(re.escape(f"{PARTIAL}{target.name}-{_host()}-") + r"(\d+)-[0-9a-f]{8}(-old)?")  # not those of NAME-x
     for path in target.parent.glob(f"{PARTIAL}*"):
         found = ours.fullmatch(path.name)
@@ -161,7 +161,7 @@ def _flush(folder: Path) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A temporary path for `target`; what is there at the end is removed, and what the disk refuses is said of `target`."""
+    """Yield a temporary path for `target`. It is deleted at the end if it still exists; write errors name `target`."""
     partial = _own_name(target)
     _make(target.parent, target)
     for leftover in _abandoned(target):

@@ -1,7 +1,6 @@
-"""What decides the last bits of a training: threads, vector instructions, device and library versions.
+"""Machine settings that affect the rounding of a training: threads, vector instructions, device and library versions.
 
-The same settings give the same bytes. Other settings round otherwise, and a network trained under them is another network
-(docs/reproducibility.md).
+The same settings give the same bytes. Other settings round differently and give other weights (docs/reproducibility.md).
 """
 
 import os
@@ -19,7 +18,7 @@ SETTINGS = ("threads", "cpu_capability", "blas", "cpu", "device", "gpu", "versio
 def training_threads() -> int:
     """Threads of torch in training and prediction: environment variable FINSER_THREADS, else 1.
 
-    They do not follow the job's cores, because a sum over more threads has other last bits.
+    Their number does not depend on the cores of the job, because a sum over more threads is rounded differently.
     """
     given = os.environ.get("FINSER_THREADS", "1")
     if not given.isdigit() or int(given) < 1:

@@ -1,4 +1,4 @@
-"""Worker processes inside one job: exactly the cores that the rule gave, results in the order of the items.
+"""Worker processes of one job: as many as the rule's threads; results in the order of the items.
 
 The standard library's executor is used, with a bounded number of items in flight, which `Executor.map` has only from Python 3.14.
 ``joblib.Parallel(return_as="generator")`` does the same and was tried: its workers outlive a stage that is killed, it reads the items in

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,7 +35,7 @@ from finser.splits.protocols import split
 from finser.splits.table import read_parts, read_split
 from finser.training import checkpoint, loop
 
-from ..miniature import prepare, renew
+from ..miniature import prepare, renew, write_emotions
 
 FIGURES = {f"{name}{bound}" for name in ("uar", "wa", "f1_macro") for bound in ("", "_ci_low", "_ci_high", "_ci_centre")} | {
     "uar_seeds",
@@ -91,12 +92,24 @@ def test_every_model_trains_and_is_evaluated_on_a_gpu(project, altered, run, mod
     assert (layout.classifier(model, "speaker", 1, 0) / "model.safetensors").read_bytes() == first, "another training, the same bytes"
 
 
+@pytest.fixture(scope="module")
+def shuffled(built, tmp_path_factory, params):
+    """The miniature project with other emotions, once for all models."""
+    folder = tmp_path_factory.mktemp("shuffled") / "project"
+    shutil.copytree(built, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        clips = pq.read_table(layout.clips("ravdess"))
+        emotions = np.random.default_rng(0).permutation(clips["emotion"].to_pylist())
+        write_emotions(params, dict(zip(clips["clip_id"].to_pylist(), emotions.tolist(), strict=True)))
+        split(params, "speaker")
+    return folder
+
+
 @pytest.mark.parametrize("model", KINDS)
-def test_shuffled_emotions_cannot_be_learned(project, params, altered, run, relabel, model):
-    clips = pq.read_table(layout.clips("ravdess"))
-    shuffled = np.random.default_rng(0).permutation(clips["emotion"].to_pylist())
-    relabel(dict(zip(clips["clip_id"].to_pylist(), shuffled.tolist(), strict=True)))
-    split(params, "speaker")
+def test_shuffled_emotions_cannot_be_learned(shuffled, tmp_path, monkeypatch, altered, run, model):
+    shutil.copytree(shuffled, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
     fewer = {} if model == "svm" else {"epochs": 4}
     assert run(altered(model, variants=("original",), **fewer), model)["uar"] < 0.35
 
@@ -214,26 +227,37 @@ def change_clips(part: str) -> None:
     write_labels(layout.labels("ravdess"), labels)
 
 
+@pytest.fixture(scope="module")
+def changes(built, tmp_path_factory, params):
+    """The miniature project three times, for all models: as it is, with other validation and test clips, and with other training clips."""
+    folders = [tmp_path_factory.mktemp("changes") / name for name in ("none", "held_out", "all")]
+    for before, folder, parts in zip([built, *folders], folders, [(), ("validation", "test"), ("train",)], strict=False):
+        shutil.copytree(before, folder)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            for part in parts:
+                change_clips(part)
+            renew(params, "ravdess")
+    return folders
+
+
 @pytest.mark.parametrize("case", EVERY_MODEL)
-def test_the_saved_normalisation_is_of_the_training_clips_alone(project, altered, case):
+def test_the_saved_normalisation_is_of_the_training_clips_alone(changes, tmp_path, monkeypatch, altered, case):
     """The same bytes whatever the validation and test clips are, and others with other training clips."""
     model, short = case.split()[0], {} if case == "svm" else {"epochs": 1}
     asked = altered(model, variants=("original",), **short, **EVERY_MODEL[case])
 
-    def statistics() -> dict[str, bytes]:
-        renew(asked, "ravdess")
+    def statistics(folder: Path) -> dict[str, bytes]:
+        shutil.copytree(folder, tmp_path / folder.name)
+        monkeypatch.chdir(tmp_path / folder.name)
         prepare(asked, model)
         train_classifier(asked, model, "speaker", 1, 0)
         tensors = load_file(layout.classifier(model, "speaker", 1, 0) / "model.safetensors")
         assert np.ptp(tensors["scale"]) > 0 or tensors["scale"] != 1, "taken from something"
         return {name: tensors[name].tobytes() for name in ("mean", "scale")}
 
-    before = statistics()
-    change_clips("validation")
-    change_clips("test")
-    assert statistics() == before
-    change_clips("train")
-    after = statistics()
+    before, held_out, after = map(statistics, changes)
+    assert held_out == before
     assert after["scale"] != before["scale"]
     assert after["mean"] != before["mean"] or model == "fin_ensemble", "every clip loses its own mean there"
 

@@ -9,7 +9,6 @@ import yaml
 from finser import models as classifiers
 from finser.config import presets
 from finser.config.dump import dump, resolved
-from finser.config.reading import read
 from finser.config.sections.fetch import Download
 from finser.corpora.known import registry
 from finser.errors import FinserError
@@ -40,7 +39,8 @@ def test_ravdess_has_learning_curves_and_compares_pretrained_encoders_with_rando
     for tuned, scratch in made.summarise.pairs[5:]:
         assert sections[tuned].model_dump(exclude={"init"}) == sections[scratch].model_dump(exclude={"init"})
         assert sections[tuned].init.startswith("models/pretrained/") and sections[scratch].init is None
-    assert [pair[0] for pair in made.summarise.pairs[5:]] == ["small_cnn_taught", "small_cnn_20_taught", "resnet18_taught", "ast_taught"]
+    trunks = ("small_cnn", "small_cnn_20", "resnet18", "ast")
+    assert [pair[0] for pair in made.summarise.pairs[5:]] == [f"{name}_pretrained" for name in trunks]
 
 
 def test_open_leaves_every_corpus_out_once():
@@ -58,14 +58,14 @@ def test_arms_that_are_compared_have_as_many_weights_that_learn():
 
 @pytest.mark.parametrize("found", [("ravdess",), ("tess", "savee"), ("ravdess", "crema_d", "tess", "savee"), ("esd",), ("esd", "tess")])
 def test_fins_learn_from_a_synthesised_corpus_under_a_free_name(found):
-    made = presets._with_teacher({corpus: Download(source="download") for corpus in found})
-    (teacher,) = made["train_fin"].data.corpora
-    assert made["pooled"] == found and teacher not in found and made["corpora"] == (*found, teacher)
-    assert made["fetch"][teacher].speakers >= 3, "to train, validate and test on"
+    made = presets._with_fin_corpus({corpus: Download(source="download") for corpus in found})
+    (fin_corpus,) = made["train_fin"].data.corpora
+    assert made["pooled"] == found and fin_corpus not in found and made["corpora"] == (*found, fin_corpus)
+    assert made["fetch"][fin_corpus].speakers >= 3, "to train, validate and test on"
 
 
 def test_fins_learn_from_esd_where_all_five_are_there(capsys):
-    made = presets._with_teacher({corpus: Download(source="download") for corpus in registry.CORPORA})
+    made = presets._with_fin_corpus({corpus: Download(source="download") for corpus in registry.CORPORA})
     assert made["train_fin"].data.corpora == ("esd",) and set(made["pooled"]) == set(registry.CORPORA) - {"esd"}
     assert made["fetch"]["esd"].source == "download" and "FINs are trained on esd" in capsys.readouterr().err
 
@@ -94,9 +94,13 @@ def leaves(node: object, *above: str) -> Iterator[tuple[tuple[str, ...], object]
 
 @pytest.mark.parametrize("name", ["demo", "tiny", "open", "ravdess", "paper"])
 def test_values_are_those_of_the_files_that_held_every_key(name):
-    """old/NAME.yaml is the preset as it was written when files held every value: all are the same but how initial weights are named."""
+    """old/NAME.yaml is the preset as it was written when files held every value: all are the same but how initial weights are named.
+
+    There, networks that start from a pretrained encoder are called NAME_taught.
+    """
     made = presets.make(name)
-    old, new = read(OLD / f"{name}.yaml"), yaml.safe_load(resolved(made))
+    text = (OLD / f"{name}.yaml").read_text().replace("_taught", "_pretrained")
+    old, new = yaml.safe_load(text), yaml.safe_load(resolved(made))
     begins = old.pop("initialise")["models"]
     for (top, *path), value in leaves(old):
         where = "fine_tune" if top == "train_classifier" and path[0] in made.fine_tune else top

@@ -1,5 +1,7 @@
 """params.yaml: what is committed is valid, and what is wrong is named in one line."""
 
+from copy import deepcopy
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,19 @@ from finser.errors import FinserError, FinserErrors, lines
 from finser.project.graph import Graph
 
 ROOT = Path(__file__).parents[2]
+DEMO = yaml.safe_load(resolved(presets.demo()))
 FIN_ENSEMBLE = FinEnsemble().model_dump(mode="json", exclude={"init", "corpora"})
+
+
+def demo_values() -> dict:
+    """The demo's values, to be changed: a copy takes a hundredth of the time that writing and reading them takes."""
+    return deepcopy(DEMO)
 
 
 @pytest.fixture
 def values() -> dict:
     """The demo's values without pairs and fusions, which name models."""
-    values = yaml.safe_load(resolved(presets.demo()))
+    values = demo_values()
     values["summarise"]["pairs"], values["fusions"], values["fuse_classifiers"] = [], [], {}
     return values
 
@@ -100,11 +108,15 @@ def test_every_key_of_the_schema_is_written(values):
             "small_cnn.augment.speed: the first limit, 1.2, is above the",
         ),
         ("train_classifier.small_cnn.augment.noise_db", [57, 22], "augment.noise_db: the first limit, 57.0, is above the"),
-        ("fine_tune.small_cnn_taught.width", 12, "fine_tune.small_cnn_taught.width is 12, but train_classifier.small_cnn.width is 24"),
         (
-            "fine_tune.small_cnn_taught.log_mel.bands",
+            "fine_tune.small_cnn_pretrained.width",
+            12,
+            "fine_tune.small_cnn_pretrained.width is 12, but train_classifier.small_cnn.width is 24",
+        ),
+        (
+            "fine_tune.small_cnn_pretrained.log_mel.bands",
             32,
-            "fine_tune.small_cnn_taught.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
+            "fine_tune.small_cnn_pretrained.log_mel.bands is 32, but train_classifier.small_cnn.log_mel.bands is 64: models/pretrained",
         ),
         ("train_classifier.svm.variants", ["original", "original"], "train_classifier.svm.variants names something twice"),
         ("train_classifier.svm.corpora", ["tess", "tess"], "train_classifier.svm.corpora names something twice: tess, tess"),
@@ -121,7 +133,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("evaluate_classifier.noise.kinds", ["white", "white"], "evaluate_classifier.noise.kinds names something twice: white, white"),
         ("evaluate_classifier.noise.snr_db", [5, 5.0], "evaluate_classifier.noise.snr_db names something twice: 5.0, 5.0"),
         ("train_classifier.Mlp", {"model": "mlp"}, "train_classifier.Mlp"),
-        ("fine_tune.small_cnn_taught.widht", 3, "unknown key 'fine_tune.small_cnn_taught.widht'; did you mean 'width'?"),
+        ("fine_tune.small_cnn_pretrained.widht", 3, "unknown key 'fine_tune.small_cnn_pretrained.widht'; did you mean 'width'?"),
         ("fine_tune.mine", {"model": "smal_cnn"}, "fine_tune.mine: no such model; expected model: one of svm, mlp"),
         ("fusions", ["fusd"], "fusions names 'fusd', which is no section of fuse_classifiers"),
         ("fuse_classifiers.svm", {"members": ["svm", "mlp"]}, "'svm' is a section of fuse_classifiers and a classifier: rename one"),
@@ -145,7 +157,6 @@ def test_every_key_of_the_schema_is_written(values):
         ("augment.speed_pitch.method", "vocoder", "did you mean 'phase_vocoder'?"),
         ("folds", [9], "fold 9 does not exist: split.folds is 5"),
         ("folds", [1, 1], "folds names something twice"),
-        ("protocols", ["random"], "must name 'speaker'"),
         ("protocols", ["speaker", "cros_corpus"], "protocols.1: unknown name; found 'cros_corpus'; did you mean 'cross_corpus'?"),
         ("pooled", ["tess", "tess"], "pooled names something twice: tess, tess"),
         ("train_fin.data.corpora", ["tess", "tess"], "train_fin.data.corpora names something twice: tess, tess"),
@@ -172,7 +183,7 @@ def test_mistakes_are_named_in_one_line(values, key, value, said):
 @given(st.sampled_from(["train_fin", "split", "augment", "report"]), st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12))
 def test_no_unknown_key_is_accepted(section, key):
     known = Params.model_fields[section].annotation.model_fields
-    values = yaml.safe_load(resolved(presets.demo()))
+    values = demo_values()
     if key in known:
         return
     with pytest.raises(FinserError, match="unknown key"):
@@ -214,7 +225,7 @@ def test_missing_source_is_said(values):
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
     (tmp_path / "params.yaml").write_text(dump(presets.demo()) + "seed: 3\n")
-    with pytest.raises(FinserError, match="'seed' stands twice"):
+    with pytest.raises(FinserError, match="'seed' occurs twice"):
         load(tmp_path / "params.yaml")
 
 
@@ -295,8 +306,9 @@ def test_filter_banks_of_the_variants_to_pretrain_on_are_computed(values):
 
 
 def test_pretraining_starts_from_random_weights(values):
-    with pytest.raises(FinserError, match="pretrain.trunks names 'small_cnn_taught', a section of fine_tune; name one of train_classifier"):
-        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_taught"]))
+    said = "pretrain.trunks names 'small_cnn_pretrained', a section of fine_tune; name one of train_classifier"
+    with pytest.raises(FinserError, match=said):
+        validate(put(values, "pretrain.trunks", ["small_cnn", "small_cnn_pretrained"]))
 
 
 @pytest.mark.parametrize("model", presets.demo().models)
@@ -332,7 +344,7 @@ def check_graph(graph: Graph, left_out: str) -> None:
 
 def test_a_fusion_needs_two_members_that_are_run():
     values = yaml.safe_load(dump(presets.demo()))
-    values["models"] = ["svm", "small_cnn_taught"]
+    values["models"] = ["svm", "small_cnn_pretrained"]
     with pytest.raises(FinserError) as caught:
         validate(values)
     said = "fuse_classifiers.fused needs two members in models and has only 'svm': take 'fused' out of fusions, or add one to models"
@@ -391,25 +403,20 @@ def leaves(values: dict, above: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("key", leaves(yaml.safe_load(resolved(presets.demo()))))
-def test_a_key_may_be_left_out_or_is_named(tmp_path, key):
+@pytest.mark.parametrize("key", leaves(demo_values()))
+def test_a_key_may_be_left_out_or_is_named(key):
     """A key that DVC follows by name, or that has no default, is asked for; any other has the default of its place."""
-    values = yaml.safe_load(resolved(presets.demo()))
+    values = demo_values()
     *path, last = key.split(".")
-    node = values
-    for part in path:
-        node = node[part]
-    del node[last]
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    del reduce(dict.__getitem__, path, values)[last]
     try:
-        made = load(tmp_path / "params.yaml")
+        made = validate(values)
     except FinserError as error:
-        assert last in str(error) or path[-1] in str(error)
+        assert all(name in str(error) for name in (last, *path[-1:]))
         return
-    usual = yaml.safe_load(resolved(made))
+    usual = yaml.load(resolved(made), yaml.CSafeLoader)
     assert at(usual, key) is not None
-    (tmp_path / "params.yaml").write_text(resolved(made))
-    assert load(tmp_path / "params.yaml") == made
+    assert validate(usual) == made
 
 
 def test_an_empty_section_has_the_defaults_of_its_place(values):
@@ -479,7 +486,6 @@ def at(values: dict, key: str) -> object:
     return values
 
 
-DEMO = yaml.safe_load(resolved(presets.demo()))
 LEAVES = [key for key in leaves(DEMO) if not isinstance(at(DEMO, key), dict)]
 NEVER = {bool: [1, 0.0, "true", [True], {}], int: [True, "3", 3.0, [3], {}], float: [True, "3", [3.0], {}], str: [3, True, 1.5, ["a"], {}]}
 
@@ -495,7 +501,7 @@ def wrong_values(value: object) -> list[object]:
 @pytest.mark.parametrize("key", LEAVES)
 def test_types_are_checked_as_written(key):
     for wrong in wrong_values(at(DEMO, key)):
-        values = yaml.safe_load(resolved(presets.demo()))
+        values = demo_values()
         with pytest.raises(FinserError) as caught:
             validate(put(values, key, wrong))
             pytest.fail(f"{key}: {wrong!r} is accepted")
@@ -629,7 +635,7 @@ def test_merge_keys_shorten_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' stands twice, line 3"),
+        ("a: 1\nb: {c: 1,\n  c: 2}\n", "read.yaml: key 'c' occurs twice, line 3"),
         ("a: 1\nb: [\n", "read.yaml: not YAML (did not find expected node content, line 3)"),
         ("a: *b\n", "read.yaml: not YAML (found undefined alias, line 1)"),
         ("a: 1\n---\nb: 2\n", "read.yaml: not YAML (but found another document, line 2)"),

@@ -75,14 +75,14 @@ def test_a_corpus_lies_where_local_yaml_says_or_in_the_folder_of_the_environment
     for name in ("data/RAVDESS", "data/SAVEE", "elsewhere"):
         (project / name).mkdir(parents=True)
     with pytest.raises(
-        FinserError, match=r"local.yaml: does not say where SAVEE lies; expected `corpora: \{savee: PATH\}`, or FINSER_DATA_HOME"
+        FinserError, match=r"local.yaml: contains no path of SAVEE; expected `corpora: \{savee: PATH\}`, or FINSER_DATA_HOME"
     ):
         local.folder_of("savee")
     monkeypatch.setenv("FINSER_DATA_HOME", str(project / "data"))
     assert local.folder_of("savee") == project / "data/SAVEE"
     (project / "local.yaml").write_text(f"corpora: {{savee: {project}/elsewhere}}\n")
     assert (local.folder_of("savee"), local.folder_of("ravdess")) == (project / "elsewhere", project / "data/RAVDESS")
-    with pytest.raises(FinserError, match="local.yaml: does not say where TESS lies"):
+    with pytest.raises(FinserError, match="local.yaml: contains no path of TESS"):
         local.folder_of("tess")
 
 

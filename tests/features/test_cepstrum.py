@@ -4,7 +4,7 @@ import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finser.features.cepstrum import AMIN, N_MELS, N_MFCC, dct_matrix, decibels
+from finser.features.cepstrum import FLOOR, N_MELS, N_MFCC, dct_matrix, decibels
 from finser.seeds import generator
 
 
@@ -12,7 +12,7 @@ from finser.seeds import generator
 @given(st.integers(0, 99), st.floats(-14, 6))
 def test_decibels_are_librosas(seed, level):
     mel = (generator("mel", seed).random((7, N_MELS)) * 10**level).astype(np.float32)
-    assert np.abs(decibels(mel) - librosa.power_to_db(mel, amin=AMIN, top_db=None)).max() < 2e-5
+    assert np.abs(decibels(mel) - librosa.power_to_db(mel, amin=FLOOR, top_db=None)).max() < 2e-5
     assert decibels(mel).dtype == np.float32
 
 

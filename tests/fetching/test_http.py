@@ -270,7 +270,7 @@ def test_a_stopped_download_keeps_what_has_come(server, answer, link, tmp_path):
 CHILD = """
 import sys
 from pathlib import Path
-from finser.corpora import http
+from finser.fetching import http
 with http.client(http.Patience()) as client:
     http.save(http.Link(client), sys.argv[1], Path(sys.argv[2]))
 """
@@ -284,6 +284,7 @@ def test_a_killed_download_goes_on(server, answer, link, tmp_path, heed_interrup
     deadline = time.monotonic() + 60
     while http.received(tmp_path / "a") < 100_000 and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert http.received(tmp_path / "a") == 100_000, "it waits for more"
     child.send_signal(number)
     assert child.wait() != 0
     http.save(link, f"{server.address}/a", tmp_path / "a", SHA)

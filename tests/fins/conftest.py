@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,11 +76,14 @@ def one_thread():
     start_torch()
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A miniature project: two corpora to learn from, one unseen, labels, split and front end; the tests run inside it."""
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A miniature project: two corpora to learn from, one unseen, labels, split and front end."""
+    folder = tmp_path_factory.mktemp("made") / "project"
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("project"))
+        patch.chdir(folder)
+        patch.setenv("FINSER_CORES", "1")  # a session fixture comes before one_process
         split = write_corpus("ravdess", 3) + write_corpus("savee", 2) + write_corpus("esd", 2)
         layout.split("fins").parent.mkdir(parents=True)
         table = pa.Table.from_pylist(split, SCHEMA.with_metadata({"protocol": "fins"}))
@@ -87,6 +92,16 @@ def project(tmp_path_factory):
             labels.label(mini_params(), corpus)
         pool(mini_params())
         train_front_end(mini_params())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(made, tmp_path_factory):
+    """A copy of the miniature project for each module; the tests run inside it."""
+    folder = tmp_path_factory.mktemp("module") / "project"
+    shutil.copytree(made, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         yield mini_params()
 
 

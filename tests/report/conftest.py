@@ -87,7 +87,8 @@ class Run:
             for clip in clips:
                 role = roles[clip["speaker"]] if roles else self.rng.choice(["train", "validation", "test"], p=[0.7, 0.15, 0.15])
                 rows.append({"fold": fold, **{k: clip[k] for k in ("clip_id", "corpus", "speaker", "emotion")}, "role": str(role)})
-        sources = dict.fromkeys(self.params.corpora, {"speaker": "published", "random": "dealt"}.get(protocol, "one corpus out"))
+        source = {"speaker": "published", "random": "assigned at random"}.get(protocol, "one corpus out")
+        sources = dict.fromkeys(self.params.corpora, source)
         metadata = {"protocol": protocol, "leaky": json.dumps(protocol == "random"), "folds_source": json.dumps(sources)}
         write_parquet(layout.split(protocol), rows, metadata)
 

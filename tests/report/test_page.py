@@ -37,7 +37,7 @@ def test_r2_with_five_digits_and_the_published_values(synthetic):
     assert brief["MFCC"]["R2, ESD, unseen"] == rows["MFCC", "uniform"]["ESD"]
     assert brief["RMS"]["published network, trained here"] == brief["RMS"]["R2, test speakers"], "the made-up nets are as good"
     assert brief["MFCC"]["published network, trained here"] == "–", "not trained"
-    zcr = synthetic.table("What the FINs are")[1]
+    zcr = synthetic.table("Topologies of the FINs")[1]
     assert (zcr["R2 at initialisation"], zcr["training, s"], zcr["front end initialised"]) == ("-8.40000", "8.4", "–")
 
 
@@ -92,7 +92,7 @@ def test_real_speech_carries_no_such_notice(real):
 
 
 def test_random_is_named_leaky_in_every_table_of_it(synthetic):
-    other = ("split at random", "What the FINs are", "What is learned")  # the published split by file; random initialisation
+    other = ("split at random", "Topologies of the FINs", "What is learned")  # the published split by file; random initialisation
     about = [caption for caption, rows in synthetic.tables if "random" in f"{caption}{rows}" and not any(o in caption for o in other)]
     of_random = 11  # per fold, pairs, classes, corpora, hints, sexes, speakers, calibration, noise, learning, cost
     assert len(about) == of_random + 4  # in brief, parts, the leak, published
@@ -140,7 +140,7 @@ def test_times_are_of_the_last_good_command_and_dashes_of_the_cache(synthetic):
     assert number(stages["train_fin"]["minutes in all"]) == pytest.approx(8.4 / 60, abs=0.0051)
     assert stages["train_classifier"]["timed here"] == "1"  # not the fold of another preset
     assert stages["fetch"]["minutes in all"] == "–"
-    assert "the 174.0 s of its training" in synthetic.text
+    assert "the time of its training, 174.0 s," in synthetic.text
 
 
 def test_all_parameters_are_on_the_page(real):

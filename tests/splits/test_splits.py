@@ -1,4 +1,4 @@
-"""Splits: published groups as published, everything else dealt, and no way for anybody to leak."""
+"""Splits: published groups as published, all others assigned at random, and no way for anybody to leak."""
 
 import itertools
 import json
@@ -254,7 +254,7 @@ def test_crema_d_tests_and_validates_fold_1_as_published_and_deals_the_others():
     rows = clip_rows("crema_d", [str(actor) for actor in range(1001, 1092)], 2)
     published = {"crema_d": Published(CORPORA["crema_d"].folds, CORPORA["crema_d"].validation)}
     roles, sources = speaker_split(table_of(rows), published, Split(), 0)
-    assert sources == {"crema_d": "published for fold 1, dealt for the others"}
+    assert sources == {"crema_d": "published for fold 1, assigned at random for the others"}
     assert speakers_by(roles[0], "test") == set(CREMA_D_TEST.split())
     assert len(speakers_by(roles[0], "validation")) == 18 and {"1049", "1085"} <= speakers_by(roles[0], "validation")
     assert len(speakers_by(roles[0], "train")) == 56 and {"1001", "1073"} <= speakers_by(roles[0], "train")
@@ -265,10 +265,10 @@ def test_crema_d_tests_and_validates_fold_1_as_published_and_deals_the_others():
         assert len(group) in (18, 19) and abs(men - (len(group) - men)) <= 2
 
 
-def test_a_partial_corpus_without_a_whole_published_group_is_dealt():
+def test_a_partial_corpus_without_a_whole_published_group_is_assigned_at_random():
     rows = clip_rows("ravdess", ["02", "03", "10", "08"])  # nobody of published fold 5
     roles, sources = speaker_split(table_of(rows), {"ravdess": Published(CORPORA["ravdess"].folds)}, Split(), 0)
-    assert sources == {"ravdess": "dealt"}
+    assert sources == {"ravdess": "assigned at random"}
     groups = [speakers_by(fold, "test") for fold in roles]
     assert set.union(*groups[:4]) == {"02", "03", "08", "10"} and groups[4] == groups[0]
 
@@ -281,7 +281,7 @@ def test_tess_goes_from_speaker_to_speaker_and_cycles():
     assert all(not speakers_by(fold, "validation") for fold in roles)
 
 
-def test_dealt_groups_balance_language_and_sex():
+def test_random_groups_balance_language_and_sex():
     strata = {f"esd/{n:04d}": ("zh" if n <= 10 else "en", "male" if n % 2 else "female") for n in range(1, 21)}
     groups = deal(strata, 5, seeds.generator(0))
     assert sorted(map(len, groups)) == [4] * 5
@@ -314,10 +314,10 @@ def test_few_folds_do_not_make_test_parts_large():
     assert [len(speakers_by(fold, "test")) for fold in roles] == [19, 18]
 
 
-def test_a_group_that_is_everybody_is_dealt():
+def test_a_group_that_is_everybody_is_assigned_at_random():
     strata = dict.fromkeys("abc", ("en", "male"))
     groups, source = test_groups(strata, [("a", "b", "c")], 5, seeds.generator(0))
-    assert source == "dealt" and sorted(groups) == [["a"], ["b"], ["c"]]
+    assert source == "assigned at random" and sorted(groups) == [["a"], ["b"], ["c"]]
 
 
 def test_the_step_writes_what_readers_need(tmp_path, monkeypatch):
@@ -524,4 +524,5 @@ def test_readers_refuse_other_files(written):
 
 
 def test_metadata_is_json(written):
-    assert json.loads(written.schema.metadata[b"folds_source"]) == {"ravdess": "dealt"}  # six actors: three published groups lack everybody
+    # six actors: three published groups lack everybody
+    assert json.loads(written.schema.metadata[b"folds_source"]) == {"ravdess": "assigned at random"}

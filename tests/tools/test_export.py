@@ -134,7 +134,7 @@ def test_splits_follow_the_protocol(load, protocol):
     assert "not a training split" not in card
 
 
-def test_one_corpus_out_is_exported_as_it_was_dealt(load):
+def test_one_corpus_out_is_exported_as_it_was_split(load):
     make_split("cross_corpus", {"savee": ("train", "train", "validation", "validation"), "ravdess": ("test",) * 4})
     counts = export(Selection(("savee", "ravdess"), ("original", "noise"), protocol="cross_corpus", fold=1), Path("out"))
     assert counts == {"train": 12, "validation": 6, "test": 12}

@@ -237,9 +237,9 @@ def test_a_file_that_no_job_makes_is_refused_before_anything_runs(project):
 @pytest.mark.parametrize(
     ("path", "old", "new", "stale"),
     [
-        ("src/finser/seeds.py", '[:8], "little"', '[8:16], "big"', {"resample", "train_classifier"}),
-        ("src/finser/emotions.py", '"neutral", "calm"', '"calm", "neutral"', {"index", "train_classifier"}),
-        ("workflow/libraries.yaml", 'numpy: "', 'numpy: "0.', {"index", "resample", "label", "train_classifier"}),
+        ("src/finser/seeds.py", '[:8], "little"', '[8:16], "big"', {"resample", "prepare_classifier"}),
+        ("src/finser/emotions.py", '"neutral", "calm"', '"calm", "neutral"', {"index", "prepare_classifier"}),
+        ("workflow/libraries.yaml", 'numpy: "', 'numpy: "0.', {"index", "resample", "label", "prepare_classifier"}),
     ],
 )
 def test_code_and_libraries_below_all_stages_are_seen(project, path, old, new, stale):
@@ -247,7 +247,7 @@ def test_code_and_libraries_below_all_stages_are_seen(project, path, old, new, s
     text = (project.root / path).read_text()
     assert old in text
     (project.root / path).write_text(text.replace(old, new, 1))
-    items = {"index": "ravdess", "resample": "ravdess", "label": "ravdess", "train_classifier": "svm-speaker-1-0"}
+    items = {"index": "ravdess", "resample": "ravdess", "label": "ravdess", "prepare_classifier": "svm"}
     reasons = project.dvc("status", *(f"{stage}@{item}" for stage, item in items.items())).stdout
     assert {stage for stage, item in items.items() if f"{stage}@{item}:" in reasons} == stale
     assert f"modified:{path}" in "".join(reasons.split()) or "numpy" in reasons

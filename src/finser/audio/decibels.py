@@ -1,11 +1,13 @@
 """Logarithms and powers with the same bits on every CPU.
 
-They replace NumPy's ``log`` and ``power``, whose last bits differ between CPUs with and without AVX-512. They use only additions,
-multiplications and divisions in float64, which IEEE 754 defines to the bit (tests/test_cpus.py).
+They replace ``librosa.power_to_db`` and ``librosa.db_to_power``, which use NumPy's ``log`` and ``power``: the last bits of these differ
+between CPUs with and without AVX-512. The functions here use only additions, multiplications and divisions in float64, which IEEE 754
+defines to the bit (tests/test_cpus.py).
 """
 
 import numpy as np
 
+FLOOR = 1e-10  # of a mel power before its logarithm, as in librosa.power_to_db; here also of an RMS
 LOG_TERMS = 10  # of the series of the inverse hyperbolic tangent: the error is below 1e-16
 EXP_TERMS = 14  # of the exponential series: likewise
 LN_2 = 0.6931471805599453

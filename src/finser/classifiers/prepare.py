@@ -16,8 +16,9 @@ from finser.files import read_json, whole_folder, write_json
 from finser.fins.settings import check_settings
 from finser.progress import say
 from finser.project.code import closure, digest
-from finser.project.libraries import versions_of
+from finser.project.libraries import check_versions, versions_of
 
+TRAINING = "classifiers.train_classifier"  # the module that trains what is prepared here
 Put = Callable[[Path], Sequence[str]]  # writes the initial weights to a folder and returns their names
 
 
@@ -29,10 +30,11 @@ def prepare_classifier(params: Params, model: str) -> None:
 def write_initial(params: Params, model: str, options: Options, put_weights: Put | None = None) -> None:
     """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
-    config.json has all options, a digest of the code of the kind, the versions of the libraries that this code imports, the checksums of
-    all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is trained with.
+    config.json has all options, a digest of the code of the kind and of its training, the versions of the libraries that this code imports,
+    the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is
+    trained with.
     """
-    own = closure(f"models.{options.model}")
+    own = closure(f"models.{options.model}", TRAINING)
     with whole_folder(layout.initial(model)) as partial:
         given = put_weights(partial) if put_weights else ()
         weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
@@ -57,10 +59,11 @@ def prepared(options: Options, model: str) -> dict:
     Raises
     ------
     FinserError
-        The options differ from params.yaml, or a listed file has changed.
+        The options differ from params.yaml, another version of a library is installed, or a listed file has changed.
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")
     check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
+    check_versions(config.get("libraries", {}), where / "config.json")
     pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")
     return config

@@ -1,4 +1,4 @@
-"""What the sections of params.yaml are made of: the base class and the types of values. No default that changes results stands here."""
+"""Base class and value types of the sections of params.yaml. It defines no default that changes results."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,7 +11,7 @@ Protocol = Literal["speaker", "random", "cross_corpus"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 AstSize = Literal["nano", "tiny", "small", "base", "large"]
-UNSEEN_BY_DVC = ("size", "nfiles")  # keys that DVC's run cache leaves out, wherever they stand (dvc/stage/cache.py)
+UNSEEN_BY_DVC = ("size", "nfiles")  # keys that DVC's run cache leaves out at any depth (dvc/stage/cache.py)
 
 
 def _seen_by_dvc(name: str) -> str:
@@ -57,12 +57,12 @@ def _require_in_files(schema: dict[str, Any], section: type["Section"]) -> None:
 class Section(BaseModel):
     """A part of params.yaml: immutable, closed to unknown keys, and of types as written.
 
-    ``true`` is no number, ``"3"`` and ``3.0`` are no integers, 1 is no boolean. An integer may stand for a float.
+    ``true`` is no number, ``"3"`` and ``3.0`` are no integers, 1 is no boolean. An integer is accepted for a float.
 
     Attributes
     ----------
     in_files : tuple of str
-        Keys that every params.yaml must hold although they have a default, because dvc.yaml follows them by name: DVC refuses to run
+        Keys that every params.yaml must hold although they have a default, because dvc.yaml lists them by name: DVC refuses to run
         a stage if such a key is missing. A test compares them with dvc.yaml.
     """
 
@@ -71,7 +71,7 @@ class Section(BaseModel):
 
 
 def as_written(value: Any) -> Any:
-    """A value as a YAML file holds it: lists for tuples, dictionaries for sections."""
+    """Return a value in the types of YAML: lists for tuples, dictionaries for sections."""
     if isinstance(value, Section):
         return {name: as_written(getattr(value, name)) for name in type(value).model_fields if getattr(value, name) is not None}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What the sections of params.yaml say of one another: every function yields a line for each contradiction."""
+"""Checks across sections of params.yaml; each function yields one line per contradiction."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from finser.errors import nearest
 
 
 def contradictions(params: Fields) -> list[str]:
-    """All lines of the first group of checks that finds something: later checks look things up by the names that earlier ones check."""
+    """Return all lines of the first group of checks that finds a contradiction: later checks rely on names that earlier ones check."""
     for checks in (
         (known_corpora, known_classifiers, known_fusions, known_pairs, nothing_twice),
         (initial_weights,),
@@ -36,8 +36,6 @@ def known_corpora(params: Fields) -> Iterator[str]:
     for fold in (*params.folds, params.train_fin.data.fold):
         if fold > params.split.folds:
             yield f"fold {fold} does not exist: split.folds is {params.split.folds}"
-    if "speaker" not in params.protocols:
-        yield "protocols must name 'speaker': FINs are trained on its training speakers"
 
 
 def known_classifiers(params: Fields) -> Iterator[str]:
@@ -97,7 +95,7 @@ def nothing_twice(params: Fields) -> Iterator[str]:
 
 
 def initial_weights(params: Fields) -> Iterator[str]:
-    """``init`` stands in fine_tune and there only, and names weights that the section can start from."""
+    """Every section of fine_tune has ``init``, no other section has it, and it names weights that the section can start from."""
     for name, options in params.train_classifier.items():
         if options.init is not None:
             yield f"train_classifier.{name} starts from trained weights ({options.init}): move the section to fine_tune"

@@ -1,4 +1,9 @@
-"""params.yaml as text: what differs from the defaults, or everything."""
+"""params.yaml as text: what differs from the defaults, or everything.
+
+ruamel.yaml, which reads these files, formats the values of one line (:func:`finser.config.reading.flow`). The lines themselves are written
+here: ruamel.yaml sets comments and flow style node by node, so that the choice of layout (short sections in one line, descriptions as
+wrapped comments) would be code of this project in any case. A version with ruamel.yaml alone was not written to compare.
+"""
 
 from textwrap import wrap
 from typing import Any
@@ -18,7 +23,7 @@ RESOLVED = "# All values with which the stages run: the choices of params.yaml, 
 
 
 def dump(params: Params) -> str:
-    """params.yaml as a preset writes it: the values that differ from the defaults, and the keys that DVC follows by name."""
+    """params.yaml as a preset writes it: the values that differ from the defaults, and the keys that DVC tracks by name."""
     return HEAD + "\n".join(_top_level(params, _chosen(params, _defaults(params)))) + "\n"
 
 

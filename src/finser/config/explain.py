@@ -1,4 +1,4 @@
-"""Pydantic's complaints about params.yaml in plain words: one line for each."""
+"""Validation errors of pydantic in plain words, one line each."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def absent(section: Section, values: dict, where: object, above: str = "") -> It
         elif name not in values and name in section.in_files:
             default = required(value) if isinstance(value, Section) else {} if isinstance(value, dict) else as_written(value)
             yield FinserError(
-                f"key '{key}' is missing", where=where, do=f"add `{name}: {flow(default)}` for the default: DVC follows this key"
+                f"key '{key}' is missing", where=where, do=f"add `{name}: {flow(default)}` for the default: DVC tracks this key"
             )
 
 
@@ -61,7 +61,7 @@ def _within(inner: tuple, outer: tuple) -> bool:
 
 
 def _explain(problem: dict, values: Any, where: object, whole: type[BaseModel]) -> list[FinserError]:
-    """One complaint as a line, or as several where a validator found several things at once."""
+    """Return one line per validation error, or several where a validator found several errors at once."""
     said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for a validator's own message
     if not problem["loc"]:
         return [FinserError(line, where=where) for line in said.splitlines()]

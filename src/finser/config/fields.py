@@ -1,4 +1,4 @@
-"""The keys of params.yaml, and what follows from several of them together."""
+"""The keys of params.yaml, and values that are derived from several of them."""
 
 from typing import Any, ClassVar
 
@@ -161,7 +161,7 @@ class Fields(Section):
 
 
 def init_kind(init: str | None) -> tuple[str, str]:
-    """What an ``init`` names: ``("fins", "")``, ``("pretrained", TRUNK)``, ``("weights", NAME)``, or ``("", "")`` for None."""
+    """Return kind and name of an ``init``: ``("fins", "")``, ``("pretrained", TRUNK)``, ``("weights", NAME)``; ``("", "")`` for None."""
     if init is None:
         return "", ""
     prefix = next((prefix for prefix in (PRETRAINED, PUBLISHED) if init.startswith(prefix)), "")

@@ -1,4 +1,4 @@
-"""Where data lie on this machine: local.yaml, which git ignores, or a folder that an environment variable names.
+"""Folders of data on this machine: local.yaml, which git ignores, or a folder that an environment variable names.
 
 Paths are no scientific choice and differ between machines, so params.yaml holds none. DVC does not see them: what `fetch` and `augment`
 found there is recorded by :mod:`finser.project.found`.
@@ -29,7 +29,7 @@ class Locations(Section):
 
 
 def load(path: Path = FILE) -> Locations:
-    """What local.yaml says; nothing without such a file.
+    """Return the content of local.yaml; empty without such a file.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def weights(name: str) -> Path:
 def _given(path: str | None, key: str, what: str) -> Path:
     if path is None:
         line = key if ":" in key else f"{key}: PATH"
-        raise FinserError(f"does not say where {what} lie", where=FILE, do=f"add a line `{line}` to it, or write the file")
+        raise FinserError(f"contains no path of {what}", where=FILE, do=f"add a line `{line}` to it, or write the file")
     return Path(path).expanduser()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from finser.config.sections.classifiers import FINS, PRETRAINED, PUBLISHED, WITH_FINS
 
 OLD_INIT = ("scratch", "imitation", "weights")
-MEASURED = ("files", "bytes", "digest")  # of what lies in a folder
+MEASURED = ("files", "bytes", "digest")  # of the content of a folder
 SECTION_KEYS = {"fetch": ("path", *MEASURED), "fetch_weights": ("path",), "train_classifier": ("trunk", "weights")}
 
 

@@ -34,7 +34,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     ------
     FinserError
         The file is missing, is no YAML, or breaks the schema: one line per offending key says what was expected and what was found.
-        Keys and values are checked first, then what sections say of one another, then the keys that DVC follows by name.
+        Keys and values are checked first, then contradictions between sections, then the keys that DVC tracks by name.
     """
     values = read(path)
     params = validate(values, path)
@@ -45,7 +45,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def validate(values: Any, where: object = "params.yaml") -> Params:
-    """Turn plain values into :class:`Params`; errors as in :func:`load`, but keys that DVC follows may be missing."""
+    """Turn plain values into :class:`Params`; errors as in :func:`load`, but keys that DVC tracks may be missing."""
     old = old_keys(values)
     if old:
         more = f" and {len(old) - 3} more" if len(old) > 3 else ""

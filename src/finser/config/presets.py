@@ -1,4 +1,4 @@
-"""Whole params.yaml files by name: what `finser preset NAME` writes."""
+"""Presets: complete params.yaml files by name, as `finser preset NAME` writes them."""
 
 from collections.abc import Mapping
 
@@ -26,13 +26,13 @@ from finser.config.sections.train_fin import Fin, FinData, TrainFin, TrainFrontE
 from finser.errors import FinserError, nearest
 from finser.progress import say
 
-Found = Mapping[str, Local]  # corpora that lie in a folder of the user's
+Found = Mapping[str, Local]  # corpora in a folder of the user
 IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take corpora of a folder, and whether they need some
 # classifiers that a CPU trains on corpora of any size; ResNet-18, AST and the arms whose FINs are trained would take days
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
 # the corpus that FINs are trained on: no classifier is tested on it, so FINs see no test speaker of any fold and protocol
-TEACHER = Synthetic(speakers=4, clips_per_emotion=20)
+FIN_CORPUS = Synthetic(speakers=4, clips_per_emotion=20)
 
 
 def demo() -> Params:
@@ -45,7 +45,7 @@ def demo() -> Params:
             "crema_d": Synthetic(speakers=8, clips_per_emotion=8),
             "tess": Synthetic(speakers=2, clips_per_emotion=24),
             "savee": Synthetic(speakers=4, clips_per_emotion=8),
-            "esd": TEACHER,
+            "esd": FIN_CORPUS,
         },
         folds=(1,),
         evaluate_fin=EvaluateFin(frames=10_000),
@@ -56,7 +56,7 @@ def demo() -> Params:
             mlp=Mlp(variants=("original",)),
             shallow_cnn=ShallowCnn(epochs=5),
             small_cnn=SmallCnn(epochs=4),
-            small_cnn_taught=SmallCnn(epochs=4, init=f"{PRETRAINED}small_cnn"),
+            small_cnn_pretrained=SmallCnn(epochs=4, init=f"{PRETRAINED}small_cnn"),
             resnet18=Resnet18(epochs=3, width=16),
             ast=Ast(model_size="nano", frequency_stride=16, time_stride=16, epochs=2, learning_rate=0.002),
             fin_librosa=FinEnsemble(arm="librosa", fins=(), **short),
@@ -66,7 +66,7 @@ def demo() -> Params:
         fusions=("fused",),
         fuse_classifiers={"fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked")},
         evaluate_classifier=EvaluateClassifier(noise=NoiseCurve(snr_db=(10.0, 0.0), clips=24)),
-        summarise=Summarise(pairs=(("fin_ensemble", "fin_librosa"), ("small_cnn_taught", "small_cnn"))),
+        summarise=Summarise(pairs=(("fin_ensemble", "fin_librosa"), ("small_cnn_pretrained", "small_cnn"))),
     )
 
 
@@ -140,12 +140,12 @@ def ravdess(found: Found | None = None) -> Params:
         ("fin_tuned", "fin_ensemble"),
         ("fin_ensemble", "fin_librosa"),
     )
-    sections |= {f"{name}_taught": pretrained(sections[name], trunk) for name, trunk in trunks.items()}
+    sections |= {f"{name}_pretrained": pretrained(sections[name], trunk) for name, trunk in trunks.items()}
     return Params(
         preset="ravdess",
         folds=(1, 2, 3, 4, 5),
         seeds=(0, 1, 2),
-        **_with_teacher({"ravdess": (found or {}).get("ravdess", Download())}),
+        **_with_fin_corpus({"ravdess": (found or {}).get("ravdess", Download())}),
         split=Split(random_test=0.2, random_validation=0.08, speaker_validation=0.15),
         reference_fin=ReferenceFin(features=("rms", "zcr", "chroma", "mfcc", "mel")),
         **_classifiers(**sections),
@@ -155,7 +155,7 @@ def ravdess(found: Found | None = None) -> Params:
             "small_cnn_seeds": Fusion(members=("small_cnn",)),
             "fused": Fusion(members=("svm", "mlp", "small_cnn", "fin_ensemble"), method="stacked"),
         },
-        summarise=Summarise(pairs=(*arms, *((f"{name}_taught", name) for name in trunks))),
+        summarise=Summarise(pairs=(*arms, *((f"{name}_pretrained", name) for name in trunks))),
     )
 
 
@@ -165,7 +165,7 @@ def open_corpora() -> Params:
         preset="open",
         protocols=("speaker", "random", "cross_corpus"),
         folds=(1, 2, 3),
-        **_with_teacher({corpus: Download() for corpus in ("ravdess", "crema_d", "tess")}),
+        **_with_fin_corpus({corpus: Download() for corpus in ("ravdess", "crema_d", "tess")}),
         **_light(),
     )
 
@@ -188,30 +188,30 @@ def paper(found: Found | None = None) -> Params:
 
 
 def local(found: Found) -> Params:
-    """Classifiers on the corpora that were found, FINs as :func:`_with_teacher` says."""
-    return Params(preset="local", **_with_teacher(dict(found)), **_light())
+    """Classifiers on the corpora that were found, FINs on the corpus that :func:`_with_fin_corpus` chooses."""
+    return Params(preset="local", **_with_fin_corpus(dict(found)), **_light())
 
 
-def _with_teacher(fetch: dict[str, Source]) -> dict:
+def _with_fin_corpus(fetch: dict[str, Source]) -> dict:
     """Classifiers pool all corpora of `fetch`; FINs are trained on a synthetic corpus under a name that is free.
 
     TESS has two speakers, too few for FINs. If the other four names are taken, FINs are trained on ESD, and classifiers are not.
     """
     free = [name for name in ("esd", "savee", "crema_d", "ravdess") if name not in fetch]
-    teacher = free[0] if free else "esd"
+    fin_corpus = free[0] if free else "esd"
     if not free:
         say("FINs are trained on esd, which no classifier is tested on; classifiers are trained on the others")
-    sources = fetch if not free else {**fetch, teacher: TEACHER}
+    sources = fetch if not free else {**fetch, fin_corpus: FIN_CORPUS}
     return {
         "fetch": sources,
         "corpora": tuple(sources),
-        "pooled": tuple(name for name in sources if name != teacher),
-        "train_fin": TrainFin(data=FinData(corpora=(teacher,))),
+        "pooled": tuple(name for name in sources if name != fin_corpus),
+        "train_fin": TrainFin(data=FinData(corpora=(fin_corpus,))),
     }
 
 
 def _light() -> dict:
-    """What runs on corpora of any size."""
+    """Return the classifiers that a CPU trains on corpora of any size, and the pairs to compare."""
     return {**_classifiers(LIGHT, **full()), "summarise": Summarise(pairs=LIGHT_PAIRS)}
 
 
@@ -228,7 +228,7 @@ def make(name: str, found: Found | None = None) -> Params:
     name : str
         demo, tiny, open, ravdess, paper or local.
     found : mapping of str to Local, optional
-        Corpora that lie in a folder of the user's, for ravdess, paper and local.
+        Corpora in a folder of the user, for ravdess, paper and local.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""YAML as DVC reads it, and as this reads back what it writes."""
+"""Read YAML with DVC's reader and settings, and write values that it reads back unchanged."""
 
 import io
 import re
@@ -35,7 +35,7 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:
         key = re.search(r'duplicate (?:merge )?key "(.*?)"', error.problem)
-        raise FinserError(f"key '{key[1] if key else '?'}' stands twice, line {error.problem_mark.line + 1}", where=path) from None
+        raise FinserError(f"key '{key[1] if key else '?'}' occurs twice, line {error.problem_mark.line + 1}", where=path) from None
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise FinserError(f"not YAML ({_reason(error)})", where=path) from None
     if not isinstance(values, dict):
@@ -61,7 +61,7 @@ def flow(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a YAML text, and in which line."""
+    """Return the error in a YAML text, with its line."""
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error) or type(error).__name__
     return said if mark is None else f"{said}, line {mark.line + 1}"

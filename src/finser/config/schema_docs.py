@@ -1,4 +1,4 @@
-"""docs/params.md and docs/params.schema.json, generated from the schema of params.yaml (a test holds them against it)."""
+"""docs/params.md and docs/params.schema.json, generated from the schema of params.yaml (a test compares them)."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def _section_page(name: str, section: dict, definitions: dict, defaults: dict | 
 
 
 def _entries(field: dict) -> dict:
-    """What the schema says of every entry of a field whose keys are names; empty for another field."""
+    """Return the schema of the entries of a field whose keys are names; empty for another field."""
     named = field.get("patternProperties", {}).values()
     return next(iter(named), field.get("additionalProperties") or {})
 

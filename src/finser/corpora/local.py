@@ -29,7 +29,7 @@ def folder_of(corpus: str) -> Path:
     if path is None:
         title = registry.get(corpus).title
         raise FinserError(
-            f"does not say where {title} lies",
+            f"contains no path of {title}",
             where=locations.FILE,
             expected=f"`corpora: {{{corpus}: PATH}}`, or {locations.VARIABLE} set to a folder that holds {registry.get(corpus).folder}/",
             do="finser preset local PATH writes it",

@@ -4,12 +4,11 @@ from functools import cache
 
 import numpy as np
 
-from finser.audio.decibels import power_to_db
+from finser.audio.decibels import FLOOR, power_to_db
 from finser.audio.frames import DIMENSIONS
 
 N_MELS = DIMENSIONS["mel"]
 N_MFCC = DIMENSIONS["mfcc"]
-AMIN = 1e-10  # floor of a mel power before its logarithm, as in librosa.power_to_db
 
 
 @cache
@@ -25,4 +24,4 @@ def dct_matrix() -> np.ndarray:
 
 def decibels(mel: np.ndarray) -> np.ndarray:
     """Return ``librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)``, in the type of `mel`."""
-    return power_to_db(mel, AMIN)
+    return power_to_db(mel, FLOOR)

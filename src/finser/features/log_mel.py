@@ -1,4 +1,10 @@
-"""Log-mel spectrograms of clips, computed from the label rows, and their augmentation in training."""
+"""Log-mel spectrograms of clips, computed from the label rows, and their augmentation in training.
+
+:func:`masks` replaces torchaudio's ``TimeMasking`` and ``FrequencyMasking``, which draw from torch's global generator and know no clip
+lengths in a padded batch; here a generator of NumPy is given, and masks start within the clip. torchaudio is not a dependency of finser.
+:func:`sounding` replaces ``librosa.effects.trim``, which takes samples: here the RMS of every frame is already in the label row. Tests
+compare it with librosa.
+"""
 
 import math
 from collections.abc import Callable
@@ -50,7 +56,7 @@ def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarra
 
     def numbers(row: Row, n_frames: int) -> np.ndarray:
         """Return `n_frames` consecutive indices from the first frame after trimming."""
-        kept = sounding(row.features["rms"][:, 0], trim_db) if trim_db else slice(0)
+        kept = sounding(row.features["rms"][:, 0], trim_db) if trim_db else slice(None)
         return np.arange(n_frames) + (kept.start or 0)
 
     return numbers
@@ -69,8 +75,9 @@ class Collate:
     augment : SpectrogramAugment, optional
         Augmentation of training clips.
     center : str
-        ``clip`` subtracts the clip's mean, ``cmn`` its mean in every band. In training the mean is that of the crop, after augmentation; in
-        validation and test it is that of the whole clip. The effect of this difference on the scores was not measured.
+        ``clip`` subtracts the clip's mean, ``cmn`` its mean in every band. In training this mean is taken over the crop, after the changes
+        of speed and noise and before the masks; in validation and test over the whole clip. The effect of this difference on the scores
+        was not measured.
     """
 
     mean: np.ndarray
@@ -199,7 +206,10 @@ def _centres(bands: int) -> np.ndarray:
 
 
 def band_positions(bands: int, factors: np.ndarray) -> np.ndarray:
-    """Return the fractional index of every band's centre frequency / factor, (batch, bands); beyond the last band, `bands`."""
+    """Return the fractional index of every band's centre frequency / factor, (batch, bands).
+
+    It is `bands` where that frequency is above half the sampling rate.
+    """
     centres = _centres(bands)
     wanted = centres / factors[:, None]
     inside = np.interp(wanted, centres, np.arange(bands))

@@ -90,7 +90,7 @@ def _damaged(error: Exception, archive: Path) -> FinserError:
 def _of_system(error: OSError, archive: Path) -> FinserError:
     """Return the error for a failure of the system, which is no damage of the archive: a name that is too long, for example."""
     at = f": {error.filename}" if error.filename else ""
-    return FinserError(f"cannot be unpacked ({why(error)}{at})", where=archive, do=ADVICE.get(error.errno, "mend it and run again"))
+    return FinserError(f"cannot be unpacked ({why(error)}{at})", where=archive, do=ADVICE.get(error.errno, "correct this and run again"))
 
 
 def _extract(members: Iterator[_Member], folder: Path, limit: int, archive: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.audio.decibels import natural_log, power_to_db
+from finser.audio.decibels import FLOOR, natural_log, power_to_db
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT
 from finser.fins.building import structured
 from finser.fins.nets.base import Fin, SpectralFin, normalise
@@ -17,7 +17,6 @@ from finser.fins.store import load_fin
 
 PIECE = 128  # frames per forward pass: larger pieces exceed the CPU's caches
 N_FEATURES = sum(DIMENSIONS.values())
-FLOOR = 1e-10  # librosa's for mel powers, and here for RMS, too
 
 
 def columns(feature: str) -> slice:

@@ -1,7 +1,7 @@
 """Emotion classifiers: an SVM as the baseline, and networks on statistics, log-mel spectrograms, filter banks or FIN outputs.
 
-One module per model. Each has `source(options)`, which returns the :class:`Source` of its inputs, and `begin(options)`, which returns an
-untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn fits the SVM.
+One module per model. Each has `source(options)`, which returns the :class:`finser.features.rows.Source` of its inputs, and
+`begin(options)`, which returns an untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn fits the SVM.
 """
 
 import json

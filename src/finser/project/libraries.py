@@ -1,6 +1,7 @@
 """Versions of the libraries that can change results: a stage runs only with the versions that DVC records."""
 
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from finser.errors import FinserError
 from finser.project.code import packages
@@ -27,15 +28,26 @@ def check(graph: Graph, *stages: str) -> None:
         Another version of a library is installed.
     """
     for stage in stages:
-        for name, expected in graph.libraries(stage).items():
-            found = installed(name)
-            if found not in (None, expected):
-                raise FinserError(
-                    f"{name} {found} is installed",
-                    where=LIBRARIES,
-                    expected=f"{name} {expected}",
-                    do=f"make environment; or, to compute with {found} from now on, write it into {LIBRARIES}",
-                )
+        check_versions(graph.libraries(stage), LIBRARIES)
+
+
+def check_versions(expected: dict[str, str], where: Path | str) -> None:
+    """Raise an error if another version of a library is installed than `expected` names; `where` is the file that names it.
+
+    Raises
+    ------
+    FinserError
+        Another version of a library is installed.
+    """
+    for name, wanted in expected.items():
+        found = installed(name)
+        if found not in (None, wanted):
+            raise FinserError(
+                f"{name} {found} is installed",
+                where=where,
+                expected=f"{name} {wanted}",
+                do=f"make environment; or, to compute with {found} from now on, write it into {LIBRARIES} and run: dvc repro",
+            )
 
 
 def installed(name: str) -> str | None:

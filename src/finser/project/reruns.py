@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from finser.config.reading import read
-from finser.config.sections.classifiers import KINDS
+from finser.config.sections.classifiers import FINS, KINDS, PRETRAINED, PUBLISHED
 from finser.config.sections.features import REPRESENTATIONS
 from finser.project.stages import DVC
 
 BEGIN, END = "<!-- reruns:begin -->", "<!-- reruns:end -->"
-HEAD = "| change | runs | runs then, if the bytes that it reads have changed |\n| :-- | :-- | :-- |\n"
+HEAD = "| change | runs | runs then, but only if the bytes of its inputs have changed |\n| :-- | :-- | :-- |\n"
 EDITS = {  # in words -> a file, a key of params.yaml, or a library
     "synthetic voices: synthetic/sentences.py": "src/finser/synthetic/sentences.py",
     "noise of test clips: features/noisy.py": "src/finser/features/noisy.py",
@@ -19,13 +19,16 @@ EDITS = {  # in words -> a file, a key of params.yaml, or a library
     "the training loop: training/loop.py": "src/finser/training/loop.py",
     "a template of the report": "src/finser/report/report.md.jinja",
     "the version of librosa": "librosa",
-    "`corpora`, and a new corpus outside `pooled`": "data/clips",
-    "settings of one classifier from random weights": "train_classifier.${key}",
+    "`corpora`: a new corpus outside `pooled`": "corpora",
+    "settings of one classifier from random weights": "train_classifier.*",
     "`evaluate_classifier.noise`": "evaluate_classifier.noise",
-    "`train_fin.mel`": "train_fin.${key}",
+    "`train_fin.mel`": "train_fin.*",
+}
+CONCERN_NO_OTHER = {  # stages that run after an edit and make new files beside the old ones, or the same bytes again
+    "corpora": ("fetch", "index", "resample", "augment", "label", "split", "split_fins", "pool"),
 }
 MADE = ("outs", "metrics", "plots")
-INITIAL = ("models/fins", "models/pretrained", "models/weights")  # what ``init`` may name
+INITIAL = (FINS, *(folder.rstrip("/") for folder in (PRETRAINED, PUBLISHED)))  # what ``init`` may name
 
 
 def markdown() -> str:
@@ -35,13 +38,11 @@ def markdown() -> str:
         name: [one["begin"] for one in entry["foreach"].values()] for name, entry in read(DVC)["stages"].items() if name == "train_fin"
     }
     reads = {name: [path for dep in body["deps"] for path in _filled(dep, begins.get(name, ()))] for name, body in stages.items()}
-    makes = {
-        name: [_name(out) for section in ("outs", "metrics", "plots") for out in body.get(section, ())] for name, body in stages.items()
-    }
+    makes = {name: [_name(out) for section in MADE for out in body.get(section, ())] for name, body in stages.items()}
     lines = []
     for words, changed in EDITS.items():
         first = [name for name, body in stages.items() if changed in _followed(body) or any(_overlap(changed, dep) for dep in reads[name])]
-        then = _downstream(first, reads, makes)
+        then = _downstream(first, reads, {**makes, **dict.fromkeys(CONCERN_NO_OTHER.get(changed, ()), [])})
         lines.append(f"| {words} | {_listed(first)} | {_listed([name for name in stages if name in then])} |\n")
     return HEAD + "".join(lines)
 
@@ -58,9 +59,10 @@ def _downstream(first: list[str], reads: dict[str, list[str]], makes: dict[str, 
 
 
 def _followed(body: dict) -> Iterator[str]:
-    """Yield the keys and libraries that a stage depends on."""
+    """Yield the keys and libraries that a stage depends on, with ``*`` for any item, and the keys that list its jobs."""
+    yield from re.findall(r"\$\{([a-z_.]+)\}", str(body.get("matrix", "")))
     for entry in body.get("params", ()):
-        yield from [entry] if isinstance(entry, str) else (name for names in entry.values() for name in names)
+        yield from [re.sub(r"\$\{[^}]*\}", "*", entry)] if isinstance(entry, str) else (name for names in entry.values() for name in names)
 
 
 def _filled(dep: str, begins: list[str]) -> list[str]:

@@ -36,7 +36,7 @@ def synthetic_titles(results: Results, corpora: Collection[str]) -> list[str]:
 
 
 def synthetic_label(results: Results, corpora: Collection[str]) -> str:
-    """What the caption of a table over `corpora` must say of synthetic speech; empty for recordings."""
+    """Return the note on synthetic speech for the caption of a table over `corpora`; empty for recordings."""
     synthetic = synthetic_titles(results, corpora)
     if not synthetic:
         return ""
@@ -57,7 +57,7 @@ def opening(results: Results) -> str:
         f"{n_corpora} {plural(n_corpora, 'corpus', 'corpora')} ({names(results, params.corpora)}) were resampled, augmented and labelled "
         "with librosa's features.",
         f"Five feature imitating networks (FINs) were trained on {names(results, params.train_fin.data.corpora)} to compute these features "
-        "from raw frames." + when(params.unseen_corpora, f" {names(results, params.unseen_corpora)} stayed unseen."),
+        "from raw frames." + when(params.unseen_corpora, f" {names(results, params.unseen_corpora)} were not used to train FINs."),
         f"Then {n_models} {plural(n_models, 'classifier', 'classifiers')}{seeds} {plural(n_models, 'was', 'were')} trained on "
         f"{names(results, params.pooled)} to recognise emotions, on {folds}{out}, under the "
         f"{plural(n_protocols, 'protocol', 'protocols')} {protocols}.",
@@ -121,12 +121,12 @@ def left_out() -> str:
 
 
 def fold_sources(split: Split) -> str:
-    """Where test groups come from."""
-    return f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: where the test groups come from."
+    """Source of the test groups."""
+    return f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: source of the test groups."
 
 
 def fins_intro(results: Results) -> str:
-    """What FINs do, where R2 is taken, and what its two forms are."""
+    """Task of the FINs, test data of R2, and its two forms."""
     params = results.params
     return "\n\n".join(
         [
@@ -135,7 +135,7 @@ def fins_intro(results: Results) -> str:
             sentences(
                 "R2 is taken in the feature's own unit.",
                 "*Test speakers*: over frames of speakers that no FIN was trained on",
-                f"({names(results, params.train_fin.data.corpora)}, fold {params.train_fin.data.fold} of `speaker`).",
+                f"({names(results, params.train_fin.data.corpora)}, fold {params.train_fin.data.fold} of their own split by speaker).",
                 f"*Unseen*: over corpora that no FIN was trained on ({names(results, params.unseen_corpora)})."
                 if params.unseen_corpora
                 else "No corpus was left unseen in this run.",
@@ -162,9 +162,10 @@ def fins() -> str:
 def fin_training(results: Results) -> str:
     """Topologies, and R2 before and after training."""
     return sentences(
-        "What the FINs are, and what training added: R2 (uniform, for mel weighted) at initialisation on validation frames,",
+        "Topologies of the FINs, and the effect of training: R2 (uniform, for mel weighted) at initialisation on validation frames,",
         "and after training on test speakers.",
-        f"Chroma, mel and MFCC share a front end; the {tables.seconds(results.front_end_seconds)} s of its training are not in theirs.",
+        f"Chroma, mel and MFCC share a front end; the time of its training, {tables.seconds(results.front_end_seconds)} s,",
+        "is not included in their times.",
         "The initial weights of MFCC are those of the trained mel FIN.",
     )
 
@@ -189,8 +190,8 @@ def fin_ways() -> str:
         "What is learned, and what is built in: R2 (uniform, for mel weighted) at initialisation and after training, on test speakers.",
         "R2 at initialisation of the FINs *as used* is on validation frames (docs/fins.md says which constants are set before).",
         "A FIN whose initial weights are librosa's formula has nothing left to learn.",
-        "Of several seeds the least and the largest are shown.",
-        "*Unseen, least*: the least R2 of an unseen corpus.",
+        "Of several seeds the minimum and the maximum are shown.",
+        "*Unseen, least*: the minimum over the unseen corpora.",
     )
 
 

@@ -12,20 +12,23 @@ def title(protocol: str) -> str:
 
 
 def all_folds(results: Results) -> str:
-    """What a score of a protocol is of."""
+    """Return which folds and seeds a score of a protocol covers."""
     return "all folds together" + when(_seeds(results), ", mean over the seeds")
 
 
 def in_brief(results: Results) -> str:
     """UAR of every model and protocol."""
     params = results.params
-    where = "of all folds together, in brackets the least and the largest of a fold" if len(params.folds) > 1 else "of the fold"
+    where = "of all folds together, in brackets the minimum and the maximum of a fold" if len(params.folds) > 1 else "of the fold"
     return sentences(
         f"Emotion in brief: UAR, the mean recall of the emotions, on the test clips {where}.",
         when(len(params.pooled) > 1, "It is the mean over the corpora."),
         "The interval is over test speakers.",
-        when(_partial(results), "Where corpora are named in brackets, it covers these alone, about their UAR."),
-        f"A dash: no corpus has at least {FEWEST} test speakers, or the score stays the same whichever speaker is left out.",
+        when(
+            _partial(results),
+            "Where corpora are named in brackets, the interval covers only these corpora; the value after *about* is their UAR.",
+        ),
+        f"A dash: no corpus has at least {FEWEST} test speakers, or the score is the same without any one speaker.",
         "Parameters are the trained ones, without those of frozen FINs.",
         when("random" in params.protocols, "Under random, a LEAKY protocol, test speakers are also trained on."),
         when(
@@ -46,7 +49,7 @@ def _partial(results: Results) -> bool:
 
 
 def _of_seeds(results: Results) -> str:
-    """What a score means over several seeds; empty for one."""
+    """How scores are averaged over several seeds; empty for one."""
     fusion = when(results.params.fusions, "A late fusion is one prediction of all seeds.")
     return when(_seeds(results), sentences(f"Scores of networks are means over {len(results.params.seeds)} seeds of training.", fusion))
 
@@ -67,17 +70,17 @@ def intro(results: Results) -> str:
 
 
 def _intervals(results: Results) -> str:
-    """What an interval is, what it says, and what a dash means."""
+    """The intervals: method, interpretation, and the meaning of a dash."""
     return sentences(
         f"The {results.params.evaluate_classifier.confidence:.0%} interval is that of the delete-one-speaker jackknife with Student's t.",
-        "It says what other speakers of these corpora would give.",
+        "It estimates how the score would vary with other speakers of these corpora.",
         when(
             "random" in results.params.protocols,
-            "This does not hold under random, where test speakers were trained on, too: there, interval and p say what other clips of as "
-            "many known speakers would give.",
+            "This does not hold under random, where test speakers were trained on, too: there, interval and p refer to other clips of the "
+            "same speakers.",
         ),
         f"It covers the corpora with at least {FEWEST} test speakers, which are named in brackets if they are not all.",
-        "A dash: no corpus has so many, or the score stays the same whichever speaker is left out.",
+        "A dash: no corpus has that number, or the score is the same without any one speaker.",
     )
 
 
@@ -95,7 +98,7 @@ def by_fold(results: Results, protocol: str) -> str:
     return sentences(
         f"{title(protocol)}: test scores per model and fold.",
         when(len(results.params.folds) > 1, "The rows *all* are of the test clips of all folds together."),
-        when(_seeds(results), "In brackets: the least and the largest UAR of a seed."),
+        when(_seeds(results), "In brackets: the minimum and the maximum UAR of a seed."),
     )
 
 
@@ -175,7 +178,7 @@ def per_speaker(results: Results, protocol: str) -> str:
 
 def speakers(results: Results) -> str:
     """The picture of all speakers."""
-    return f"UAR of every test speaker, {all_folds(results)}, a panel per model, the least first. The grey line is the speakers' mean."
+    return f"UAR of every test speaker, {all_folds(results)}, a panel per model, in ascending order. The grey line is the speakers' mean."
 
 
 def confusion(results: Results) -> str:
@@ -192,7 +195,7 @@ def calibration(results: Results, protocol: str) -> str:
         "A temperature above 1 means that the model is overconfident.",
         "The ECE of few clips is too large even of a perfectly calibrated model.",
         "An SVM gives no probabilities. A softmax of its votes between pairs of emotions is used, which is nearly the same for every clip.",
-        "A small ECE of an SVM says only that this one value fits.",
+        "A small ECE of an SVM therefore means only that this value is close to its accuracy.",
     )
 
 
@@ -213,7 +216,7 @@ def noise(results: Results, protocol: str) -> str:
         f"{title(protocol)}: UAR of test clips in noise, mean over the folds, of the first seed's classifier.",
         f"Up to {results.params.evaluate_classifier.noise.clips} test clips of each fold are used, so *clean* differs from the UAR above.",
         "There is no interval: with so few clips a UAR changes by .1 by chance.",
-        "Babble is made of training voices.",
+        "Babble is a mixture of voices of the training part.",
     )
 
 
@@ -239,8 +242,8 @@ def cost(results: Results, protocol: str) -> str:
     """Parameters and times."""
     return sentences(
         f"{title(protocol)}: what the models cost, means over the folds{when(_seeds(results), ' and seeds')}.",
-        "Where folds differ in parameters or epochs, the least and the largest are shown.",
-        "All times are by the clock, with whatever else ran on the machine.",
+        "Where folds differ in parameters or epochs, the minimum and the maximum are shown.",
+        "All times are wall-clock times and include delays by other processes on the machine.",
         "Training includes what is computed once before the epochs.",
         "Milliseconds are those of the model alone, without the computation of its inputs.",
         "Parameters are the trained ones, without those of frozen FINs.",

@@ -46,7 +46,7 @@ def _all_row(results: Results, model: str, protocol: str) -> list[str]:
 
 
 def with_range(mean: float, each: Sequence[float]) -> str:
-    """``.612 (.598 to .630)``: the mean, and the least and the largest of several seeds or folds."""
+    """``.612 (.598 to .630)``: the mean, and the minimum and the maximum of several seeds or folds."""
     return rate(mean) + (f" ({rate(min(each))} to {rate(max(each))})" if len(each) > 1 else "")
 
 
@@ -119,7 +119,7 @@ def _sizes(results: Results, model: str) -> str:
 
 
 def _span(values: Sequence[int] | None) -> str:
-    """One whole number, or the least and the largest of several; a dash for none."""
+    """One whole number, or the minimum and the maximum of several; a dash for none."""
     return " to ".join(dict.fromkeys(count(end) for end in (min(values), max(values)))) if values else DASH
 
 
@@ -193,7 +193,7 @@ def speaker_uars(results: Results, model: str, protocol: str) -> dict[str, float
 
 
 def per_speaker(results: Results, protocol: str) -> str:
-    """The speakers with the least and the largest UAR, and the median."""
+    """The speakers with the minimum and the maximum UAR, and the median."""
     rows = []
     for model in results.models:
         uars = speaker_uars(results, model, protocol)

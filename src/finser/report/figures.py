@@ -33,8 +33,8 @@ def curves_name(model: str) -> str:
 
 
 def networks(results: Results) -> list[str]:
-    """Models with a training curve: all kinds but the SVM, which has no epochs."""
-    return [model for model in results.params.models if results.params.classifiers[model].model != "svm"]
+    """Return the models with a training curve: those that are trained in epochs."""
+    return [model for model in results.params.models if results.params.classifiers[model].by_gradient]
 
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure]]:

@@ -30,7 +30,7 @@ class Published:
     score : str
         UAR, WA or another name of the value.
     value : str
-        A fraction, with its ± as the source has it; or the least and the largest of several.
+        A fraction, with its ± as the source has it; or the minimum and the maximum of several.
     source : str
         The authors as they name themselves, and a DOI, arXiv number or address; year and commit where they are known.
     """

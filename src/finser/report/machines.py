@@ -38,7 +38,7 @@ def unlike(results: Results) -> list[str]:
 def _may_differ(results: Results, name: str, model: str) -> bool:
     """Whether a difference in a setting counts: threads do not for an SVM, nor the device for models that never use a GPU."""
     section = results.params.classifiers.get(model)
-    return section is None or (section.on_gpu if name in ("device", "gpu") else section.model != "svm" or name != "threads")
+    return section is None or (section.on_gpu if name in ("device", "gpu") else section.by_gradient or name != "threads")
 
 
 def versions(results: Results) -> str:

@@ -56,7 +56,7 @@ def to_html(markdown: str, title: str, root: Path) -> str:
 
 
 def _context(results: Results) -> dict[str, Any]:
-    """What the template sees: records, functions that make tables and captions, and facts of the run that several of them need."""
+    """Return the variables of the template: records, functions that make tables and captions, and facts that several of them need."""
     params = results.params
     synthetic = captions.synthetic_titles(results, params.corpora)
     figures_of = [record.figures for record in (*results.fins, *results.runs)]

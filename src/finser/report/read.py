@@ -83,7 +83,7 @@ class Split:
     Attributes
     ----------
     sources : Mapping
-        Corpus to where its test groups come from (``published``, ``dealt``, ...).
+        Corpus to where its test groups come from (``published``, ``assigned at random``, ...).
     parts : Mapping
         (fold, role) to (clips, speakers).
     test_speakers : Mapping

@@ -1,4 +1,8 @@
-"""Markdown tables of corpora, folds, FINs and stages. Pure functions of records; the page writes every number in one way."""
+"""Markdown tables of corpora, folds, FINs and stages. Pure functions of records; the page writes every number in one way.
+
+:func:`table` replaces tabulate, which pads cells to the width of their column, so that one longer number changes every line of a table
+in a diff, turns text such as ``.500`` into numbers unless told otherwise, and does not escape bars.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -156,10 +160,7 @@ def parts(results: Results, split: Split) -> str:
 def fold_sources(results: Results, split: Split) -> str:
     """Source of every corpus's test groups, and their numbers of speakers."""
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
-    rows = [
-        [titles[c], source.replace("dealt", "assigned at random"), *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)]
-        for c, source in split.sources.items()
-    ]
+    rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
 
 
@@ -241,7 +242,7 @@ def fin_conditions(results: Results) -> str:
 
 
 def fin_ways(results: Results) -> str:
-    """R2 of FINs with other initial weights, at initialisation and after training; of several seeds the least and the largest."""
+    """R2 of FINs with other initial weights, at initialisation and after training; of several seeds the minimum and the maximum."""
     header = ["FIN", "initial weights", "seeds", "parameters", "at initialisation", "trained", "unseen, least", "published"]
     rows = []
     for fin in results.fins:
@@ -265,7 +266,7 @@ def _r2s(figures: Mapping[str, Any], kind: str) -> list[float | None]:
 
 
 def _span(values: Sequence[float | None]) -> str:
-    """One value, or the least and the largest of several."""
+    """One value, or the minimum and the maximum of several."""
     ends = list(dict.fromkeys(r2(value) for value in (min(values), max(values)))) if None not in values else [DASH]
     return " to ".join(ends)
 

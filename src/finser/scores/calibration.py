@@ -3,6 +3,10 @@
 Probabilities are of shape (n, n_classes), each row >= 0 with sum 1; truth is class numbers of shape (n,). An exact zero is
 allowed: a classifier gives it to a class that it was not trained on. :func:`rescale` leaves it zero. :func:`nll` clips it to
 :data:`FLOOR`, so that the loss stays finite.
+
+These functions replace those of scikit-learn: importing it costs about .5 s of CPU time per job, its ``calibration_curve`` is for two
+classes only, and its temperature scaling (``CalibratedClassifierCV``) calibrates an estimator, not stored probabilities. Tests compare
+:func:`nll` with its ``log_loss``.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,9 @@
 
 All functions of a confusion matrix take any number of leading axes, shape (..., n_classes, n_classes), rows = truth,
 columns = prediction.
+
+They replace ``sklearn.metrics``, whose functions take the labels of one test set at a time: the jackknife needs the score of a confusion
+matrix without each speaker in turn. Importing scikit-learn also costs about .5 s of CPU time per job. Tests compare both.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """R2, the coefficient of determination, over several outputs: scikit-learn's ``r2_score``, in float64.
 
-It stands here because every training of a FIN needs it: importing ``sklearn.metrics`` takes half a second of CPU time, and
+It is implemented here because every training of a FIN needs it: importing ``sklearn.metrics`` takes half a second of CPU time, and
 ``r2_score`` computes the variance anew for each kind of mean. Tests compare all results with scikit-learn's.
 
 An output with a constant target has no variance to explain. Its R2 is 1 if the prediction is exact, else 0

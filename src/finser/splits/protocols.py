@@ -58,7 +58,7 @@ def split(params: Params, protocol: str) -> None:
         rows = cross_corpus_split(clips, params.pooled, params.split, params.seed)
         sources = dict.fromkeys(params.pooled, "one corpus out")
     else:
-        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "dealt")
+        rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "assigned at random")
     _write(protocol, clips, rows, sources)
 
 
@@ -104,8 +104,8 @@ def speaker_split(
     list of dict
         Per fold, role by clip_id.
     dict
-        Per corpus, where the test groups come from: ``published``, ``dealt``, ``published for fold 1, dealt for the others``
-        (or more folds than one), ``train only`` (a corpus with one speaker).
+        Per corpus, where the test groups come from: ``published``, ``assigned at random``, ``published for fold 1, assigned at random for
+        the others`` (or more folds than one), ``train only`` (a corpus with one speaker).
     """
     by_speaker: list[dict[str, str]] = [{} for _ in range(options.folds)]
     sources = {}
@@ -199,14 +199,14 @@ def test_groups(
     groups = [[speaker for speaker in group if speaker in strata] for group in published[:folds]]
     room = min(2, len(strata) - 1)  # one for training, one for validation
     if not groups or not all(0 < len(group) <= len(strata) - room for group in groups):
-        return deal(strata, max(folds, LEAST_GROUPS), rng), "dealt"
+        return deal(strata, max(folds, LEAST_GROUPS), rng), "assigned at random"
     taken = {speaker for group in groups for speaker in group}
     others = {speaker: stratum for speaker, stratum in strata.items() if speaker not in taken}
     if len(groups) == folds or not others:
         return groups, "published"
-    dealt = deal(others, max(folds - len(groups), round(len(others) * len(groups) / len(taken))), rng)
+    drawn = deal(others, max(folds - len(groups), round(len(others) * len(groups) / len(taken))), rng)
     first = "fold 1" if len(groups) == 1 else f"folds 1 to {len(groups)}"
-    return groups + dealt, f"published for {first}, dealt for the others"
+    return groups + drawn, f"published for {first}, assigned at random for the others"
 
 
 test_groups.__test__ = False  # not a test, in spite of its name

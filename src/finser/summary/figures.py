@@ -135,7 +135,7 @@ def _reliability(runs: Sequence[Run], *, scaled: bool) -> dict[str, list[float]]
 
 
 def cost(runs: Sequence[Run]) -> dict[str, Any]:
-    """Parameters and epochs (the least and the largest) and mean times; None for a late fusion, which is not trained."""
+    """Parameters and epochs (the minimum and the maximum) and mean times; None for a late fusion, which is not trained."""
     figures = [run.figures for run in runs]
     epochs = [number for one in figures for number in one.get("epochs", [])]
     parameters = [one["params"] for one in figures if "params" in one]

@@ -116,7 +116,7 @@ class Run:
     figures : Mapping
         Every key of metrics.json, and the mean over the seeds of seconds_train and seconds_per_epoch, and ms_per_clip.
     history : Curve or None
-        Training curves of all seeds; the column ``seed`` says of which one a row is.
+        Training curves of all seeds; the column ``seed`` identifies them.
     """
 
     model: str

@@ -1,7 +1,7 @@
 """Five small corpora of synthetic speech, with the layout, file names and oddities of the real ones.
 
-With them the whole project runs anywhere, offline, in minutes. They do not replace recordings: an "angry" voice follows a table of ours
-(:mod:`finser.synthetic.acting`), and a score on it says nothing about people.
+They exist so that the workflow runs without recordings, offline, in minutes. They do not replace recordings: an "angry" voice follows a
+table in :mod:`finser.synthetic.acting`, and a score on it says nothing about people.
 
 `make` writes a corpus, `plan` lists its files. The samples of a clip depend on the seed and on its corpus, speaker, emotion, text and take.
 They do not depend on other clips, their order or the number of worker processes.

@@ -6,9 +6,11 @@ A stage depends on
 - the modules with the defaults of its sections of params.yaml;
 - the versions of the libraries in workflow/libraries.yaml that these modules import.
 
-Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind and on
-what any kind imports. They write a digest of the kind's own code to models/initial/NAME, on which later stages depend, so that an edit of
-one kind trains no other kind again. tests/test_architecture.py compares dvc.yaml with the output of this program.
+Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind, on
+what any kind imports, and on the code of the training. They write a digest of the kind's own code and of the training's to
+models/initial/NAME. The stage that trains depends on this folder and lists no code itself: an edit of one kind, or of a comment, trains no
+other kind again, and dvc.lock, which DVC rewrites after every job, stays short. tests/test_architecture.py compares dvc.yaml with the
+output of this program.
 """
 
 import ast
@@ -17,6 +19,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from finser.classifiers.prepare import TRAINING
 from finser.config.base import Section
 from finser.config.params import Params
 from finser.config.reading import read
@@ -28,7 +31,7 @@ from finser.project.graph import LIBRARIES
 from finser.project.libraries import IMPORTED_AS
 
 ROOT = PACKAGE.parents[1]
-PREPARING = ("prepare_classifier", "prepare_fine_tuning")
+PREPARING = ("prepare_classifier", "prepare_fine_tuning")  # they digest the code of the stage `train_classifier`
 KIND_MODULES = {f"models.{kind}" for kind in KINDS}
 REPRESENTATION_MODULES = {f"features.{name}" for name in REPRESENTATIONS}
 IMPORTED_BY_NAME = {  # stage -> modules; it depends on the one that an axis names, and on all imports of any of them
@@ -39,8 +42,11 @@ IMPORTED_BY_NAME = {  # stage -> modules; it depends on the one that an axis nam
 
 def code_of(stage: stages.Stage) -> list[str]:
     """Return the modules of finser that a stage depends on, sorted, except those that an axis names."""
+    if stage.name == "train_classifier":
+        return []
     by_name = IMPORTED_BY_NAME.get(stage.name, set())
-    return [name for name in closure(stage.step, *by_name) if name not in by_name]
+    training = (TRAINING,) if stage.name in PREPARING else ()
+    return [name for name in closure(stage.step, *by_name, *training) if name not in by_name]
 
 
 def libraries_of(stage: stages.Stage) -> list[str]:

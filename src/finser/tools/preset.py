@@ -62,10 +62,10 @@ def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:
     if all(len(speakers(path, corpus)) < FEWEST for corpus, path in paths.items()):
         expected = "a corpus of three or more speakers, to train, validate and test on"
         raise FinserError("too few speakers", where=folder, expected=expected, do="add another corpus")
-    (teacher,) = made.train_fin.data.corpora
-    if teacher in paths and len(speakers(paths[teacher], teacher)) < FEWEST:
+    (fin_corpus,) = made.train_fin.data.corpora
+    if fin_corpus in paths and len(speakers(paths[fin_corpus], fin_corpus)) < FEWEST:
         expected = "three or more, since FINs are trained on it here"
-        raise FinserError(f"too few speakers of {teacher}", where=paths[teacher], expected=expected, do=f"leave {teacher} out")
+        raise FinserError(f"too few speakers of {fin_corpus}", where=paths[fin_corpus], expected=expected, do=f"leave {fin_corpus} out")
 
 
 def migrated(path: Path) -> tuple[str, str]:

@@ -134,6 +134,6 @@ def test_noise_that_has_changed_is_said_and_noise_that_nothing_locates_is_one_li
     assert f"{folder} has changed since the last run: 3 files of" in capsys.readouterr().err
     (project / "local.yaml").unlink()
     with pytest.raises(
-        FinserError, match="local.yaml: does not say where the recordings of noise for augment.variants lie; add a line `noise: PATH`"
+        FinserError, match="local.yaml: contains no path of the recordings of noise for augment.variants; add a line `noise: PATH`"
     ):
         augment.augment(params, "savee")

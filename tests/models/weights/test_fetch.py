@@ -161,7 +161,7 @@ def test_sections_that_make_no_sense_are_one_line(project, published):
 
 def test_weights_that_nothing_locates_are_one_line(project, published):
     params = with_weights(other=local(published[1]["ast"], "ast"))
-    with pytest.raises(FinserError, match=r"local.yaml: does not say where the weights 'other' lie; add a line `weights: \{other: PATH\}`"):
+    with pytest.raises(FinserError, match=r"local.yaml: contains no path of the weights 'other'; add a line `weights: \{other: PATH\}`"):
         fetch_weights(params, "other")
 
 

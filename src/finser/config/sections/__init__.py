@@ -1,5 +1,5 @@
-"""The sections of params.yaml with their defaults: one module per section, or per group of sections that one stage follows.
+"""The sections of params.yaml with their defaults: one module per section, or per group of sections that one stage depends on.
 
-A default that changes results stands in the module of its section, because dvc.yaml names this module among the dependencies of the
-stage: so DVC sees a changed default as it sees a changed value. A test compares both.
+Each default is in the module of its section. dvc.yaml lists this module as a dependency, so DVC notices a changed default. A test compares
+both.
 """

@@ -31,7 +31,7 @@ INIT = rf"^({FINS}|({PRETRAINED}|{PUBLISHED})[a-z][a-z0-9_]*)$"
 
 
 class Classifier(Section):
-    """What every classifier has."""
+    """Keys of every classifier."""
 
     seeded: ClassVar[bool] = True  # whether its training draws anything
     by_gradient: ClassVar[bool] = True  # whether it is trained by the training loop; otherwise it has a method `solve`
@@ -51,7 +51,7 @@ class Classifier(Section):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What it is trained on: ``shards`` and ``labels``, or representations that were computed once."""
+        """Data that it is trained on: ``shards`` and ``labels``, or stored representations."""
         return ("shards", "labels")
 
 
@@ -71,7 +71,7 @@ class Svm(Classifier):
 
 
 class Network(Classifier):
-    """What every network has: optimiser, regularisation and class balance."""
+    """Keys of every network: optimiser, regularisation and class balance."""
 
     epochs: Count = Field(
         40, description="maximum number; the learning rate rises over the first 15 % of them and decays to zero at the last"
@@ -131,7 +131,9 @@ class SpectrogramAugment(Section):
     speed_share: Probability = Field(0.6, description="fraction of the clips that are resampled in time: speed, pitch and formants change")
     speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
     noise_share: Probability = Field(0.3, description="fraction of the clips with white noise")
-    noise_db: FloatRange = Field((22.0, 57.0), description="dB below the loudest cell, uniform between the two")
+    noise_db: FloatRange = Field(
+        (22.0, 57.0), description="dB below the loudest cell of the whole clip, before the change of speed; uniform between the two"
+    )
     band_masks: int = Field(2, ge=0, description="SpecAugment: number of frequency masks")
     band_width: int = Field(8, ge=0, description="maximum width in bands")
     time_masks: int = Field(2, ge=0, description="SpecAugment: number of time masks")
@@ -261,7 +263,7 @@ Classifiers = dict[Name, AnyClassifier]
 
 
 def with_init(section: Classifier) -> Classifier:
-    """The same section; with ``init: models/fins`` if its arm starts from the FINs and it does not say so."""
+    """Return the section, with ``init: models/fins`` added if its arm needs FINs and ``init`` is missing."""
     needed = getattr(section, "arm", None) in WITH_FINS and section.init is None
     return section.model_copy(update={"init": FINS}) if needed else section
 

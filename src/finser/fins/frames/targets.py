@@ -6,8 +6,9 @@ librosa takes one signal at a time; this is its definition for a batch of frames
 import torch
 from torch import Tensor, nn
 
+from finser.audio.decibels import FLOOR
 from finser.audio.frames import DIMENSIONS, N_FFT, SR
-from finser.features.cepstrum import AMIN, N_MELS, dct_matrix
+from finser.features.cepstrum import N_MELS, dct_matrix
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -47,7 +48,7 @@ class Targets(nn.Module):
         if self.feature == "chroma":
             peak = bands.amax(dim=1, keepdim=True)
             return bands / torch.where(peak < TINY, 1, peak)
-        return bands if self.feature == "mel" else 10 * bands.clamp_min(AMIN).log10() @ self.dct
+        return bands if self.feature == "mel" else 10 * bands.clamp_min(FLOOR).log10() @ self.dct
 
 
 def _mel_bank() -> Tensor:

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finser.audio.decibels import FLOOR
 from finser.audio.frames import N_FFT, SR
-from finser.features.cepstrum import AMIN, N_MELS
+from finser.features.cepstrum import N_MELS
 from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.transform import N_POWERS, FrontEnd, bins, of_powers
 
@@ -61,7 +62,7 @@ class MelFin(SpectralFin):
         """Relative error of the amplitudes, plus the weighted smooth-L1 error of the logarithms above librosa's floor."""
         amplitude = (output.clamp_min(SMALLEST).sqrt() - target.clamp_min(SMALLEST).sqrt()).square()
         level = target.mean(dim=1, keepdim=True).clamp_min(SMALLEST)
-        logarithms = [power.clamp_min(AMIN).log10() for power in (output, target)]
+        logarithms = [power.clamp_min(FLOOR).log10() for power in (output, target)]
         return (amplitude / level).mean() + self.log_weight * F.smooth_l1_loss(*logarithms, beta=0.1)
 
 

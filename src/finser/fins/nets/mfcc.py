@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finser.features.cepstrum import AMIN, N_MELS, N_MFCC, dct_matrix
+from finser.audio.decibels import FLOOR
+from finser.features.cepstrum import N_MELS, N_MFCC, dct_matrix
 from finser.fins.nets.base import SpectralFin, frozen
 from finser.fins.nets.mel import MelFin
 
@@ -61,4 +62,4 @@ class MfccFin(SpectralFin):
 
 
 def _decibels(mel: Tensor) -> Tensor:
-    return 10 * mel.clamp_min(AMIN).log10()
+    return 10 * mel.clamp_min(FLOOR).log10()
