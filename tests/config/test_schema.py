@@ -94,7 +94,7 @@ def test_every_key_of_the_schema_is_written(values):
         ("train_classifier.small_cnn", {}, "train_classifier.small_cnn: key 'model' is missing; expected model: one of svm, mlp"),
         ("train_classifier.svm.c", -1, "train_classifier.svm.c: wrong value; expected more than 0.0; found -1"),
         ("train_classifier.mlp.epochs", 0, "train_classifier.mlp.epochs: wrong value; expected at least 1; found 0"),
-        ("fine_tune.ast", {"model": "ast", "init": "models/weights/x"}, "is no section of fetch_weights; there is none"),
+        ("fine_tune.mine", {"model": "ast", "init": "models/weights/x"}, "is no section of fetch_weights; there is none"),
         ("train_classifier.small_cnn.width", 25, "train_classifier.small_cnn.width: wrong value; expected a multiple of 3; found 25"),
         ("train_classifier.small_cnn.log_mel.bands", 48, "train_classifier.small_cnn.log_mel.bands"),
         ("train_classifier.mlp.balance", "weight", "did you mean 'weights'?"),
