@@ -86,11 +86,12 @@ class Fields(Section):
     pretrain: Pretrain = Pretrain()
     train_classifier: Classifiers = Field(
         by_map(every_model())["train_classifier"],
-        description="Classifiers trained from random weights; values that differ from the defaults",
+        description="Classifiers that start from random weights. Each section lists the values that differ from the defaults",
     )
     fine_tune: Classifiers = Field(
         by_map(every_model())["fine_tune"],
-        description="Classifiers that start from trained weights, which `init` names; values that differ from the defaults",
+        description="Classifiers that start from trained weights, which `init` names. "
+        "Each section lists the values that differ from the defaults",
     )
     evaluate_classifier: EvaluateClassifier = EvaluateClassifier()
     fuse_classifiers: dict[Name, Fusion] = Field({}, description="Late fusions")

@@ -11,8 +11,10 @@ HEAD = """# params.yaml
 
 Generated from the schema by `finser schema`: every key, its type and range, its default, its meaning.
 An unknown key or a value out of range is an error.
-A key that params.yaml leaves out has its default, and an empty section `{}` has all defaults. Keys in **bold** must be in every file,
-because DVC tracks them by name; `finser check` lists the missing ones.
+Every section except `report` and every key in **bold** must be in the file, because DVC tracks them by name or because they have no
+default. So must the sections directly below `train_fin` and `compare_fin`, and `evaluate_classifier.noise`. `finser check` lists the
+missing ones. Any other key may be left out and then has its default. `{}` means all defaults; in `fetch_weights`, `train_classifier`,
+`fine_tune` and `fuse_classifiers`, whose entries you name, it means no entry.
 """
 
 
@@ -29,7 +31,7 @@ def markdown(schema: dict) -> str:
             told_by = _entries(field)["discriminator"]["propertyName"]
             known = described.setdefault(tuple(kinds), name)
             these = "these kinds" if known == name else f"the kinds of `{known}`"
-            tables.append(f"## {name}\n\n{field['description']}; each entry is of one of {these}, named by its key `{told_by}`.\n")
+            tables.append(f"## {name}\n\n{field['description']}. Each entry is of one of {these}, named by its key `{told_by}`.\n")
             for kind, section in kinds.items() if known == name else ():
                 tables += _section_page(kind, section, definitions, depth=3)
     return "\n".join(tables)

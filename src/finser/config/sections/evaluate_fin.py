@@ -21,7 +21,7 @@ class EvaluateFin(Section):
 
 
 class Staged(Section):
-    """The mel FIN inside the MFCC FIN of `staged`; separate from train_fin.mel, so that its changes make no comparison stale."""
+    """The mel FIN inside the MFCC FIN of `staged`. A change of train_fin.mel does not rerun the comparison of MFCC."""
 
     mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
 
