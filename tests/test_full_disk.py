@@ -71,7 +71,7 @@ def write_synthetic_speech(folder):
 def copy(folder):
     import shutil
 
-    shutil.copyfile(Path(files.__file__).with_name("corpora") / "crema_d_sha256.csv", folder / "a")
+    shutil.copyfile(Path(files.__file__).with_name("corpora") / "known/crema_d_sha256.csv", folder / "a")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from .conftest import BIN, copy_of_the_source
-from .test_kill import start
+from .test_kill import start, words_of
 
 pytestmark = pytest.mark.xdist_group("honest")
 INTERNAL = (".snakemake/", ".dvc/tmp/", ".git/")
@@ -139,7 +139,8 @@ def wait_for_stage(process: subprocess.Popen, stage: str) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         family = psutil.Process(process.pid).children(recursive=True)
-        if any(stage in member.cmdline() and any(word.endswith("/finser") for word in member.cmdline()) for member in family):
+        commands = [words_of(member) for member in family]
+        if any(stage in words and any(word.endswith("/finser") for word in words) for words in commands):
             return
         time.sleep(0.05)
     raise AssertionError(f"{stage} did not start")

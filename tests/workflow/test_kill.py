@@ -42,10 +42,18 @@ def family(process: subprocess.Popen) -> list[psutil.Process]:
     return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
 
 
+def words_of(member: psutil.Process) -> list[str]:
+    """The command line of a process; none if it has ended."""
+    try:
+        return member.cmdline()
+    except psutil.Error:
+        return []
+
+
 def called(name: str, members: list[psutil.Process]) -> list[psutil.Process]:
     found = []
     for member in members:
-        words = member.cmdline()
+        words = words_of(member)
         if len(words) > 1 and Path(words[0]).name.startswith("python") and Path(words[1]).name == name:
             found.append(member)
     return found
