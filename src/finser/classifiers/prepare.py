@@ -11,6 +11,7 @@ from finser import layout
 from finser.config.params import Params
 from finser.config.sections.classifiers import Classifier as Options
 from finser.emotions import EMOTIONS
+from finser.errors import FinserError
 from finser.features import pool
 from finser.files import read_json, whole_folder, write_json
 from finser.fins.settings import check_settings
@@ -34,7 +35,7 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
     the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is
     trained with.
     """
-    own = closure(f"models.{options.model}", TRAINING)
+    own = code_of(options)
     with whole_folder(layout.initial(model)) as partial:
         given = put_weights(partial) if put_weights else ()
         weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
@@ -53,17 +54,25 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
     say(f"initial {model}: {weights}")
 
 
+def code_of(options: Options) -> list[str]:
+    """Return the modules of a kind and of its training, sorted."""
+    return closure(f"models.{options.model}", TRAINING)
+
+
 def prepared(options: Options, model: str) -> dict:
     """Return config.json of models/initial/MODEL, after checking it against params.yaml and the files that it lists.
 
     Raises
     ------
     FinserError
-        The options differ from params.yaml, another version of a library is installed, or a listed file has changed.
+        The options differ from params.yaml, the code is not that of the digest, another version of a library is installed, or a listed
+        file has changed.
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")
     check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
+    if config.get("code") != digest(code_of(options)):
+        raise FinserError("was prepared with other code of the model or its training", where=where / "config.json", do="run: dvc repro")
     check_versions(config.get("libraries", {}), where / "config.json")
     pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")
     return config

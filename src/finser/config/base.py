@@ -1,4 +1,4 @@
-"""Base class and value types of the sections of params.yaml. It defines no default that changes results."""
+"""Base class and value types of the sections of params.yaml. The modules of the sections define the defaults."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -33,7 +33,8 @@ def whole(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64), AfterValidator(_seen_by_dvc)]  # it becomes a file name
+NAME = r"^[a-z][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=64), AfterValidator(_seen_by_dvc)]  # it becomes a file name
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

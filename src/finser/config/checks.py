@@ -193,7 +193,7 @@ def trained_on(params: Fields) -> Iterator[str]:
 
 
 def representations(params: Fields) -> Iterator[str]:
-    """Classifiers that are run read and pretrained encoders read representations that are computed, in the variants that they train on."""
+    """Classifiers that are run, and encoders that are pretrained, read stored representations of the variants that they train on."""
     computed, variants = params.features.representations, params.features.filter_bank_variants
     for variant in variants:
         if variant not in params.variants:

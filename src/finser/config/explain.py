@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from finser.config.base import CorpusName, Section, as_written, required
+from finser.config.base import NAME, CorpusName, Section, as_written, required
 from finser.config.reading import flow, shown
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.fetch import SOURCES
@@ -111,7 +111,7 @@ def _limit(kind: str, limits: dict) -> str | None:
         "too_long": "at most {max_length} entries",
     }
     if kind == "string_pattern_mismatch":
-        is_name = limits["pattern"] == "^[a-z][a-z0-9_]*$"
+        is_name = limits["pattern"] == NAME
         return "a name of lower-case letters, digits and _, such as small_cnn" if is_name else f"text that matches {limits['pattern']}"
     return words[kind].format(**limits) if kind in words else None
 
