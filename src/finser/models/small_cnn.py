@@ -59,9 +59,10 @@ class SmallCnn(nn.Module):
         """(batch, t, bands) -> (batch, t / 4, 128)."""
         x = x.unsqueeze(1)  # (batch, 1, t, bands)
         for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            x = functional.relu(norm(convolution(x)))
+            x = norm(convolution(x))
             if number:
                 x = functional.max_pool2d(x, (2, 2) if number == 1 else (1, 2))
+            x = functional.relu(x)  # after pooling: the same values from fewer numbers
         return functional.relu(self.dense(x.transpose(1, 2).flatten(2)))  # (batch, t / 4, channels x bands / 16) -> (batch, t / 4, 128)
 
     def _recur(self, steps: Tensor, mask: Tensor) -> Tensor:
