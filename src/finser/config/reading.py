@@ -2,6 +2,8 @@
 
 import io
 import re
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,12 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise FinserError("no such file", where=path, do="run in the project's root, or write one: finser preset demo") from None
     except (OSError, UnicodeDecodeError) as error:
         raise FinserError(f"cannot be read ({why(error)})", where=path) from None
+    return deepcopy(_parsed(text, path))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    """Return the values of a text. The result is cached: a job reads three files four times, to see whether they have changed."""
     try:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:

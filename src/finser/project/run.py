@@ -100,8 +100,9 @@ def uses_gpu(params: Params, stage: Stage, item: dict[str, str]) -> bool:
 def _clear_strays(graph: Graph, stage: str, item: dict[str, str]) -> None:
     """Remove outputs that params.yaml no longer names from the folders that a job reads; raise an error for unknown files."""
     deps = graph.paths(stage, item, "deps")
-    strays.clear_and_say(graph, deps)
-    strays.check(graph, deps)
+    if strays.unknown(graph, deps):  # a look at the folders is cheap; dvc.lock, where removed outputs are recorded, may be long
+        strays.clear_and_say(graph, deps)
+        strays.check(graph, deps)
 
 
 def _log(entry: dict) -> None:

@@ -86,12 +86,17 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
     FinserError
         There is such a file or folder, e.g. of a corpus that was dropped after a stage was run by hand.
     """
-    unknown = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
-    dropped = {Path(path) for path in recorded(graph)} if unknown else set()  # skip dvc.lock if nothing is unknown
-    for path in unknown:
+    found = unknown(graph, deps)
+    dropped = {Path(path) for path in recorded(graph)} if found else set()  # skip dvc.lock if nothing is unknown
+    for path in found:
         own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
         if own and not _of_the_project(path):
             raise FinserError("no job makes it, and DVC would count it as an input", where=path, do="move it out of the project")
+
+
+def unknown(graph: Graph, deps: Iterable[str]) -> list[Path]:
+    """Return files and folders in the folders that a job reads that neither are nor contain an output of a job."""
+    return [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
 
 
 def _of_the_project(path: Path) -> bool:
