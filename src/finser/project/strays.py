@@ -90,13 +90,14 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
     dropped = {Path(path) for path in recorded(graph)} if found else set()  # skip dvc.lock if nothing is unknown
     for path in found:
         own = [file for file in _files(path) if dropped.isdisjoint((file, *file.parents))]
-        if own and not _of_the_project(path):
+        if own:
             raise FinserError("no job makes it, and DVC would count it as an input", where=path, do="move it out of the project")
 
 
 def unknown(graph: Graph, deps: Iterable[str]) -> list[Path]:
-    """Return files and folders in the folders that a job reads that neither are nor contain an output of a job."""
-    return [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
+    """Return files and folders in the folders that a job reads that neither are nor contain an output; files that git tracks may lie there."""
+    found = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
+    return [path for path in found if not _of_the_project(path)]
 
 
 def _of_the_project(path: Path) -> bool:

@@ -3,6 +3,8 @@
 librosa takes one signal at a time; this is its definition for a batch of frames.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -51,12 +53,14 @@ class Targets(nn.Module):
         return bands if self.feature == "mel" else 10 * bands.clamp_min(FLOOR).log10() @ self.dct
 
 
+@cache
 def _mel_bank() -> Tensor:
     from librosa.filters import mel  # imports numba, which takes half a second
 
     return torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS)).T.contiguous()  # (1025, 128)
 
 
+@cache  # librosa takes .4 s; an evaluation makes 13 of these
 def _chroma_bank() -> Tensor:
     from librosa.filters import chroma
 
