@@ -159,8 +159,9 @@ def test_layout_and_dvc_agree():
         [str(layout.fin_history("mel")), str(layout.fin_result("mel")), str(layout.fin_frames("mel"))]
     )
     compared = outs("compare_fin", feature="mel", way="staged", seed="3")
-    assert compared == [str(layout.fin_comparison("mel", "staged", 3))]
-    assert outs("reference_fin", feature="zcr", seed="1") == [str(layout.fin_comparison("zcr", "reference", 1))]
+    assert compared == [str(layout.compared_fin("mel", "staged", 3))]
+    assert outs("reference_fin", feature="zcr", seed="1") == [str(layout.compared_fin("zcr", "reference", 1))]
+    assert outs("evaluate_compared") == [str(layout.fin_comparisons())]
     assert outs("fetch_weights", key="imagenet") == [str(layout.weights("imagenet"))]
     for stage in ("prepare_classifier", "prepare_fine_tuning"):
         assert outs(stage, key="svm") == [str(layout.initial("svm"))]

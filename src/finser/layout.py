@@ -78,9 +78,14 @@ def fin_result(feature: str) -> Path:
     return RESULTS / "fins" / f"{feature}.json"
 
 
-def fin_comparison(feature: str, way: str, seed: int) -> Path:
-    """Return the scores of a FIN that was trained for comparison only."""
-    return RESULTS / "fins" / "compared" / feature / way / f"{seed}.json"
+def compared_fin(feature: str, way: str, seed: int) -> Path:
+    """Return the folder of a FIN that is trained for comparison only, with the files of :func:`fin`."""
+    return MODELS / "compared" / feature / way / str(seed)
+
+
+def fin_comparisons() -> Path:
+    """Return the scores of all FINs that are trained for comparison only."""
+    return RESULTS / "fins" / "compared.json"
 
 
 def fin_frames(feature: str) -> Path:

@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from finser import layout
-from finser.fins.comparison import compare_fin, initial_fin, reference_fin
+from finser.errors import FinserError
+from finser.fins.comparison import compare_fin, initial_fin, load_compared, reference_fin
 from finser.fins.conditions import CONDITIONS, under
+from finser.fins.evaluate_compared import evaluate_compared
+from finser.fins.frames.data import draw
 from finser.fins.reference import PLANS, ReferenceFin
+from finser.fins.scoring import scores
 
 FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
 
@@ -27,14 +31,33 @@ def small(make_params):
     return make_params(**{name: values[name] for name in ("compare_fin", "reference_fin", "train_fin", "train_front_end")})
 
 
-def compared(params, feature: str, way: str, seed: int = 0) -> dict:
-    compare_fin(params, feature, way, seed)
-    return json.loads(layout.fin_comparison(feature, way, seed).read_text())
+def only(params, *items: tuple[str, str, int]):
+    """The parameters with these comparisons alone; `reference` is one that every params.yaml has, here of RMS."""
+    own = [item for item in items if item[1] != "reference"]
+    features, ways, seeds = (tuple(dict.fromkeys(column)) for column in zip(*own, strict=True))
+    update = {"features": features, "ways": ways, "seeds": seeds}
+    reference = params.reference_fin.model_copy(update={"features": ("rms",)})
+    return params.model_copy(update={"compare_fin": params.compare_fin.model_copy(update=update), "reference_fin": reference})
+
+
+@pytest.fixture(scope="module")
+def scored(project, small):
+    """A function that trains FINs, evaluates them in one stage and returns their results; the published network is trained once."""
+    reference_fin(small, "rms", 0)
+
+    def results(*items: tuple[str, str, int]) -> list[dict]:
+        params = only(small, *items)
+        for item in items:
+            compare_fin(params, *item)
+        evaluate_compared(params)
+        return json.loads(layout.fin_comparisons().read_text())
+
+    return results
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_the_formula_is_perfect_before_any_training_and_under_every_condition(project, small, feature):
-    result = compared(small, feature, "closed_form")
+def test_the_formula_is_perfect_before_any_training_and_under_every_condition(scored, feature):
+    result = scored((feature, "closed_form", 0))[0]
     kind = "db_uniform" if feature == "mel" else "uniform"
     assert result[f"r2_init_{kind}"] > 0.999_99 and result[f"r2_test_{kind}"] > 0.999_9
     assert set(result["conditions"]) == set(CONDITIONS)
@@ -48,8 +71,8 @@ def test_more_clips_than_frames_are_no_error(project, small, monkeypatch):
 
 
 @pytest.mark.parametrize(("feature", "way"), [("rms", "staged"), ("mfcc", "staged"), ("chroma", "end_to_end"), ("mel", "end_to_end")])
-def test_random_beginnings_have_something_to_learn(project, small, feature, way):
-    first, other = (compared(small, feature, way, seed) for seed in (0, 1))
+def test_random_beginnings_have_something_to_learn(scored, small, feature, way):
+    first, other, _ = scored((feature, way, 0), (feature, way, 1))
     assert first["r2_init_uniform"] < 0.99 and first["r2_init_uniform"] != other["r2_init_uniform"]
     assert first["r2_test_weighted"] > first["r2_init_weighted"]
     assert not layout.checkpoint("compare_fin", feature, way, "0").exists()
@@ -76,9 +99,22 @@ def test_reference_convolution_is_conv1d():
     assert torch.allclose(fin._convolved(frames), expected.flatten(1), atol=1e-5)
 
 
-def test_reference_is_trained_by_the_same_code(project, small):
-    reference_fin(small, "rms", 0)
-    result = json.loads(layout.fin_comparison("rms", "reference", 0).read_text())
+def test_reference_is_trained_by_the_same_code(scored):
+    result = scored(("rms", "closed_form", 0))[1]
     assert result["topology"] == "reference" and result["params"] == 66_241
     assert result["r2_test_uniform"] > result["r2_init_uniform"]
     assert not layout.checkpoint("reference_fin", "rms", "0").exists()
+
+
+@pytest.mark.parametrize(("feature", "way"), [("rms", "closed_form"), ("mfcc", "staged"), ("mel", "end_to_end"), ("rms", "reference")])
+def test_what_is_evaluated_is_the_network_that_was_trained(scored, small, feature, way):
+    """Its scores are those of the loaded network on librosa's labels; one of other settings is refused."""
+    results = scored((feature, way, 0) if way != "reference" else ("rms", "closed_form", 0))
+    (result,) = [one for one in results if one["way"] == way]
+    fin, config = load_compared(small, feature, way, 0)
+    test = draw(small, feature, small.train_fin.data.corpora, role="test", size=small.evaluate_fin.frames)
+    assert {f"r2_test_{name}": value for name, value in scores(fin, test).items()}.items() <= result.items()
+    assert set(result["unseen"]) == set(small.unseen_corpora) and config["steps"] == result["steps"]
+    other = small.model_copy(update={"seed": small.seed + 1})
+    with pytest.raises(FinserError, match="another value of seed than params.yaml has"):
+        evaluate_compared(only(other, ("rms", "closed_form", 0) if way == "reference" else (feature, way, 0)))

@@ -42,6 +42,7 @@ class Run:
     def __init__(self, params: Params):
         self.params = params
         self.rng = np.random.default_rng(0)
+        self.compared = []
 
     def write(self) -> None:
         clips = [row for corpus in self.params.corpora for row in self.clips(corpus)]
@@ -158,11 +159,8 @@ class Run:
             for k in range(2)
         ]
         write_parquet(layout.fin_frames(feature), rows)
-        for way in ("closed_form", "reference"):
-            write_json(
-                layout.fin_comparison(feature, way, 0),
-                {**figures, "feature": feature, "way": way, "seed": 0, "trained_under": [machine_settings()]},
-            )
+        named = ({"feature": feature, "way": way, "seed": 0} for way in ("closed_form", "reference"))
+        self.compared += [{**figures, **one, "trained_under": [machine_settings()]} for one in named]
         steps = np.arange(100, 3001, 100)
         curve = 1 - np.exp(-steps / 300) - (1 - R2[feature])
         write_csv(layout.fin_history(feature), "step,loss_train,r2_validation", zip(steps, 1 - curve, curve, strict=True))
@@ -242,6 +240,7 @@ class Run:
         lines += [line("train_classifier", ["mlp", "speaker", "9", "0"], 77777)]  # a fold that params do not name
         lines += [line("fetch", ["ravdess"], 55555, preset="tiny")]
         write_json(layout.training_time("train_front_end"), {"seconds_train": 174})
+        write_json(layout.fin_comparisons(), self.compared)
         layout.COMMANDS_LOG.parent.mkdir(exist_ok=True)
         layout.COMMANDS_LOG.write_text("\n".join(lines) + "\n")
 

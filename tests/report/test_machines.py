@@ -1,6 +1,7 @@
 import json
 
 from finser import layout
+from finser.files import read_json, write_json
 from finser.report import machines
 from finser.report.page import write_page
 from finser.report.read import collect
@@ -37,8 +38,10 @@ def test_models_that_train_on_no_gpu_are_not_compared_with_those_that_do(here):
     """Nor has an SVM the threads of the others."""
     for feature in ("rms", "zcr", "chroma", "mel", "mfcc"):
         changed(layout.fin_result(feature), device="cuda", gpu="H100", threads=4)
-    for path in sorted(layout.RESULTS.glob("fins/compared/*/*/*.json")):
-        changed(path, device="cuda", gpu="H100", threads=4)
+    compared = read_json(layout.fin_comparisons())
+    for one in compared:
+        one["trained_under"][0] |= {"device": "cuda", "gpu": "H100", "threads": 4}
+    write_json(layout.fin_comparisons(), compared)
     changed(layout.classifier_result("mlp", here.params.protocols[0], here.params.folds[0]) / "metrics.json", threads=4)
     assert machines.unlike(collect(here.params)) == []
     changed(layout.fin_result("mel"), gpu="A100")

@@ -1,5 +1,6 @@
 """The keys of params.yaml, and values that are derived from several of them."""
 
+from itertools import product
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -142,14 +143,30 @@ class Fields(Section):
 
     def settings_of_fin(self, feature: Feature) -> dict[str, Any]:
         """Keys and values that the training of a FIN depends on, except its front end, as its config.json records them."""
-        data, section = self.train_fin.data, getattr(self.train_fin, feature)
+        section = getattr(self.train_fin, feature)
+        return {**self._settings_of_frames(), f"train_fin.{feature}": section.model_dump(mode="json")}
+
+    def _settings_of_frames(self) -> dict[str, Any]:
         return {
             "augment.variants": list(self.augment.variants),
             "label": self.label.model_dump(mode="json"),
             "seed": self.seed,
-            "train_fin.data": data.model_dump(mode="json"),
-            f"train_fin.{feature}": section.model_dump(mode="json"),
+            "train_fin.data": self.train_fin.data.model_dump(mode="json"),
         }
+
+    @property
+    def compared_fins(self) -> list[tuple[Feature, str, int]]:
+        """Feature, way and seed of every FIN of ``compare_fin``, then of ``reference_fin``, whose way is ``reference``."""
+        own, published = self.compare_fin, self.reference_fin
+        return [*product(own.features, own.ways, own.seeds), *product(published.features, ["reference"], published.seeds)]
+
+    def settings_of_compared(self, feature: Feature, way: str) -> dict[str, Any]:
+        """Keys and values that the training of a FIN of ``compare_fin`` or ``reference_fin`` depends on, likewise."""
+        if way == "reference":
+            section = self.reference_fin.model_dump(mode="json", exclude={"features", "seeds"})
+            return {**self._settings_of_frames(), "reference_fin": section}
+        own = {f"compare_fin.{way}": getattr(self.compare_fin, way), "train_front_end": self.train_front_end}
+        return {**self.settings_of_fin(feature), **{key: section.model_dump(mode="json") for key, section in own.items()}}
 
     def settings_of_trunk(self, trunk: str) -> dict[str, Any]:
         """Keys and values that the pretraining of an encoder depends on, likewise."""

@@ -17,7 +17,6 @@ reference
     The published network.
 """
 
-import time
 from pathlib import Path
 
 import torch
@@ -25,9 +24,8 @@ import torch
 from finser import layout, machine
 from finser.config.params import Params
 from finser.config.sections.train_fin import Fin as FinParams
-from finser.files import write_json
+from finser.features import pool
 from finser.fins.building import structured
-from finser.fins.evaluation import conditions, on_unseen
 from finser.fins.frames.data import draw
 from finser.fins.frames.training_frames import training_frames
 from finser.fins.front_end import FrontEndTask
@@ -37,6 +35,7 @@ from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
 from finser.fins.reference import ReferenceFin
 from finser.fins.scoring import scores
+from finser.fins.store import load_fin, save_fin
 from finser.fins.train_fin import LIBRARIES, FinTask, best_record
 from finser.progress import say
 from finser.seeds import seed_for
@@ -45,18 +44,18 @@ from finser.training.loop import fit
 
 
 def compare_fin(params: Params, feature: str, way: str, seed: int) -> None:
-    """Step: train and evaluate a FIN of `feature` from `way`'s initial weights -> results/fins/compared/FEATURE/WAY/SEED.json."""
-    _compare(params, feature, way, seed, layout.checkpoint("compare_fin", feature, way, str(seed)))
+    """Step: train a FIN of `feature` from `way`'s initial weights -> models/compared/FEATURE/WAY/SEED/."""
+    _train(params, feature, way, seed, layout.checkpoint("compare_fin", feature, way, str(seed)))
 
 
 def reference_fin(params: Params, feature: str, seed: int) -> None:
-    """Step: train and evaluate the published network of `feature` -> results/fins/compared/FEATURE/reference/SEED.json."""
-    _compare(params, feature, "reference", seed, layout.checkpoint("reference_fin", feature, str(seed)))
+    """Step: train the published network of `feature` -> models/compared/FEATURE/reference/SEED/."""
+    _train(params, feature, "reference", seed, layout.checkpoint("reference_fin", feature, str(seed)))
 
 
-def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path) -> None:
+def _train(params: Params, feature: str, way: str, seed: int, checkpoint: Path) -> None:
+    pool.verify(pool.read("fins"), layout.pool("fins"))
     device = start_torch()
-    started = time.perf_counter()
     fin = initial_fin(params, feature, way, seed)
     excitation = params.compare_fin.end_to_end.excitation if way == "end_to_end" else 0.0
     frames = training_frames(params, feature, device, excitation)
@@ -64,27 +63,22 @@ def _compare(params: Params, feature: str, way: str, seed: int, checkpoint: Path
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=params.evaluate_fin.frames)
     at_first = scores(fin, test)
     history = fit(task, checkpoint).history
-    seconds = time.perf_counter() - started
-    result = {
+    config = {
         "feature": feature,
         "way": way,
         "topology": "reference" if way == "reference" else "structured",
         "seed": seed,
         "definition": params.label.definition,
+        "options": params.settings_of_compared(feature, way),
         **count(fin),
         **{f"r2_init_{name}": value for name, value in at_first.items()},
-        **{f"r2_test_{name}": value for name, value in scores(fin, test).items()},
-        "unseen": on_unseen(params, fin),
-        "conditions": conditions(params, fin),
         "steps": history[-1]["step"],
         "best_step": best_record(history)["step"],
-        "seconds_train": seconds,
-        "device": device,
-        "trained_under": [machine.settings(LIBRARIES)],
+        **machine.settings(LIBRARIES),
     }
-    write_json(layout.fin_comparison(feature, way, seed), result)
+    save_fin(layout.compared_fin(feature, way, seed), fin, config, history)
     checkpoint.unlink(missing_ok=True)
-    say(f"{feature} {way} seed {seed}: weighted R2 {result['r2_init_weighted']:.5f} -> {result['r2_test_weighted']:.5f}")
+    say(f"{feature} {way} seed {seed}: validation R2 {best_record(history)['r2_validation']:.5f}")
 
 
 def section(params: Params, feature: str, way: str) -> FinParams:
@@ -114,6 +108,20 @@ def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
     mel = structured("mel", torch.Generator().manual_seed(seed_for(seed, "mel", "init")), front_end)
     fit(FinTask(mel, training_frames(params, "mel", start_torch()), params.compare_fin.staged.mel, seed))
     return MfccFin(mel, weights)
+
+
+def load_compared(params: Params, feature: str, way: str, seed: int) -> tuple[Fin, dict]:
+    """Return a trained FIN, frozen and on the CPU, and its config; errors as in :func:`finser.fins.store.load_fin`."""
+    return load_fin(layout.compared_fin(feature, way, seed), _of_topology(params, feature, way))
+
+
+def _of_topology(params: Params, feature: str, way: str) -> Fin:
+    """Return a network whose weights are to be replaced."""
+    if way == "reference":
+        return ReferenceFin(feature)
+    sides = WIDE if (way, params.compare_fin.end_to_end.front_end) == ("end_to_end", "wide") else NARROW
+    front_end = None if feature in ("rms", "zcr") else FrontEnd(sides=sides)
+    return structured(feature, torch.Generator(), front_end)
 
 
 def _all_at_once(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:

@@ -17,7 +17,7 @@ from finser.files import whole_file, write_json
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.frames.data import FrameSet, draw
 from finser.fins.nets.base import Fin, predict
-from finser.fins.scoring import scores_of
+from finser.fins.scoring import scores, scores_of
 from finser.fins.settings import check_settings
 from finser.fins.store import load_fin
 from finser.machine import SETTINGS
@@ -44,7 +44,7 @@ def evaluate_fin(params: Params, feature: str) -> None:
     test = draw(params, feature, params.train_fin.data.corpora, role="test", size=size)
     predicted = predict(fin, test.frames)
     test_scores = scores_of(feature, test.labels, predicted)
-    unseen = on_unseen(params, fin)
+    unseen = on_unseen(fin, unseen_frames(params, feature))
     result = {
         **{name: config[name] for name in ("feature", "topology", "init", "seed", "params", "params_own", "params_inherited")},
         "front_end_init": config["inherits"].get("front_end"),
@@ -69,13 +69,17 @@ def evaluate_fin(params: Params, feature: str) -> None:
     say(f"{feature}: weighted R2 on test speakers {test_scores['weighted']:.5f}{unseen_text}")
 
 
-def on_unseen(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
-    """Return R2 on each corpus without training clips, with the same number of frames: corpus -> scores; {} if there is none.
+def unseen_frames(params: Params, feature: str) -> dict[str, FrameSet]:
+    """Draw as many frames from each corpus without training clips as from the test speakers; {} if there is no such corpus."""
+    return {corpus: draw(params, feature, (corpus,), size=params.evaluate_fin.frames) for corpus in params.unseen_corpora}
+
+
+def on_unseen(fin: Fin, drawn: dict[str, FrameSet]) -> dict[str, dict[str, float]]:
+    """Return R2 on the frames of each corpus: corpus -> scores.
 
     Corpora are scored one by one. A score on all together would credit a FIN for distinguishing a loud corpus from a quiet one.
     """
-    drawn = {corpus: draw(params, fin.feature, (corpus,), size=params.evaluate_fin.frames) for corpus in params.unseen_corpora}
-    return {corpus: scores_of(fin.feature, one.labels, predict(fin, one.frames)) for corpus, one in drawn.items()}
+    return {corpus: scores(fin, one) for corpus, one in drawn.items()}
 
 
 def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:

@@ -46,8 +46,15 @@ def save_fin(folder: Path, module: nn.Module, config: dict, history: list[dict[s
             writer.writerows(history)
 
 
-def load_fin(folder: Path) -> tuple[nn.Module, dict]:
+def load_fin(folder: Path, module: nn.Module | None = None) -> tuple[nn.Module, dict]:
     """Read a FIN (or the front end): the module, frozen and on the CPU, and its config.
+
+    Parameters
+    ----------
+    folder : Path
+        What :func:`save_fin` wrote.
+    module : nn.Module, optional
+        A network of the topology in `folder`, whose weights are replaced; by default a new one of :data:`TOPOLOGIES`.
 
     Raises
     ------
@@ -58,7 +65,7 @@ def load_fin(folder: Path) -> tuple[nn.Module, dict]:
     feature, path = config.get("feature"), folder / "model.safetensors"
     if feature not in TOPOLOGIES:
         raise FinserError(f"unknown feature '{feature}'", where=folder / "config.json", do=nearest(str(feature), TOPOLOGIES))
-    module = TOPOLOGIES[feature]()
+    module = TOPOLOGIES[feature]() if module is None else module
     try:
         module.load_state_dict(load_file(path))
     except FileNotFoundError:

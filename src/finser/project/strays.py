@@ -95,7 +95,7 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
 
 
 def unknown(graph: Graph, deps: Iterable[str]) -> list[Path]:
-    """Return files and folders in the folders that a job reads that neither are nor contain an output; files that git tracks may lie there."""
+    """Return files and folders in the folders that a job reads that neither are nor contain an output, except those that git tracks."""
     found = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
     return [path for path in found if not _of_the_project(path)]
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.summary.comparisons import baseline
-from finser.summary.reading import Curve, read_columns, read_figures, read_history
+from finser.summary.reading import Curve, checked, read_columns, read_figures, read_history
 from finser.summary.runs import Run
 from finser.summary.summarise import documents, read_runs
 
@@ -183,13 +182,7 @@ def collect(params: Params) -> Results:
         corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
         splits=tuple(read_split(params, protocol) for protocol in params.protocols),
         fins=tuple(read_fin(feature) for feature in FEATURES),
-        compared=tuple(
-            read_comparison(feature, way, seed)
-            for feature, way, seed in (
-                *product(params.compare_fin.features, params.compare_fin.ways, params.compare_fin.seeds),
-                *product(params.reference_fin.features, ["reference"], params.reference_fin.seeds),
-            )
-        ),
+        compared=read_comparisons(params),
         runs=read_runs(params),
         figures=read_json(layout.summary()),
         costs=read_json(layout.costs()),
@@ -276,10 +269,16 @@ def read_fin(feature: str) -> Fin:
     return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
 
 
-def read_comparison(feature: str, way: str, seed: int) -> Mapping[str, Any]:
-    """Scores of a FIN of ``compare_fin`` or ``reference_fin``."""
-    path = layout.fin_comparison(feature, way, seed)
-    return read_figures(path, ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS))
+def read_comparisons(params: Params) -> tuple[Mapping[str, Any], ...]:
+    """Scores of the FINs of ``compare_fin`` and ``reference_fin``, in the order of :attr:`Params.compared_fins`."""
+    path = layout.fin_comparisons()
+    found = read_json(path)
+    keys = ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS)
+    listed = {(one["feature"], one["way"], one["seed"]): one for one in (checked(one, keys, path) for one in found)}
+    for item in params.compared_fins:
+        if item not in listed:
+            raise FinserError(f"no scores of {' '.join(map(str, item))}", where=path, do="run: dvc repro evaluate_compared")
+    return tuple(listed[item] for item in params.compared_fins)
 
 
 def read_log(path: Path, preset: str) -> Log:

@@ -338,6 +338,7 @@ def expected_items(results: Results) -> dict[str, list[Item]]:
         "evaluate_fin": features,
         "compare_fin": [(one["feature"], one["way"], str(one["seed"])) for one in results.compared if one["way"] != "reference"],
         "reference_fin": [(one["feature"], str(one["seed"])) for one in results.compared if one["way"] == "reference"],
+        "evaluate_compared": [()],
         "fetch_weights": [(name,) for name in params.fetch_weights],
         "pretrain": [(trunk, *where) for trunk in params.pretrain.trunks for where in places],
         "prepare_pretraining": [(trunk,) for trunk in params.pretrain.trunks],

@@ -30,7 +30,11 @@ def read_figures(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     FinserError
         The file is missing, is not readable, or lacks one of `keys`.
     """
-    figures = read_json(path)
+    return checked(read_json(path), keys, path)
+
+
+def checked(figures: dict[str, Any], keys: tuple[str, ...], path: Path) -> dict[str, Any]:
+    """Return an object of a JSON file after a check that it has some keys; errors as in :func:`read_figures`."""
     missing = [key for key in keys if key not in figures]
     if missing:
         raise FinserError(f"lacks the key '{missing[0]}'", where=path, do="run its evaluation again")
