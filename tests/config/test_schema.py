@@ -672,7 +672,7 @@ def test_titles_are_written_so_that_they_are_read_as_text(tmp_path_factory, titl
 
 
 def test_all_that_is_wrong_with_a_file_is_said_at_once(values, tmp_path):
-    """A line each, in the schema's order: keys first; between sections, names first, and what hangs on them when these are right."""
+    """A line each, in the schema's order."""
     put(values, "train_fin.rms.steps", 0)
     put(values, "split.random_tst", 1)
     put(values, "label.definition", "librosa")
@@ -705,3 +705,33 @@ def test_a_pair_of_one_is_too_short(values):
 
 def test_a_line_per_error_and_none_twice():
     assert lines(FinserErrors([FinserError("a"), FinserError("b", where="c"), FinserError("a")])) == "error: a\nerror: c: b"
+
+
+FAULTS = {  # independent of each other: key -> its value, and the line that it adds
+    "train_classifier.svm.c": ("3", "train_classifier.svm.c: wrong type; expected a number, without quotes; found '3' (text)"),
+    "augment.gains": (1, "unknown key 'augment.gains'; did you mean 'gain'?"),
+    "folds": ([7], "fold 7 does not exist: split.folds is 5"),
+    "train_classifier.mlp": ({"model": "mpl"}, "train_classifier.mlp: no such model; expected model: one of "),
+    "pooled": (["ravdess", "ravdess"], "pooled names something twice: ravdess, ravdess"),
+    "train_fin.mel": (None, "key 'train_fin.mel' is missing; add `mel: {}` for the default: DVC tracks this key"),
+    "protocols": ([], "protocols: empty; expected a list of one or more"),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(chosen=st.sets(st.sampled_from(sorted(FAULTS)), min_size=1))
+def test_faults_of_every_kind_are_listed_together(tmp_path_factory, chosen):
+    """Wrong values, contradictions and missing keys at once, and nothing that only follows from another fault."""
+    values = yaml.safe_load(dump(presets.demo()))
+    values["fusions"], values["fuse_classifiers"], values["summarise"] = [], {}, {"pairs": []}  # they name models
+    for key in chosen:
+        put(values, key, FAULTS[key][0])
+    if "train_fin.mel" in chosen:
+        del values["train_fin"]["mel"]
+    path = tmp_path_factory.mktemp("faults") / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserErrors) as caught:
+        load(path)
+    found = [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
+    expected = [FAULTS[key][1] for key in chosen]
+    assert len(found) == len(expected) and all(any(line.startswith(said) for line in found) for said in expected), found

@@ -47,13 +47,37 @@ def absent(section: Section, values: dict, where: object, above: str = "") -> It
     """A line for every key that a file must hold and does not (:attr:`Section.in_files`)."""
     for name in type(section).model_fields:
         value, key = getattr(section, name), f"{above}{name}"
-        if name in values and isinstance(value, Section):
+        if isinstance(values.get(name), dict) and isinstance(value, Section):
             yield from absent(value, values[name], where, f"{key}.")
         elif name not in values and name in section.in_files:
             default = required(value) if isinstance(value, Section) else {} if isinstance(value, dict) else as_written(value)
             yield FinserError(
                 f"key '{key}' is missing", where=where, do=f"add `{name}: {flow(default)}` for the default: DVC tracks this key"
             )
+
+
+def faulty_keys(problems: list[dict]) -> list[tuple[str, ...]]:
+    """Return the keys that are to be left out of a file so that none of pydantic's `problems` remains: of a missing key, its section."""
+    found = []
+    for problem in problems:
+        path = _without_tag(problem["loc"])
+        inside = next((place for place, part in enumerate(path) if not isinstance(part, str) or part == "[key]"), len(path))
+        found.append(tuple(path[: inside - (problem["type"] == "missing")]))
+    return [path for path in found if path]
+
+
+def without(values: Any, paths: list[tuple[str, ...]]) -> Any:
+    """Return a copy of the values of a file without some keys."""
+    if not isinstance(values, dict):
+        return values
+    below = {name: [path[1:] for path in paths if path[0] == name] for name in values}
+    return {name: without(value, [path for path in below[name] if path]) for name, value in values.items() if () not in below[name]}
+
+
+def concerns(line: str, paths: list[tuple[str, ...]]) -> bool:
+    """Return whether a message names one of some keys, or the section of the user's own that it lies in (``fine_tune.NAME``, 'NAME')."""
+    above = {path[:2] for path in paths}
+    return any(re.search(rf"(?<![\w.]){re.escape('.'.join(path))}(?!\w)|'{re.escape(path[-1])}'", line) for path in above)
 
 
 def _within(inner: tuple, outer: tuple) -> bool:

@@ -8,7 +8,7 @@ from pydantic import ValidationError, model_validator
 
 from finser.config.base import with_defaults
 from finser.config.checks import contradictions
-from finser.config.explain import absent, explain
+from finser.config.explain import absent, concerns, explain, faulty_keys, without
 from finser.config.fields import Fields
 from finser.config.migrate import old_keys
 from finser.config.reading import read
@@ -34,27 +34,48 @@ def load(path: Path = Path("params.yaml")) -> Params:
     ------
     FinserError
         The file is missing, is no YAML, or breaks the schema: one line per offending key says what was expected and what was found.
-        Keys and values are checked first, then contradictions between sections, then the keys that DVC tracks by name.
+        Faulty keys and values, contradictions between other sections, and missing keys that DVC tracks are listed together.
     """
     values = read(path)
-    params = validate(values, path)
-    missing = list(absent(params, values, path))
-    if missing:
-        raise FinserErrors(missing)
+    params, wrong = _examine(values, path)
+    if params is not None:
+        wrong += absent(params, values, path)
+    if wrong:
+        raise FinserErrors(wrong)
     return params
 
 
 def validate(values: Any, where: object = "params.yaml") -> Params:
     """Turn plain values into :class:`Params`; errors as in :func:`load`, but keys that DVC tracks may be missing."""
+    params, wrong = _examine(values, where)
+    if wrong:
+        raise FinserErrors(wrong)
+    return params
+
+
+def _examine(values: Any, where: object) -> tuple[Fields | None, list[FinserError]]:
+    """Return parameters and all errors; with errors, the parameters are those of the file without its faulty keys, if there are any."""
     old = old_keys(values)
     if old:
         more = f" and {len(old) - 3} more" if len(old) > 3 else ""
         raise FinserError(f"written for an earlier version of finser ({', '.join(old[:3])}{more})", where=where, do="run: finser migrate")
     try:
-        whole = with_defaults(values, Params) if isinstance(values, dict) else values
-        return Params.model_validate_json(json.dumps(whole))  # JSON has lists for tuples
+        return _of_type(Params, values), []
     except ValidationError as error:
-        raise FinserErrors(explain(error.errors(), values, where, Params)) from None
+        problems = error.errors()
+    wrong, faulty = explain(problems, values, where, Params), faulty_keys(problems)
+    try:
+        rest = _of_type(Fields, without(values, faulty))
+    except ValidationError:
+        return None, wrong
+    if faulty:  # otherwise `wrong` has the contradictions already
+        wrong += [FinserError(line, where=where) for line in contradictions(rest) if not concerns(line, faulty)]
+    return rest, wrong
+
+
+def _of_type(kind: type[Fields], values: Any) -> Fields:
+    whole = with_defaults(values, kind) if isinstance(values, dict) else values
+    return kind.model_validate_json(json.dumps(whole))  # JSON has lists for tuples
 
 
 def json_schema() -> dict:
