@@ -64,6 +64,15 @@ def test_partial_corpus_is_refused_unless_allowed(tmp_path):
         preset.make("local", tmp_path)
 
 
+def test_all_incomplete_corpora_are_listed(tmp_path):
+    fake_corpus(tmp_path / "RAVDESS", 3)
+    fake_corpus(tmp_path / "TESS", 2)
+    with pytest.raises(FinserError) as caught:
+        preset.make("local", tmp_path)
+    first, second = str(caught.value).splitlines()
+    assert "RAVDESS" in first and "TESS" in second
+
+
 def test_some_corpus_must_have_three_or_more_speakers(tmp_path):
     fake_corpus(tmp_path / "TESS", 2)
     with pytest.raises(FinserError, match="too few speakers"):

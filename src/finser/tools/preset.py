@@ -10,7 +10,7 @@ from finser.config.params import Params, load, validate
 from finser.config.reading import read
 from finser.config.sections.fetch import Local
 from finser.corpora.local import check_complete, clips, find, speakers, survey, unknown
-from finser.errors import FinserError
+from finser.errors import FinserError, FinserErrors
 from finser.progress import say
 
 FEWEST = 3  # speakers: for training, validation and test
@@ -40,21 +40,37 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
 
 
 def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial: bool) -> tuple[dict[str, Path], dict[str, Local]]:
-    """Return paths and sources of the `wanted` corpora (all by default) in `folder`; log which are used and which are left out."""
-    paths, sources, ignored = {}, {}, unknown(folder)
+    """Return paths and sources of the `wanted` corpora (all by default) in `folder`; log which are used and which are left out.
+
+    Raises
+    ------
+    FinserErrors
+        Corpora are incomplete, or have faulty files; all of them are listed.
+    """
+    paths, sources, ignored, wrong = {}, {}, unknown(folder), []
     for corpus, path in find(folder).items():
         if wanted and corpus not in wanted:
             ignored.append(path.name)
             continue  # a corpus that no stage reads may be incomplete
-        files, _ = survey(path, corpus)
-        expected = check_complete(path, Local(allow_partial=allow_partial), corpus, do="complete it, or accept it: --allow-partial")
-        distinct = len(clips(path, corpus))  # a repack may hold each clip twice
-        paths[corpus], sources[corpus] = path.resolve(), Local(allow_partial=allow_partial and distinct < expected)
-        accepted = ", accepted as partial" if distinct < expected else ""
-        say(f"{corpus}: {path}: {files:,} files, {distinct:,} of {expected:,} clips{accepted}")
+        try:
+            paths[corpus], sources[corpus] = path.resolve(), _source(path, corpus, allow_partial)
+        except FinserError as error:
+            wrong.append(error)
+    if wrong:
+        raise FinserErrors(wrong)
     if ignored:
         say(f"{folder}: left out, because this preset takes no such corpus: {', '.join(sorted(ignored))}")
     return paths, sources
+
+
+def _source(path: Path, corpus: str, allow_partial: bool) -> Local:
+    """Return the source of one corpus, and log its numbers of files and clips."""
+    files, _ = survey(path, corpus)
+    expected = check_complete(path, Local(allow_partial=allow_partial), corpus, do="complete it, or accept it: --allow-partial")
+    distinct = len(clips(path, corpus))  # a repack may hold each clip twice
+    accepted = ", accepted as partial" if distinct < expected else ""
+    say(f"{corpus}: {path}: {files:,} files, {distinct:,} of {expected:,} clips{accepted}")
+    return Local(allow_partial=allow_partial and distinct < expected)
 
 
 def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:
