@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 
 from finser import synthetic, workers
 from finser.config import presets
-from finser.synthetic.plans import Clip
+from finser.synthetic.plans import ClipPlan
 
 POOLED = ("ravdess", "crema_d", "tess", "savee")
 RATE = 22050  # Hz
@@ -55,7 +55,7 @@ def pooled(seed: int, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     return features, np.array([clip.emotion for clip in clips]), speakers, np.array([clip.corpus for clip in clips])
 
 
-def usable(clips: list[Clip]) -> list[tuple[Clip, str]]:
+def usable(clips: list[ClipPlan]) -> list[tuple[ClipPlan, str]]:
     """Clips with a correct label, and the name of each file."""
     odd = {oddity.path: oddity for oddity in synthetic.oddities(clips[0].corpus, clips)}
     kinds = {path: oddity.kind for path, oddity in odd.items()}

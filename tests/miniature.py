@@ -24,7 +24,7 @@ from finser.config.sections.classifiers import (
     DEFAULT_VARIANTS,
     KINDS,
     Ast,
-    Classifier,
+    ClassifierSection,
     FinEnsemble,
     LogMel,
     Mlp,
@@ -108,7 +108,7 @@ NANO = {"model_size": "nano", "frequency_stride": 16, "time_stride": 16, "frames
 SMALL = {"crop_frames": 32, "center": "cmn"}  # of log_mel; a tone's place is what tells the emotion, not its level
 
 
-def sections() -> dict[str, Classifier]:
+def sections() -> dict[str, ClassifierSection]:
     """A section of every kind, small and short."""
     mel = {"learning_rate": 0.005, "mixup": 0.2, "log_mel": LogMel(**SMALL)}
     return {
@@ -227,7 +227,7 @@ def run_() -> Callable[..., dict]:
     return run
 
 
-def dumped(maps: dict[str, dict[str, Classifier]]) -> dict[str, dict]:
+def dumped(maps: dict[str, dict[str, ClassifierSection]]) -> dict[str, dict]:
     """Both maps as values."""
     return {name: {section: options.model_dump() for section, options in sections.items()} for name, sections in maps.items()}
 

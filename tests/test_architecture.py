@@ -75,7 +75,7 @@ def test_what_a_kind_reads_is_what_its_source_reads(kind):
     for arm in ("librosa", "frozen", "tuned") if kind == "fin_ensemble" else ("",):
         options = KINDS[kind](**({"arm": arm, "fins": () if arm == "librosa" else ("rms",)} if arm else {}))
         listed = {folder_of(name) for name in options.reads}
-        assert set(module_of(options).source(options).folders("tess")) <= listed
+        assert set(module_of(options).reader(options).folders("tess")) <= listed
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if hasattr(KINDS[kind], "trunk_shape")])
@@ -83,8 +83,8 @@ def test_what_a_pretraining_lists_is_what_its_source_reads(kind):
     """data/pool/pretrain/TRUNK.json lists the checksums of these files."""
     options = KINDS[kind]()
     module = module_of(options)
-    source = paired(module.source(options), module.frame_numbers(options))
-    assert set(source.folders("tess")) == {folder_of(name) for name in reads(options)}
+    reader = paired(module.reader(options), module.frame_numbers(options))
+    assert set(reader.folders("tess")) == {folder_of(name) for name in reads(options)}
 
 
 def folder_of(name: str) -> Path:
@@ -207,6 +207,11 @@ def test_no_two_places_have_ten_equal_lines():
             block = tuple(lines[number : number + 10])
             assert block not in seen, f"{path} and {seen[block]}: {block[0]}"
             seen[block] = path
+
+
+def test_no_two_classes_have_one_name():
+    names = [node.name for path in modules().values() for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    assert not {name for name in names if names.count(name) > 1}
 
 
 def test_no_parameter_hides_what_its_module_imports():

@@ -85,7 +85,12 @@ def contents(trunk: str, protocol: str, fold: int) -> dict[str, bytes]:
 
 
 def teach(
-    classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple, where: Path | None = None
+    classifier: NetworkClassifier,
+    train: list[Pair],
+    validation: list[Pair],
+    settings: Pretrain,
+    names: tuple,
+    where: Path | None = None,
 ) -> TrainingRecord:
     return fit(Pretraining(classifier, train, validation, settings, names), where)
 
@@ -148,7 +153,7 @@ def librosas(clip: np.ndarray) -> np.ndarray:
 def test_a_spectrogram_network_is_taught_the_features_of_the_frames_that_it_sees(clip, trim_db):
     options = ShallowCnn(log_mel=LogMel(trim_db=trim_db))
     module = module_of(options)
-    x, y = paired(module.source(options), module.frame_numbers(options)).convert(Row("a", "original", clip, features(clip)))
+    x, y = paired(module.reader(options), module.frame_numbers(options)).convert(Row("a", "original", clip, features(clip)))
     expected, kept = librosas(clip), slice(None)
     if trim_db:
         _, (first, end) = librosa.effects.trim(clip / 32768, top_db=trim_db)
@@ -163,7 +168,7 @@ def test_a_spectrogram_network_is_taught_the_features_of_the_frames_that_it_sees
 
 def test_ast_is_taught_the_features_at_the_times_of_its_own_frames(clip):
     module = module_of(NETS["ast"])
-    x, y = paired(module.source(NETS["ast"]), module.frame_numbers(NETS["ast"])).convert(Row("a", "original", clip, features(clip)))
+    x, y = paired(module.reader(NETS["ast"]), module.frame_numbers(NETS["ast"])).convert(Row("a", "original", clip, features(clip)))
     expected = librosas(clip)[2:-2]
     seconds = librosa.frames_to_time(np.arange(2, 2 + len(expected)), sr=SR)
     own = (np.arange(len(x)) * 0.010) + 0.0125  # 25 ms every 10 ms
@@ -178,7 +183,7 @@ def test_what_ast_hears_begins_when_its_targets_say_so():
     y[int(0.6 * SR) :] *= 300
     clip = np.round(32767 * y.clip(-1, 1)).astype(np.int16)
     module = module_of(NETS["ast"])
-    given_, wanted = paired(module.source(NETS["ast"]), module.frame_numbers(NETS["ast"])).convert(
+    given_, wanted = paired(module.reader(NETS["ast"]), module.frame_numbers(NETS["ast"])).convert(
         Row("a", "original", clip, features(clip))
     )
     power, target = np.exp(given_.astype(float)).mean(1), np.exp(2 * wanted[:, 0])
@@ -200,7 +205,7 @@ def ramps(lengths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     st.lists(st.integers(1, 150), min_size=1, max_size=5), st.integers(16, 100), st.sampled_from([4, 32]), st.booleans(), st.integers(0, 99)
 )
 def test_crops_of_input_and_features_are_of_the_same_frames_and_the_right_steps_count(lengths, crop, step, drawn, seed):
-    plain = spectrograms.Collate(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
     collate = CollatePairs(plain, 5 * ONES, 2 * ONES, SimpleNamespace(TIME_STEP=step), crop=crop, masks=NO_MASKS)
     inputs, targets, counts = collate(ramps(lengths), np.random.default_rng(seed) if drawn else None)
     kept = [min(n, crop) if drawn else n for n in lengths]
@@ -219,14 +224,14 @@ def test_crops_of_input_and_features_are_of_the_same_frames_and_the_right_steps_
 
 
 def test_crops_begin_anywhere():
-    plain = spectrograms.Collate(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
     collate = CollatePairs(plain, 0 * ONES, ONES, SimpleNamespace(TIME_STEP=4), crop=16, masks=NO_MASKS)
     rng = np.random.default_rng(0)
     assert {float(collate(ramps([20]), rng)[1][0, 0, 0]) - 1.5 for _ in range(60)} == {0, 1, 2, 3, 4}
 
 
 def test_only_inputs_of_training_are_masked():
-    plain = spectrograms.Collate(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
     draw = np.random.default_rng(0)
     pairs = [(draw.normal(1, 1, (n, 64)).astype(np.float32), draw.normal(size=(n, 162))) for n in (60, 20)]
     made = {}

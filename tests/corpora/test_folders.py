@@ -1,6 +1,6 @@
 import pytest
 
-from finser.corpora.folders import audio_files, digest, size_of_audio
+from finser.corpora.folders import audio_files, digest_of_files, size_of_audio
 from finser.errors import FinserError
 
 
@@ -23,13 +23,13 @@ def test_suffixes_in_any_case_and_no_litter(tmp_path, write_wav):
 @pytest.mark.parametrize("change", ["name", "size"])
 def test_a_digest_follows_names_and_sizes(tmp_path, write_wav, change):
     path = write_wav(tmp_path / "a.wav")
-    before = digest(tmp_path, audio_files(tmp_path))
-    assert before == digest(tmp_path, audio_files(tmp_path))
+    before = digest_of_files(tmp_path, audio_files(tmp_path))
+    assert before == digest_of_files(tmp_path, audio_files(tmp_path))
     if change == "name":
         path.rename(tmp_path / "b.wav")
     else:
         path.write_bytes(path.read_bytes() + b"0")
-    assert digest(tmp_path, audio_files(tmp_path)) != before
+    assert digest_of_files(tmp_path, audio_files(tmp_path)) != before
 
 
 def test_a_page_in_place_of_audio(tmp_path):

@@ -157,7 +157,7 @@ def test_find_knows_the_names_of_repacks_in_any_case(tmp_path, corpus, names):
 def test_two_folders_of_one_corpus_are_refused_and_the_others_named(tmp_path):
     for name in ("RAVDESS", "Crema", "music", ".git", "__MACOSX", "savee2"):
         (tmp_path / name).mkdir()
-    assert local.unknown(tmp_path) == ["music", "savee2"]
+    assert local.unknown_folders(tmp_path) == ["music", "savee2"]
     (tmp_path / "again").symlink_to(tmp_path / "RAVDESS")
     assert list(local.find(tmp_path)) == ["ravdess", "crema_d"]
     (tmp_path / "cremad").mkdir()

@@ -12,12 +12,12 @@ from finser.audio.shards import read_audio, write_audio
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, check_training_part, read_examples
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.features.statistics import mfcc, summary
 from finser.splits.table import read_parts
 
 ORIGINAL = ("original",)
-SAMPLES = Source(lambda row: row.audio, audio=True)
+SAMPLES = Reader(lambda row: row.audio, audio=True)
 
 
 def test_examples_are_those_of_the_split(project):
@@ -36,7 +36,7 @@ def test_examples_are_those_of_the_split(project):
 
 def test_a_source_of_samples_and_features_reads_both_of_one_row(project):
     parts = {"test": read_parts("speaker", 1, ["ravdess"])["test"]}
-    both = Source(lambda row: (row.audio, row.features), ("rms", "mfcc"), audio=True)
+    both = Reader(lambda row: (row.audio, row.features), ("rms", "mfcc"), audio=True)
     for audio, features in read_examples(both, parts, {"test": ORIGINAL})["test"].inputs:
         assert set(features) == {"rms", "mfcc"}
         assert features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=audio / np.float32(32768))[0], abs=1e-6)

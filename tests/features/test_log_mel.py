@@ -14,8 +14,8 @@ from finser.features.log_mel import (
     FLOOR_DB,
     MARGIN,
     ROUND_TO,
-    Collate,
-    add_noise,
+    CollateLogMel,
+    add_noise_db,
     log_mel,
     masks,
     n_frames_after,
@@ -146,7 +146,7 @@ def test_speed_one_changes_nothing_and_slower_has_nothing_above_half_the_rate():
 def test_noise_has_the_level_asked_for(below):
     clip = np.full((400, 64), FLOOR_DB, np.float32)
     clip[7, 3] = -12
-    (noisy,) = add_noise(clip[None], np.array([-12 - below]), np.random.default_rng(0))
+    (noisy,) = add_noise_db(clip[None], np.array([-12 - below]), np.random.default_rng(0))
     assert noisy.dtype == np.float32 and noisy[7, 3] == pytest.approx(-12, abs=0.2)
     power = 10 ** (np.delete(noisy, 7, 0) / 10)
     assert 10 * np.log10(power.mean()) == pytest.approx(-12 - below, abs=0.1)
@@ -157,7 +157,7 @@ def test_noise_has_the_level_asked_for(below):
 def test_a_batch_has_noise_relative_to_each_clips_loudest_cell():
     clips = [np.full((30, 64), FLOOR_DB, np.float32), np.full((30, 64), FLOOR_DB, np.float32)]
     clips[0][0, 0], clips[1][0, 0] = -10, -30
-    drawing = Collate(np.zeros(64, np.float32), np.ones(64, np.float32), "clip", 30, SpectrogramAugment(speed_share=0, noise_share=1))
+    drawing = CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32), "clip", 30, SpectrogramAugment(speed_share=0, noise_share=1))
     batch, _ = drawing._crops(clips, np.random.default_rng(0))
     levels = 10 * np.log10((10 ** (batch[:, 1:] / 10)).mean((1, 2)))
     assert np.all((levels > [-67.5, -87.5]) & (levels < [-31.5, -51.5])), levels
@@ -208,8 +208,8 @@ def test_statistics_are_numpys_over_all_frames():
     assert np.delete(scale, 5) == pytest.approx(np.delete(together.std(0), 5), rel=1e-5) and scale[5] == 1
 
 
-def collate(crop: int = 0, augment: SpectrogramAugment | None = None, center: str = "clip") -> Collate:
-    return Collate(np.full(64, 2, np.float32), np.full(64, 4, np.float32), center, crop, augment)
+def collate(crop: int = 0, augment: SpectrogramAugment | None = None, center: str = "clip") -> CollateLogMel:
+    return CollateLogMel(np.full(64, 2, np.float32), np.full(64, 4, np.float32), center, crop, augment)
 
 
 @pytest.mark.parametrize("center", ["clip", "cmn"])

@@ -11,7 +11,7 @@ from finser.fins.comparison import compare_fin, initial_fin, load_compared, refe
 from finser.fins.conditions import CONDITIONS, under
 from finser.fins.evaluate_compared import evaluate_compared
 from finser.fins.frames.data import draw
-from finser.fins.reference import PLANS, ReferenceFin
+from finser.fins.reference import PLANS, ReferenceNet
 from finser.fins.scoring import scores
 
 FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
@@ -87,14 +87,14 @@ def test_end_to_end_learns_all_weights(make_params, small, front_end, n):
 
 @pytest.mark.parametrize(("feature", "n"), [("rms", 66_241), ("zcr", 263_057), ("chroma", 894_412), ("mfcc", 822_420), ("mel", 983_680)])
 def test_reference_nets_have_the_published_size(feature, n):
-    fin = ReferenceFin(feature, torch.Generator().manual_seed(0))
+    fin = ReferenceNet(feature, torch.Generator().manual_seed(0))
     assert sum(parameter.numel() for parameter in fin.parameters()) == n
     assert fin(torch.randn(2, 2048)).shape == (2, {"rms": 1, "zcr": 1, "chroma": 12, "mfcc": 20, "mel": 128}[feature])
     assert set(PLANS) == set(FEATURES)
 
 
 def test_reference_convolution_is_conv1d():
-    fin, frames = ReferenceFin("zcr", torch.Generator().manual_seed(0)), torch.randn(3, 2048)
+    fin, frames = ReferenceNet("zcr", torch.Generator().manual_seed(0)), torch.randn(3, 2048)
     expected = torch.nn.functional.conv1d(frames[:, None], fin.kernels.T[:, None], fin.kernels_bias, stride=4).relu()
     assert torch.allclose(fin._convolved(frames), expected.flatten(1), atol=1e-5)
 

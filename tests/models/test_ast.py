@@ -14,8 +14,7 @@ from finser import layout
 from finser.classifiers.pretrain import CollatePairs, pretrain
 from finser.classifiers.train_classifier import train_classifier
 from finser.config.params import Params
-from finser.config.sections.classifiers import Ast as Options
-from finser.config.sections.classifiers import SpectrogramAugment, by_map
+from finser.config.sections.classifiers import Ast, SpectrogramAugment, by_map
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.masks import Masks
@@ -24,7 +23,7 @@ from finser.features.filter_banks import RATE, filter_banks
 from finser.features.rows import Row
 from finser.files import checksum, read_json
 from finser.models import begin, load
-from finser.models.ast import Ast, Collate, frame_numbers, grid, source, statistics
+from finser.models.ast import AstNet, CollateFilterBanks, frame_numbers, grid, reader, statistics
 from finser.models.network import n_trainable
 from finser.models.weights.fetch import fetch_weights
 from finser.models.weights.published import adapted_positions
@@ -32,7 +31,7 @@ from finser.models.weights.sizes import size_of
 
 from ..miniature import dumped, prepare
 
-NANO = Options(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
+NANO = Ast(model_size="nano", frequency_stride=16, time_stride=16, epochs=2)
 PARAMETERS = {"nano": 189_576, "tiny": 5_457_224, "small": 21_531_272, "base": 85_529_864, "large": 302_943_240}
 
 
@@ -78,7 +77,7 @@ def test_a_row_is_resampled_to_16_khz():
     """A tone of 1 kHz stays one: its loudest band is that of the same tone made at 16 kHz."""
     made = {rate: 0.5 * np.sin(2 * np.pi * 1000 * np.arange(rate) / rate) for rate in (16_000, 22_050)}
     row = Row("a", "original", np.round(32767 * made[22_050]).astype(np.int16), {})
-    found, expected = source(NANO).convert(row), filter_banks(made[16_000])
+    found, expected = reader(NANO).convert(row), filter_banks(made[16_000])
     assert found.shape == expected.shape == (98, 128)
     assert np.abs(found[:, 30:50] - expected[:, 30:50])[5:-5].max() < 0.05  # the tone's bands
     assert found.mean(0).argmax() == expected.mean(0).argmax()
@@ -88,7 +87,7 @@ def test_a_row_is_resampled_to_16_khz():
 def test_exact_numbers_of_parameters(size):
     """Counted from the topology by hand as well."""
     with torch.device("meta"):
-        net = Ast(Options(model_size=size))
+        net = AstNet(Ast(model_size=size))
     width, layers = size_of(size).width, size_of(size).layers
     rows, columns = (128 - 16) // 10 + 1, (300 - 16) // 10 + 1
     layer = 4 * (width * width + width) + 2 * 2 * width + (4 * width * width + 4 * width) + (4 * width * width + width)
@@ -98,8 +97,8 @@ def test_exact_numbers_of_parameters(size):
 
 @pytest.mark.parametrize(("stride", "patches"), [(10, (12, 29)), (16, (8, 18))])
 def test_shapes(stride, patches):
-    options = Options(model_size="nano", frequency_stride=stride, time_stride=stride)
-    net = Ast(options).eval()
+    options = Ast(model_size="nano", frequency_stride=stride, time_stride=stride)
+    net = AstNet(options).eval()
     x = torch.randn(3, 300, 128)
     assert grid(options) == net.grid == patches
     assert net.trunk(x).shape == (3, patches[1], 64)
@@ -108,7 +107,7 @@ def test_shapes(stride, patches):
 
 def test_the_trunks_steps_are_the_means_over_frequency_in_the_order_of_time():
     """With an encoder that hands on its patches, and patches that are their own mean, step i is the mean of its 16 frames."""
-    net = Ast(NANO).eval()
+    net = AstNet(NANO).eval()
     embeddings = net.encoder.embeddings
     for tensor in (embeddings.position_embeddings, embeddings.patch_embeddings.projection.bias):
         tensor.data.zero_()
@@ -120,7 +119,7 @@ def test_the_trunks_steps_are_the_means_over_frequency_in_the_order_of_time():
 
 
 def test_the_tokens_begin_differently():
-    embeddings = Ast(NANO).encoder.embeddings
+    embeddings = AstNet(NANO).encoder.embeddings
     assert not torch.equal(embeddings.cls_token, embeddings.distillation_token) and embeddings.position_embeddings.std() > 0.01
 
 
@@ -129,7 +128,7 @@ def test_clips_are_cropped_in_the_middle_or_padded_as_the_extractor_pads(lengths
     rng = np.random.default_rng(seed)
     clips = [rng.normal(-4, 3, (length, 128)).astype(np.float32) for length in lengths]
     mean, scale = -4.0, 6.0
-    batch, n_frames = Collate(mean, scale, 300, Masks())(clips, None)
+    batch, n_frames = CollateFilterBanks(mean, scale, 300, Masks())(clips, None)
     assert batch.shape == (len(clips), 300, 128) and n_frames.tolist() == [min(length, 300) for length in lengths]
     for row, clip in zip(batch.numpy(), clips, strict=True):
         first = max(len(clip) - 300, 0) // 2
@@ -140,7 +139,7 @@ def test_clips_are_cropped_in_the_middle_or_padded_as_the_extractor_pads(lengths
 def test_training_crops_at_random_and_masks_with_the_mean():
     clip = np.repeat(np.arange(500, dtype=np.float32)[:, None], 128, 1)
     masks = Masks(band_masks=1, band_width=24, time_masks=0)
-    collate = Collate(1000.0, 1.0, 300, masks)
+    collate = CollateFilterBanks(1000.0, 1.0, 300, masks)
     starts, masked = set(), set()
     for seed in range(20):
         row = collate([clip], np.random.default_rng(seed))[0][0].numpy()
@@ -207,7 +206,7 @@ def bare() -> Params:
     return Params(corpora=corpora, pooled=corpora, fetch={"ravdess": Synthetic()}, train_fin={"data": {"corpora": corpora}})
 
 
-def with_ast(params: Params, options: Options, **weights: Weights) -> Params:
+def with_ast(params: Params, options: Ast, **weights: Weights) -> Params:
     values = params.model_dump() | {"models": ("ast",), **dumped(by_map({"ast": options}))}
     return Params.model_validate({**values, "fetch_weights": {name: one.model_dump() for name, one in weights.items()}})
 
@@ -243,7 +242,7 @@ def section(path, kind: str) -> Weights:
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])
 def test_published_weights_are_where_training_begins(project, bare, published, kind, expected):
     model, weights = published(kind)
-    options = Options(model_size="nano", init="models/weights/given", epochs=1, learning_rate=1e-9)
+    options = Ast(model_size="nano", init="models/weights/given", epochs=1, learning_rate=1e-9)
     params = with_ast(bare, options, given=weights)
     fetch_weights(params, "given")
     prepare(params, "ast")
@@ -262,7 +261,7 @@ def test_published_weights_are_where_training_begins(project, bare, published, k
 def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, bare, published):
     """128 x 1,024 as published: nothing is cut, so the pooled output is the published model's."""
     model, weights = published("ast")
-    options = Options(model_size="nano", frames=1024, init="models/weights/given")
+    options = Ast(model_size="nano", frames=1024, init="models/weights/given")
     fetch_weights(params := with_ast(bare, options, given=weights), "given")
     prepare(params, "ast")
     classifier = begin(options, ())
@@ -276,13 +275,13 @@ def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, bare, pub
 def test_weights_of_another_size_are_refused_before_anything_runs(bare, published):
     weights = published("ast")[1]
     with pytest.raises(Exception, match="fine_tune.ast.model_size is 'tiny', and fetch_weights.given has weights of 'nano'"):
-        with_ast(bare, Options(model_size="tiny", init="models/weights/given"), given=weights)
+        with_ast(bare, Ast(model_size="tiny", init="models/weights/given"), given=weights)
 
 
 def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(project, bare, published):
     _, weights = published("ast")
     fetch_weights(with_ast(bare, NANO, given=weights), "given")
-    other = Options(model_size="tiny", init="models/weights/given")
+    other = Ast(model_size="tiny", init="models/weights/given")
     changed = with_ast(bare, other, given=weights.model_copy(update={"model_size": "tiny"}))
     with pytest.raises(FinserError, match="weights of another size; expected tiny: 192 wide, 12 layers; found 64 wide, 3 layers"):
         prepare(changed, "ast")
@@ -290,7 +289,7 @@ def test_weights_that_are_not_what_params_say_are_refused_when_they_are_read(pro
 
 def test_weights_that_no_section_fetches_are_refused(bare, published):
     with pytest.raises(Exception, match="fine_tune.ast.init is models/weights/other, and 'other' is no section of fetch_weights"):
-        with_ast(bare, Options(model_size="nano", init="models/weights/other"), given=published("ast")[1])
+        with_ast(bare, Ast(model_size="nano", init="models/weights/other"), given=published("ast")[1])
 
 
 def test_an_encoder_is_pretrained_and_started_from(project, bare):
@@ -314,7 +313,7 @@ def test_imitated_features_are_those_of_the_frames_that_the_trunk_sees(drawn):
     """Inputs and features that count the clip's frames: every step's target is the mean of its inputs, in a long clip as in a short one."""
     options = NANO.model_copy(update={"frames": 64})
     none = SpectrogramAugment(band_masks=0, time_masks=0)
-    collate = CollatePairs(Collate(0.0, 1.0, 64), np.zeros(162), np.ones(162), Ast(options), crop=7, masks=none)
+    collate = CollatePairs(CollateFilterBanks(0.0, 1.0, 64), np.zeros(162), np.ones(162), AstNet(options), crop=7, masks=none)
     pairs = [(np.repeat(np.arange(n)[:, None], 128, 1), np.repeat(np.arange(n)[:, None], 162, 1)) for n in (100, 40)]
     inputs, targets, counts = collate(pairs, np.random.default_rng(0) if drawn else None)
     assert inputs.shape == (2, 64, 128) and targets.shape == (2, 4, 162) and counts.tolist() == [[True] * 4, [True] * 3 + [False]]

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from finser import layout
 from finser.audio.frames import DIMENSIONS, frames, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
-from finser.features.log_mel import Collate
+from finser.features.log_mel import CollateLogMel
 from finser.features.rows import Row
 from finser.fins.features import N_FEATURES
 from finser.fins.store import load_fin
@@ -32,8 +32,8 @@ def random_features(n_frames: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng((n_frames, seed)).normal(size=(n_frames, N_FEATURES)).astype(np.float32)
 
 
-def collate() -> Collate:
-    return Collate(np.zeros(N_FEATURES, np.float32), np.ones(N_FEATURES, np.float32), "cmn")
+def collate() -> CollateLogMel:
+    return CollateLogMel(np.zeros(N_FEATURES, np.float32), np.ones(N_FEATURES, np.float32), "cmn")
 
 
 def head() -> Head:

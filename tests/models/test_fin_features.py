@@ -12,7 +12,7 @@ from finser.features.labels import features
 from finser.features.rows import Row
 from finser.fins.features import N_FEATURES, Fins, columns, of_librosa, random_fins
 from finser.fins.store import load_fin
-from finser.models.fin_ensemble import FinEnsembleClassifier, as_clip, begin, source
+from finser.models.fin_ensemble import FinEnsembleClassifier, as_clip, begin, reader
 
 PLACES = {"rms": (0, 1), "zcr": (1, 2), "chroma": (2, 14), "mfcc": (14, 34), "mel": (34, 162)}
 
@@ -64,7 +64,7 @@ def test_different_front_ends_stay_apart(project):
 @pytest.mark.parametrize("chosen", [("mel",), ("rms", "mfcc"), ("zcr", "chroma"), tuple(DIMENSIONS)])
 def test_a_mixture_has_some_features_from_fins_and_the_others_from_librosa(project, chosen):
     options = FinEnsemble(fins=chosen, trim_db=0)
-    asked = source(options)
+    asked = reader(options)
     assert asked.audio and set(asked.features) == set(DIMENSIONS) - set(chosen)
     clips = [noise(size, size) for size in (700, 9000)]
     classifier = begin(options)
@@ -80,7 +80,7 @@ def test_a_mixture_has_some_features_from_fins_and_the_others_from_librosa(proje
 
 def test_the_arm_librosa_needs_no_audio_and_is_librosas():
     options = FinEnsemble(arm="librosa", fins=(), trim_db=0)
-    asked = source(options)
+    asked = reader(options)
     assert not asked.audio and set(asked.features) == set(DIMENSIONS)
     clip = noise(9000)
     (found,) = begin(options).features([as_clip(Row("c", "original", None, features(clip)), options)])
@@ -97,7 +97,7 @@ def test_soft_ends_are_cut_alike_for_librosa_and_for_fins(project, chosen):
     """What is left are the whole clip's frames from the first to the last that sounds, and two on either side."""
     clip = np.concatenate([noise(9000, 1) // 100, noise(12_000), noise(9000, 2) // 100])
     options = FinEnsemble(arm="frozen" if chosen else "librosa", fins=chosen, trim_db=30)
-    asked, classifier = source(options), begin(options)
+    asked, classifier = reader(options), begin(options)
     classifier.receive(project / "models")
     row = Row("c", "original", clip if asked.audio else None, {name: features(clip)[name] for name in asked.features})
     (found,) = classifier.features([as_clip(row, options)])

@@ -10,23 +10,22 @@ from safetensors.torch import save_file
 from finser import layout
 from finser.classifiers.classification import Classification
 from finser.config.params import Params
-from finser.config.sections.classifiers import KINDS, FinEnsemble
-from finser.config.sections.classifiers import SmallCnn as SmallCnnOptions
+from finser.config.sections.classifiers import KINDS, FinEnsemble, SmallCnn
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
 from finser.features.examples import Examples, read_examples
 from finser.models import Classifier, begin, load, module_of
 from finser.models.network import n_trainable, put_weights
-from finser.models.resnet18 import Resnet18
-from finser.models.shallow_cnn import ShallowCnn
-from finser.models.small_cnn import SmallCnn
+from finser.models.resnet18 import Resnet18Net
+from finser.models.shallow_cnn import ShallowCnnNet
+from finser.models.small_cnn import SmallCnnNet
 from finser.models.svm import SvmClassifier
 from finser.splits.table import read_parts
 from finser.training import loop
 from finser.training.batches import Batches
 from finser.training.record import TrainingRecord
 
-SPECTROGRAM_NETS = {"shallow_cnn": ShallowCnn, "small_cnn": SmallCnn, "resnet18": Resnet18}
+SPECTROGRAM_NETS = {"shallow_cnn": ShallowCnnNet, "small_cnn": SmallCnnNet, "resnet18": Resnet18Net}
 
 
 def conv(a: int, b: int, size: int) -> int:
@@ -44,33 +43,37 @@ def residual(a: int, b: int) -> int:
 
 
 CONVOLUTIONS = {
-    SmallCnn: conv(1, 24, 5) + conv(24, 48, 3) + conv(48, 64, 3) + conv(64, 96, 3),
-    ShallowCnn: conv(1, 32, 5) + conv(32, 64, 3),
-    Resnet18: conv(1, 64, 7) + residual(64, 64) + residual(64, 128) + residual(128, 256) + residual(256, 512),
+    SmallCnnNet: conv(1, 24, 5) + conv(24, 48, 3) + conv(48, 64, 3) + conv(64, 96, 3),
+    ShallowCnnNet: conv(1, 32, 5) + conv(32, 64, 3),
+    Resnet18Net: conv(1, 64, 7) + residual(64, 64) + residual(64, 128) + residual(128, 256) + residual(256, 512),
 }
 REST = {
-    SmallCnn: dense(96 * 64 // 16, 128) + dense(128, 64) + dense(64, 1) + dense(2 * 128, 8),
-    ShallowCnn: dense(64 * 64 // 8, 64) + dense(2 * 64, 8),
-    Resnet18: dense(512, 8),
+    SmallCnnNet: dense(96 * 64 // 16, 128) + dense(128, 64) + dense(64, 1) + dense(2 * 128, 8),
+    ShallowCnnNet: dense(64 * 64 // 8, 64) + dense(2 * 64, 8),
+    Resnet18Net: dense(512, 8),
 }
 
 
-@pytest.mark.parametrize(("net", "size"), [(SmallCnn, 154_033), (ShallowCnn, 53_288), (Resnet18, 11_174_344)])
+@pytest.mark.parametrize(("net", "size"), [(SmallCnnNet, 154_033), (ShallowCnnNet, 53_288), (Resnet18Net, 11_174_344)])
 def test_sizes_are_those_that_are_documented(net, size):
     assert n_trainable(net().parameters()) == size == CONVOLUTIONS[net] + REST[net]
     assert f"{size:,} weights" in net.__doc__
 
 
-ATTENTION = {SmallCnn: dense(128, 64) + dense(64, 1), ShallowCnn: dense(64, 64) + dense(64, 1), Resnet18: dense(512, 64) + dense(64, 1)}
+ATTENTION = {
+    SmallCnnNet: dense(128, 64) + dense(64, 1),
+    ShallowCnnNet: dense(64, 64) + dense(64, 1),
+    Resnet18Net: dense(512, 64) + dense(64, 1),
+}
 
 
 @pytest.mark.parametrize(
     ("net", "pooling", "added"),
     [
-        (ShallowCnn, "attention", ATTENTION[ShallowCnn]),
-        (SmallCnn, "statistics", -ATTENTION[SmallCnn]),
-        (Resnet18, "statistics", 512 * 8),
-        (Resnet18, "attention", 512 * 8 + ATTENTION[Resnet18]),
+        (ShallowCnnNet, "attention", ATTENTION[ShallowCnnNet]),
+        (SmallCnnNet, "statistics", -ATTENTION[SmallCnnNet]),
+        (Resnet18Net, "statistics", 512 * 8),
+        (Resnet18Net, "attention", 512 * 8 + ATTENTION[Resnet18Net]),
     ],
 )
 def test_pooling_is_chosen(net, pooling, added):
@@ -95,7 +98,7 @@ def test_any_number_of_bands_and_frames_will_do(name, bands):
 def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
     """What a convolution sees of the padding reaches two steps; beyond that nothing does."""
     torch.manual_seed(0)
-    net = SmallCnn(64, 6, recurrent, pooling).eval()
+    net = SmallCnnNet(64, 6, recurrent, pooling).eval()
     clip = torch.randn(1, 64, 64)
     short, long = (torch.nn.functional.pad(clip, (0, 0, 0, n)) for n in (32, 128))
     assert torch.allclose(net(short, torch.tensor([64])), net(long, torch.tensor([64])), atol=1e-5)
@@ -112,7 +115,7 @@ def fit(classifier: Classifier, train: Examples, validation: Examples, names: tu
 
 def examples_of(params: Params, model: str) -> dict[str, Examples]:
     parts = read_parts("speaker", 1, ["ravdess"])
-    return read_examples(module_of(params.classifiers[model]).source(params.classifiers[model]), parts, dict.fromkeys(parts, ORIGINALS))
+    return read_examples(module_of(params.classifiers[model]).reader(params.classifiers[model]), parts, dict.fromkeys(parts, ORIGINALS))
 
 
 def longer(clip: object, times: int) -> object:
@@ -168,7 +171,7 @@ def test_the_normalisation_is_of_the_training_clips(finished, params):
     variants = params.classifiers["small_cnn"].variants
     parts = {"train": read_parts("speaker", 1, ["ravdess"])["train"]}
     options = params.classifiers["small_cnn"]
-    frames = np.concatenate(read_examples(module_of(options).source(options), parts, {"train": variants})["train"].inputs).astype(
+    frames = np.concatenate(read_examples(module_of(options).reader(options), parts, {"train": variants})["train"].inputs).astype(
         np.float64
     )
     net = load(layout.classifier("small_cnn", "speaker", 1, 0))[0].net
@@ -178,7 +181,7 @@ def test_the_normalisation_is_of_the_training_clips(finished, params):
 
 TAUGHT = {
     "shallow_cnn": KINDS["shallow_cnn"](width=4, init="models/pretrained/taught"),
-    "small_cnn": SmallCnnOptions(width=3, recurrent=4, init="models/pretrained/taught"),
+    "small_cnn": SmallCnn(width=3, recurrent=4, init="models/pretrained/taught"),
     "resnet18": KINDS["resnet18"](width=8, init="models/pretrained/taught"),
     "ast": KINDS["ast"](model_size="nano", init="models/pretrained/taught"),
 }
@@ -235,11 +238,11 @@ def test_fins_that_an_arm_asks_for_must_be_there(tmp_path, arm):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    net = SmallCnn(width=6)
+    net = SmallCnnNet(width=6)
     path = tmp_path / "model.safetensors"
     with pytest.raises(FinserError, match=f"{path}: no such file"):
         put_weights(net, path)
-    save_file(SmallCnn(width=9).state_dict(), path)
+    save_file(SmallCnnNet(width=9).state_dict(), path)
     with pytest.raises(FinserError, match=f"{path}: weights of another topology"):
         put_weights(net, path)
     save_file({**net.state_dict(), "more": torch.zeros(1)}, path)

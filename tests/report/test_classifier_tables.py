@@ -15,7 +15,7 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.report import classifier_tables as emotion
 from finser.report import tables
-from finser.report.literature import published
+from finser.report.literature import published_scores
 from finser.report.read import collect
 from finser.summary.comparisons import pairs_of
 
@@ -375,7 +375,7 @@ def test_published_values_are_shown_with_ravdess(synthetic, real, here):
     assert not [row for row in real.table("Published, for orientation") if row["corpora"] == "SAVEE"]
     values = here.params.model_dump() | {"pooled": ("tess",)}
     without = type(here.params).model_validate(values)
-    assert published(dataclasses.replace(here.results, params=without)) == ""
+    assert published_scores(dataclasses.replace(here.results, params=without)) == ""
 
 
 @pytest.mark.parametrize(("protocol", "title"), [*TITLES.items(), ("cross_corpus", "Protocol one corpus out: ")])

@@ -19,7 +19,7 @@ from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.scores import intervals
 from finser.scores.intervals import FEWEST, Estimate, corpus_of, differences, estimates, holm, per_speaker
-from finser.splits.protocols import Published, cross_corpus_split, random_split, speaker_split
+from finser.splits.protocols import PublishedFolds, cross_corpus_split, random_split, speaker_split
 from finser.synthetic.plans import plan
 
 TRIALS = 2000
@@ -48,7 +48,7 @@ def layout(params: Params, protocol: str) -> dict[str, np.ndarray]:
     elif protocol == "cross_corpus":
         folds = cross_corpus_split(clips, params.pooled, params.split, params.seed)
     else:
-        published = {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in params.pooled}
+        published = {corpus: PublishedFolds(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in params.pooled}
         folds, _ = speaker_split(clips, published, params.split, params.seed)
     counts: dict[str, dict[str, np.ndarray]] = {}
     for fold in params.folds:

@@ -18,7 +18,7 @@ from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.splits.protocols import (
-    Published,
+    PublishedFolds,
     cross_corpus_split,
     deal,
     random_split,
@@ -74,14 +74,14 @@ CORPUS = st.tuples(st.integers(1, 9), st.integers(1, 7), st.integers(0, 3))  # s
 
 
 @st.composite
-def collections(draw: st.DrawFn) -> tuple[list[dict], dict[str, Published]]:
+def collections(draw: st.DrawFn) -> tuple[list[dict], dict[str, PublishedFolds]]:
     """Clips of one to four corpora, and published groups for some of them (not always of speakers that are there)."""
     rows, published = [], {}
     for corpus in draw(st.sets(st.sampled_from(["ravdess", "crema_d", "tess", "savee"]), min_size=1)):
         n_speakers, per_speaker, n_groups = draw(CORPUS)
         rows += clip_rows(corpus, [f"{n:02d}" for n in range(n_speakers)], per_speaker, language=draw(st.sampled_from(["en", "zh"])))
         groups = [tuple(f"{corpus}/{n:02d}" for n in range(first, 12, max(n_groups + 1, 2))) for first in range(n_groups)]
-        published[corpus] = Published(tuple(groups), {1: tuple(f"{corpus}/{n:02d}" for n in draw(st.sets(st.integers(0, 11))))})
+        published[corpus] = PublishedFolds(tuple(groups), {1: tuple(f"{corpus}/{n:02d}" for n in draw(st.sets(st.integers(0, 11))))})
     return rows, published
 
 
@@ -242,7 +242,7 @@ def test_corpora_that_share_too_little_are_refused():
 
 def test_ravdess_has_exactly_its_published_folds():
     rows = clip_rows("ravdess", [f"{actor:02d}" for actor in range(1, 25)])
-    published = {"ravdess": Published(CORPORA["ravdess"].folds)}
+    published = {"ravdess": PublishedFolds(CORPORA["ravdess"].folds)}
     roles, sources = speaker_split(table_of(rows), published, Split(), 0)
     assert sources == {"ravdess": "published"}
     assert [speakers_by(fold, "test") for fold in roles] == [ids(group) for group in RAVDESS]
@@ -252,7 +252,7 @@ def test_ravdess_has_exactly_its_published_folds():
 
 def test_crema_d_tests_and_validates_fold_1_as_published_and_deals_the_others():
     rows = clip_rows("crema_d", [str(actor) for actor in range(1001, 1092)], 2)
-    published = {"crema_d": Published(CORPORA["crema_d"].folds, CORPORA["crema_d"].validation)}
+    published = {"crema_d": PublishedFolds(CORPORA["crema_d"].folds, CORPORA["crema_d"].validation)}
     roles, sources = speaker_split(table_of(rows), published, Split(), 0)
     assert sources == {"crema_d": "published for fold 1, assigned at random for the others"}
     assert speakers_by(roles[0], "test") == set(CREMA_D_TEST.split())
@@ -267,14 +267,14 @@ def test_crema_d_tests_and_validates_fold_1_as_published_and_deals_the_others():
 
 def test_a_partial_corpus_without_a_whole_published_group_is_assigned_at_random():
     rows = clip_rows("ravdess", ["02", "03", "10", "08"])  # nobody of published fold 5
-    roles, sources = speaker_split(table_of(rows), {"ravdess": Published(CORPORA["ravdess"].folds)}, Split(), 0)
+    roles, sources = speaker_split(table_of(rows), {"ravdess": PublishedFolds(CORPORA["ravdess"].folds)}, Split(), 0)
     assert sources == {"ravdess": "assigned at random"}
     groups = [speakers_by(fold, "test") for fold in roles]
     assert set.union(*groups[:4]) == {"02", "03", "08", "10"} and groups[4] == groups[0]
 
 
 def test_tess_goes_from_speaker_to_speaker_and_cycles():
-    published = {"tess": Published(CORPORA["tess"].folds)}
+    published = {"tess": PublishedFolds(CORPORA["tess"].folds)}
     roles, sources = speaker_split(table_of(clip_rows("tess", ["OAF", "YAF"])), published, Split(folds=3), 0)
     first, second, third = (speakers_by(fold, "test") for fold in roles)
     assert sources == {"tess": "published"} and first == third and first | second == {"OAF", "YAF"} and first != second
@@ -308,7 +308,7 @@ def test_published_validation_is_used_only_if_it_leaves_someone_to_train():
 
 def test_few_folds_do_not_make_test_parts_large():
     rows = clip_rows("crema_d", [str(actor) for actor in range(1001, 1092)], 1)
-    roles, _ = speaker_split(table_of(rows), {"crema_d": Published(CORPORA["crema_d"].folds)}, Split(folds=2), 0)
+    roles, _ = speaker_split(table_of(rows), {"crema_d": PublishedFolds(CORPORA["crema_d"].folds)}, Split(folds=2), 0)
     assert [len(speakers_by(fold, "test")) for fold in roles] == [17, 19]
     roles, _ = speaker_split(table_of(rows), {}, Split(folds=2), 0)
     assert [len(speakers_by(fold, "test")) for fold in roles] == [19, 18]

@@ -11,7 +11,7 @@ from finser.audio import shards
 from finser.audio.frames import DIMENSIONS, n_frames
 from finser.audio.shards import AudioRow, LabelRow, write_audio, write_labels
 from finser.errors import FinserError
-from finser.tools.inspection import decibels, describe
+from finser.tools.inspection import describe, level_db
 from finser.tools.table import align
 
 SECONDS = [0.1, 1.0, 2.5, 0.5]
@@ -78,7 +78,7 @@ def test_silence_and_no_sample_at_all(tmp_path):
     rows = [AudioRow(f"tess/{n}", "tess", "tess/OAF", "sad", "original", 0, {}, np.zeros(n, np.int16)) for n in (0, 100)]
     write_audio(tmp_path / "a", rows)
     assert [line.split()[5:7] for line in list(describe(tmp_path / "a", 2))[2:4]] == [["-inf", "-inf"]] * 2
-    assert decibels(0.5) == pytest.approx(-6.0206, abs=1e-4)
+    assert level_db(0.5) == pytest.approx(-6.0206, abs=1e-4)
 
 
 def test_figures_of_labels(folder):

@@ -291,7 +291,7 @@ def some(params: Params, model: str) -> dict[str, Examples]:
     options = params.classifiers[model]
     parts = read_parts("speaker", 1, ["ravdess"])
     parts = {"train": parts["train"].take(list(range(0, parts["train"].num_rows, 3))), "validation": parts["validation"]}
-    return read_examples(module_of(options).source(options), parts, dict.fromkeys(parts, ("original",)))
+    return read_examples(module_of(options).reader(options), parts, dict.fromkeys(parts, ("original",)))
 
 
 CASES = {

@@ -37,12 +37,12 @@ STAGE = """
 KIND = '''"""One linear layer on statistics of MFCC, as an example of a kind of classifier."""
 
 from finser.config.sections.classifiers import KINDS
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.mlp import MlpClassifier, Perceptron
 
 
-def source(options: KINDS["linear"]) -> Source:
+def reader(options: KINDS["linear"]) -> Reader:
     """Statistics of MFCC and deltas."""
     return mfcc()
 

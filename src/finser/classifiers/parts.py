@@ -5,19 +5,19 @@ import hashlib
 import pyarrow as pa
 
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.splits.table import ROLES, fewer_speakers, read_parts
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_uar", "validation_wa")
 
 
-def parts_of(params: Params, options: Options, protocol: str, fold: int) -> dict[str, pa.Table]:
+def parts_of(params: Params, options: ClassifierSection, protocol: str, fold: int) -> dict[str, pa.Table]:
     """Return the rows of the split by role, of the classifier's corpora and of its fraction of the training speakers."""
     parts = read_parts(protocol, fold, options.corpora or params.pooled)
     return {**parts, "train": fewer_speakers(parts["train"], options.speakers, params.seed, fold)}
 
 
-def variants(options: Options) -> dict[str, tuple[str, ...]]:
+def variants(options: ClassifierSection) -> dict[str, tuple[str, ...]]:
     """Return the variants of the clips in each part; only training uses augmented ones."""
     return {"train": options.variants, "validation": ("original",)}
 

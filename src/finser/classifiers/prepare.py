@@ -9,7 +9,7 @@ from pathlib import Path
 
 from finser import layout
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features import pool
@@ -28,14 +28,14 @@ def prepare_classifier(params: Params, model: str) -> None:
     write_initial(params, model, params.train_classifier[model])
 
 
-def write_initial(params: Params, model: str, options: Options, put_weights: Put | None = None) -> None:
+def write_initial(params: Params, model: str, options: ClassifierSection, put_weights: Put | None = None) -> None:
     """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
     config.json has all options, a digest of the code of the kind and of its training, the versions of the libraries that this code imports,
     the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is
     trained with.
     """
-    own = code_of(options)
+    own = code_of_kind(options)
     with whole_folder(layout.initial(model)) as partial:
         given = put_weights(partial) if put_weights else ()
         weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
@@ -54,12 +54,12 @@ def write_initial(params: Params, model: str, options: Options, put_weights: Put
     say(f"initial {model}: {weights}")
 
 
-def code_of(options: Options) -> list[str]:
+def code_of_kind(options: ClassifierSection) -> list[str]:
     """Return the modules of a kind and of its training, sorted."""
     return closure(f"models.{options.model}", TRAINING)
 
 
-def prepared(options: Options, model: str) -> dict:
+def prepared(options: ClassifierSection, model: str) -> dict:
     """Return config.json of models/initial/MODEL, after checking it against params.yaml and the files that it lists.
 
     Raises
@@ -71,7 +71,7 @@ def prepared(options: Options, model: str) -> dict:
     where = layout.initial(model)
     config = read_json(where / "config.json")
     check_settings(config, options.model_dump(mode="json"), where, "run: dvc repro", "prepared")
-    if config.get("code") != digest(code_of(options)):
+    if config.get("code") != digest(code_of_kind(options)):
         raise FinserError("was prepared with other code of the model or its training", where=where / "config.json", do="run: dvc repro")
     check_versions(config.get("libraries", {}), where / "config.json")
     pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")

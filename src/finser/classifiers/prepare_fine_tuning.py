@@ -9,7 +9,7 @@ from pathlib import Path
 from finser.classifiers.prepare import write_initial
 from finser.config.fields import init_kind
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.errors import FinserError
 
 
@@ -25,7 +25,7 @@ def prepare_fine_tuning(params: Params, model: str) -> None:
     write_initial(params, model, options, lambda folder: _weights(Path(options.init), folder, options))
 
 
-def _weights(source: Path, target: Path, options: Options) -> list[str]:
+def _weights(source: Path, target: Path, options: ClassifierSection) -> list[str]:
     """Write the initial weights to `target`, and return their names."""
     kind, _ = init_kind(options.init)
     if kind == "weights":

@@ -6,7 +6,7 @@ They differ from those of the section that the encoder belongs to: librosa's fea
 
 from finser import layout
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.features import pool
 from finser.files import write_json
 from finser.progress import say
@@ -19,6 +19,6 @@ def prepare_pretraining(params: Params, trunk: str) -> None:
     say(f"pretraining of {trunk}: {', '.join(corpora)}")
 
 
-def reads(options: Options) -> tuple[str, ...]:
+def reads(options: ClassifierSection) -> tuple[str, ...]:
     """Return what an encoder is pretrained on: what its classifier reads, and the labels."""
     return tuple(dict.fromkeys((*options.reads, "labels")))

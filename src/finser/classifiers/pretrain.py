@@ -28,7 +28,7 @@ from finser.errors import FinserError
 from finser.features import log_mel as spectrograms
 from finser.features import pool
 from finser.features.examples import check_apart, read_examples
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 from finser.files import whole_folder, write_json
 from finser.fins.features import N_FEATURES, of_librosa
 from finser.models import begin, module_of
@@ -112,9 +112,9 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     prepared(options, trunk)
     pool.verify(pool.read(f"pretrain/{trunk}"), layout.pool(f"pretrain/{trunk}"))
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
-    source = paired(module_of(options).source(options), module_of(options).frame_numbers(options))
+    reader = paired(module_of(options).reader(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}
-    examples = read_examples(source, asked, {"train": settings.variants, "validation": ("original",)})
+    examples = read_examples(reader, asked, {"train": settings.variants, "validation": ("original",)})
     check_apart(examples.values(), leaky=LEAKY[protocol])
     names = (params.seed, "pretrain", trunk, protocol, fold)
     classifier = begin(options, names)
@@ -149,7 +149,14 @@ class Pretraining(Task):
 
     gradient_norm = GRADIENT_NORM
 
-    def __init__(self, classifier: NetworkClassifier, train: list[Pair], validation: list[Pair], settings: Pretrain, names: tuple) -> None:
+    def __init__(
+        self,
+        classifier: NetworkClassifier,
+        train: list[Pair],
+        validation: list[Pair],
+        settings: Pretrain,
+        names: tuple,
+    ) -> None:
         self.settings, self.names, self.options = settings, names, classifier.options
         classifier.normalise_on([x for x, _ in train])
         plain = classifier.collate(training=False)
@@ -209,8 +216,8 @@ class Pretraining(Task):
         return torch.cat(found), torch.cat(wanted)
 
 
-def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> Source:
-    """Return a source of pairs: the input that `source` makes of a clip, and librosa's features at the same times.
+def paired(reader: Reader, frame_numbers: Callable[[Row, int], np.ndarray]) -> Reader:
+    """Return a reader of pairs: the input that `reader` makes of a clip, and librosa's features at the same times.
 
     The input may be stored. The features are those of the labels.
     """
@@ -218,11 +225,11 @@ def paired(source: Source, frame_numbers: Callable[[Row, int], np.ndarray]) -> S
 
     def convert(row: Row) -> Pair:
         """Input and features, (t, dim) and (t, 162)."""
-        given = source.convert(row)
+        given = reader.convert(row)
         features = {name: row.features[name] for name in columns}
         return given, at_frames(of_librosa(features), frame_numbers(row, len(given)))
 
-    return replace(source, convert=convert, features=columns, beside=columns)
+    return replace(reader, convert=convert, features=columns, beside=columns)
 
 
 def at_frames(features: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from finser.classifiers.parts import HISTORY, clips_digest, parts_of, variants
 from finser.classifiers.prepare import prepared
 from finser.config.fields import init_kind
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, read_examples
@@ -41,7 +41,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         _refer(initial["seed"], model, protocol, fold, seed)
         return
     parts = parts_of(params, options, protocol, fold)
-    examples = read_examples(module_of(options).source(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
+    examples = read_examples(module_of(options).reader(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
     check_apart(examples.values(), leaky=LEAKY[protocol])
     classifier = begin(options, (seed, model, protocol, fold))
     classifier.receive(_given(params, model, protocol, fold, parts))
@@ -145,7 +145,7 @@ def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> di
     }
 
 
-def _settings(options: Options) -> dict:
+def _settings(options: ClassifierSection) -> dict:
     if not options.by_gradient:
         return machine.settings(("scikit-learn", "threadpoolctl"), torch=False)
     from finser.training.device import start_torch

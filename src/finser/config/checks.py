@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from finser.config.fields import Fields, init_kind
-from finser.config.sections.classifiers import FINS, WITH_FINS, Classifier, FinEnsemble
+from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
 from finser.errors import nearest
 
@@ -105,7 +105,7 @@ def initial_weights(params: Fields) -> Iterator[str]:
         yield from _initial_weights_of(params, f"fine_tune.{name}", options)
 
 
-def _initial_weights_of(params: Fields, where: str, options: Classifier) -> Iterator[str]:
+def _initial_weights_of(params: Fields, where: str, options: ClassifierSection) -> Iterator[str]:
     """Of one section of fine_tune."""
     kind, name = init_kind(options.init)
     if not kind:
@@ -243,7 +243,7 @@ def comparisons(params: Fields) -> Iterator[str]:
                 )
 
 
-def _sections(params: Fields) -> Iterator[tuple[str, Classifier]]:
+def _sections(params: Fields) -> Iterator[tuple[str, ClassifierSection]]:
     """Every classifier's section, with its place in the file."""
     for name in ("train_classifier", "fine_tune"):
         for section, options in getattr(params, name).items():

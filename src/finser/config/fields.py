@@ -7,7 +7,7 @@ from pydantic import Field
 
 from finser.config.base import CorpusName, Count, Feature, Name, Protocol, Section, Seed, Variant
 from finser.config.sections.augment import Augment
-from finser.config.sections.classifiers import FINS, KINDS, PRETRAINED, PUBLISHED, Classifier, Classifiers, by_map
+from finser.config.sections.classifiers import FINS, KINDS, PRETRAINED, PUBLISHED, Classifiers, ClassifierSection, by_map
 from finser.config.sections.evaluate_classifier import EvaluateClassifier
 from finser.config.sections.evaluate_fin import CompareFin, EvaluateFin, ReferenceFin
 from finser.config.sections.features import Features
@@ -22,7 +22,7 @@ from finser.config.sections.split import Split
 from finser.config.sections.train_fin import TrainFin, TrainFrontEnd
 
 
-def every_model() -> dict[str, Classifier]:
+def every_model() -> dict[str, ClassifierSection]:
     """A section of every kind, named as its model, with its defaults."""
     return {name: kind() for name, kind in KINDS.items()}
 
@@ -100,7 +100,7 @@ class Fields(Section):
     report: Report = Report()
 
     @property
-    def classifiers(self) -> dict[str, Classifier]:
+    def classifiers(self) -> dict[str, ClassifierSection]:
         """The sections of ``train_classifier`` and ``fine_tune`` together."""
         return {**self.train_classifier, **self.fine_tune}
 

@@ -7,7 +7,7 @@ from finser.config.sections.classifiers import (
     FINS,
     PRETRAINED,
     Ast,
-    Classifier,
+    ClassifierSection,
     FinEnsemble,
     Mlp,
     Resnet18,
@@ -22,7 +22,7 @@ from finser.config.sections.fetch import Download, Local, Source, Synthetic
 from finser.config.sections.pretrain import Pretrain
 from finser.config.sections.results import Fusion, Summarise
 from finser.config.sections.split import Split
-from finser.config.sections.train_fin import Fin, FinData, TrainFin, TrainFrontEnd
+from finser.config.sections.train_fin import FinData, FinSection, TrainFin, TrainFrontEnd
 from finser.errors import FinserError, nearest
 from finser.progress import say
 
@@ -73,7 +73,7 @@ def demo() -> Params:
 def tiny() -> Params:
     """The same stages on 40 clips of one corpus, with two classifiers: for tests of the whole workflow. Its results mean nothing."""
     corpora = ("ravdess",)
-    short = {feature: Fin(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
+    short = {feature: FinSection(steps=30, learning_rate=0.01) for feature in ("rms", "zcr", "chroma", "mel", "mfcc")}
     return Params(
         preset="tiny",
         corpora=corpora,
@@ -91,7 +91,7 @@ def tiny() -> Params:
     )
 
 
-def full() -> dict[str, Classifier]:
+def full() -> dict[str, ClassifierSection]:
     """Every model and every arm in the size and length for real recordings (docs/classifiers.md)."""
     # the ZCR net would take half of all the time: librosa computes this feature in every arm
     fins = {"fins": ("rms", "chroma", "mfcc", "mel")}
@@ -114,12 +114,12 @@ def full() -> dict[str, Classifier]:
     }
 
 
-def pretrained(section: SmallCnn | Resnet18 | Ast, trunk: str) -> Classifier:
+def pretrained(section: SmallCnn | Resnet18 | Ast, trunk: str) -> ClassifierSection:
     """The same section, started from the pretrained encoder of the section `trunk`."""
     return section.model_copy(update={"init": f"{PRETRAINED}{trunk}"})
 
 
-def fractions(name: str, section: Classifier) -> dict[str, Classifier]:
+def fractions(name: str, section: ClassifierSection) -> dict[str, ClassifierSection]:
     """NAME_10, NAME_20, NAME_50: the same section on this percentage of the training speakers, the points of a learning curve."""
     return {f"{name}_{percent}": section.model_copy(update={"speakers": percent / 100}) for percent in (10, 20, 50)}
 
@@ -215,7 +215,7 @@ def _light() -> dict:
     return {**_classifiers(LIGHT, **full()), "summarise": Summarise(pairs=LIGHT_PAIRS)}
 
 
-def _classifiers(run: tuple[str, ...] | None = None, **sections: Classifier) -> dict:
+def _classifiers(run: tuple[str, ...] | None = None, **sections: ClassifierSection) -> dict:
     """The sections of classifiers, and which of them run: all by default."""
     return {"models": run or tuple(sections), **by_map(sections)}
 

@@ -22,9 +22,9 @@ def files_under(root: Path, suffixes: tuple[str, ...]) -> Iterator[PurePosixPath
     if not root.is_dir():
         raise FinserError("no such folder", where=root)
     for folder, subfolders, names in os.walk(root, onerror=unreadable, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not is_litter(name))
+        subfolders[:] = sorted(name for name in subfolders if not is_litter_name(name))
         for name in sorted(names):
-            if name.lower().endswith(suffixes) and not is_litter(name):
+            if name.lower().endswith(suffixes) and not is_litter_name(name):
                 yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
 
 
@@ -49,7 +49,7 @@ def size_of_audio(path: Path, where: object = None) -> int:
     return size
 
 
-def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
+def digest_of_files(root: Path, names: Iterable[PurePosixPath]) -> str:
     """Return ``sha256:...`` of names and sizes of files below `root`.
 
     The digest changes if a file is added, removed, renamed or changes its size. Contents are not read, since gigabytes would take minutes,
@@ -65,7 +65,7 @@ def digest(root: Path, names: Iterable[PurePosixPath]) -> str:
     return f"sha256:{hashlib.sha256(''.join(lines).encode(errors='surrogateescape')).hexdigest()}"
 
 
-def is_litter(name: str) -> bool:
+def is_litter_name(name: str) -> bool:
     """Return whether a file or folder is hidden, or is one that macOS adds to archives."""
     return name.startswith(".") or name == "__MACOSX"
 

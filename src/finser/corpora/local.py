@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from finser.config import locations
 from finser.config.sections.fetch import Source
 from finser.corpora import complete, faults
-from finser.corpora.folders import AUDIO, audio_files, digest, files_under, is_litter, size_of_audio, unreadable
+from finser.corpora.folders import AUDIO, audio_files, digest_of_files, files_under, is_litter_name, size_of_audio, unreadable
 from finser.corpora.known import registry
 from finser.errors import FinserError
 from finser.files import check_room, disk_is_full
@@ -73,7 +73,7 @@ def find(root: Path) -> dict[str, Path]:
     return {name: found[name] for name in registry.CORPORA if name in found}
 
 
-def unknown(root: Path) -> list[str]:
+def unknown_folders(root: Path) -> list[str]:
     """Return the names of the folders under `root` that belong to no corpus."""
     return [folder.name for folder in _subfolders(root) if not _corpus_of(folder)]
 
@@ -83,7 +83,7 @@ def _subfolders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise FinserError("no such folder", where=root)
     first: dict[Path, Path] = {}
-    for path in sorted(path for path in root.iterdir() if path.is_dir() and not is_litter(path.name)):
+    for path in sorted(path for path in root.iterdir() if path.is_dir() and not is_litter_name(path.name)):
         first.setdefault(path.resolve(), path)
     return list(first.values())
 
@@ -129,7 +129,7 @@ def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
 def describe(path: Path, corpus: str) -> dict[str, int | str]:
     """Return `files` and `bytes` of a local corpus's audio, and `digest` of all files that are copied; as in :func:`survey`."""
     files, size = survey(path, corpus)
-    return {"files": files, "bytes": size, "digest": digest(path, files_under(path, COPIED))}
+    return {"files": files, "bytes": size, "digest": digest_of_files(path, files_under(path, COPIED))}
 
 
 def clips(path: Path, corpus: str) -> set[str]:

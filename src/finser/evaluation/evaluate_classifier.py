@@ -13,12 +13,12 @@ from finser import layout
 from finser.classifiers.parts import HISTORY, clips_digest, parts_of
 from finser.classifiers.prepare import prepared
 from finser.config.params import Params
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import ClassifierSection
 from finser.errors import FinserError
 from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
 from finser.features.examples import Examples, check_apart, read_examples
 from finser.features.noisy_clips import noisy_clips, read_noisy, variant
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.files import read_json, whole_folder, write_json
 from finser.fins import settings
 from finser.machine import SETTINGS
@@ -40,13 +40,13 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     folders = {seed: _trained(layout.classifier(model, protocol, fold, seed)) for seed in seeds}
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
-        check_settings(loaded[seed][1], options, folder)
+        check_trained_settings(loaded[seed][1], options, folder)
         check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
     prepared(options, model)
     classifiers, configs = (list(column) for column in zip(*loaded.values(), strict=True))
-    source = module_of(options).source(options)
+    reader = module_of(options).reader(options)
     asked = {part: parts[part] for part in ("validation", "test")}
-    examples = read_examples(source, asked, dict.fromkeys(asked, ORIGINALS))
+    examples = read_examples(reader, asked, dict.fromkeys(asked, ORIGINALS))
     check_apart(examples.values(), leaky=LEAKY[protocol])
     started = time.perf_counter()
     validation, test = (_judge(classifiers, examples[part]) for part in asked)
@@ -55,7 +55,7 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
         **figures_of_merit(test, params.evaluate_classifier.confidence),
         **calibration_of(validation, test),
         "validation_uar": uar_of(validation),  # model selection may use this one
-        "noise": noise_curve(params, classifiers[0], source, test, protocol, fold),
+        "noise": noise_curve(params, classifiers[0], reader, test, protocol, fold),
         **_facts(test, configs, folders[seeds[0]]),
         "seeds": list(seeds),
         "protocol": protocol,
@@ -97,7 +97,7 @@ def _judge(classifiers: list[Classifier], examples: Examples) -> Judged:
 
 
 def noise_curve(
-    params: Params, classifier: Classifier, source: Source, test: Judged, protocol: str, fold: int
+    params: Params, classifier: Classifier, reader: Reader, test: Judged, protocol: str, fold: int
 ) -> dict[str, dict[str, float]]:
     """Return the UAR of a classifier on clean and on noisy test clips: kind -> SNR in dB -> UAR.
 
@@ -125,13 +125,13 @@ def noise_curve(
     for kind in asked.kinds:
         result[kind] = {}
         for snr in asked.snr_db:
-            inputs = read_noisy(source, protocol, fold, variant(kind, snr), some.clip_ids)
+            inputs = read_noisy(reader, protocol, fold, variant(kind, snr), some.clip_ids)
             noisy = replace(some, inputs=[inputs[clip] for clip in some.clip_ids])
             result[kind][f"{snr:g}"] = uar_of(_judge([classifier], noisy))
     return result
 
 
-def check_settings(config: dict, options: Options, where: Path) -> None:
+def check_trained_settings(config: dict, options: ClassifierSection, where: Path) -> None:
     """Raise :class:`FinserError` if a model's settings differ from its section in params.yaml: its inputs may differ, too."""
     settings.check_settings(config, options.model_dump(mode="json"), where, AGAIN)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from finser.audio.shards import Only, read_records
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.progress import track
 
 
@@ -31,7 +31,7 @@ class Examples:
     targets : np.ndarray
         Class numbers in the order of ``EMOTIONS``, int64, shape (n,).
     inputs : list
-        Outputs of the model's `Source`, one per row.
+        Outputs of the model's `Reader`, one per row.
     """
 
     part: str
@@ -77,12 +77,12 @@ def check_training_part(examples: Examples) -> None:
         raise FinserError("statistics and weights come from the training part only", expected="train", found=examples.part)
 
 
-def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
+def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
     """Read the inputs of each part of a split, in the order of the shards; each corpus is read once.
 
     Parameters
     ----------
-    source : Source
+    reader : Reader
         What to read.
     parts : dict
         Rows of a split (columns clip_id, corpus, speaker, emotion) by the name of the part.
@@ -100,14 +100,14 @@ def read_examples(source: Source, parts: dict[str, pa.Table], variants: dict[str
     entries = {row["clip_id"]: row for _, row in wanted.values()}
     only = Only(entries, set().union(*variants.values()))
     for corpus in corpora:
-        _check_against_sound(entries, source.folders(corpus)[0])
-        for row in track(source.rows(corpus, only), f"reading {corpus}"):
+        _check_against_sound(entries, reader.folders(corpus)[0])
+        for row in track(reader.rows(corpus, only), f"reading {corpus}"):
             part, entry = wanted.pop((row.clip_id, row.variant), (None, None))
             if entry is not None:
-                found[part].append((entry, row.variant, source.convert(row)))
+                found[part].append((entry, row.variant, reader.convert(row)))
     if wanted:
         clip, variant = min(wanted)
-        where = source.folders(wanted[clip, variant][1]["corpus"])[0]
+        where = reader.folders(wanted[clip, variant][1]["corpus"])[0]
         raise FinserError(f"lacks {len(wanted)} rows of the split, e.g. {clip} ({variant})", where=where, do="run: dvc repro")
     return {part: _examples(part, rows) for part, rows in found.items()}
 

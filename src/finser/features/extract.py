@@ -17,7 +17,7 @@ from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
 
 BATCH = 32  # clips per task of a worker
-Pair = tuple[AudioRow, LabelRow | None]
+RowPair = tuple[AudioRow, LabelRow | None]
 
 
 def features(params: Params, corpus: str, representation: str) -> None:
@@ -40,7 +40,7 @@ def module_of(representation: str) -> ModuleType:
     return import_module(f"finser.features.{representation}")
 
 
-def _convert(representation: str, pairs: list[Pair]) -> list[store.Stored]:
+def _convert(representation: str, pairs: list[RowPair]) -> list[store.Stored]:
     of_row = module_of(representation).of_row
     return [
         _stored(audio, of_row(Row(audio.clip_id, audio.variant, audio.audio, label.features if label else {}))) for audio, label in pairs

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from finser.audio.decibels import natural_log
 from finser.audio.frames import HOP_LENGTH, SR, to_float
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 
 RATE = 16_000  # Hz
 BANDS = 128
@@ -25,9 +25,9 @@ FLOOR = 1.192092955078125e-07  # Kaldi's floor of a power, float32's epsilon
 QUALITY = "HQ"  # quality of soxr
 
 
-def source() -> Source:
-    """Return the source of filter banks, (n_frames, 128): stored ones, or computed from the samples."""
-    return Source(_banks, FEATURES, AUDIO, stored="filter_banks")
+def reader() -> Reader:
+    """Return the reader of filter banks, (n_frames, 128): stored ones, or computed from the samples."""
+    return Reader(_banks, FEATURES, AUDIO, stored="filter_banks")
 
 
 def _banks(row: Row) -> np.ndarray:

@@ -18,7 +18,7 @@ from finser.audio.decibels import power_to_db
 from finser.audio.frames import DIMENSIONS, SR
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment, SpectrogramNetwork
 from finser.config.sections.masks import Masks
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 
 FLOOR_DB = -80.0  # floor of the spectrograms
 MARGIN = 2  # frames kept on either side when silence is trimmed
@@ -26,9 +26,9 @@ ROUND_TO = 32  # frames: few different padded lengths, because every new one cos
 NOISE_POWERS = 3  # independent powers whose mean is a mel band's power under white noise
 
 
-def source(options: SpectrogramNetwork) -> Source:
-    """Return the source of log-mel spectrograms, which reads label rows."""
-    return Source(partial(log_mel, options=options.log_mel), ("rms", "mel"))
+def reader(options: SpectrogramNetwork) -> Reader:
+    """Return the reader of log-mel spectrograms, which reads label rows."""
+    return Reader(partial(log_mel, options=options.log_mel), ("rms", "mel"))
 
 
 def log_mel(row: Row, options: LogMel) -> np.ndarray:
@@ -63,7 +63,7 @@ def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarra
 
 
 @dataclass(frozen=True)
-class Collate:
+class CollateLogMel:
     """Collate clips to (batch, t, bands), normalised and padded with zeros, and frame counts (batch,).
 
     Attributes
@@ -89,7 +89,7 @@ class Collate:
     def __call__(self, clips: list[np.ndarray], rng: np.random.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Collate a batch; if `rng` is None, nothing is random, and clips stay whole."""
         if rng is None:
-            batch, counts = padded(clips, max(map(self.length, clips)))  # (batch, t, bands), (batch,)
+            batch, counts = padded_batch(clips, max(map(self.length, clips)))  # (batch, t, bands), (batch,)
         else:
             batch, counts = self._crops(clips, rng)
         batch = self.normalise(batch, counts)
@@ -120,11 +120,11 @@ class Collate:
         noisy = np.flatnonzero(rng.random(len(clips)) < options.noise_share)
         if len(noisy):
             loudest = np.array([clips[number].max() for number in noisy])
-            batch[noisy] = add_noise(batch[noisy], loudest - rng.uniform(*options.noise_db, len(noisy)), rng)
+            batch[noisy] = add_noise_db(batch[noisy], loudest - rng.uniform(*options.noise_db, len(noisy)), rng)
         return batch, counts
 
 
-def padded(clips: list[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
+def padded_batch(clips: list[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
     """Return whole clips, padded with zeros to (batch, `length`, bands), and their frame counts (batch,)."""
     batch = np.zeros((len(clips), length, clips[0].shape[1]), np.float32)
     for row, clip in zip(batch, clips, strict=True):
@@ -216,7 +216,7 @@ def band_positions(bands: int, factors: np.ndarray) -> np.ndarray:
     return np.where(wanted > SR / 2, float(bands), inside)
 
 
-def add_noise(batch: np.ndarray, level_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def add_noise_db(batch: np.ndarray, level_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Add white noise with a mean mel power of `level_db` (batch,) to spectrograms in dB (batch, t, bands).
 
     The noise is equal in every band, because the areas of the bands are equal. Its power in a cell has a gamma distribution with shape 3: a

@@ -15,7 +15,7 @@ from finser.emotions import EMOTIONS
 from finser.features.examples import Examples, read_examples
 from finser.features.labels import features
 from finser.features.noisy_clips import variant
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.files import whole_folder, write_json
 from finser.progress import say, track
 from finser.splits.table import read_parts
@@ -72,7 +72,7 @@ def noisy(params: Params, protocol: str, fold: int) -> None:
     """
     asked, parts = params.evaluate_classifier.noise, read_parts(protocol, fold, params.pooled)
     some = {"test": evenly(parts["test"], asked.clips), "train": evenly(parts["train"], VOICES)}
-    read = read_examples(Source(lambda row: row.audio, audio=True), some, dict.fromkeys(some, ("original",)))
+    read = read_examples(Reader(lambda row: row.audio, audio=True), some, dict.fromkeys(some, ("original",)))
     voices = read["train"].inputs
     rows = [
         _noisy_row(read["test"], number, params.seed, kind, snr, voices)

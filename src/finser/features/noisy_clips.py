@@ -5,7 +5,7 @@ from collections.abc import Collection
 from finser import layout
 from finser.audio.shards import Only, read_aligned
 from finser.errors import FinserError
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 from finser.files import read_json
 
 
@@ -19,7 +19,7 @@ def noisy_clips(protocol: str, fold: int) -> list[str]:
     return read_json(layout.noisy(protocol, fold) / "clips.json")["clips"]
 
 
-def read_noisy(source: Source, protocol: str, fold: int, name: str, clip_ids: Collection[str]) -> dict[str, object]:
+def read_noisy(reader: Reader, protocol: str, fold: int, name: str, clip_ids: Collection[str]) -> dict[str, object]:
     """Convert the noisy variant `name` of some clips to inputs of a model, by clip_id.
 
     Parameters
@@ -33,8 +33,8 @@ def read_noisy(source: Source, protocol: str, fold: int, name: str, clip_ids: Co
         The variant of a clip is missing: it was made with other settings of ``evaluate_classifier.noise``.
     """
     folder, only = layout.noisy(protocol, fold), Only(clip_ids, [name])
-    pairs = read_aligned(folder / "shards", folder / "labels", source.features or ("rms",), only)
-    inputs = {audio.clip_id: source.convert(Row(audio.clip_id, name, audio.audio, label.features)) for audio, label in pairs}
+    pairs = read_aligned(folder / "shards", folder / "labels", reader.features or ("rms",), only)
+    inputs = {audio.clip_id: reader.convert(Row(audio.clip_id, name, audio.audio, label.features)) for audio, label in pairs}
     missing = sorted(set(clip_ids) - inputs.keys())
     if missing:
         raise FinserError(f"no {name} of {len(missing)} clips, e.g. {missing[0]}", where=folder, do="run: dvc repro")

@@ -15,7 +15,7 @@ from finser.features import store
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a clip, with the data that a source reads.
+    """One variant of a clip, with the data that a reader reads.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Source:
+class Reader:
     """The data of a clip that a model needs, and their conversion to one input.
 
     Attributes

@@ -8,7 +8,7 @@ import numpy as np
 
 from finser.audio.decibels import FLOOR, natural_log
 from finser.audio.frames import HOP_LENGTH, SR
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 
 DELTA_WIDTH = 9  # frames
 FEATURES, AUDIO = ("rms", "zcr", "mfcc"), False  # what :func:`of_row` reads of a row
@@ -27,14 +27,14 @@ def _summary(row: Row) -> np.ndarray:
     return row.features["statistics"][0] if "statistics" in row.features else summary_statistics(row)
 
 
-def summary() -> Source:
-    """Return the source of all 211 statistics of a clip, shape (211,)."""
-    return Source(_summary, FEATURES, AUDIO, stored="statistics")
+def summary() -> Reader:
+    """Return the reader of all 211 statistics of a clip, shape (211,)."""
+    return Reader(_summary, FEATURES, AUDIO, stored="statistics")
 
 
-def mfcc() -> Source:
-    """Return the source of the 200 statistics of MFCC and deltas, shape (200,)."""
-    return Source(lambda row: of_mfcc(_summary(row)), FEATURES, AUDIO, stored="statistics")
+def mfcc() -> Reader:
+    """Return the reader of the 200 statistics of MFCC and deltas, shape (200,)."""
+    return Reader(lambda row: of_mfcc(_summary(row)), FEATURES, AUDIO, stored="statistics")
 
 
 def deltas(mfcc: np.ndarray) -> np.ndarray:

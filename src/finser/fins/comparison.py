@@ -23,7 +23,7 @@ import torch
 
 from finser import layout, machine
 from finser.config.params import Params
-from finser.config.sections.train_fin import Fin as FinParams
+from finser.config.sections.train_fin import FinSection
 from finser.features import pool
 from finser.fins.building import structured
 from finser.fins.frames.data import draw
@@ -33,7 +33,7 @@ from finser.fins.nets.base import Fin, count
 from finser.fins.nets.mel import MelFin
 from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
-from finser.fins.reference import ReferenceFin
+from finser.fins.reference import ReferenceNet
 from finser.fins.scoring import scores
 from finser.fins.store import load_fin, save_fin
 from finser.fins.train_fin import LIBRARIES, FinTask, best_record
@@ -81,7 +81,7 @@ def _train(params: Params, feature: str, way: str, seed: int, checkpoint: Path) 
     say(f"{feature} {way} seed {seed}: validation R2 {best_record(history)['r2_validation']:.5f}")
 
 
-def section(params: Params, feature: str, way: str) -> FinParams:
+def section(params: Params, feature: str, way: str) -> FinSection:
     """Return the settings of the training."""
     if way == "reference":
         return params.reference_fin
@@ -92,7 +92,7 @@ def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
     """Return a FIN with its initial weights; frozen parts are trained here, on the GPU if there is one."""
     weights = torch.Generator().manual_seed(seed_for(seed, feature, "init"))
     if way == "reference":
-        return ReferenceFin(feature, weights)
+        return ReferenceNet(feature, weights)
     if feature in ("rms", "zcr"):
         return structured(feature, weights)
     random = torch.Generator().manual_seed(seed_for(seed, "front_end", "init"))
@@ -118,7 +118,7 @@ def load_compared(params: Params, feature: str, way: str, seed: int) -> tuple[Fi
 def _of_topology(params: Params, feature: str, way: str) -> Fin:
     """Return a network whose weights are to be replaced."""
     if way == "reference":
-        return ReferenceFin(feature)
+        return ReferenceNet(feature)
     sides = WIDE if (way, params.compare_fin.end_to_end.front_end) == ("end_to_end", "wide") else NARROW
     front_end = None if feature in ("rms", "zcr") else FrontEnd(sides=sides)
     return structured(feature, torch.Generator(), front_end)

@@ -39,7 +39,7 @@ PLANS = {
 }
 
 
-class ReferenceFin(Fin):
+class ReferenceNet(Fin):
     """(batch, 2048) -> (batch, dim), the published network of a feature.
 
     Parameters

@@ -22,7 +22,7 @@ def scores_of(feature: str, labels: np.ndarray, predicted: np.ndarray) -> dict[s
     return found
 
 
-class Selection:
+class ValidationScore:
     """Validation R2 that selects the best epoch: uniform, and for mel in dB, since powers of empty bands carry no information.
 
     Parameters

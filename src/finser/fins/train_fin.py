@@ -9,13 +9,13 @@ from torch import Tensor
 
 from finser import layout, machine
 from finser.config.params import Params
-from finser.config.sections.train_fin import Fin as FinParams
+from finser.config.sections.train_fin import FinSection
 from finser.features import pool
 from finser.files import write_json
 from finser.fins.building import build
 from finser.fins.frames.training_frames import TrainingFrames, training_frames
 from finser.fins.nets.base import Fin, count
-from finser.fins.scoring import Selection, scores
+from finser.fins.scoring import ValidationScore, scores
 from finser.fins.store import save_fin
 from finser.progress import say
 from finser.seeds import seed_for
@@ -79,7 +79,7 @@ class FinTask(Task):
         FIN with its initial weights. Its constants (means, standard deviations) are set here.
     frames : TrainingFrames
         Training and validation frames.
-    section : schema.Fin
+    section : FinSection
         Steps, batch size, learning rate, patience.
     seed : int
         Seed of the draws of frames and of their augmentation.
@@ -89,7 +89,7 @@ class FinTask(Task):
 
     keep = "best"
 
-    def __init__(self, fin: Fin, frames: TrainingFrames, section: FinParams, seed: int, *, closed_form: bool = False) -> None:
+    def __init__(self, fin: Fin, frames: TrainingFrames, section: FinSection, seed: int, *, closed_form: bool = False) -> None:
         started = time.perf_counter()
         self.every = max(1, section.steps // CHECKS)  # steps per epoch, except the last
         super().__init__(fin.feature, fin, -(-section.steps // self.every))
@@ -98,7 +98,7 @@ class FinTask(Task):
             fin.set_scales(*frames.batch(SCALE_FRAMES, self._generator("scales")))
         if closed_form:
             fin.closed_form()
-        self.selection = Selection(fin.feature, frames.validation)
+        self.selection = ValidationScore(fin.feature, frames.validation)
         self.seconds_before = time.perf_counter() - started
 
     def about(self) -> Iterator[object]:

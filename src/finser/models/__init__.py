@@ -1,6 +1,6 @@
 """Emotion classifiers: an SVM as the baseline, and networks on statistics, log-mel spectrograms, filter banks or FIN outputs.
 
-One module per model. Each has `source(options)`, which returns the :class:`finser.features.rows.Source` of its inputs, and
+One module per model. Each has `reader(options)`, which returns the :class:`finser.features.rows.Reader` of its inputs, and
 `begin(options)`, which returns an untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn fits the SVM.
 """
 
@@ -14,8 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from finser import seeds
-from finser.config.sections.classifiers import KINDS
-from finser.config.sections.classifiers import Classifier as Options
+from finser.config.sections.classifiers import KINDS, ClassifierSection
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json
@@ -45,12 +44,12 @@ class Classifier(Protocol):
         """Load the parameters that :meth:`save` wrote to `folder`."""
 
 
-def module_of(options: Options) -> ModuleType:
+def module_of(options: ClassifierSection) -> ModuleType:
     """Import the module of a model. The import is deferred, because the module may need torch."""
     return import_module(f"finser.models.{options.model}")
 
 
-def begin(options: Options, names: tuple) -> Classifier:
+def begin(options: ClassifierSection, names: tuple) -> Classifier:
     """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws."""
     module = module_of(options)
     if not options.by_gradient:  # it has no random weights, and needs no torch

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.config.sections.classifiers import Ast as Options
+from finser.config.sections.classifiers import Ast
 from finser.config.sections.masks import Masks
 from finser.emotions import EMOTIONS
 from finser.features.filter_banks import BANDS, row_frames
-from finser.features.filter_banks import source as filter_banks
+from finser.features.filter_banks import reader as filter_banks
 from finser.features.log_mel import masks
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 from finser.models.network import NetworkClassifier
 from finser.models.weights.sizes import EXPANSION, PATCH, size_of
 
@@ -21,7 +21,7 @@ PADDING = 0.0  # the published extractor pads the logarithms of short clips with
 TOKENS = 2  # class and distillation
 
 
-class Ast(nn.Module):
+class AstNet(nn.Module):
     """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `model_size` base.
 
     Random weights follow the publication: patch, token and position embeddings have a standard deviation of 0.02.
@@ -36,7 +36,7 @@ class Ast(nn.Module):
 
     TRUNK = ("encoder",)  # the modules that pretraining trains
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Ast) -> None:
         from transformers import ASTConfig, ASTModel  # takes seconds
 
         super().__init__()
@@ -80,13 +80,13 @@ class Ast(nn.Module):
         return patches.unflatten(1, self.grid).mean(1)
 
 
-def grid(options: Options) -> tuple[int, int]:
+def grid(options: Ast) -> tuple[int, int]:
     """Return the number of patches along frequency and along time."""
     return (BANDS - PATCH) // options.frequency_stride + 1, (options.frames - PATCH) // options.time_stride + 1
 
 
 @dataclass(frozen=True)
-class Collate:
+class CollateFilterBanks:
     """Collate clips to (batch, `frames`, 128), normalised, and the number of frames of each clip, (batch,).
 
     Attributes
@@ -129,8 +129,8 @@ class Collate:
 class AstClassifier(NetworkClassifier):
     """The transformer as a classifier."""
 
-    net: Ast
-    options: Options
+    net: AstNet
+    options: Ast
 
     def normalise_on(self, inputs: list[np.ndarray]) -> None:
         """Compute one mean and one standard deviation over all cells of the training clips, as Gong et al. do per data set."""
@@ -138,10 +138,10 @@ class AstClassifier(NetworkClassifier):
         self.net.mean.fill_(mean)
         self.net.scale.fill_(2 * sd)
 
-    def collate(self, *, training: bool) -> Collate:
+    def collate(self, *, training: bool) -> CollateFilterBanks:
         """Return a collate with random crops and masks for training, with central crops otherwise."""
         options = self.options
-        return Collate(float(self.net.mean), float(self.net.scale), options.frames, options.masks if training else None)
+        return CollateFilterBanks(float(self.net.mean), float(self.net.scale), options.frames, options.masks if training else None)
 
 
 def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
@@ -152,16 +152,16 @@ def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
     return float(mean), float(sd) if sd > 0 else 1.0
 
 
-def source(_: Options) -> Source:
-    """Return the source of filter banks."""
+def reader(_: Ast) -> Reader:
+    """Return the reader of filter banks."""
     return filter_banks()
 
 
-def frame_numbers(_: Options) -> Callable[[Row, int], np.ndarray]:
+def frame_numbers(_: Ast) -> Callable[[Row, int], np.ndarray]:
     """Return a function from a row to the positions of its filter banks' frames among librosa's frames."""
     return row_frames
 
 
-def begin(options: Options) -> AstClassifier:
+def begin(options: Ast) -> AstClassifier:
     """Return a network with random weights from torch's generator."""
-    return AstClassifier(Ast(options), options)
+    return AstClassifier(AstNet(options), options)

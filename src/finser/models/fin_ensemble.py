@@ -27,7 +27,7 @@ from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
 from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms
-from finser.features.rows import Row, Source
+from finser.features.rows import Reader, Row
 from finser.files import read_json
 from finser.fins.features import N_FEATURES, Fins, columns, copy_fin, load_fins, of_librosa, random_fins
 from finser.models.network import WEIGHTS, NetworkClassifier, predict, put_weights
@@ -39,7 +39,7 @@ from finser.training.device import start_torch
 KERNEL = 5  # frames
 FEATURE_MASK = 20  # largest width of a mask, in features
 SCALED_BY = 300  # largest number of training clips that set the standard deviations, if the FINs are trained
-Clip = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or empty; float32 (t, 162) of librosa's features, or (0, 162)
+ClipInput = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or empty; float32 (t, 162) of librosa's features, or (0, 162)
 
 
 class Head(nn.Module):
@@ -94,15 +94,15 @@ class Ensemble(nn.Module):
         return self.head(*self.embed(waves, given, keep, n_frames))
 
 
-def source(options: FinEnsemble) -> Source:
-    """Return the source: samples for FINs, labels for librosa's features and for trimming, stored outputs for frozen FINs."""
+def reader(options: FinEnsemble) -> Reader:
+    """Return the reader: samples for FINs, labels for librosa's features and for trimming, stored outputs for frozen FINs."""
     wanted = {feature for feature in DIMENSIONS if feature not in options.fins} | ({"rms"} if options.trim_db else set())
     features = tuple(feature for feature in DIMENSIONS if feature in wanted)
     stored = "fins" if options.arm == "frozen" else ""
-    return Source(partial(as_clip, options=options), features, audio=bool(options.fins), stored=stored, beside=features if stored else ())
+    return Reader(partial(as_clip, options=options), features, audio=bool(options.fins), stored=stored, beside=features if stored else ())
 
 
-def as_clip(row: Row, options: FinEnsemble) -> Clip:
+def as_clip(row: Row, options: FinEnsemble) -> ClipInput:
     """Return samples and librosa's features, without silence at both ends. A stored row gives all features and no samples."""
     sounds = spectrograms.sounding(row.features["rms"][:, 0], options.trim_db) if options.trim_db else slice(None)
     given = {name: values[sounds] for name, values in row.features.items() if name not in (*options.fins, "fins")}
@@ -164,7 +164,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         if self.options.arm == "formula":
             self.fins.closed_form()
 
-    def prepare(self, train: list[Clip], validation: list[Clip]) -> tuple[list[Any], list[Any]]:
+    def prepare(self, train: list[ClipInput], validation: list[ClipInput]) -> tuple[list[Any], list[Any]]:
         """Compute the standard deviations on the training part; return samples if the FINs are trained, else features."""
         # trained FINs need samples; then features serve the standard deviations only, and some clips are enough for those
         features = self.features(train[:: -(-len(train) // SCALED_BY)] if self.learns_below else train)
@@ -181,7 +181,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         return groups
 
     @torch.no_grad()
-    def features(self, clips: list[Clip]) -> list[np.ndarray]:
+    def features(self, clips: list[ClipInput]) -> list[np.ndarray]:
         """Compute the features of each clip, float32, shape (n_frames, 162)."""
         if not any(len(samples) for samples, _ in clips):
             return [given for _, given in clips]
@@ -195,7 +195,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         fins.cpu()
         return result
 
-    def probabilities(self, inputs: list[Clip]) -> np.ndarray:
+    def probabilities(self, inputs: list[ClipInput]) -> np.ndarray:
         """Return the softmax of the logits, shape (n, 8), of clips."""
         return predict(self.head, self.features(inputs), self._collate_features(False))
 
@@ -229,10 +229,10 @@ class FinEnsembleClassifier(NetworkClassifier):
             return self._collate_features(training)
         return CollateWaves(self.options.crop_frames, self._masks()) if training else CollateWaves()
 
-    def _collate_features(self, training: bool) -> spectrograms.Collate:
+    def _collate_features(self, training: bool) -> spectrograms.CollateLogMel:
         mean, scale = self.head.mean.numpy(), self.head.scale.numpy()
-        plain = spectrograms.Collate(mean, scale, "cmn")
-        return spectrograms.Collate(mean, scale, "cmn", self.options.crop_frames, self._masks()) if training else plain
+        plain = spectrograms.CollateLogMel(mean, scale, "cmn")
+        return spectrograms.CollateLogMel(mean, scale, "cmn", self.options.crop_frames, self._masks()) if training else plain
 
     def _masks(self) -> SpectrogramAugment:
         return SpectrogramAugment(
@@ -256,11 +256,11 @@ class CollateWaves:
     def __init__(self, crop: int = 0, masks: SpectrogramAugment | None = None, round_to: int = spectrograms.ROUND_TO) -> None:
         self.crop, self.masks, self.round_to = crop, masks, round_to
 
-    def length(self, clip: Clip) -> int:
+    def length(self, clip: ClipInput) -> int:
         """Return the padded length of a whole clip, in frames."""
         return -(-_n_frames(clip) // self.round_to) * self.round_to
 
-    def __call__(self, clips: list[Clip], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def __call__(self, clips: list[ClipInput], rng: np.random.Generator | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return samples (batch, 512 (t - 1) + 2048) in -1..1, librosa's features and masks (batch, t, 162), frame counts (batch,)."""
         have = np.array([_n_frames(clip) for clip in clips])
         length = self.crop if rng is not None else max(map(self.length, clips))
@@ -286,5 +286,5 @@ def deviations(features: list[np.ndarray]) -> np.ndarray:
     return np.where(variance > 0, np.sqrt(variance), 1).astype(np.float32)
 
 
-def _n_frames(clip: Clip) -> int:
+def _n_frames(clip: ClipInput) -> int:
     return len(clip[1]) or (len(clip[0]) - N_FFT) // HOP_LENGTH + 1

@@ -6,7 +6,7 @@ from torch import nn
 
 from finser.config.sections.classifiers import Mlp
 from finser.emotions import EMOTIONS
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.network import NetworkClassifier
 from finser.training.batches import Collate
@@ -43,8 +43,8 @@ class MlpClassifier(NetworkClassifier):
         return Stack()
 
 
-def source(options: Mlp) -> Source:
-    """Return the source of statistics of MFCC and deltas."""
+def reader(options: Mlp) -> Reader:
+    """Return the reader of statistics of MFCC and deltas."""
     return mfcc()
 
 

@@ -16,9 +16,8 @@ from torch import nn
 from finser.config.sections.classifiers import Network, SpectrogramNetwork
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.log_mel import Collate, statistics
-from finser.training.batches import Collate as AnyCollate
-from finser.training.batches import alike
+from finser.features.log_mel import CollateLogMel, statistics
+from finser.training.batches import Collate, alike
 from finser.training.device import start_torch
 
 WEIGHTS = "model.safetensors"
@@ -80,7 +79,7 @@ class NetworkClassifier:
         """Compute means and standard deviations on the training part."""
         raise NotImplementedError
 
-    def collate(self, *, training: bool) -> AnyCollate:
+    def collate(self, *, training: bool) -> Collate:
         """Return the collate of mini-batches; in training with random crops and augmentation."""
         raise NotImplementedError
 
@@ -96,11 +95,11 @@ class SpectrogramClassifier(NetworkClassifier):
         self.net.mean.copy_(torch.from_numpy(mean))
         self.net.scale.copy_(torch.from_numpy(scale))
 
-    def collate(self, *, training: bool) -> Collate:
+    def collate(self, *, training: bool) -> CollateLogMel:
         """Return a collate with crops and augmentation for training, of whole clips otherwise."""
         mean, scale, options = self.net.mean.numpy(), self.net.scale.numpy(), self.options
-        plain = Collate(mean, scale, options.log_mel.center)
-        return Collate(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
+        plain = CollateLogMel(mean, scale, options.log_mel.center)
+        return CollateLogMel(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
 
 
 def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None:
@@ -128,7 +127,7 @@ def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None
 
 
 @torch.no_grad()
-def predict(net: nn.Module, inputs: list[Any], collate: AnyCollate, size: int = 64) -> np.ndarray:
+def predict(net: nn.Module, inputs: list[Any], collate: Collate, size: int = 64) -> np.ndarray:
     """Return class probabilities of a network that outputs logits, float64, shape (n, 8).
 
     The network runs on the GPU if there is one, and is moved back to the CPU.

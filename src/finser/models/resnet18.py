@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor, nn
 
-from finser.config.sections.classifiers import Resnet18 as Options
+from finser.config.sections.classifiers import Resnet18
 from finser.emotions import EMOTIONS
-from finser.features.log_mel import frame_numbers, source
+from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Mean, Pool, frame_mask
 
-__all__ = ["Resnet18", "begin", "frame_numbers", "source"]
+__all__ = ["Resnet18Net", "begin", "frame_numbers", "reader"]
 STAGES = (1, 2, 4, 8)  # channels of the stages, in multiples of the width
 
 
-class Resnet18(nn.Module):
+class Resnet18Net(nn.Module):
     """``transformers.ResNetModel`` of basic blocks, the mean over bands, pooling, dropout, Linear: 11,174,344 weights by default.
 
     Parameters
@@ -53,6 +53,6 @@ class Resnet18(nn.Module):
         return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
 
 
-def begin(options: Options) -> SpectrogramClassifier:
+def begin(options: Resnet18) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    return SpectrogramClassifier(Resnet18(options.log_mel.bands, options.width, options.pooling, options.dropout), options)
+    return SpectrogramClassifier(Resnet18Net(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

@@ -4,17 +4,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.config.sections.classifiers import ShallowCnn as Options
+from finser.config.sections.classifiers import ShallowCnn
 from finser.emotions import EMOTIONS
-from finser.features.log_mel import frame_numbers, source
+from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Pool, frame_mask
 
-__all__ = ["ShallowCnn", "begin", "frame_numbers", "source"]
+__all__ = ["ShallowCnnNet", "begin", "frame_numbers", "reader"]
 HIDDEN = 64
 
 
-class ShallowCnn(nn.Module):
+class ShallowCnnNet(nn.Module):
     """Two convolutions with pooling, a dense layer per step of time, pooling over time, Linear: 53,288 weights by default.
 
     Parameters
@@ -55,6 +55,6 @@ class ShallowCnn(nn.Module):
         return functional.relu(self.dense(x.transpose(1, 2).flatten(2)))
 
 
-def begin(options: Options) -> SpectrogramClassifier:
+def begin(options: ShallowCnn) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    return SpectrogramClassifier(ShallowCnn(options.log_mel.bands, options.width, options.pooling, options.dropout), options)
+    return SpectrogramClassifier(ShallowCnnNet(options.log_mel.bands, options.width, options.pooling, options.dropout), options)

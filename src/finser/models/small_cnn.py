@@ -4,17 +4,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finser.config.sections.classifiers import SmallCnn as Options
+from finser.config.sections.classifiers import SmallCnn
 from finser.emotions import EMOTIONS
-from finser.features.log_mel import frame_numbers, source
+from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Pool, frame_mask
 
-__all__ = ["SmallCnn", "begin", "frame_numbers", "source"]
+__all__ = ["SmallCnnNet", "begin", "frame_numbers", "reader"]
 HIDDEN = 128
 
 
-class SmallCnn(nn.Module):
+class SmallCnnNet(nn.Module):
     """Four convolutions, Linear per step of time, pooling, Linear: 154,033 weights with 64 bands and `width` 24.
 
     Parameters
@@ -70,7 +70,7 @@ class SmallCnn(nn.Module):
         return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=steps.shape[1])[0]
 
 
-def begin(options: Options) -> SpectrogramClassifier:
+def begin(options: SmallCnn) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    net = SmallCnn(options.log_mel.bands, options.width, options.recurrent, options.pooling, options.dropout)
+    net = SmallCnnNet(options.log_mel.bands, options.width, options.recurrent, options.pooling, options.dropout)
     return SpectrogramClassifier(net, options)

@@ -15,7 +15,7 @@ from finser.config.sections.classifiers import Svm
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
-from finser.features.rows import Source
+from finser.features.rows import Reader
 from finser.features.statistics import summary
 from finser.scores.metrics import confusion_matrix, uar, wa
 from finser.training.record import TrainingRecord
@@ -23,8 +23,8 @@ from finser.training.record import TrainingRecord
 CHUNK = 1024  # clips per prediction batch
 
 
-def source(options: Svm) -> Source:
-    """Return the source of summary statistics."""
+def reader(options: Svm) -> Reader:
+    """Return the reader of summary statistics."""
     return summary()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from finser.report import tables
-from finser.report.read import Results, Split
+from finser.report.read import Results, SplitCounts
 
 PUBLISHED_NETS = (
     "github.com/hl2347/fin_speech_emotion_recognition, after Saba-Sadiya, Alhanai and Ghassemi 2021, arXiv:2110.04831"  # their source
@@ -105,7 +105,7 @@ def exclusions() -> str:
     return "Files excluded, each with its reason."
 
 
-def parts(split: Split) -> str:
+def parts(split: SplitCounts) -> str:
     """Clips and speakers of every part of every fold."""
     apart = "No speaker is in two parts, and no corpus is in test and in another part." if split.protocol == "cross_corpus" else ""
     return sentences(
@@ -120,7 +120,7 @@ def left_out() -> str:
     return "Protocol one corpus out: which corpus each fold tests on, and which emotions it shares with the training part."
 
 
-def fold_sources(split: Split) -> str:
+def fold_sources(split: SplitCounts) -> str:
     """Source of the test groups."""
     return f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: source of the test groups."
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from finser.config.fields import init_kind
-from finser.config.sections.classifiers import Classifier, FinEnsemble
+from finser.config.sections.classifiers import ClassifierSection, FinEnsemble
 from finser.emotions import EMOTIONS
 from finser.report.read import Results
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
@@ -277,12 +277,12 @@ def sections(results: Results) -> str:
     return table(header, rows, left=4)
 
 
-def _section_row(section: Classifier) -> list[str]:
+def _section_row(section: ClassifierSection) -> list[str]:
     learned = ", ".join(variant.replace("_", " ") for variant in section.variants)
     return [section.model, _particular(section), learned, f"{section.speakers:.0%}", count(getattr(section, "epochs", None))]
 
 
-def _particular(section: Classifier) -> str:
+def _particular(section: ClassifierSection) -> str:
     """Arm and features of a ``fin_ensemble``; size or width of other networks, and their initial weights; a dash for none of these."""
     if isinstance(section, FinEnsemble):
         fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"

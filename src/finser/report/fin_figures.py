@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from finser.report.read import Fin
+from finser.report.read import FinResult
 from finser.report.styles import COLOURS, xy
 from finser.report.tables import FEATURE_TITLES
 
@@ -13,7 +13,7 @@ NINES = (0.0, 0.9, 0.99, 0.999, 0.9999, 0.99999)  # ticks of R2
 BEST = 1 - 3e-6  # R2 at the upper edge
 
 
-def fin_curves(fins: Sequence[Fin]) -> Figure:
+def fin_curves(fins: Sequence[FinResult]) -> Figure:
     """R2 on validation frames over training steps, one panel per FIN; equal heights mean equal 1 - R2."""
     figure = Figure(figsize=(10, 2.9), layout="constrained")
     panels = figure.subplots(1, len(fins), sharey=True)
@@ -29,7 +29,7 @@ def fin_curves(fins: Sequence[Fin]) -> Figure:
     return figure
 
 
-def fin_each(fins: Sequence[Fin]) -> Figure:
+def fin_each(fins: Sequence[FinResult]) -> Figure:
     """R2 on test speakers' frames of every coefficient, one panel per FIN that has several; equal heights mean equal 1 - R2."""
     several = [fin for fin in fins if len(fin.figures["r2_test_each"]) > 1]
     figure = Figure(figsize=(10, 2.5), layout="constrained")
@@ -46,7 +46,7 @@ def fin_each(fins: Sequence[Fin]) -> Figure:
     return figure
 
 
-def fin_scatter(fins: Sequence[Fin]) -> Figure:
+def fin_scatter(fins: Sequence[FinResult]) -> Figure:
     """Outputs of the FINs over librosa's values on test speakers; the worst value of each of the worst frames is black."""
     figure = Figure(figsize=(10, 2.5), layout="constrained")
     panels = figure.subplots(1, len(fins))

@@ -22,7 +22,7 @@ CAO = "Cao et al. 2014, IEEE Trans. Affective Computing 5(4), doi:10.1109/TAFFC.
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedScore:
     """A value as published.
 
     Attributes
@@ -45,16 +45,16 @@ class Published:
 
 
 VALUES = (
-    Published(("ravdess",), "MLP on MFCC", "14 K", ONE_SPLIT, "WA", ".285", WEEKS),
-    Published(("ravdess",), "shallow CNN on mel", "94 K", ONE_SPLIT, "WA", ".208", WEEKS),
-    Published(("ravdess",), "ResNet-18 on mel", "11.2 M", ONE_SPLIT, "WA", ".688", WEEKS),
-    Published(("ravdess",), "AST base from ImageNet, on filter banks", "87.1 M", ONE_SPLIT, "WA (macro-F1 .700)", ".708", WEEKS),
-    Published(FOUR, "librosa's features and a dense network", "", FOUR_SPLIT, "WA (macro-F1 .48)", ".513", FINS),
-    Published(FOUR, "FINs, frozen", "", FOUR_SPLIT, "WA (macro-F1 .47)", ".491", FINS),
-    Published(FOUR, "the same networks, not pretrained", "", FOUR_SPLIT, "WA (macro-F1 .55)", ".520", FINS),
-    Published(FOUR, "FINs, tuned", "", FOUR_SPLIT, "WA (macro-F1 .65)", ".616", FINS),
-    Published(("ravdess",), PEOPLE, "", "listening", "fraction recognised", ".670", f"as tabulated by {LUNA}"),
-    Published(
+    PublishedScore(("ravdess",), "MLP on MFCC", "14 K", ONE_SPLIT, "WA", ".285", WEEKS),
+    PublishedScore(("ravdess",), "shallow CNN on mel", "94 K", ONE_SPLIT, "WA", ".208", WEEKS),
+    PublishedScore(("ravdess",), "ResNet-18 on mel", "11.2 M", ONE_SPLIT, "WA", ".688", WEEKS),
+    PublishedScore(("ravdess",), "AST base from ImageNet, on filter banks", "87.1 M", ONE_SPLIT, "WA (macro-F1 .700)", ".708", WEEKS),
+    PublishedScore(FOUR, "librosa's features and a dense network", "", FOUR_SPLIT, "WA (macro-F1 .48)", ".513", FINS),
+    PublishedScore(FOUR, "FINs, frozen", "", FOUR_SPLIT, "WA (macro-F1 .47)", ".491", FINS),
+    PublishedScore(FOUR, "the same networks, not pretrained", "", FOUR_SPLIT, "WA (macro-F1 .55)", ".520", FINS),
+    PublishedScore(FOUR, "FINs, tuned", "", FOUR_SPLIT, "WA (macro-F1 .65)", ".616", FINS),
+    PublishedScore(("ravdess",), PEOPLE, "", "listening", "fraction recognised", ".670", f"as tabulated by {LUNA}"),
+    PublishedScore(
         ("ravdess",),
         "LSTM with self-attention on MFCC and chroma",
         "47 K",
@@ -63,10 +63,10 @@ VALUES = (
         ".623 ± .012 (± as given)",
         "github.com/Mak-Sim/ResLSTM-SER, arXiv:2606.03359",
     ),
-    Published(("ravdess",), FROZEN, "", f"{APART}, 6 folds", "UAR", ".519 to .753", EMOBOX),
-    Published(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 (95 %: ± .020)", LUNA),
-    Published(("crema_d",), PEOPLE, "", "listening", "fraction recognised", ".409", CAO),
-    Published(
+    PublishedScore(("ravdess",), FROZEN, "", f"{APART}, 6 folds", "UAR", ".519 to .753", EMOBOX),
+    PublishedScore(("ravdess",), "XLSR-53, fine-tuned", "", f"{CHOSEN}; the five folds of this page", "WA", ".818 (95 %: ± .020)", LUNA),
+    PublishedScore(("crema_d",), PEOPLE, "", "listening", "fraction recognised", ".409", CAO),
+    PublishedScore(
         ("crema_d",),
         "WavLM base+ with attention, fine-tuned",
         "",
@@ -75,14 +75,14 @@ VALUES = (
         ".751 ± .023 (± as given)",
         "YunusEmre1213, github.com/YunusEmre1213/crema-d-emotion-recognition",
     ),
-    Published(("savee",), FROZEN, "", f"{APART}, 4 folds", "UAR", ".449 to .758", EMOBOX),
-    Published(("tess",), "CNN", "", ONE_TO_OTHER, "WA", ".772", "zubiiabbasi, github.com/zubiiabbasi/speech-emotion-gradcam"),
-    Published(("esd",), FROZEN, "", f"{APART}, 5 folds", "UAR", ".651 to .846", EMOBOX),
+    PublishedScore(("savee",), FROZEN, "", f"{APART}, 4 folds", "UAR", ".449 to .758", EMOBOX),
+    PublishedScore(("tess",), "CNN", "", ONE_TO_OTHER, "WA", ".772", "zubiiabbasi, github.com/zubiiabbasi/speech-emotion-gradcam"),
+    PublishedScore(("esd",), FROZEN, "", f"{APART}, 5 folds", "UAR", ".651 to .846", EMOBOX),
 )
 TITLES = {"ravdess": "RAVDESS", "crema_d": "CREMA-D", "tess": "TESS", "savee": "SAVEE", "esd": "ESD"}
 
 
-def published(results: Results) -> str:
+def published_scores(results: Results) -> str:
     """Values on corpora of this run, and on all four; empty without RAVDESS, which most of them are about."""
     pooled = results.params.pooled
     if "ravdess" not in pooled:

@@ -17,7 +17,7 @@ from finser.errors import FinserError
 from finser.files import whole_folder, write_text
 from finser.report import captions, classifier_captions, figures, machines, tables
 from finser.report import classifier_tables as emotion
-from finser.report.literature import published
+from finser.report.literature import published_scores
 from finser.report.read import Results, collect
 
 TEMPLATES = Path(__file__).parent
@@ -70,7 +70,7 @@ def _context(results: Results) -> dict[str, Any]:
         "of_classifiers": classifier_captions,
         "machines": machines,
         "figures": figures,
-        "published": published(results),
+        "published": published_scores(results),
         "pooled": captions.names(results, params.pooled),
         "pictures": lambda protocol: [_confusion_link(results, model, protocol) for model in results.models],
         "number": partial(next, count(1)),

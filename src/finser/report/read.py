@@ -36,12 +36,12 @@ FIN_KEYS = (
 )
 R2_KEYS = tuple(f"r2_{where}_{kind}" for where in ("init", "test") for kind in ("uniform", "weighted"))
 MEL_KEYS = tuple(key.replace("_uniform", "_db_uniform").replace("_weighted", "_db_weighted") for key in R2_KEYS if "init" not in key)
-Item = tuple[str, ...]
-Log = Mapping[tuple[str, Item], "Timing"]
+JobItem = tuple[str, ...]
+Log = Mapping[tuple[str, JobItem], "Timing"]
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusCounts:
     """Counts of a corpus's index.
 
     Attributes
@@ -76,7 +76,7 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitCounts:
     """Sizes of the parts of every fold, over the pooled corpora.
 
     Attributes
@@ -100,7 +100,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Fin:
+class FinResult:
     """results/fins/FEATURE.json, its training curve and time; `figures` holds every key of the file, and seconds_train.
 
     `frames` has columns kind (value or worst), clip_id, frame, coefficient, true, predicted, deviations.
@@ -134,9 +134,9 @@ class Results:
     """All that the page shows."""
 
     params: Params
-    corpora: tuple[Corpus, ...]
-    splits: tuple[Split, ...]
-    fins: tuple[Fin, ...]
+    corpora: tuple[CorpusCounts, ...]
+    splits: tuple[SplitCounts, ...]
+    fins: tuple[FinResult, ...]
     compared: tuple[Mapping[str, Any], ...]
     runs: tuple[Run, ...]
     figures: Mapping[str, Mapping[str, Mapping[str, Any]]]  # protocol -> model -> what results/summary/figures.json says
@@ -180,7 +180,7 @@ def collect(params: Params) -> Results:
     results = Results(
         params=params,
         corpora=tuple(read_corpus(params, corpus) for corpus in params.corpora),
-        splits=tuple(read_split(params, protocol) for protocol in params.protocols),
+        splits=tuple(read_split_counts(params, protocol) for protocol in params.protocols),
         fins=tuple(read_fin(feature) for feature in FEATURES),
         compared=read_comparisons(params),
         runs=read_runs(params),
@@ -198,22 +198,22 @@ def collect(params: Params) -> Results:
 def check_summary(results: Results) -> None:
     """Raise :class:`FinserError` if a file of results/summary/ does not agree with the results of the folds."""
     for path, found in documents(results.params, results.runs).items():
-        if not alike(read_json(path), found):
+        if not nearly_equal(read_json(path), found):
             raise FinserError("does not agree with the present results", where=path, do="run: finser summarise")
 
 
-def alike(a: object, b: object) -> bool:
+def nearly_equal(a: object, b: object) -> bool:
     """Whether two JSON documents are equal up to the rounding of sums, which differs between CPUs."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return list(a) == list(b) and all(alike(a[key], b[key]) for key in a)
+        return list(a) == list(b) and all(nearly_equal(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(nearly_equal, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
     return a == b
 
 
-def read_corpus(params: Params, corpus: str) -> Corpus:
+def read_corpus(params: Params, corpus: str) -> CorpusCounts:
     """Count the index of a corpus."""
     source = params.fetch[corpus]
     names = ["clip_id", "path", "status", "reason", "speaker", "sex", "language", "emotion", "seconds"]
@@ -221,7 +221,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
     kept = [row for row in rows if row["status"] == "ok"]
     emotions = Counter(row["emotion"] for row in kept)
     speakers = {row["speaker"] for row in kept}
-    return Corpus(
+    return CorpusCounts(
         name=corpus,
         title=CORPORA[corpus].title,
         licence=provenance(params.fetch[corpus], corpus)["licence"].split(":")[0],
@@ -238,7 +238,7 @@ def read_corpus(params: Params, corpus: str) -> Corpus:
     )
 
 
-def read_split(params: Params, protocol: str) -> Split:
+def read_split_counts(params: Params, protocol: str) -> SplitCounts:
     """Count the parts of the folds in `params`, over the pooled corpora."""
     path, corpora = layout.split(protocol), params.pooled
     table = read_columns(path, ["fold", "corpus", "speaker", "emotion", "role"])
@@ -250,7 +250,7 @@ def read_split(params: Params, protocol: str) -> Split:
     sources = json.loads(metadata["folds_source"])
     tested = {(row["corpus"], row["fold"], row["speaker"]) for row in rows if row["role"] == "test"}
     emotions = {(row["fold"], row["emotion"]) for row in rows if row["role"] == "test"}
-    return Split(
+    return SplitCounts(
         protocol=protocol,
         leaky=metadata["leaky"] == "true",
         sources={corpus: sources[corpus] for corpus in corpora},
@@ -260,13 +260,13 @@ def read_split(params: Params, protocol: str) -> Split:
     )
 
 
-def read_fin(feature: str) -> Fin:
+def read_fin(feature: str) -> FinResult:
     """Scores, training curve and frames of a FIN."""
     path = layout.fin_result(feature)
     figures = read_figures(path, FIN_KEYS + R2_KEYS + (MEL_KEYS if feature == "mel" else ()))
     figures |= read_json(layout.training_time("train_fin", feature))
     frames = read_columns(layout.fin_frames(feature), ["kind", "clip_id", "frame", "coefficient", "true", "predicted", "deviations"])
-    return Fin(feature, figures, read_history(layout.fin_history(feature)), frames)
+    return FinResult(feature, figures, read_history(layout.fin_history(feature)), frames)
 
 
 def read_comparisons(params: Params) -> tuple[Mapping[str, Any], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from finser.emotions import EMOTIONS
-from finser.report.read import FEATURES, ROLES, Fin, Item, Results, Split
+from finser.report.read import FEATURES, ROLES, FinResult, JobItem, Results, SplitCounts
 
 DASH = "–"
 EXCLUSIONS_SHOWN = 20
@@ -151,20 +151,20 @@ def exclusions(results: Results) -> str:
     return table(["corpus", "file", "reason"], rows, left=3) if rows else ""
 
 
-def parts(results: Results, split: Split) -> str:
+def parts(results: Results, split: SplitCounts) -> str:
     """Clips and speakers per fold and part."""
     header = ["fold", *(f"{role} {what}" for role in ROLES for what in ("clips", "speakers"))]
     return table(header, [[fold, *(count(n) for role in ROLES for n in split.parts[fold, role])] for fold in results.params.folds], left=0)
 
 
-def fold_sources(results: Results, split: Split) -> str:
+def fold_sources(results: Results, split: SplitCounts) -> str:
     """Source of every corpus's test groups, and their numbers of speakers."""
     folds, titles = results.params.folds, {c.name: c.title for c in results.corpora}
     rows = [[titles[c], source, *(count(split.test_speakers.get((c, fold), 0)) for fold in folds)] for c, source in split.sources.items()]
     return table(["corpus", "test groups", *(f"test speakers, fold {fold}" for fold in folds)], rows, left=2)
 
 
-def left_out(results: Results, split: Split) -> str:
+def left_out(results: Results, split: SplitCounts) -> str:
     """Test corpus and emotions of every fold of `cross_corpus`, and the number of clips of other emotions, which are left out."""
     corpora = [c for c in results.corpora if c.name in split.sources]
     kept = sum(c.kept for c in corpora)
@@ -188,7 +188,7 @@ def unseen(results: Results) -> dict[str, str]:
     return {corpus.name: corpus.title for corpus in results.corpora if corpus.name in results.params.unseen_corpora}
 
 
-def _fin_rows(results: Results, fin: Fin) -> list[list[str]]:
+def _fin_rows(results: Results, fin: FinResult) -> list[list[str]]:
     """A row per kind of R2; the published values are in the row of their kind."""
     rows = []
     for title, unit in [(_fin_title(fin), "")] + ([("mel, dB", "db_")] if fin.feature == "mel" else []):
@@ -199,11 +199,11 @@ def _fin_rows(results: Results, fin: Fin) -> list[list[str]]:
     return rows
 
 
-def _fin_title(fin: Fin) -> str:
+def _fin_title(fin: FinResult) -> str:
     return FEATURE_TITLES[fin.feature] + (", power" if fin.feature == "mel" else "")
 
 
-def _published_kind(fin: Fin) -> str:
+def _published_kind(fin: FinResult) -> str:
     """The R2 that was published of a feature: weighted for mel, whose bands may be empty."""
     return "weighted" if fin.feature == "mel" else "uniform"
 
@@ -215,7 +215,7 @@ def fin_training(results: Results) -> str:
     return table(header, [_fin_training_row(fin) for fin in results.fins], left=4)
 
 
-def _fin_training_row(fin: Fin) -> list[str]:
+def _fin_training_row(fin: FinResult) -> list[str]:
     figures = fin.figures
     return [
         FEATURE_TITLES[fin.feature],
@@ -324,7 +324,7 @@ def stages(results: Results) -> str:
     return table(["stage", "commands", "timed here", "minutes in all", "longest, minutes", "cores"], rows)
 
 
-def expected_items(results: Results) -> dict[str, list[Item]]:
+def expected_items(results: Results) -> dict[str, list[JobItem]]:
     """The commands whose results this page shows, by stage."""
     params = results.params
     runs = [(run.model, run.protocol, str(run.fold)) for run in results.runs if run.model in params.models]

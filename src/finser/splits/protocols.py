@@ -31,7 +31,7 @@ LEAST_GROUPS = 5  # a random test group is at most a fifth of a corpus's speaker
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFolds:
     """Published test and validation speakers of a corpus.
 
     Attributes
@@ -70,8 +70,8 @@ def split_fins(params: Params) -> None:
     _write("fins", clips, rows, sources)
 
 
-def _published(corpora: Sequence[str]) -> dict[str, Published]:
-    return {corpus: Published(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
+def _published(corpora: Sequence[str]) -> dict[str, PublishedFolds]:
+    return {corpus: PublishedFolds(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
 
 
 def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: dict[str, str]) -> None:
@@ -84,7 +84,7 @@ def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: 
 
 
 def speaker_split(
-    clips: pa.Table, published: dict[str, Published], options: Split, seed: int
+    clips: pa.Table, published: dict[str, PublishedFolds], options: Split, seed: int
 ) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Assign roles by speaker.
 
@@ -110,7 +110,7 @@ def speaker_split(
     by_speaker: list[dict[str, str]] = [{} for _ in range(options.folds)]
     sources = {}
     for corpus, strata in _speakers(clips).items():
-        known = published.get(corpus, Published())
+        known = published.get(corpus, PublishedFolds())
         groups, sources[corpus] = test_groups(strata, known.folds, options.folds, seeds.generator(seed, "speaker", corpus))
         for fold, roles in enumerate(by_speaker, start=1):
             test = groups[(fold - 1) % len(groups)]

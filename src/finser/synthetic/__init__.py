@@ -14,7 +14,7 @@ from finser import files, progress, workers
 from finser.config.params import Params
 from finser.synthetic.engine import needs_child, open_engine
 from finser.synthetic.oddities import oddities, plant, write_wav
-from finser.synthetic.plans import Clip, esd_transcripts, plan
+from finser.synthetic.plans import ClipPlan, esd_transcripts, plan
 from finser.synthetic.rendering import CHANNELS, render
 
 __all__ = ["make", "oddities", "plan"]
@@ -33,7 +33,7 @@ must be called synthetic wherever it is shown. Some files are odd on purpose, as
 
 @dataclass(frozen=True)
 class _Batch:
-    clips: tuple[Clip, ...]
+    clips: tuple[ClipPlan, ...]
     folder: Path
     seed: int
     in_child: bool

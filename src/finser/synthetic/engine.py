@@ -71,7 +71,7 @@ class Engine:
         voice_file = self.data / "voices" / "!v" / _VARIANT
         voice_file.write_text(variant, encoding="ascii")
         voice = f"{_LANGUAGES[language]}+{_VARIANT}"
-        utterance = espeak.Utterance(str(self.library), str(self.data), voice, text, rate, gap, seed)
+        utterance = espeak.SpokenText(str(self.library), str(self.data), voice, text, rate, gap, seed)
         try:
             samples = np.frombuffer(self._bytes(utterance), "<i2")
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
@@ -80,7 +80,7 @@ class Engine:
             raise FinserError("espeak-ng said nothing", where=self.library, found=f"silence for '{text}'", do=_DO)
         return samples
 
-    def _bytes(self, utterance: espeak.Utterance) -> bytes:
+    def _bytes(self, utterance: espeak.SpokenText) -> bytes:
         if not self.in_child:
             return espeak.utter(utterance)
         command = [sys.executable, "-I", "-S", espeak.__file__]

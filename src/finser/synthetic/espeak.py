@@ -23,7 +23,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SpokenText:
     """Text, voice and settings of one utterance.
 
     Parameters
@@ -51,7 +51,7 @@ class Utterance:
     seed: int
 
 
-def utter(utterance: Utterance) -> bytes:
+def utter(utterance: SpokenText) -> bytes:
     """Synthesise one utterance; return little-endian int16 mono at 22,050 Hz.
 
     Not thread-safe: two simultaneous calls end the process (SIGFPE).
@@ -85,7 +85,7 @@ def _unload(library: ctypes.CDLL) -> None:
     unload(library._handle)
 
 
-def _speak(library: ctypes.CDLL, utterance: Utterance) -> bytes:
+def _speak(library: ctypes.CDLL, utterance: SpokenText) -> bytes:
     if library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(utterance.data), _DO_NOT_EXIT) != SAMPLE_RATE:
         raise RuntimeError(f"espeak finds no voices under {utterance.data}")
     pieces = []
@@ -110,14 +110,14 @@ def _speak(library: ctypes.CDLL, utterance: Utterance) -> bytes:
     return b"".join(pieces)
 
 
-def as_json(utterance: Utterance) -> str:
+def as_json(utterance: SpokenText) -> str:
     """Return an utterance as JSON, the input of :func:`main`."""
     return json.dumps(asdict(utterance))
 
 
 def main() -> None:
     """Read one utterance as JSON from standard input, and write its samples to standard output."""
-    sys.stdout.buffer.write(utter(Utterance(**json.load(sys.stdin))))
+    sys.stdout.buffer.write(utter(SpokenText(**json.load(sys.stdin))))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from finser.synthetic.plans import Clip
+from finser.synthetic.plans import ClipPlan
 
 QUIET_RMS = 5e-4  # of full scale
 _HIGH_RATE = 96_000  # Hz
@@ -38,7 +38,7 @@ class Oddity:
     other: str = ""
 
 
-def oddities(corpus: str, clips: list[Clip]) -> list[Oddity]:
+def oddities(corpus: str, clips: list[ClipPlan]) -> list[Oddity]:
     """Return the oddities of a corpus, each on a file of its own; those whose clips the plan lacks are left out.
 
     ========  ============================================================================================================
@@ -73,13 +73,13 @@ def plant(folder: Path, found: list[Oddity]) -> None:
 # ------------------------------------------------------------------------------------------------------------------ where
 
 
-def _pick(clips: Iterable[Clip], emotion: str, part: str = "") -> str | None:
+def _pick(clips: Iterable[ClipPlan], emotion: str, part: str = "") -> str | None:
     """Return the path of the first clip of an emotion, preferably one whose path contains `part`."""
     paths = [clip.path for clip in clips if clip.emotion == emotion]
     return next((path for path in paths if part in path), paths[0] if paths else None)
 
 
-def _pair(clips: list[Clip], emotion: str, other: str, same: Callable[[Clip, Clip], bool]) -> list[Oddity]:
+def _pair(clips: list[ClipPlan], emotion: str, other: str, same: Callable[[ClipPlan, ClipPlan], bool]) -> list[Oddity]:
     """Return the first clip of `emotion` as a copy of the first one of emotion `other` that `same` accepts."""
     for clip in (clip for clip in clips if clip.emotion == emotion):
         for source in (clip for clip in clips if clip.emotion == other):
@@ -88,13 +88,13 @@ def _pair(clips: list[Clip], emotion: str, other: str, same: Callable[[Clip, Cli
     return []
 
 
-def _ravdess(clips: list[Clip]) -> list[Oddity]:
+def _ravdess(clips: list[ClipPlan]) -> list[Oddity]:
     repeated = _pair(clips, "happy", "happy", lambda one, two: one.text == two.text and one.take[0] == two.take[0])
     pair = repeated or _pair(clips, "happy", "happy", lambda one, two: True)
     return [Oddity("stereo", _pick(clips, "calm")), *pair, Oddity("quiet", _pick(clips, "sad"))]
 
 
-def _crema_d(clips: list[Clip]) -> list[Oddity]:
+def _crema_d(clips: list[ClipPlan]) -> list[Oddity]:
     silent = [Oddity("silent", clip.path) for clip in clips if clip.path.endswith("1076_MTI_SAD_XX.wav")]
     last_first = list(reversed(clips))
     pair = _pair(last_first, "happy", "neutral", lambda one, two: one.text == two.text and one.take == two.take)
@@ -102,7 +102,7 @@ def _crema_d(clips: list[Clip]) -> list[Oddity]:
     return [*silent, *pair, Oddity("misnamed", odd, odd.replace("_XX", "_X"))]
 
 
-def _tess(clips: list[Clip]) -> list[Oddity]:
+def _tess(clips: list[ClipPlan]) -> list[Oddity]:
     odd = _pick(clips, "neutral", "OAF_bite")
     return [
         Oddity("aiff", _pick(reversed(clips), "angry", "_germ_")),
@@ -111,7 +111,7 @@ def _tess(clips: list[Clip]) -> list[Oddity]:
     ]
 
 
-def _esd(clips: list[Clip]) -> list[Oddity]:
+def _esd(clips: list[ClipPlan]) -> list[Oddity]:
     of_kind = [clip for clip in clips if (clip.speaker, clip.emotion) == (clips[-1].speaker, clips[-1].emotion)]
     missing = [Oddity("missing", clips[-1].path)] if len(of_kind) > 1 else []
     mandarin = [clip.speaker for clip in clips if clip.language == "zh"][:1]

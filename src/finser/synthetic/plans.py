@@ -8,7 +8,7 @@ from finser.synthetic import sentences
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipPlan:
     """One file of a synthetic corpus.
 
     Parameters
@@ -44,7 +44,7 @@ class Clip:
     strength: float = 1.0
 
 
-def plan(source: Synthetic, corpus: str) -> list[Clip]:
+def plan(source: Synthetic, corpus: str) -> list[ClipPlan]:
     """Return the clips of one corpus: the first `source.speakers`, with `source.clips_per_emotion` clips per emotion.
 
     As in the real corpora, SAVEE has twice as many neutral clips, RAVDESS half as many, and CREMA-D one per sentence. A corpus with fewer
@@ -67,7 +67,7 @@ _RAVDESS_TAKES = ((1, 1, 1), (2, 2, 1), (1, 2, 2), (2, 1, 2), (2, 2, 2), (1, 1, 
 _RAVDESS_STRENGTH = {1: 0.75, 2: 1.2}
 
 
-def _ravdess(speakers: int, count: int) -> list[Clip]:
+def _ravdess(speakers: int, count: int) -> list[ClipPlan]:
     return [
         _ravdess_clip(actor, code, emotion, *take)
         for actor in _first(_RAVDESS_ACTORS, speakers)
@@ -82,9 +82,9 @@ def _ravdess_takes(emotion: str, count: int) -> list[tuple[int, int, int]]:
     return list(_RAVDESS_TAKES[:count])
 
 
-def _ravdess_clip(actor: str, code: str, emotion: str, intensity: int, statement: int, repetition: int) -> Clip:
+def _ravdess_clip(actor: str, code: str, emotion: str, intensity: int, statement: int, repetition: int) -> ClipPlan:
     name = f"03-01-{code}-{intensity:02}-{statement:02}-{repetition:02}-{actor}.wav"
-    return Clip(
+    return ClipPlan(
         "ravdess", f"Actor_{actor}/{name}", actor, ravdess.sex(actor), emotion, ravdess.STATEMENTS[f"{statement:02}"],
         take=f"{intensity}-{repetition}", strength=_RAVDESS_STRENGTH[intensity],
     )  # fmt: skip
@@ -99,7 +99,7 @@ _CREMA_D_SENTENCES = ("MTI", "IEO", "TIE", "IOM", "IWW", "TAI", "IWL", "ITH", "D
 _CREMA_D_STRENGTH = {"LO": 0.5, "MD": 0.9, "HI": 1.3, "XX": 0.95}
 
 
-def _crema_d(speakers: int, count: int) -> list[Clip]:
+def _crema_d(speakers: int, count: int) -> list[ClipPlan]:
     return [
         _crema_d_clip(actor, code, sentence, level)
         for actor in _first(_CREMA_D_ACTORS, speakers)
@@ -119,9 +119,9 @@ def _crema_d_takes(code: str, count: int) -> list[tuple[str, str]]:
     return takes
 
 
-def _crema_d_clip(actor: str, code: str, sentence: str, level: str) -> Clip:
+def _crema_d_clip(actor: str, code: str, sentence: str, level: str) -> ClipPlan:
     text = crema_d.SENTENCES[sentence].removesuffix(".")
-    return Clip(
+    return ClipPlan(
         "crema_d", f"AudioWAV/{actor}_{sentence}_{code}_{level}.wav", actor, crema_d.SEX[actor], crema_d.LABELS[code], text,
         take=level, strength=_CREMA_D_STRENGTH[level],
     )  # fmt: skip
@@ -130,9 +130,9 @@ def _crema_d_clip(actor: str, code: str, sentence: str, level: str) -> Clip:
 # ------------------------------------------------------------------------------------------------------------------- TESS
 
 
-def _tess(speakers: int, count: int) -> list[Clip]:
+def _tess(speakers: int, count: int) -> list[ClipPlan]:
     return [
-        Clip("tess", f"{tess.folder_of(speaker, code)}/{speaker}_{word}_{code}.wav", speaker, "female", emotion, f"Say the word {word}")
+        ClipPlan("tess", f"{tess.folder_of(speaker, code)}/{speaker}_{word}_{code}.wav", speaker, "female", emotion, f"Say the word {word}")
         for speaker in ("OAF", "YAF")[:speakers]
         for code, emotion in tess.LABELS.items()
         for word in _first(sentences.TESS_WORDS, count)
@@ -144,10 +144,10 @@ def _tess(speakers: int, count: int) -> list[Clip]:
 _SAVEE_MOST = 15  # per emotion; neutral twice as many
 
 
-def _savee(speakers: int, count: int) -> list[Clip]:
+def _savee(speakers: int, count: int) -> list[ClipPlan]:
     count = min(count, _SAVEE_MOST)
     return [
-        Clip("savee", f"AudioData/{man}/{code}{number:02}.wav", man, "male", emotion, text)
+        ClipPlan("savee", f"AudioData/{man}/{code}{number:02}.wav", man, "male", emotion, text)
         for man in savee.MEN[:speakers]
         for code, emotion in savee.LABELS.items()
         for number, text in enumerate(sentences.SAVEE[: 2 * count if emotion == "neutral" else count], 1)
@@ -160,21 +160,21 @@ _ESD_SPEAKERS = "0011 0001 0012 0002 0015 0004 0016 0005 0013 0003 0017 0006 001
 _ESD_CHINESE = {english: chinese for chinese, english in esd.NAMES.items() if not chinese.isascii()}
 
 
-def _esd(speakers: int, count: int) -> list[Clip]:
+def _esd(speakers: int, count: int) -> list[ClipPlan]:
     return [clip for speaker in _first(_ESD_SPEAKERS, speakers) for clip in _esd_clips(speaker, count)]
 
 
-def _esd_clips(speaker: str, count: int) -> list[Clip]:
+def _esd_clips(speaker: str, count: int) -> list[ClipPlan]:
     sex = "male" if speaker in esd.MALE else "female"
     language, texts = ("zh", sentences.ESD_MANDARIN) if speaker in esd.MANDARIN else ("en", sentences.ESD_ENGLISH)
     return [
-        Clip("esd", f"{speaker}/{label}/{speaker}_{esd.SENTENCES * block + number:06}.wav", speaker, sex, label.lower(), text, language)
+        ClipPlan("esd", f"{speaker}/{label}/{speaker}_{esd.SENTENCES * block + number:06}.wav", speaker, sex, label.lower(), text, language)
         for block, label in enumerate(esd.NUMBERED)
         for number, text in enumerate(texts[:count], 1)
     ]
 
 
-def esd_transcripts(clips: list[Clip]) -> dict[str, str]:
+def esd_transcripts(clips: list[ClipPlan]) -> dict[str, str]:
     """Return ESD's transcript files: ``id <tab> text <tab> label`` per clip; Mandarin speakers have Chinese labels.
 
     Returns

@@ -11,7 +11,7 @@ from finser import seeds
 from finser.synthetic.acting import Manner, draw_manner, final_mark
 from finser.synthetic.engine import Engine
 from finser.synthetic.espeak import SAMPLE_RATE
-from finser.synthetic.plans import Clip
+from finser.synthetic.plans import ClipPlan
 from finser.synthetic.voices import Voice, draw_voice, variant
 
 _SOUND = 64  # of 32,768: espeak's output before and after the speech is below it
@@ -50,7 +50,7 @@ CHANNELS = {
 }
 
 
-def render(clip: Clip, seed: int, engine: Engine) -> np.ndarray:
+def render(clip: ClipPlan, seed: int, engine: Engine) -> np.ndarray:
     """Synthesise one clip.
 
     Parameters
@@ -81,7 +81,7 @@ def render(clip: Clip, seed: int, engine: Engine) -> np.ndarray:
     return as_pcm(soxr.resample(recording, SAMPLE_RATE, channel.rate))
 
 
-def _spoken(clip: Clip, voice: Voice, manner: Manner, engine: Engine, seed: int) -> np.ndarray:
+def _spoken(clip: ClipPlan, voice: Voice, manner: Manner, engine: Engine, seed: int) -> np.ndarray:
     text = clip.text + final_mark(clip.emotion, clip.language)
     rate, gap = round(np.clip(voice.rate * manner.rate, 80, 300)), max(0, round(manner.gap))
     return engine.say(text, clip.language, variant(voice, manner), rate=rate, gap=gap, seed=seed % 2**31) / 32768

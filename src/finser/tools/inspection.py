@@ -67,7 +67,7 @@ def storage(parts: Sequence[Path]) -> str:
     return f"shards {len(parts)}, bytes {sum(part.stat().st_size for part in parts):,}, rows per group {groups}"
 
 
-def decibels(amplitude: float) -> float:
+def level_db(amplitude: float) -> float:
     """Return an amplitude in dB of full scale: 0 dBFS is amplitude 1, -inf is silence."""
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
 
@@ -88,8 +88,8 @@ def _audio(path: Path, n_rows: int) -> Iterator[str]:
 
 def _audio_cells(row: AudioRow) -> tuple[object, ...]:
     y = to_float(row.audio).astype(np.float64)
-    peak = decibels(float(np.max(np.abs(y), initial=0.0)))
-    level = decibels(float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0)
+    peak = level_db(float(np.max(np.abs(y), initial=0.0)))
+    level = level_db(float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0)
     draw = " ".join(f"{name}={text(value)}" for name, value in row.draw.items())
     return row.clip_id, row.speaker, row.emotion, row.variant, f"{len(y) / SR:.3f}", f"{peak:.1f}", f"{level:.1f}", draw
 

@@ -9,7 +9,7 @@ from finser.config.migrate import convert, old_keys
 from finser.config.params import Params, load, validate
 from finser.config.reading import read
 from finser.config.sections.fetch import Local
-from finser.corpora.local import check_complete, clips, find, speakers, survey, unknown
+from finser.corpora.local import check_complete, clips, find, speakers, survey, unknown_folders
 from finser.errors import FinserError, FinserErrors
 from finser.progress import say
 
@@ -47,7 +47,7 @@ def found(folder: Path, wanted: Collection[str] | None = None, *, allow_partial:
     FinserErrors
         Corpora are incomplete, or have faulty files; all of them are listed.
     """
-    paths, sources, ignored, wrong = {}, {}, unknown(folder), []
+    paths, sources, ignored, wrong = {}, {}, unknown_folders(folder), []
     for corpus, path in find(folder).items():
         if wanted and corpus not in wanted:
             ignored.append(path.name)

@@ -14,7 +14,7 @@ from finser.audio.augment.changes import QUALITY
 from finser.audio.frames import SR
 from finser.audio.shards import ClipReader
 from finser.config.sections.augment import Augment
-from finser.corpora.folders import audio_files, digest, size_of_audio
+from finser.corpora.folders import audio_files, digest_of_files, size_of_audio
 from finser.errors import FinserError
 from finser.files import checksum, why
 
@@ -51,7 +51,7 @@ class Sounds:
     def found(self) -> dict[str, int | str]:
         """Return number and total size in bytes of the recordings of noise, and a digest of their names and sizes."""
         sizes = [size_of_audio(self.folder / name) for name in self.names]
-        return {"files": len(sizes), "bytes": sum(sizes), "digest": digest(self.folder, map(PurePosixPath, self.names))}
+        return {"files": len(sizes), "bytes": sum(sizes), "digest": digest_of_files(self.folder, map(PurePosixPath, self.names))}
 
     @property
     def clips(self) -> ClipReader:

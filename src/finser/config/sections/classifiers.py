@@ -30,7 +30,7 @@ Pooling = Literal["attention", "statistics"]
 INIT = rf"^({FINS}|({PRETRAINED}|{PUBLISHED})[a-z][a-z0-9_]*)$"
 
 
-class Classifier(Section):
+class ClassifierSection(Section):
     """Keys of every classifier."""
 
     seeded: ClassVar[bool] = True  # whether its training draws anything
@@ -55,7 +55,7 @@ class Classifier(Section):
         return ("shards", "labels")
 
 
-class Svm(Classifier):
+class Svm(ClassifierSection):
     """The baseline: an RBF SVM on 211 summary statistics, z-scored on train."""
 
     seeded: ClassVar[bool] = False  # its optimum depends on no draw
@@ -70,7 +70,7 @@ class Svm(Classifier):
         return ("statistics",)
 
 
-class Network(Classifier):
+class Network(ClassifierSection):
     """Keys of every network: optimiser, regularisation and class balance."""
 
     epochs: Count = Field(
@@ -250,7 +250,7 @@ class Ast(Network):
 
 
 AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
-KINDS: dict[str, type[Classifier]] = {
+KINDS: dict[str, type[ClassifierSection]] = {
     "svm": Svm,
     "mlp": Mlp,
     "shallow_cnn": ShallowCnn,
@@ -262,13 +262,13 @@ KINDS: dict[str, type[Classifier]] = {
 Classifiers = dict[Name, AnyClassifier]
 
 
-def with_init(section: Classifier) -> Classifier:
+def with_init(section: ClassifierSection) -> ClassifierSection:
     """Return the section, with ``init: models/fins`` added if its arm needs FINs and ``init`` is missing."""
     needed = getattr(section, "arm", None) in WITH_FINS and section.init is None
     return section.model_copy(update={"init": FINS}) if needed else section
 
 
-def by_map(sections: Mapping[str, Classifier]) -> dict[str, dict[str, Classifier]]:
+def by_map(sections: Mapping[str, ClassifierSection]) -> dict[str, dict[str, ClassifierSection]]:
     """Sections as the two maps of params.yaml: ``train_classifier`` without ``init``, ``fine_tune`` with it."""
     full = {name: with_init(section) for name, section in sections.items()}
     return {

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from finser.config.base import Count, Feature, LearningRate, Probability, Section, Seed
-from finser.config.sections.train_fin import Fin
+from finser.config.sections.train_fin import FinSection
 
 Way = Literal["closed_form", "staged", "end_to_end"]
 
@@ -23,10 +23,10 @@ class EvaluateFin(Section):
 class Staged(Section):
     """The mel FIN inside the MFCC FIN of `staged`. A change of train_fin.mel does not rerun the comparison of MFCC."""
 
-    mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
+    mel: FinSection = FinSection(steps=1500, batch_size=128, learning_rate=0.005)
 
 
-class EndToEnd(Fin):
+class EndToEnd(FinSection):
     """Training of all weights of a FIN at once, from random initialisation, on the feature alone."""
 
     steps: Count = Field(6000, description="maximum number of steps, over which the learning rate decays")
@@ -50,12 +50,12 @@ class CompareFin(Section):
         description="closed_form: initial weights from the formula; staged: as train_fin; end_to_end: random, all weights trained at once",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of initial weights and draws, one FIN per seed")
-    closed_form: Fin = Fin(steps=300, batch_size=64, learning_rate=0.001)
+    closed_form: FinSection = FinSection(steps=300, batch_size=64, learning_rate=0.001)
     staged: Staged = Staged()
     end_to_end: EndToEnd = EndToEnd()
 
 
-class ReferenceFin(Fin):
+class ReferenceFin(FinSection):
     """The published networks, trained by the same code on the same frames (docs/fins.md)."""
 
     in_files: ClassVar[tuple[str, ...]] = ("features", "seeds", "steps", "patience", "batch_size", "learning_rate")

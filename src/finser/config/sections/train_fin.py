@@ -48,7 +48,7 @@ class FinData(Section):
     validation_frames: Count = Field(4_000, ge=2, description="validation frames, evenly spread over the validation clips")
 
 
-class Fin(Section):
+class FinSection(Section):
     """Training of one FIN."""
 
     steps: Count = Field(3000, description="maximum number of steps, over which the learning rate decays")
@@ -63,8 +63,8 @@ class TrainFin(Section):
     in_files: ClassVar[tuple[str, ...]] = ("data", "rms", "zcr", "chroma", "mel", "mfcc")
 
     data: FinData = FinData()
-    rms: Fin = Fin(steps=1000, batch_size=64, learning_rate=0.02)
-    zcr: Fin = Fin(steps=4000, batch_size=16, learning_rate=0.02)
-    chroma: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.05)
-    mel: Fin = Fin(steps=1500, batch_size=128, learning_rate=0.005)
-    mfcc: Fin = Fin(steps=3000, batch_size=64, learning_rate=0.2)
+    rms: FinSection = FinSection(steps=1000, batch_size=64, learning_rate=0.02)
+    zcr: FinSection = FinSection(steps=4000, batch_size=16, learning_rate=0.02)
+    chroma: FinSection = FinSection(steps=3000, batch_size=64, learning_rate=0.05)
+    mel: FinSection = FinSection(steps=1500, batch_size=128, learning_rate=0.005)
+    mfcc: FinSection = FinSection(steps=3000, batch_size=64, learning_rate=0.2)

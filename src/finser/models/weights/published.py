@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from finser.config.sections.classifiers import Ast as Options
+from finser.config.sections.classifiers import Ast
 from finser.errors import FinserError
 from finser.files import read_json, why
 from finser.models.ast import TOKENS, grid
@@ -18,7 +18,7 @@ from finser.models.weights.sizes import size_of
 POSITIONS = "embeddings.position_embeddings"
 
 
-def write_adapted(folder: Path, options: Options, target: Path) -> None:
+def write_adapted(folder: Path, options: Ast, target: Path) -> None:
     """Write the published weights in `folder` to the file `target`, adapted to the encoder that `options` describe.
 
     Raises
