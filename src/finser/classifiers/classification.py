@@ -110,7 +110,7 @@ class Classification(Task):
         """Return logits (n, 8) and class numbers (n,), on the CPU."""
         logits, targets = [], []
         for *inputs, classes in self.validation.of_epoch():
-            logits.append(self.net(*(tensor.to(self.device) for tensor in inputs)).cpu())
+            logits.append(self.net(*(tensor.to(self.device) for tensor in inputs)).float().cpu())
             targets.append(classes)
         return torch.cat(logits), torch.cat(targets)
 

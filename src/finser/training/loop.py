@@ -39,7 +39,8 @@ class Task:
     gradient_norm : float
         Maximum norm of the gradients; larger gradients are clipped.
     precision : {'fp32', 'bf16'}
-        Precision of forward passes in training. With ``bf16`` (autocast), weights, loss and validation stay in float32.
+        Precision of forward passes, in training and in the validation after each epoch. With ``bf16`` (autocast), weights and loss stay in
+        float32. The scores of the final weights are computed in float32.
     seconds_before : float
         Duration of the preparation before the first epoch, for the record.
     """
@@ -121,7 +122,7 @@ def fit(task: Task, checkpoint: Path | None = None) -> TrainingRecord:
                 break
             started, losses = time.perf_counter(), []
             for batch in task.batches(epoch):
-                with torch.autocast(task.device, torch.bfloat16, enabled=task.precision == "bf16"):
+                with autocast(task):
                     inputs, target = task.examples([tensor.to(task.device) for tensor in batch])
                     output = task.forward(*inputs)
                 loss = task.loss(output.float(), target)
@@ -144,6 +145,11 @@ def fit(task: Task, checkpoint: Path | None = None) -> TrainingRecord:
     return TrainingRecord(history, seconds, task.seconds_before)
 
 
+def autocast(task: Task) -> torch.autocast:
+    """Return the context of a task's forward passes, in its precision."""
+    return torch.autocast(task.device, torch.bfloat16, enabled=task.precision == "bf16")
+
+
 def _resume(task: Task, state: State, optimizer: torch.optim.Optimizer, schedule: Any) -> tuple[list[dict], dict, int, float]:
     """Restore a saved state, or initialise a new one; return history, best weights, number of completed epochs, and their seconds."""
     task.net.train()
@@ -164,7 +170,8 @@ def _validated(task: Task, epoch: int, losses: list[tuple[Tensor, int]]) -> dict
     values = torch.stack([loss for loss, _ in losses]).tolist()  # once per epoch, because each transfer waits for the GPU
     mean = sum(value * n for value, (_, n) in zip(values, losses, strict=True)) / sum(n for _, n in losses)
     task.net.eval()
-    record = task.validate(epoch, mean)
+    with autocast(task):
+        record = task.validate(epoch, mean)
     task.net.train()
     if not sys.stderr.isatty():
         say(", ".join(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in record.items()))
