@@ -23,7 +23,7 @@ def test_every_wanted_row_is_there_with_its_values(project, params, representati
 
 
 def test_the_number_of_processes_changes_no_byte(project, params, monkeypatch):
-    part = layout.features("statistics", "ravdess") / "part-00000.parquet"
+    part = layout.features("statistics", "ravdess") / "part-00000.arrow"
     before = part.read_bytes()
     monkeypatch.setenv("FINSER_CORES", "2")
     features(params, "ravdess", "statistics")

@@ -1,8 +1,11 @@
 """Stored representations: what is written is read, in part or whole, and damage is one line."""
 
+from contextlib import suppress
+
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finser.audio.shards import Only
@@ -44,7 +47,7 @@ def test_only_some_clips_and_variants_are_read(tmp_path):
 def test_the_same_rows_have_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         store.write(tmp_path / name, rows([3, 4], 2), 2)
-    one, two = ((tmp_path / name / "part-00000.parquet").read_bytes() for name in ("one", "two"))
+    one, two = ((tmp_path / name / "part-00000.arrow").read_bytes() for name in ("one", "two"))
     assert one == two
 
 
@@ -58,10 +61,34 @@ def test_other_types_and_shapes_are_refused(tmp_path, values):
 def test_nothing_and_damage_are_one_line(tmp_path):
     with pytest.raises(FinserError, match="nothing to write"):
         store.write(tmp_path / "tess", [], 3)
-    with pytest.raises(FinserError, match="no shards"):
+    with pytest.raises(FinserError, match="part-00000.arrow: no such file"):
         list(store.read(tmp_path / "tess"))
     store.write(tmp_path / "tess", rows([30], 2), 2)
-    part = tmp_path / "tess" / "part-00000.parquet"
+    part = tmp_path / "tess" / "part-00000.arrow"
     part.write_bytes(part.read_bytes()[:-100])
     with pytest.raises(FinserError, match="not a readable shard"):
         list(store.read(tmp_path / "tess"))
+
+
+def test_values_are_views_of_the_mapped_file(tmp_path):
+    """100 MB are read without being allocated by Arrow, and remain valid when the file is replaced."""
+    store.write(
+        tmp_path / "tess", (Stored(f"tess/{n}", "original", "s", "sad", np.full((2600, 100), n, np.float32)) for n in range(100)), 100
+    )
+    before = pa.total_allocated_bytes()
+    found = list(store.read(tmp_path / "tess"))
+    assert pa.total_allocated_bytes() - before < 1e6 and not found[0].values.flags.owndata
+    store.write(tmp_path / "tess", rows([3], 2), 2)
+    assert [float(row.values.mean()) for row in found] == list(range(100))
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 10**6), st.integers(0, 255))
+def test_a_damaged_byte_is_an_error_or_a_wrong_value_but_no_crash(tmp_path_factory, at, byte):
+    folder = tmp_path_factory.mktemp("store") / "tess"
+    store.write(folder, rows([30, 2, 5], 2), 2)
+    content = bytearray((folder / store.FILE).read_bytes())
+    content[at % len(content)] = byte
+    (folder / store.FILE).write_bytes(content)
+    with suppress(FinserError):
+        list(store.read(folder))

@@ -27,7 +27,7 @@ def test_outputs_are_those_of_the_fin_alone(project, feature):
 
 
 def test_the_number_of_processes_changes_no_byte(project, params, monkeypatch):
-    part = layout.features("fins", "ravdess") / "part-00000.parquet"
+    part = layout.features("fins", "ravdess") / "part-00000.arrow"
     before = part.read_bytes()
     monkeypatch.setenv("FINSER_CORES", "2")
     apply_fins(params, "ravdess")

@@ -377,14 +377,17 @@ def test_an_option_of_training_changes_the_weights(plain, option):
 
 @pytest.mark.parametrize("name", TINY)
 def test_bfloat16_is_for_the_forward_pass_alone(name):
-    """Weights stay in float32, validation is what prediction gives, and both precisions learn nearly the same in one step."""
+    """Weights, and what is computed outside of the training, stay in float32, and both precisions learn nearly the same in one step."""
     plain, half = task_of(name), task_of(name, precision="bf16")
     losses = [loop.fit(task).history[0] for task in (plain, half)]
     assert {weight.dtype for weight in half.net.parameters()} == {torch.float32}
     assert losses[0]["train_loss"] == pytest.approx(losses[1]["train_loss"], rel=0.1) and losses[0] != losses[1]
-    with torch.no_grad():
+    with torch.no_grad(), loop.autocast(half):
         logits, classes = half._validation_logits()
     assert losses[1]["validation_loss"] == pytest.approx(float(torch.nn.functional.cross_entropy(logits, classes)), rel=1e-6)
+    with torch.no_grad():
+        exact, _ = half._validation_logits()
+    assert not torch.equal(exact, logits) and logits.numpy() == pytest.approx(exact.numpy(), abs=0.1)
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -83,8 +83,15 @@ class Only:
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Return the selected rows of a table with the columns clip_id and variant."""
+        return table.filter(self._mask(table))
+
+    def indices(self, batch: pa.RecordBatch) -> list[int]:
+        """Return the positions of the selected rows of a batch with the same columns."""
+        return np.flatnonzero(self._mask(batch).to_numpy(zero_copy_only=False)).tolist()
+
+    def _mask(self, table: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
         clips = pc.is_in(table["clip_id"], self._clips)
-        return table.filter(pc.and_(clips, pc.is_in(pc.cast(table["variant"], pa.string()), self._variants)))
+        return pc.and_(clips, pc.is_in(pc.cast(table["variant"], pa.string()), self._variants))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ Training parts may use augmented variants; validation and test use originals onl
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from finser.audio.shards import Only, read_records
+from finser.audio.shards import Only
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.rows import Reader
@@ -100,7 +99,7 @@ def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str
     entries = {row["clip_id"]: row for _, row in wanted.values()}
     only = Only(entries, set().union(*variants.values()))
     for corpus in corpora:
-        _check_against_sound(entries, reader.folders(corpus)[0])
+        _check_against_sound(entries, reader, corpus)
         for row in track(reader.rows(corpus, only), f"reading {corpus}"):
             part, entry = wanted.pop((row.clip_id, row.variant), (None, None))
             if entry is not None:
@@ -112,13 +111,13 @@ def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str
     return {part: _examples(part, rows) for part, rows in found.items()}
 
 
-def _check_against_sound(entries: dict[str, dict], where: Path) -> None:
+def _check_against_sound(entries: dict[str, dict], reader: Reader, corpus: str) -> None:
     """Check speaker and emotion of each clip against the shards: a split is a file, and may have been edited."""
-    for record in read_records(where, ("clip_id", "speaker", "emotion")):  # no audio is read
+    for record in reader.names(corpus):
         entry = entries.get(record["clip_id"], record)
         for name in ("speaker", "emotion"):
             if entry[name] != record[name]:
-                what = f"the split has another {name} for {record['clip_id']}"
+                what, where = f"the split has another {name} for {record['clip_id']}", reader.folders(corpus)[0]
                 raise FinserError(what, where=where, expected=record[name], found=entry[name], do="split again: finser split")
 
 

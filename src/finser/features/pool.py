@@ -27,8 +27,8 @@ def _sound(corpora: Iterable[str]) -> list[Path]:
 
 
 def checksums(folders: Iterable[Path]) -> dict[str, str]:
-    """Return the SHA-256 of every shard in some folders, by path, sorted."""
-    files = sorted(path for folder in folders for path in folder.glob("part-*.parquet"))
+    """Return the SHA-256 of every shard, or file of a stored representation, in some folders, by path, sorted."""
+    files = sorted(path for folder in folders for path in folder.glob("part-*.*"))
     return {path.as_posix(): checksum(path) for path in files}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from finser import layout
-from finser.audio.shards import Only, read_aligned, read_audio, read_labels
+from finser.audio.shards import Only, read_aligned, read_audio, read_labels, read_records
 from finser.errors import FinserError
 from finser.features import store
 
@@ -60,6 +60,13 @@ class Reader:
         if self.stored:
             return [layout.features(self.stored, corpus), *([layout.labels(corpus)] if self.beside else [])]
         return [layout.shards(corpus), *([layout.labels(corpus)] if self.features else [])]
+
+    def names(self, corpus: str) -> Iterator[dict]:
+        """Yield clip_id, speaker and emotion of the rows of a corpus; neither samples nor values are read."""
+        if self.stored:
+            yield from store.read_names(layout.features(self.stored, corpus))
+        else:
+            yield from read_records(layout.shards(corpus), ("clip_id", "speaker", "emotion"))
 
     def rows(self, corpus: str, only: Only | None = None) -> Iterator[Row]:
         """Yield the rows of a corpus, or `only` some, in the order of the shards."""

@@ -1,27 +1,30 @@
-"""Representations of clips, computed once per corpus: Parquet shards of float32 arrays in an uncompressed binary column.
+"""Representations of clips, computed once per corpus: an Arrow file of float32 arrays, which every training maps into its memory.
 
 There is one row per variant of a clip, in the order of data/shards: clip_id, variant, speaker, emotion, n_frames and ``values``, float32 of
-shape (n_frames, dim). A representation with one vector per clip has one frame.
+shape (n_frames, dim). A representation with one vector per clip has one frame. Parquet, the format of the shards, cannot be mapped without
+copies. Trainings that run at once share the pages of these files in the system's cache.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from finser.audio.shards import AGAIN, Only, find_parts, open_part, readable, write_parts
+from finser.audio.shards import AGAIN, Only, readable
 from finser.errors import FinserError
 from finser.files import whole_folder
 
-_WORD = pa.dictionary(pa.int16(), pa.string())
+FILE = "part-00000.arrow"
+ROWS = 64  # per batch of the file
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),
-        ("variant", _WORD),
-        ("speaker", _WORD),
-        ("emotion", _WORD),
+        ("variant", pa.string()),
+        ("speaker", pa.string()),
+        ("emotion", pa.string()),
         ("n_frames", pa.int32()),
         ("values", pa.binary()),
     ]
@@ -46,19 +49,19 @@ class Stored:
 
 
 def write(folder: Path, rows: Iterable[Stored], dim: int) -> int:
-    """Write the rows of a corpus as `folder`/part-NNNNN.parquet, whole or not at all; returns the number of rows.
+    """Write the rows of a corpus as `folder`/part-00000.arrow, whole or not at all; returns the number of rows.
 
     Raises
     ------
     FinserError
         There are no rows.
     """
-    schema = SCHEMA.with_metadata({"content": "features", "dim": str(dim), "dtype": "<f4"})
-    dictionary = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    compression = {field.name: "NONE" if field.name == "values" else "ZSTD" for field in schema}
+    schema, total, rows = SCHEMA.with_metadata({"content": "features", "dim": str(dim), "dtype": "<f4"}), 0, iter(rows)
     with whole_folder(folder) as partial:
-        records = (_record(row, dim) for row in rows)
-        total = write_parts(partial / "part", records, schema, compression=compression, use_dictionary=dictionary, write_statistics=False)
+        with pa.OSFile(str(partial / FILE), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            while batch := [_record(row, dim) for row in islice(rows, ROWS)]:
+                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+                total += len(batch)
         if not total:
             raise FinserError("nothing to write: no usable clip", where=folder, do="look at the index: finser index CORPUS")
     return total
@@ -71,27 +74,44 @@ def _record(row: Stored, dim: int) -> dict:
 
 
 def read(folder: Path, only: Only | None = None) -> Iterator[Stored]:
-    """Yield the rows of a corpus, or `only` some, in the order of the shards, one row group in memory at a time.
+    """Yield the rows of a corpus, or `only` some, in order. Their values are views of the mapped file, which stays on the disk.
 
     Raises
     ------
     FinserError
-        There are no shards, one is damaged, or a row's ``n_frames`` and ``values`` disagree.
+        There is no file, it is damaged, or a row's ``n_frames`` and ``values`` disagree.
     """
-    for part in find_parts(folder):
-        file = open_part(part)
-        with readable(part):
-            dim = int(file.schema_arrow.metadata[b"dim"])
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                yield from _rows(table if only is None else only.rows(table), dim, part)
+    for batch, dim, path in _batches(folder):
+        yield from _rows(batch, only, dim, path)
 
 
-def _rows(table: pa.Table, dim: int, part: Path) -> Iterator[Stored]:
-    names = table.drop_columns(["values"]).to_pylist()
-    for record, values in zip(names, table["values"], strict=True):
-        array = np.frombuffer(values.as_buffer(), "<f4")
-        n_frames = record.pop("n_frames")
-        if len(array) != n_frames * dim:
-            raise FinserError("values and n_frames disagree", where=f"{part} {record['clip_id']}", do=AGAIN)
-        yield Stored(**record, values=array.reshape(n_frames, dim))
+def read_names(folder: Path) -> Iterator[dict]:
+    """Yield clip_id, variant, speaker, emotion and n_frames of every row; errors as in :func:`read`."""
+    for batch, _, _ in _batches(folder):
+        yield from batch.drop_columns(["values"]).to_pylist()
+
+
+def _batches(folder: Path) -> Iterator[tuple[pa.RecordBatch, int, Path]]:
+    """Yield the batches of a file, the numbers per frame and the file's path."""
+    path = folder / FILE
+    if not path.is_file():
+        raise FinserError("no such file", where=path, do="run the stage that makes it: dvc repro")
+    with readable(path):
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        dim = (file.schema.metadata or {}).get(b"dim", b"").decode(errors="replace")
+        if not file.schema.equals(SCHEMA) or not dim.isdecimal():
+            raise FinserError("not the columns of a stored representation", where=path, do=AGAIN)
+        for number in range(file.num_record_batches):
+            batch = file.get_batch(number)
+            batch.validate(full=True)  # a damaged offset must not lead outside the file
+            yield batch, int(dim), path
+
+
+def _rows(batch: pa.RecordBatch, only: Only | None, dim: int, path: Path) -> Iterator[Stored]:
+    names = batch.drop_columns(["values"]).to_pylist()
+    for index in range(len(names)) if only is None else only.indices(batch):
+        record = names[index]
+        values, n_frames = batch["values"][index].as_buffer(), record.pop("n_frames")
+        if values is None or values.size != 4 * n_frames * dim:
+            raise FinserError("values and n_frames disagree", where=f"{path} {record['clip_id']}", do=AGAIN)
+        yield Stored(**record, values=np.frombuffer(values, "<f4").reshape(n_frames, dim))

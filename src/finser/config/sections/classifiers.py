@@ -89,7 +89,7 @@ class Network(ClassifierSection):
     mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="bf16: training and its validations in bfloat16, about half the time if the processor supports it; results differ from fp32",
+        description="bf16: training in bfloat16, about half the time if the processor supports it; results differ from fp32",
     )
 
 
