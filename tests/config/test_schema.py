@@ -1,5 +1,6 @@
 """params.yaml: what is committed is valid, and what is wrong is named in one line."""
 
+import json
 from copy import deepcopy
 from functools import reduce
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.utils.serialize import parse_yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from finser.config import presets, schema_docs
 from finser.config.base import Section
+from finser.config.checks import contradictions
 from finser.config.dump import dump, resolved
+from finser.config.fields import Fields
 from finser.config.params import Params, load, validate
 from finser.config.reading import read
 from finser.config.sections.classifiers import DEFAULT_VARIANTS, KINDS, FinEnsemble
@@ -250,8 +253,8 @@ WEIGHTS = {"source": "local", "kind": "ast", "model_size": "nano", "sha256": 64 
         ("train_classifier", {"model": "fin_ensemble"}, "has the arm `frozen`, which starts from FINs: move it to fine_tune, with init"),
         ("fine_tune", {"model": "mlp"}, "names no initial weights: add init, or move the section to train_classifier"),
         ("fine_tune", {"model": "fin_ensemble"}, "names no initial weights: add init"),
-        ("fine_tune", {"model": "mlp", "init": "models/fins"}, "models/fins is for fin_ensemble"),
-        ("fine_tune", {"model": "fin_ensemble", "init": "models/weights/given"}, "fin_ensemble starts from nothing else"),
+        ("fine_tune", {"model": "mlp", "init": "models/fins"}, "models/fins, which is for fin_ensemble alone"),
+        ("fine_tune", {"model": "fin_ensemble", "init": "models/weights/given"}, "fin_ensemble starts from models/fins alone"),
         (
             "fine_tune",
             {"model": "fin_ensemble", "init": "models/fins", "arm": "librosa", "fins": []},
@@ -735,3 +738,61 @@ def test_faults_of_every_kind_are_listed_together(tmp_path_factory, chosen):
     found = [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
     expected = [FAULTS[key][1] for key in chosen]
     assert len(found) == len(expected) and all(any(line.startswith(said) for line in found) for said in expected), found
+
+
+CONTRADICTORY = [  # edits of the demo that contradict other keys, or each other
+    ("protocols", ["cross_corpus"]),
+    ("folds", [1, 2, 7]),
+    ("models", ["svm", "mpl", "mlp"]),
+    ("train_classifier.svm.corpora", ["ravdess", "tess"]),
+    ("train_classifier.mlp.variants", ["gain"]),
+    ("fine_tune.small_cnn_pretrained.width", 48),
+    ("fine_tune.fin_ensemble.init", "models/weights/audioset"),
+    ("pretrain.trunks", ["ast"]),
+    ("label.definition", "librosa_default"),
+    ("corpora", ["ravdess", "tess", "esd"]),
+    ("features.representations", ["statistics"]),
+]
+NO_VALUE = [{}]  # of no key's type
+
+
+def keys_of(values: object, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    below = values.items() if isinstance(values, dict) else ()
+    return [*([above] if above else []), *(key for name, value in below for key in keys_of(value, (*above, name)))]
+
+
+def said_of(values: dict) -> set[str]:
+    with pytest.raises(FinserErrors) as caught:
+        validate(values)
+    return {line.removeprefix("params.yaml: ") for line in str(caught.value).splitlines()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    edits=st.lists(st.sampled_from(CONTRADICTORY), min_size=1, max_size=4, unique_by=lambda edit: edit[0]),
+    faulty=st.lists(st.sampled_from(keys_of(DEMO)), min_size=1, max_size=3),
+)
+@example(edits=[("protocols", ["cross_corpus"]), ("train_classifier.svm.corpora", ["ravdess", "tess"])], faulty=[("pooled",)])
+@example(edits=[("folds", [7])], faulty=[("fetch",)])
+def test_faults_add_no_false_line_and_hide_no_contradiction_of_other_keys(edits, faulty):
+    """A file with faults has the contradictions that it has without these faults, unless they depend on a faulty key."""
+    values = demo_values()
+    for key, value in edits:
+        put(values, key, value)
+    true = contradictions(Fields.model_validate_json(json.dumps(values)))
+    for key in faulty:
+        if not any(other == key[: len(other)] for other in faulty if other != key):
+            put(values, ".".join(key), NO_VALUE)
+    found = said_of(values)
+    assert {one.line for one in true if not any(one.depends_on(key) for key in faulty)} <= found
+    added = found - {one.line for one in true}
+    assert all(any(".".join(key) in line or line.startswith(f"{'.'.join(key[:-1])}: no such") for key in faulty) for line in added), added
+
+
+def test_an_unknown_key_hides_no_contradiction(values):
+    put(values, "train_classifier.svm.variants", ["band_limit"])
+    put(values, "augment.variants", ["noise"])
+    put(values, "train_classifier.svm.cc", 1)
+    said = said_of(values)
+    assert any("unknown key 'train_classifier.svm.cc'" in line for line in said)
+    assert any(line.startswith("train_classifier.svm.variants names 'band_limit'") for line in said)

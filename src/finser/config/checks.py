@@ -1,7 +1,11 @@
-"""Checks across sections of params.yaml; each function yields one line per contradiction."""
+"""Checks across sections of params.yaml; each function yields its contradictions, with the keys that it found them in.
+
+Every check skips names of sections that do not exist, because other checks report these names. One run therefore finds all contradictions.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from finser.config.fields import Fields, init_kind
 from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, FinEnsemble
@@ -9,75 +13,109 @@ from finser.config.sections.features import REPRESENTATIONS
 from finser.errors import nearest
 
 
-def contradictions(params: Fields) -> list[str]:
-    """Return all lines of the first group of checks that finds a contradiction: later checks rely on names that earlier ones check."""
-    for checks in (
-        (known_corpora, known_classifiers, known_fusions, known_pairs, nothing_twice),
-        (initial_weights,),
-        (cross_corpus_folds, labels_of_disturbed_frames, trunks, trained_on, representations, members, comparisons),
-    ):
-        wrong = [line for check in checks for line in check(params)]
-        if wrong:
-            return wrong
-    return []
+@dataclass(frozen=True)
+class Contradiction:
+    """Two or more keys whose values do not fit together.
+
+    Attributes
+    ----------
+    line : str
+        What is wrong.
+    keys : tuple of str
+        All keys that decide it: with another value of one of them there might be no contradiction.
+    """
+
+    line: str
+    keys: tuple[str, ...]
+
+    def depends_on(self, path: tuple[str, ...]) -> bool:
+        """Return whether the value at `path`, one above it or one below it decides the contradiction."""
+        parts = [tuple(key.split(".")) for key in self.keys]
+        return any(part[: len(path)] == path[: len(part)] for part in parts)
 
 
-def known_corpora(params: Fields) -> Iterator[str]:
+def contradictions(params: Fields) -> list[Contradiction]:
+    """Return all contradictions of a file."""
+    checks = (
+        *(known_corpora, known_classifiers, known_fusions, known_pairs, nothing_twice, initial_weights, trunks, cross_corpus_folds),
+        *(labels_of_disturbed_frames, trained_on, representations, members, comparisons),
+    )
+    return [found for check in checks for found in check(params)]
+
+
+def _sections_named(*names: str) -> tuple[str, ...]:
+    """Return the keys of the classifiers of some names, whichever map they are in."""
+    return tuple(f"{place}.{name}" for name in names for place in ("train_classifier", "fine_tune"))
+
+
+def known_corpora(params: Fields) -> Iterator[Contradiction]:
     """Corpora, folds and protocols that are named exist."""
     for where, named in (
         ("fetch", params.fetch),
         ("train_fin.data.corpora", params.train_fin.data.corpora),
         ("pooled", params.pooled),
     ):
-        yield from (f"{where} names '{corpus}', which is not in corpora" for corpus in named if corpus not in params.corpora)
+        for corpus in named:
+            if corpus not in params.corpora:
+                yield Contradiction(f"{where} names '{corpus}', which is not in corpora", (where, "corpora"))
     for corpus in params.corpora:
         if corpus not in params.fetch:
-            yield f"corpora names '{corpus}', which has no source under fetch"
-    for fold in (*params.folds, params.train_fin.data.fold):
-        if fold > params.split.folds:
-            yield f"fold {fold} does not exist: split.folds is {params.split.folds}"
+            yield Contradiction(f"corpora names '{corpus}', which has no source under fetch", ("corpora", f"fetch.{corpus}"))
+    for where, folds in (("folds", params.folds), ("train_fin.data.fold", [params.train_fin.data.fold])):
+        for fold in folds:
+            if fold > params.split.folds:
+                yield Contradiction(f"fold {fold} does not exist: split.folds is {params.split.folds}", (where, "split.folds"))
 
 
-def known_classifiers(params: Fields) -> Iterator[str]:
+def known_classifiers(params: Fields) -> Iterator[Contradiction]:
     """Classifiers that are named have one section."""
     for name in params.train_classifier:
         if name in params.fine_tune:
-            yield f"'{name}' is a section of train_classifier and of fine_tune: rename or delete one"
+            line = f"'{name}' is a section of train_classifier and of fine_tune: rename or delete one"
+            yield Contradiction(line, _sections_named(name))
     for name in params.models:
         if name not in params.classifiers:
-            yield f"models names '{name}', which is no section of train_classifier or fine_tune; {nearest(name, params.classifiers)}"
+            line = f"models names '{name}', which is no section of train_classifier or fine_tune; {nearest(name, params.classifiers)}"
+            yield Contradiction(line, ("models", *_sections_named(name)))
     for trunk in params.pretrain.trunks:
+        keys = ("pretrain.trunks", *_sections_named(trunk))
         if trunk in params.fine_tune:
-            yield f"pretrain.trunks names '{trunk}', a section of fine_tune; name one of train_classifier: pretraining starts at random"
+            line = f"pretrain.trunks names '{trunk}', a section of fine_tune; name one of train_classifier: pretraining starts at random"
+            yield Contradiction(line, keys)
         elif not hasattr(params.train_classifier.get(trunk), "trunk_shape"):
-            yield f"pretrain.trunks names '{trunk}', which is no section of train_classifier with a network that can be pretrained"
+            line = f"pretrain.trunks names '{trunk}', which is no section of train_classifier with a network that can be pretrained"
+            yield Contradiction(line, keys)
 
 
-def known_fusions(params: Fields) -> Iterator[str]:
+def known_fusions(params: Fields) -> Iterator[Contradiction]:
     """Fusions have a section, and their members are classifiers."""
     for name in params.fusions:
         if name not in params.fuse_classifiers:
-            yield f"fusions names '{name}', which is no section of fuse_classifiers; {nearest(name, params.fuse_classifiers)}"
+            line = f"fusions names '{name}', which is no section of fuse_classifiers; {nearest(name, params.fuse_classifiers)}"
+            yield Contradiction(line, ("fusions", f"fuse_classifiers.{name}"))
     for name, options in params.fuse_classifiers.items():
         if name in params.classifiers:
-            yield f"'{name}' is a section of fuse_classifiers and a classifier: rename one"
+            line = f"'{name}' is a section of fuse_classifiers and a classifier: rename one"
+            yield Contradiction(line, (f"fuse_classifiers.{name}", *_sections_named(name)))
+        where = f"fuse_classifiers.{name}.members"
         for member in options.members:
             if member not in params.classifiers:
-                yield (
-                    f"fuse_classifiers.{name}.members names '{member}', which is no section of train_classifier or fine_tune; "
-                    f"{nearest(member, params.classifiers)}"
+                line = (
+                    f"{where} names '{member}', which is no section of train_classifier or fine_tune; {nearest(member, params.classifiers)}"
                 )
+                yield Contradiction(line, (where, *_sections_named(member)))
 
 
-def known_pairs(params: Fields) -> Iterator[str]:
+def known_pairs(params: Fields) -> Iterator[Contradiction]:
     """Pairs are of classifiers and fusions that have a section, whether they are run or not."""
     known = (*params.classifiers, *params.fuse_classifiers)
     for name in dict.fromkeys(name for pair in params.summarise.pairs for name in pair):
         if name not in known:
-            yield f"summarise.pairs names '{name}', which is neither a classifier nor a fusion; {nearest(name, known)}"
+            line = f"summarise.pairs names '{name}', which is neither a classifier nor a fusion; {nearest(name, known)}"
+            yield Contradiction(line, ("summarise.pairs", f"fuse_classifiers.{name}", *_sections_named(name)))
 
 
-def nothing_twice(params: Fields) -> Iterator[str]:
+def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     """No list names something twice."""
     noise = params.evaluate_classifier.noise
     listed = {name: getattr(params, name) for name in ("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds")}
@@ -91,81 +129,100 @@ def nothing_twice(params: Fields) -> Iterator[str]:
         listed |= {f"{where}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins")}
     for name, values in listed.items():
         if len(set(values or ())) < len(values or ()):
-            yield f"{name} names something twice: {', '.join(map(str, values))}"
+            yield Contradiction(f"{name} names something twice: {', '.join(map(str, values))}", (name,))
 
 
-def initial_weights(params: Fields) -> Iterator[str]:
+def initial_weights(params: Fields) -> Iterator[Contradiction]:
     """Every section of fine_tune has ``init``, no other section has it, and it names weights that the section can start from."""
     for name, options in params.train_classifier.items():
+        where = f"train_classifier.{name}"
         if options.init is not None:
-            yield f"train_classifier.{name} starts from trained weights ({options.init}): move the section to fine_tune"
+            line = f"{where} starts from trained weights ({options.init}): move the section to fine_tune"
+            yield Contradiction(line, (f"{where}.init",))
         elif getattr(options, "arm", None) in WITH_FINS:
-            yield f"train_classifier.{name} has the arm `{options.arm}`, which starts from FINs: move it to fine_tune, with init: {FINS}"
+            line = f"{where} has the arm `{options.arm}`, which starts from FINs: move it to fine_tune, with init: {FINS}"
+            yield Contradiction(line, (f"{where}.arm", f"{where}.init"))
     for name, options in params.fine_tune.items():
-        yield from _initial_weights_of(params, f"fine_tune.{name}", options)
+        where, (kind, weights) = f"fine_tune.{name}", init_kind(options.init)
+        line = _unfit_init(where, options) if kind in ("", "fins") else _unfit_weights(params, where, options)
+        source = {"pretrained": "pretrain.trunks", "weights": f"fetch_weights.{weights}"}.get(kind, f"{where}.arm")
+        if line:
+            yield Contradiction(line, (f"{where}.init", f"{where}.model_size", source))
 
 
-def _initial_weights_of(params: Fields, where: str, options: ClassifierSection) -> Iterator[str]:
-    """Of one section of fine_tune."""
+def _unfit_init(where: str, options: ClassifierSection) -> str | None:
+    """Return why a section of fine_tune cannot start without weights, or from FINs."""
+    if not options.init:
+        return f"{where} names no initial weights: add init, or move the section to train_classifier"
+    if not isinstance(options, FinEnsemble):
+        return f"{where}.init is {FINS}, which is for fin_ensemble alone"
+    if options.arm not in WITH_FINS:
+        return f"{where} has the arm `{options.arm}`, which uses no trained FIN: move the section to train_classifier, without init"
+    return None
+
+
+def _unfit_weights(params: Fields, where: str, options: ClassifierSection) -> str | None:
+    """Return why a section of fine_tune cannot start from the pretrained encoder or the published weights that ``init`` names."""
     kind, name = init_kind(options.init)
-    if not kind:
-        yield f"{where} names no initial weights: add init, or move the section to train_classifier"
-    elif isinstance(options, FinEnsemble) != (kind == "fins"):
-        yield f"{where}.init is {options.init}: {FINS} is for fin_ensemble, and fin_ensemble starts from nothing else"
-    elif kind == "fins" and options.arm not in WITH_FINS:
-        yield f"{where} has the arm `{options.arm}`, which uses no trained FIN: move the section to train_classifier, without init"
-    elif kind == "pretrained" and not hasattr(options, "trunk_shape"):
-        yield f"{where}.init is {options.init}, and {options.model} has no pretrained encoder"
-    elif kind == "pretrained" and name not in params.pretrain.trunks:
-        yield f"{where}.init is {options.init}, and pretrain.trunks does not name '{name}'; {nearest(name, params.pretrain.trunks)}"
-    elif kind == "weights" and not hasattr(options, "model_size"):
-        yield f"{where}.init is {options.init}, and published weights are for ast alone"
-    elif kind == "weights" and name not in params.fetch_weights:
-        yield f"{where}.init is {options.init}, and '{name}' is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
-    elif kind == "weights" and params.fetch_weights[name].model_size != options.model_size:
+    if isinstance(options, FinEnsemble):
+        return f"{where}.init is {options.init}, and fin_ensemble starts from {FINS} alone"
+    if kind == "pretrained" and not hasattr(options, "trunk_shape"):
+        return f"{where}.init is {options.init}, and {options.model} has no pretrained encoder"
+    if kind == "pretrained" and name not in params.pretrain.trunks:
+        return f"{where}.init is {options.init}, and pretrain.trunks does not name '{name}'; {nearest(name, params.pretrain.trunks)}"
+    if kind == "weights" and not hasattr(options, "model_size"):
+        return f"{where}.init is {options.init}, and published weights are for ast alone"
+    if kind == "weights" and name not in params.fetch_weights:
+        return f"{where}.init is {options.init}, and '{name}' is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
+    if kind == "weights" and params.fetch_weights[name].model_size != options.model_size:
         size = params.fetch_weights[name].model_size
-        yield f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{size}'"
+        return f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{size}'"
+    return None
 
 
-def trunks(params: Fields) -> Iterator[str]:
+def trunks(params: Fields) -> Iterator[Contradiction]:
     """A pretrained encoder has the shape of every network that starts from it."""
     for section, options in params.fine_tune.items():
         kind, trunk = init_kind(options.init)
-        if kind != "pretrained":
+        own, given = (getattr(one, "trunk_shape", None) for one in (options, params.train_classifier.get(trunk)))
+        if kind != "pretrained" or own is None or given is None:
             continue
-        own, given = options.trunk_shape, params.train_classifier[trunk].trunk_shape
         for key in own:
             if own[key] != given.get(key):
-                here, there = f"fine_tune.{section}.{key} is {own[key]!r}", f"train_classifier.{trunk}.{key} is {given.get(key)!r}"
-                yield f"{here}, but {there}: {options.init} has another shape"
+                here, there = f"fine_tune.{section}.{key}", f"train_classifier.{trunk}.{key}"
+                line = f"{here} is {own[key]!r}, but {there} is {given.get(key)!r}: {options.init} has another shape"
+                yield Contradiction(line, (here, there, f"fine_tune.{section}.init"))
 
 
-def cross_corpus_folds(params: Fields) -> Iterator[str]:
+def cross_corpus_folds(params: Fields) -> Iterator[Contradiction]:
     """Under cross_corpus every fold has a corpus to test on and others to train on."""
     if "cross_corpus" not in params.protocols:
         return
     count = len(params.pooled)
     if count < 2:
-        yield "protocols names cross_corpus, which needs two or more corpora in pooled; there is one"
+        line = "protocols names cross_corpus, which needs two or more corpora in pooled; there is one"
+        yield Contradiction(line, ("protocols", "pooled"))
         return
     for fold in params.folds:
         if fold > count:
-            yield f"folds names {fold}, and cross_corpus has {count}: one per corpus of pooled"
+            line = f"folds names {fold}, and cross_corpus has {count}: one per corpus of pooled"
+            yield Contradiction(line, ("protocols", "pooled", "folds"))
         else:
             yield from _trained_and_tested(params, params.pooled[fold - 1])
 
 
-def _trained_and_tested(params: Fields, left_out: str) -> Iterator[str]:
+def _trained_and_tested(params: Fields, left_out: str) -> Iterator[Contradiction]:
     for where, options in _sections(params):
         corpora = options.corpora
         if where.split(".")[1] in params.models and corpora is not None and (left_out not in corpora or len(set(corpora)) < 2):
-            yield (
+            line = (
                 f"protocols names cross_corpus, a fold of which tests on {left_out} alone and trains on other corpora; "
                 f"{where}.corpora must name {left_out} and another one, or be left out"
             )
+            yield Contradiction(line, ("protocols", "pooled", "folds", "models", f"{where}.corpora"))
 
 
-def labels_of_disturbed_frames(params: Fields) -> Iterator[str]:
+def labels_of_disturbed_frames(params: Fields) -> Iterator[Contradiction]:
     """Labels of changed or synthetic frames can be computed."""
     disturbance = params.train_fin.data.disturbance
     fractions = {f"train_fin.data.disturbance.{name}": getattr(disturbance, name) for name in ("noise", "origin_16k", "origin_8k")}
@@ -173,74 +230,96 @@ def labels_of_disturbed_frames(params: Fields) -> Iterator[str]:
         fractions["compare_fin.end_to_end.excitation"] = params.compare_fin.end_to_end.excitation
     wrong = ", ".join(name for name, fraction in fractions.items() if fraction)
     if params.label.definition != "frame" and wrong:
-        yield (
+        line = (
             f"under label.definition {params.label.definition} there must be 0 for {wrong}: "
             "a label that depends on the whole clip cannot be computed for a frame that is changed or synthetic"
         )
+        yield Contradiction(line, ("label.definition", "compare_fin.ways", *fractions))
 
 
-def trained_on(params: Fields) -> Iterator[str]:
+def trained_on(params: Fields) -> Iterator[Contradiction]:
     """Variants and corpora that are trained on exist, and an arm has the features that it needs."""
     for where, options in (("pretrain", params.pretrain), *_sections(params)):
         for variant in options.variants:
             if variant not in params.variants:
-                yield f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
+                line = f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
+                yield Contradiction(line, (f"{where}.variants", "augment.variants"))
         for corpus in options.corpora or ():
             if corpus not in params.pooled:
-                yield f"{where}.corpora names '{corpus}', which is not in pooled"
+                yield Contradiction(f"{where}.corpora names '{corpus}', which is not in pooled", (f"{where}.corpora", "pooled"))
         if isinstance(options, FinEnsemble) and (options.arm == "librosa") == bool(options.fins):
-            yield f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others"
+            line = f"{where}.fins must be [] in the arm `librosa`, and name a feature in the others"
+            yield Contradiction(line, (f"{where}.fins", f"{where}.arm"))
 
 
-def representations(params: Fields) -> Iterator[str]:
+def representations(params: Fields) -> Iterator[Contradiction]:
     """Classifiers that are run, and encoders that are pretrained, read stored representations of the variants that they train on."""
     computed, variants = params.features.representations, params.features.filter_bank_variants
     for variant in variants:
         if variant not in params.variants:
-            yield f"features.filter_bank_variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
+            line = f"features.filter_bank_variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
+            yield Contradiction(line, ("features.filter_bank_variants", "augment.variants"))
     for where, options in _sections(params):
         if where.split(".")[1] not in (*params.models, *params.pretrain.trunks):
             continue
         for name in options.reads:
             if name in REPRESENTATIONS and name not in computed:
-                yield f"{where} (model {options.model}) reads {name}, which features.representations does not name: add it there"
+                line = f"{where} (model {options.model}) reads {name}, which features.representations does not name: add it there"
+                yield Contradiction(line, (where, "features.representations", "models", "pretrain.trunks"))
         if "filter_banks" in options.reads:
             yield from _lacking(where, options.variants, variants)
-    if any("filter_banks" in params.train_classifier[trunk].reads for trunk in params.pretrain.trunks):
+    if any("filter_banks" in params.train_classifier[trunk].reads for trunk in params.pretrain.trunks if trunk in params.train_classifier):
         yield from _lacking("pretrain", params.pretrain.variants, variants)
 
 
-def _lacking(where: str, asked: tuple[str, ...], computed: tuple[str, ...]) -> Iterator[str]:
+def _lacking(where: str, asked: tuple[str, ...], computed: tuple[str, ...]) -> Iterator[Contradiction]:
     for variant in sorted(set(asked) - set(computed))[:1]:
-        yield f"{where}.variants names '{variant}', which features.filter_bank_variants does not: add it there"
+        line = f"{where}.variants names '{variant}', which features.filter_bank_variants does not: add it there"
+        yield Contradiction(line, (f"{where}.variants", "features.filter_bank_variants", "models", "pretrain.trunks"))
 
 
-def members(params: Fields) -> Iterator[str]:
+def members(params: Fields) -> Iterator[Contradiction]:
     """A fusion that is run has members to fuse, all of the same corpora."""
-    for name in params.fusions:
-        named, run = params.fuse_classifiers[name].members, params.members_of(name)
-        if len(run) < min(2, len(named)):  # a fusion of one classifier's seeds names one
+    if not set(params.models) <= set(params.classifiers):
+        return  # a mistyped name may be that of a member
+    for name in (name for name in params.fusions if name in params.fuse_classifiers):
+        named, keys = params.fuse_classifiers[name].members, ("fusions", f"fuse_classifiers.{name}", "models")
+        run = [member for member in params.members_of(name) if member in params.classifiers]
+        if len(params.members_of(name)) < min(2, len(named)):  # a fusion of one classifier's seeds names one
             some = f"only '{run[0]}'" if run else "none"
-            yield f"fuse_classifiers.{name} needs two members in models and has {some}: take '{name}' out of fusions, or add one to models"
+            line = f"fuse_classifiers.{name} needs two members in models and has {some}: take '{name}' out of fusions, or add one to models"
+            yield Contradiction(line, keys)
         elif len({frozenset(params.classifiers[member].corpora or params.pooled) for member in run}) > 1:
-            yield f"fuse_classifiers.{name}.members are trained and tested on different corpora"
+            corpora = tuple(f"{section}.corpora" for section in _sections_named(*run))
+            yield Contradiction(f"fuse_classifiers.{name}.members are trained and tested on different corpora", (*keys, *corpora, "pooled"))
 
 
-def comparisons(params: Fields) -> Iterator[str]:
+def comparisons(params: Fields) -> Iterator[Contradiction]:
     """Pairs are two different models, named once; pairs that are run are tested on the same corpora."""
     for pair, times in Counter(params.summarise.pairs).items():
         if pair[0] == pair[1]:
-            yield f"summarise.pairs compares '{pair[0]}' with itself"
+            yield Contradiction(f"summarise.pairs compares '{pair[0]}' with itself", ("summarise.pairs",))
         elif times > 1:
-            yield f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice"
+            yield Contradiction(f"summarise.pairs names '{pair[0]}' against '{pair[1]}' twice", ("summarise.pairs",))
     for pair in dict.fromkeys(params.pairs):
-        if all(name in params.models or params.members_of(name) for name in pair):  # else :func:`members` reports it
-            first, second = (params.corpora_of(name) for name in pair)
-            if first != second:
-                yield (
-                    f"summarise.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
-                    f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
-                )
+        sides = [_tested_by(params, name) for name in pair]
+        if not all(sides):
+            continue  # another check reports it
+        first, second = (frozenset(params.classifiers[side[0]].corpora or params.pooled) for side in sides)
+        if first != second:
+            line = (
+                f"summarise.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
+                f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
+            )
+            corpora = tuple(f"{section}.corpora" for section in _sections_named(*sides[0], *sides[1]))
+            fusions = tuple(f"fuse_classifiers.{name}" for name in pair)
+            yield Contradiction(line, ("summarise.pairs", "models", "fusions", "pooled", *corpora, *fusions))
+
+
+def _tested_by(params: Fields, name: str) -> list[str]:
+    """Return the classifiers that a side of a pair consists of: itself, or the members of a fusion that are run."""
+    named = params.members_of(name) if name in params.fuse_classifiers else (name,)
+    return [member for member in named if member in params.classifiers]
 
 
 def _sections(params: Fields) -> Iterator[tuple[str, ClassifierSection]]:

@@ -56,28 +56,28 @@ def absent(section: Section, values: dict, where: object, above: str = "") -> It
             )
 
 
-def faulty_keys(problems: list[dict]) -> list[tuple[str, ...]]:
-    """Return the keys that are to be left out of a file so that none of pydantic's `problems` remains: of a missing key, its section."""
-    found = []
+def faulty_keys(problems: list[dict]) -> set[tuple[str, ...]]:
+    """Return the keys that cause pydantic's `problems`, as paths.
+
+    A wrong value causes one: ``("svm", "c")``. For a fault in a list it is the list. For a missing key it is the section that lacks it,
+    or, at the top of the file, the key itself.
+    """
+    found = set()
     for problem in problems:
-        path = _without_tag(problem["loc"])
+        path = tuple(_without_tag(problem["loc"]))
         inside = next((place for place, part in enumerate(path) if not isinstance(part, str) or part == "[key]"), len(path))
-        found.append(tuple(path[: inside - (problem["type"] == "missing")]))
-    return [path for path in found if path]
+        if problem["type"] == "missing" and 1 < inside == len(path):
+            inside -= 1
+        found.add(path[:inside])
+    return found - {()}
 
 
-def without(values: Any, paths: list[tuple[str, ...]]) -> Any:
+def without(values: Any, paths: set[tuple[str, ...]]) -> Any:
     """Return a copy of the values of a file without some keys."""
     if not isinstance(values, dict):
         return values
-    below = {name: [path[1:] for path in paths if path[0] == name] for name in values}
-    return {name: without(value, [path for path in below[name] if path]) for name, value in values.items() if () not in below[name]}
-
-
-def concerns(line: str, paths: list[tuple[str, ...]]) -> bool:
-    """Return whether a message names one of some keys, or the section of the user's own that it lies in (``fine_tune.NAME``, 'NAME')."""
-    above = {path[:2] for path in paths}
-    return any(re.search(rf"(?<![\w.]){re.escape('.'.join(path))}(?!\w)|'{re.escape(path[-1])}'", line) for path in above)
+    kept = {name: value for name, value in values.items() if (name,) not in paths}
+    return {name: without(value, {path[1:] for path in paths if path[0] == name}) for name, value in kept.items()}
 
 
 def _within(inner: tuple, outer: tuple) -> bool:

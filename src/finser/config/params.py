@@ -8,7 +8,7 @@ from pydantic import ValidationError, model_validator
 
 from finser.config.base import with_defaults
 from finser.config.checks import contradictions
-from finser.config.explain import absent, concerns, explain, faulty_keys, without
+from finser.config.explain import absent, explain, faulty_keys, without
 from finser.config.fields import Fields
 from finser.config.migrate import old_keys
 from finser.config.reading import read
@@ -23,7 +23,7 @@ class Params(Fields):
         """Report every contradiction between sections at once."""
         wrong = contradictions(self)
         if wrong:
-            raise ValueError("\n".join(wrong))
+            raise ValueError("\n".join(one.line for one in wrong))
         return self
 
 
@@ -63,14 +63,25 @@ def _examine(values: Any, where: object) -> tuple[Fields | None, list[FinserErro
         return _of_type(Params, values), []
     except ValidationError as error:
         problems = error.errors()
-    wrong, faulty = explain(problems, values, where, Params), faulty_keys(problems)
-    try:
-        rest = _of_type(Fields, without(values, faulty))
-    except ValidationError:
-        return None, wrong
-    if faulty:  # otherwise `wrong` has the contradictions already
-        wrong += [FinserError(line, where=where) for line in contradictions(rest) if not concerns(line, faulty)]
+    wrong = explain(problems, values, where, Params)
+    rest, replaced = _with_valid_keys(values, problems)
+    if rest is not None and faulty_keys(problems):  # otherwise `wrong` has the contradictions already
+        found = [one for one in contradictions(rest) if not any(one.depends_on(path) for path in replaced)]
+        wrong += [FinserError(one.line, where=where) for one in found]
     return rest, wrong
+
+
+def _with_valid_keys(values: Any, problems: list[dict]) -> tuple[Fields | None, set[tuple[str, ...]]]:
+    """Return parameters with the schema's defaults for faulty keys, and these keys; no parameters if the faults are in no key."""
+    dropped, replaced = set(), set()
+    while new := faulty_keys(problems) - dropped:
+        dropped |= new
+        replaced |= faulty_keys([problem for problem in problems if problem["type"] != "extra_forbidden"])  # which replaces no value
+        try:
+            return _of_type(Fields, {"fetch": {}, **without(values, dropped)}), replaced
+        except ValidationError as error:  # of a section that was invalid as a whole, too
+            problems = error.errors()
+    return None if dropped or not isinstance(values, dict) else _of_type(Fields, values), replaced
 
 
 def _of_type(kind: type[Fields], values: Any) -> Fields:
