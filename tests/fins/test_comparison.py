@@ -1,18 +1,21 @@
 """FINs that begin in other ways."""
 
+import csv
 import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from finser import layout
 from finser.errors import FinserError
-from finser.fins.comparison import compare_fin, initial_fin, load_compared, reference_fin
-from finser.fins.conditions import CONDITIONS, under
+from finser.fins.comparison import compare_fin, initial_fin, reference_fin
+from finser.fins.conditions import CONDITIONS, frames_under, outputs
 from finser.fins.evaluate_compared import evaluate_compared
 from finser.fins.frames.data import draw
+from finser.fins.frames.training_frames import training_frames
 from finser.fins.reference import PLANS, ReferenceNet
-from finser.fins.scoring import scores
+from finser.fins.scoring import ValidationScore, scores
 
 FEATURES = ("rms", "zcr", "chroma", "mel", "mfcc")
 
@@ -50,7 +53,8 @@ def scored(project, small):
         for item in items:
             compare_fin(params, *item)
         evaluate_compared(params)
-        return json.loads(layout.fin_comparisons().read_text())
+        found = json.loads(layout.fin_comparisons().read_text())
+        return [found[feature][way][str(seed)] for feature, way, seed in params.compared_fins]
 
     return results
 
@@ -66,8 +70,8 @@ def test_the_formula_is_perfect_before_any_training_and_under_every_condition(sc
 
 def test_more_clips_than_frames_are_no_error(project, small, monkeypatch):
     monkeypatch.setattr("finser.fins.conditions.SIZE", 3)
-    labels, predicted = under("noise_10_dB", small, initial_fin(small, "mel", "closed_form", 0))
-    assert labels.shape == predicted.shape == (3, 128)
+    parts, labels = frames_under("noise_10_dB", small, "mel", "cpu")
+    assert labels.shape == outputs(initial_fin(small, "mel", "closed_form", 0), parts).shape == (3, 128)
 
 
 @pytest.mark.parametrize(("feature", "way"), [("rms", "staged"), ("mfcc", "staged"), ("chroma", "end_to_end"), ("mel", "end_to_end")])
@@ -108,13 +112,20 @@ def test_reference_is_trained_by_the_same_code(scored):
 
 @pytest.mark.parametrize(("feature", "way"), [("rms", "closed_form"), ("mfcc", "staged"), ("mel", "end_to_end"), ("rms", "reference")])
 def test_what_is_evaluated_is_the_network_that_was_trained(scored, small, feature, way):
-    """Its scores are those of the loaded network on librosa's labels; one of other settings is refused."""
+    """It has the best validation R2 of its training, and its scores are those on librosa's labels. Other settings are refused."""
     results = scored((feature, way, 0) if way != "reference" else ("rms", "closed_form", 0))
     (result,) = [one for one in results if one["way"] == way]
-    fin, config = load_compared(small, feature, way, 0)
-    test = draw(small, feature, small.train_fin.data.corpora, role="test", size=small.evaluate_fin.frames)
-    assert {f"r2_test_{name}": value for name, value in scores(fin, test).items()}.items() <= result.items()
-    assert set(result["unseen"]) == set(small.unseen_corpora) and config["steps"] == result["steps"]
+    folder = layout.compared_fin(feature, way, 0)
+    validation = training_frames(small, feature, "cpu").validation
+    with (folder / "history.csv").open() as file:
+        best = max(float(row["r2_validation"]) for row in csv.DictReader(file))
+    for weights, kind in (("initial.safetensors", "init"), ("model.safetensors", "test")):
+        fin = initial_fin(small, feature, way, 0)
+        fin.load_state_dict(load_file(folder / weights))
+        test = draw(small, feature, small.train_fin.data.corpora, role="test", size=small.evaluate_fin.frames)
+        assert {f"r2_{kind}_{name}": value for name, value in scores(fin, test).items()}.items() <= result.items()
+    assert ValidationScore(feature, validation)(fin) == pytest.approx(best, abs=1e-6)
+    assert set(result["unseen"]) == set(small.unseen_corpora)
     other = small.model_copy(update={"seed": small.seed + 1})
     with pytest.raises(FinserError, match="another value of seed than params.yaml has"):
         evaluate_compared(only(other, ("rms", "closed_form", 0) if way == "reference" else (feature, way, 0)))

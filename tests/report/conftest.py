@@ -240,7 +240,10 @@ class Run:
         lines += [line("train_classifier", ["mlp", "speaker", "9", "0"], 77777)]  # a fold that params do not name
         lines += [line("fetch", ["ravdess"], 55555, preset="tiny")]
         write_json(layout.training_time("train_front_end"), {"seconds_train": 174})
-        write_json(layout.fin_comparisons(), self.compared)
+        compared: dict = {}
+        for one in self.compared:
+            compared.setdefault(one["feature"], {}).setdefault(one["way"], {})[str(one["seed"])] = one
+        write_json(layout.fin_comparisons(), compared)
         layout.COMMANDS_LOG.parent.mkdir(exist_ok=True)
         layout.COMMANDS_LOG.write_text("\n".join(lines) + "\n")
 

@@ -39,7 +39,7 @@ def test_models_that_train_on_no_gpu_are_not_compared_with_those_that_do(here):
     for feature in ("rms", "zcr", "chroma", "mel", "mfcc"):
         changed(layout.fin_result(feature), device="cuda", gpu="H100", threads=4)
     compared = read_json(layout.fin_comparisons())
-    for one in compared:
+    for one in (one for ways in compared.values() for seeds in ways.values() for one in seeds.values()):
         one["trained_under"][0] |= {"device": "cuda", "gpu": "H100", "threads": 4}
     write_json(layout.fin_comparisons(), compared)
     changed(layout.classifier_result("mlp", here.params.protocols[0], here.params.folds[0]) / "metrics.json", threads=4)

@@ -26,7 +26,6 @@ from finser.config.params import Params
 from finser.config.sections.train_fin import FinSection
 from finser.features import pool
 from finser.fins.building import structured
-from finser.fins.frames.data import draw
 from finser.fins.frames.training_frames import training_frames
 from finser.fins.front_end import FrontEndTask
 from finser.fins.nets.base import Fin, count
@@ -34,8 +33,7 @@ from finser.fins.nets.mel import MelFin
 from finser.fins.nets.mfcc import MfccFin
 from finser.fins.nets.transform import NARROW, WIDE, FrontEnd
 from finser.fins.reference import ReferenceNet
-from finser.fins.scoring import scores
-from finser.fins.store import load_fin, save_fin
+from finser.fins.store import save_fin
 from finser.fins.train_fin import LIBRARIES, FinTask, best_record
 from finser.progress import say
 from finser.seeds import seed_for
@@ -60,8 +58,7 @@ def _train(params: Params, feature: str, way: str, seed: int, checkpoint: Path) 
     excitation = params.compare_fin.end_to_end.excitation if way == "end_to_end" else 0.0
     frames = training_frames(params, feature, device, excitation)
     task = FinTask(fin, frames, section(params, feature, way), seed, closed_form=way == "closed_form")
-    test = draw(params, feature, params.train_fin.data.corpora, role="test", size=params.evaluate_fin.frames)
-    at_first = scores(fin, test)
+    initial = {name: tensor.clone() for name, tensor in fin.state_dict().items()}
     history = fit(task, checkpoint).history
     config = {
         "feature": feature,
@@ -71,12 +68,11 @@ def _train(params: Params, feature: str, way: str, seed: int, checkpoint: Path) 
         "definition": params.label.definition,
         "options": params.settings_of_compared(feature, way),
         **count(fin),
-        **{f"r2_init_{name}": value for name, value in at_first.items()},
         "steps": history[-1]["step"],
         "best_step": best_record(history)["step"],
         **machine.settings(LIBRARIES),
     }
-    save_fin(layout.compared_fin(feature, way, seed), fin, config, history)
+    save_fin(layout.compared_fin(feature, way, seed), fin, config, history, initial)
     checkpoint.unlink(missing_ok=True)
     say(f"{feature} {way} seed {seed}: validation R2 {best_record(history)['r2_validation']:.5f}")
 
@@ -108,20 +104,6 @@ def initial_fin(params: Params, feature: str, way: str, seed: int) -> Fin:
     mel = structured("mel", torch.Generator().manual_seed(seed_for(seed, "mel", "init")), front_end)
     fit(FinTask(mel, training_frames(params, "mel", start_torch()), params.compare_fin.staged.mel, seed))
     return MfccFin(mel, weights)
-
-
-def load_compared(params: Params, feature: str, way: str, seed: int) -> tuple[Fin, dict]:
-    """Return a trained FIN, frozen and on the CPU, and its config; errors as in :func:`finser.fins.store.load_fin`."""
-    return load_fin(layout.compared_fin(feature, way, seed), _of_topology(params, feature, way))
-
-
-def _of_topology(params: Params, feature: str, way: str) -> Fin:
-    """Return a network whose weights are to be replaced."""
-    if way == "reference":
-        return ReferenceNet(feature)
-    sides = WIDE if (way, params.compare_fin.end_to_end.front_end) == ("end_to_end", "wide") else NARROW
-    front_end = None if feature in ("rms", "zcr") else FrontEnd(sides=sides)
-    return structured(feature, torch.Generator(), front_end)
 
 
 def _all_at_once(feature: str, front_end: FrontEnd, weights: torch.Generator) -> Fin:

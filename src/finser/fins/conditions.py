@@ -1,10 +1,11 @@
 """Conditions of the robustness tests of FINs: other levels, white noise, narrower bands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import soxr
 import torch
+from torch import Tensor
 
 from finser.audio.frames import SR, frames, to_float, to_int16
 from finser.config.params import Params
@@ -56,22 +57,33 @@ def rounded(y: np.ndarray) -> np.ndarray:
     return to_float(to_int16(y)[0])
 
 
-def under(condition: str, params: Params, fin: Fin) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels and predictions (n, dim) for frames of the test speakers' clips under a condition.
+def frames_under(condition: str, params: Params, feature: str, device: str | torch.device) -> tuple[list[Tensor], np.ndarray]:
+    """Draw frames of the test speakers' clips under a condition.
 
     Gain is applied in float, so that +20 dB may exceed full scale. Noise is white, with the SNR of the whole clip. Band limits are applied
     by resampling to the given rate and back.
+
+    Returns
+    -------
+    parts : list of Tensor
+        Frames of each clip, float32, shape (n, 2048), on `device`.
+    labels : np.ndarray
+        Labels of all frames, float32, shape (n, dim).
     """
-    device, corpora = next(fin.parameters()).device, params.train_fin.data.corpora
+    corpora = params.train_fin.data.corpora
     wanted = clip_ids(params, corpora, "test")
-    targets, labels, predicted = Targets(fin.feature).to(device), [], []
-    for i, (audio, label) in enumerate(rows(corpora, fin.feature, wanted, ("original",))):
+    targets, labels, parts = Targets(feature).to(device), [], []
+    for i, (audio, label) in enumerate(rows(corpora, feature, wanted, ("original",))):
         chosen = choose(params.seed, audio, len(label), SIZE * (i + 1) // len(wanted) - SIZE * i // len(wanted))
         if not len(chosen):  # there are more clips than frames to draw
             continue
         changed = CONDITIONS[condition](to_float(audio.audio), generator(params.seed, condition, audio.clip_id))
-        part = torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device)
-        labels.append(targets(part).cpu().numpy())
-        with torch.no_grad():
-            predicted += [fin(piece).cpu().numpy() for piece in part.split(CHUNK)]
-    return np.concatenate(labels), np.concatenate(predicted)
+        parts.append(torch.from_numpy(frames(changed.astype(np.float32))[chosen]).to(device))  # (n, 2048)
+        labels.append(targets(parts[-1]).cpu().numpy())  # (n, dim)
+    return parts, np.concatenate(labels)
+
+
+@torch.no_grad()
+def outputs(fin: Fin, parts: Iterable[Tensor]) -> np.ndarray:
+    """Return the outputs of a FIN, float32, shape (n, dim), for the frames of :func:`frames_under`."""
+    return np.concatenate([fin(piece).cpu().numpy() for part in parts for piece in part.split(CHUNK)])

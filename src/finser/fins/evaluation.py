@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from finser import layout
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, SR
 from finser.config.params import Params
 from finser.features.cepstrum import decibels
 from finser.files import whole_file, write_json
-from finser.fins.conditions import CONDITIONS, under
+from finser.fins.conditions import CONDITIONS, frames_under, outputs
 from finser.fins.frames.data import FrameSet, draw
 from finser.fins.nets.base import Fin, predict
 from finser.fins.scoring import scores, scores_of
@@ -53,7 +55,7 @@ def evaluate_fin(params: Params, feature: str) -> None:
         "unseen": unseen,
         **{name: config[name] for name in ("r2_init_uniform", "r2_init_weighted", "r2_validation", "n_train_frames")},
         "r2_test_each": each(feature, test.labels, predicted),
-        "conditions": conditions(params, fin),
+        "conditions": on_conditions(fin, condition_frames(params, feature, device)),
         "n_test_frames": len(test.frames),
         "n_test_speakers": len(test.speakers),
         "seconds_evaluate": time.perf_counter() - started,
@@ -82,14 +84,19 @@ def on_unseen(fin: Fin, drawn: dict[str, FrameSet]) -> dict[str, dict[str, float
     return {corpus: scores(fin, one) for corpus, one in drawn.items()}
 
 
-def conditions(params: Params, fin: Fin) -> dict[str, dict[str, float]]:
-    """Return R2 on test speakers under each of :data:`CONDITIONS`, if ``evaluate_fin.conditions`` is set.
+def condition_frames(params: Params, feature: str, device: str | torch.device) -> dict[str, tuple[list[Tensor], np.ndarray]]:
+    """Draw frames of test speakers under each of :data:`CONDITIONS`, with their labels, if ``evaluate_fin.conditions`` is set.
 
     With the definition ``librosa_default`` the result is empty: its labels of changed audio cannot be computed frame by frame.
     """
     if not params.evaluate_fin.conditions or params.label.definition != "frame":
         return {}
-    return {name: scores_of(fin.feature, *under(name, params, fin)) for name in CONDITIONS}
+    return {name: frames_under(name, params, feature, device) for name in CONDITIONS}
+
+
+def on_conditions(fin: Fin, drawn: dict[str, tuple[list[Tensor], np.ndarray]]) -> dict[str, dict[str, float]]:
+    """Return R2 under each condition: condition -> scores."""
+    return {name: scores_of(fin.feature, labels, outputs(fin, parts)) for name, (parts, labels) in drawn.items()}
 
 
 def each(feature: str, labels: np.ndarray, predicted: np.ndarray) -> list[float]:

@@ -274,11 +274,13 @@ def read_comparisons(params: Params) -> tuple[Mapping[str, Any], ...]:
     path = layout.fin_comparisons()
     found = read_json(path)
     keys = ("feature", "way", "seed", "params", "steps", "trained_under", "unseen", *R2_KEYS)
-    listed = {(one["feature"], one["way"], one["seed"]): one for one in (checked(one, keys, path) for one in found)}
-    for item in params.compared_fins:
-        if item not in listed:
-            raise FinserError(f"no scores of {' '.join(map(str, item))}", where=path, do="run: dvc repro evaluate_compared")
-    return tuple(listed[item] for item in params.compared_fins)
+    scores = []
+    for feature, way, seed in params.compared_fins:
+        one = found.get(feature, {}).get(way, {}).get(str(seed))
+        if one is None:
+            raise FinserError(f"no scores of {feature} {way} {seed}", where=path, do="run: dvc repro evaluate_compared")
+        scores.append(checked(one, keys, path))
+    return tuple(scores)
 
 
 def read_log(path: Path, preset: str) -> Log:

@@ -13,8 +13,6 @@ Way = Literal["closed_form", "staged", "end_to_end"]
 class EvaluateFin(Section):
     """R2 in the feature's own unit, on test speakers and on unseen corpora."""
 
-    in_files: ClassVar[tuple[str, ...]] = ("frames",)
-
     frames: Count = Field(20_000, ge=2, description="frames per corpus, evenly spread over its clips")
     conditions: bool = Field(True, description="test also at other levels, in noise and at lower sampling rates")
     speed: bool = Field(True, description="measure the time per frame, of FIN and librosa")
