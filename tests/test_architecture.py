@@ -70,7 +70,7 @@ def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_kind_reads_is_what_its_source_reads(kind):
+def test_what_a_kind_reads_is_what_its_reader_reads(kind):
     """models/initial/NAME lists the checksums of these files."""
     for arm in ("librosa", "frozen", "tuned") if kind == "fin_ensemble" else ("",):
         options = KINDS[kind](**({"arm": arm, "fins": () if arm == "librosa" else ("rms",)} if arm else {}))
@@ -79,7 +79,7 @@ def test_what_a_kind_reads_is_what_its_source_reads(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if hasattr(KINDS[kind], "trunk_shape")])
-def test_what_a_pretraining_lists_is_what_its_source_reads(kind):
+def test_what_a_pretraining_lists_is_what_its_reader_reads(kind):
     """data/pool/pretrain/TRUNK.json lists the checksums of these files."""
     options = KINDS[kind]()
     module = module_of(options)

@@ -192,7 +192,7 @@ def test_shards_cut_short_and_made_anew(label):
     part.write_bytes(right[: len(right) // 2])
     status, (line,) = label()
     assert status == 1
-    assert line.startswith("error: data/shards/tess/part-00000.parquet: not a readable shard")
+    assert line.startswith("error: data/shards/tess/part-00000.parquet: not a readable file")
     assert not layout.labels("tess").exists()
     part.write_bytes(right)
     assert label() == (0, [])

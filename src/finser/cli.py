@@ -127,10 +127,12 @@ def imitate(
 
 
 def inspect(
-    shard: Annotated[Path, typer.Argument(help="part-NNNNN.parquet, or a folder of them: data/shards/ravdess, data/labels/ravdess")],
+    shard: Annotated[
+        Path, typer.Argument(help="a file, or a folder: data/shards/ravdess, data/labels/ravdess, data/features/statistics/ravdess")
+    ],
     rows: Annotated[int, typer.Option("--rows", help="rows to show", min=0)] = 20,
 ) -> None:
-    """Show the content of shards of audio or labels: rows and totals. No audio is played."""
+    """Show the content of shards or of a stored representation: rows and totals. No audio is played."""
     from finser.tools.inspection import describe
 
     print("\n".join(describe(shard, rows)))

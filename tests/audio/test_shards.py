@@ -91,7 +91,7 @@ def test_a_shard_cut_short_is_one_clear_line(tmp_path):
     write_audio(tmp_path / "a", [audio_row(0, 5000)])
     part = tmp_path / "a" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(FinserError, match="not a readable shard"):
+    with pytest.raises(FinserError, match="not a readable file"):
         list(read_audio(tmp_path / "a"))
 
 

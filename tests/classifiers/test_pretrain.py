@@ -205,7 +205,7 @@ def ramps(lengths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     st.lists(st.integers(1, 150), min_size=1, max_size=5), st.integers(16, 100), st.sampled_from([4, 32]), st.booleans(), st.integers(0, 99)
 )
 def test_crops_of_input_and_features_are_of_the_same_frames_and_the_right_steps_count(lengths, crop, step, drawn, seed):
-    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateFrames(np.zeros(64, np.float32), np.ones(64, np.float32))
     collate = CollatePairs(plain, 5 * ONES, 2 * ONES, SimpleNamespace(TIME_STEP=step), crop=crop, masks=NO_MASKS)
     inputs, targets, counts = collate(ramps(lengths), np.random.default_rng(seed) if drawn else None)
     kept = [min(n, crop) if drawn else n for n in lengths]
@@ -224,14 +224,14 @@ def test_crops_of_input_and_features_are_of_the_same_frames_and_the_right_steps_
 
 
 def test_crops_begin_anywhere():
-    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateFrames(np.zeros(64, np.float32), np.ones(64, np.float32))
     collate = CollatePairs(plain, 0 * ONES, ONES, SimpleNamespace(TIME_STEP=4), crop=16, masks=NO_MASKS)
     rng = np.random.default_rng(0)
     assert {float(collate(ramps([20]), rng)[1][0, 0, 0]) - 1.5 for _ in range(60)} == {0, 1, 2, 3, 4}
 
 
 def test_only_inputs_of_training_are_masked():
-    plain = spectrograms.CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32))
+    plain = spectrograms.CollateFrames(np.zeros(64, np.float32), np.ones(64, np.float32))
     draw = np.random.default_rng(0)
     pairs = [(draw.normal(1, 1, (n, 64)).astype(np.float32), draw.normal(size=(n, 162))) for n in (60, 20)]
     made = {}

@@ -96,10 +96,16 @@ def leaves(node: object, *above: str) -> Iterator[tuple[tuple[str, ...], object]
 def test_values_are_those_of_the_files_that_held_every_key(name):
     """old/NAME.yaml is the preset as it was written when files held every value: all are the same but how initial weights are named.
 
-    There, networks that start from a pretrained encoder are called NAME_taught.
+    There, networks that start from a pretrained encoder are called NAME_taught, and two keys of ``augment`` end in ``_share``.
     """
     made = presets.make(name)
-    text = (OLD / f"{name}.yaml").read_text().replace("_taught", "_pretrained")
+    text = (
+        (OLD / f"{name}.yaml")
+        .read_text()
+        .replace("_taught", "_pretrained")
+        .replace("speed_share", "speed_fraction")
+        .replace("noise_share", "noise_fraction")
+    )
     old, new = yaml.safe_load(text), yaml.safe_load(resolved(made))
     begins = old.pop("initialise")["models"]
     for (top, *path), value in leaves(old):

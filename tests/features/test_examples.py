@@ -34,7 +34,7 @@ def test_examples_are_those_of_the_split(project):
     assert [EMOTIONS[target] for target in heard.targets] == [clip.split("/")[2].split("-")[0] for clip in heard.clip_ids]
 
 
-def test_a_source_of_samples_and_features_reads_both_of_one_row(project):
+def test_a_reader_of_samples_and_features_reads_both_of_one_row(project):
     parts = {"test": read_parts("speaker", 1, ["ravdess"])["test"]}
     both = Reader(lambda row: (row.audio, row.features), ("rms", "mfcc"), audio=True)
     for audio, features in read_examples(both, parts, {"test": ORIGINAL})["test"].inputs:

@@ -6,13 +6,13 @@ import pytest
 from finser import layout
 from finser.audio.shards import read_aligned
 from finser.features import store
-from finser.features.extract import features, module_of
+from finser.features.extract import extractor, features
 from finser.features.rows import Row
 
 
 @pytest.mark.parametrize("representation", ["statistics", "filter_banks"])
 def test_every_wanted_row_is_there_with_its_values(project, params, representation):
-    module = module_of(representation)
+    module = extractor(representation)
     stored = list(store.read(layout.features(representation, "ravdess")))
     wanted = params.variants if representation == "statistics" else params.features.filter_bank_variants
     pairs = [pair for pair in read_aligned(layout.shards("ravdess"), layout.labels("ravdess")) if pair[0].variant in wanted]

@@ -14,7 +14,7 @@ from finser.features.log_mel import (
     FLOOR_DB,
     MARGIN,
     ROUND_TO,
-    CollateLogMel,
+    CollateFrames,
     add_noise_db,
     log_mel,
     masks,
@@ -26,7 +26,7 @@ from finser.features.log_mel import (
 from finser.features.rows import Row
 from finser.training.batches import alike
 
-PLAIN = SpectrogramAugment(speed_share=0, noise_share=0, band_masks=0, time_masks=0)
+PLAIN = SpectrogramAugment(speed_fraction=0, noise_fraction=0, band_masks=0, time_masks=0)
 
 
 def row_of(samples: np.ndarray) -> Row:
@@ -157,7 +157,9 @@ def test_noise_has_the_level_asked_for(below):
 def test_a_batch_has_noise_relative_to_each_clips_loudest_cell():
     clips = [np.full((30, 64), FLOOR_DB, np.float32), np.full((30, 64), FLOOR_DB, np.float32)]
     clips[0][0, 0], clips[1][0, 0] = -10, -30
-    drawing = CollateLogMel(np.zeros(64, np.float32), np.ones(64, np.float32), "clip", 30, SpectrogramAugment(speed_share=0, noise_share=1))
+    drawing = CollateFrames(
+        np.zeros(64, np.float32), np.ones(64, np.float32), "clip", 30, SpectrogramAugment(speed_fraction=0, noise_fraction=1)
+    )
     batch, _ = drawing._crops(clips, np.random.default_rng(0))
     levels = 10 * np.log10((10 ** (batch[:, 1:] / 10)).mean((1, 2)))
     assert np.all((levels > [-67.5, -87.5]) & (levels < [-31.5, -51.5])), levels
@@ -208,8 +210,8 @@ def test_statistics_are_numpys_over_all_frames():
     assert np.delete(scale, 5) == pytest.approx(np.delete(together.std(0), 5), rel=1e-5) and scale[5] == 1
 
 
-def collate(crop: int = 0, augment: SpectrogramAugment | None = None, center: str = "clip") -> CollateLogMel:
-    return CollateLogMel(np.full(64, 2, np.float32), np.full(64, 4, np.float32), center, crop, augment)
+def collate(crop: int = 0, augment: SpectrogramAugment | None = None, center: str = "clip") -> CollateFrames:
+    return CollateFrames(np.full(64, 2, np.float32), np.full(64, 4, np.float32), center, crop, augment)
 
 
 @pytest.mark.parametrize("center", ["clip", "cmn"])
@@ -257,7 +259,7 @@ def test_a_crop_of_a_batch_is_the_crop_of_the_whole_clip(drawn, length):
 
 def test_a_generator_draws_the_same_again_and_none_draws_nothing():
     clips = [numbered(n) for n in (40, 90, 64)]
-    drawing = collate(48, SpectrogramAugment(speed_share=1, noise_share=1))
+    drawing = collate(48, SpectrogramAugment(speed_fraction=1, noise_fraction=1))
     one, same, other = (drawing(clips, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert torch.equal(drawing(clips, None)[0], collate()(clips, None)[0])
@@ -268,8 +270,8 @@ def test_a_generator_draws_the_same_again_and_none_draws_nothing():
 def test_shares_of_zero_and_one_are_never_and_always(share, changed):
     clips = [as_mel(vowel(0.8))] * 6
     for augment in (
-        SpectrogramAugment(speed_share=share, noise_share=0, band_masks=0, time_masks=0),
-        SpectrogramAugment(speed_share=0, noise_share=share, band_masks=0, time_masks=0),
+        SpectrogramAugment(speed_fraction=share, noise_fraction=0, band_masks=0, time_masks=0),
+        SpectrogramAugment(speed_fraction=0, noise_fraction=share, band_masks=0, time_masks=0),
     ):
         batch, _ = collate(48, augment)(clips, np.random.default_rng(0))
         plain, _ = collate(48, PLAIN)([clips[0]] * 200, np.random.default_rng(0))

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from finser import layout
 from finser.audio.frames import DIMENSIONS, frames, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
-from finser.features.log_mel import CollateLogMel
+from finser.features.log_mel import CollateFrames
 from finser.features.rows import Row
 from finser.fins.features import N_FEATURES
 from finser.fins.store import load_fin
@@ -32,8 +32,8 @@ def random_features(n_frames: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng((n_frames, seed)).normal(size=(n_frames, N_FEATURES)).astype(np.float32)
 
 
-def collate() -> CollateLogMel:
-    return CollateLogMel(np.zeros(N_FEATURES, np.float32), np.ones(N_FEATURES, np.float32), "cmn")
+def collate() -> CollateFrames:
+    return CollateFrames(np.zeros(N_FEATURES, np.float32), np.ones(N_FEATURES, np.float32), "cmn")
 
 
 def head() -> Head:
@@ -80,7 +80,7 @@ def test_training_crops_are_frames_and_features_of_one_place_within_the_clip(n_f
 
 
 def test_masks_are_drawn_in_training_only():
-    masks = SpectrogramAugment(speed_share=0, noise_share=0, band_masks=2, time_masks=2)
+    masks = SpectrogramAugment(speed_fraction=0, noise_fraction=0, band_masks=2, time_masks=2)
     clip, drawing = clip_of(noise(512 * 40)), CollateWaves(24, masks)
     share = np.mean([float(drawing([clip], np.random.default_rng(seed))[2].mean()) for seed in range(40)])
     assert 0.2 < share < 0.9

@@ -267,9 +267,9 @@ TINY = {
 UNEQUAL = np.array([0] * 10 + [3] * 4 + [7] * 2)  # class numbers: two batches of 8
 MASKS = ("band_masks", "band_width", "time_masks", "time_width")
 DRAWN = {
-    "augment.speed_share": 0.0,
+    "augment.speed_fraction": 0.0,
     "augment.speed": (0.5, 0.6),
-    "augment.noise_share": 0.0,
+    "augment.noise_fraction": 0.0,
     "augment.noise_db": (0.0, 5.0),
     **{f"{section}.{name}": 0 for section in ("augment", "masks") for name in MASKS},
     "band_masks": 2,

@@ -11,6 +11,7 @@ from finser.audio import shards
 from finser.audio.frames import DIMENSIONS, n_frames
 from finser.audio.shards import AudioRow, LabelRow, write_audio, write_labels
 from finser.errors import FinserError
+from finser.features import store
 from finser.tools.inspection import describe, level_db
 from finser.tools.table import align
 
@@ -127,9 +128,9 @@ def mixture(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (cut_short, "part-00000.parquet: not a readable shard"),
+        (cut_short, "part-00000.parquet: not a readable file"),
         (another_table, r"t.parquet: no shard of finser; .*found a Parquet file of 8 columns: a, b, c, d, e, f, \.\.\."),
-        (text, "notes.parquet: not a readable shard"),
+        (text, "notes.parquet: not a readable file"),
         (mixture, "audio: audio and labels in one folder; found 2 shards of audio among 3"),
         (lambda folder: folder / "nowhere", "nowhere: no shards"),
         (lambda folder: folder, "no shards"),
@@ -139,6 +140,25 @@ def test_what_is_no_shard_is_one_line(folder, spoil, said):
     with pytest.raises(FinserError, match=said) as error:
         list(describe(spoil(folder), 20))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", "part-00000.arrow"])
+def test_a_stored_representation_is_described(tmp_path, name):
+    values = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    rows = [store.Stored(f"tess/{n}", "original", "tess/OAF", "angry", values[n]) for n in range(2)]
+    store.write(tmp_path / "tess", rows, 3)
+    path = tmp_path / "tess" / name
+    size = (tmp_path / "tess" / "part-00000.arrow").stat().st_size
+    assert [line.split() for line in describe(path, 1)] == [
+        [f"{path}:", "stored", "representation"],
+        ["clip_id", "speaker", "emotion", "variant", "frames"],
+        ["tess/0", "tess/OAF", "angry", "original", "2"],
+        ["...", "and", "1", "more", "rows"],
+        [],
+        ["values", "min", "mean", "max"],
+        ["3", "0", "5.5", "11"],
+        ["rows", "2,", "frames", "4,", "bytes", f"{size:,}"],
+    ]
 
 
 def test_columns_are_aligned():

@@ -45,7 +45,7 @@ def test_the_code_of_a_kind_trains_that_kind_alone(project):
     assert ran_by_dvc(project) == sorted(jobs)
 
 
-def test_a_corpus_beside_the_pool_trains_nothing_that_is_used(project):
+def test_a_corpus_beside_the_pool_trains_nothing(project):
     project.set("corpora", ["ravdess", "savee"])
     project.set("fetch.savee", {"source": "synthetic", "speakers": 3, "clips_per_emotion": 1})
     ran = ran_by_dvc(project)

@@ -369,8 +369,8 @@ def _read_group(file: pq.ParquetFile, group: int, names: list[str], part: Path, 
 
 @contextmanager
 def readable(part: Path) -> Iterator[None]:
-    """Convert Arrow's errors about a damaged shard to one line."""
+    """Convert Arrow's errors about a damaged file to one line."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise FinserError(f"not a readable shard ({why(error)})", where=part, do=AGAIN) from None
+        raise FinserError(f"not a readable file ({why(error)})", where=part, do=AGAIN) from None

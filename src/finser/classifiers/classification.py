@@ -117,13 +117,13 @@ class Classification(Task):
 
 def mixed(inputs: list[Tensor], target: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor]:
     """Apply mixup (Zhang et al. 2018): mix each example with another of its batch. A mixed clip has the longer of the two lengths."""
-    share = float(rng.beta(MIXUP, MIXUP))
+    weight = float(rng.beta(MIXUP, MIXUP))
     other = torch.from_numpy(rng.permutation(len(target))).to(target.device)
     inputs = [
-        share * tensor + (1 - share) * tensor[other] if tensor.is_floating_point() else torch.maximum(tensor, tensor[other])
+        weight * tensor + (1 - weight) * tensor[other] if tensor.is_floating_point() else torch.maximum(tensor, tensor[other])
         for tensor in inputs
     ]
-    return inputs, share * target + (1 - share) * target[other]
+    return inputs, weight * target + (1 - weight) * target[other]
 
 
 def class_weights(targets: np.ndarray, balance: str) -> Tensor:

@@ -141,7 +141,7 @@ class Pretraining(Task):
         Classifier with its initial weights. Its normalisation is computed from `train`, and its trunk is trained.
     train, validation : list of Pair
         Clips of the two parts.
-    settings : schema.Pretrain
+    settings : Pretrain
         Section ``pretrain`` of params.yaml.
     names : tuple
         Seed names of every random draw.

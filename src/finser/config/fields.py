@@ -161,7 +161,7 @@ class Fields(Section):
         return [*product(own.features, own.ways, own.seeds), *product(published.features, ["reference"], published.seeds)]
 
     def settings_of_compared(self, feature: Feature, way: str) -> dict[str, Any]:
-        """Keys and values that the training of a FIN of ``compare_fin`` or ``reference_fin`` depends on, likewise."""
+        """Keys and values that the training of a FIN for comparison depends on, as its config.json records them."""
         if way == "reference":
             section = self.reference_fin.model_dump(mode="json", exclude={"features", "seeds"})
             return {**self._settings_of_frames(), "reference_fin": section}
@@ -169,7 +169,7 @@ class Fields(Section):
         return {**self.settings_of_fin(feature), **{key: section.model_dump(mode="json") for key, section in own.items()}}
 
     def settings_of_trunk(self, trunk: str) -> dict[str, Any]:
-        """Keys and values that the pretraining of an encoder depends on, likewise."""
+        """Keys and values that the pretraining of an encoder depends on, as its config.json records them."""
         return {
             "pooled": list(self.pooled),
             "pretrain": self.pretrain.model_dump(mode="json", exclude={"trunks"}),

@@ -11,6 +11,7 @@ from finser.config.sections.classifiers import FINS, PRETRAINED, PUBLISHED, WITH
 OLD_INIT = ("scratch", "imitation", "weights")
 MEASURED = ("files", "bytes", "digest")  # of the content of a folder
 SECTION_KEYS = {"fetch": ("path", *MEASURED), "fetch_weights": ("path",), "train_classifier": ("trunk", "weights")}
+RENAMED = {"speed_share": "speed_fraction", "noise_share": "noise_fraction"}  # keys of a classifier's `augment`
 
 
 def old_keys(values: Any) -> list[str]:
@@ -67,6 +68,8 @@ def _with_init(options: Any) -> Any:
     if not isinstance(options, dict):
         return options
     new, init = _without(options, "init", "trunk", "weights"), options.get("init")
+    if isinstance(new.get("augment"), dict):
+        new["augment"] = {RENAMED.get(name, name): value for name, value in new["augment"].items()}
     if init == "imitation":
         return {**new, "init": f"{PRETRAINED}{options.get('trunk')}"}
     if init == "weights":

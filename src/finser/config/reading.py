@@ -38,7 +38,7 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _parsed(text: str, path: Path) -> dict[str, Any]:
-    """Return the values of a text. The result is cached: a job reads three files four times, to see whether they have changed."""
+    """Return the values of a text. The result is cached, because a job reads params.yaml and dvc.yaml several times."""
     try:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:

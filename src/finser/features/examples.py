@@ -112,7 +112,7 @@ def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str
 
 
 def _check_against_sound(entries: dict[str, dict], reader: Reader, corpus: str) -> None:
-    """Check speaker and emotion of each clip against the shards: a split is a file, and may have been edited."""
+    """Check speaker and emotion of each clip against the data that is read: a split is a file, and may have been edited."""
     for record in reader.names(corpus):
         entry = entries.get(record["clip_id"], record)
         for name in ("speaker", "emotion"):

@@ -22,7 +22,7 @@ RowPair = tuple[AudioRow, LabelRow | None]
 
 def features(params: Params, corpus: str, representation: str) -> None:
     """Step: data/shards/CORPUS and data/labels/CORPUS -> data/features/REPRESENTATION/CORPUS, row by row."""
-    module = module_of(representation)
+    module = extractor(representation)
     variants = params.variants if representation != "filter_banks" else params.features.filter_bank_variants
     shards, labels = layout.shards(corpus), layout.labels(corpus)
     pairs = read_aligned(shards, labels, module.FEATURES) if module.FEATURES else ((audio, None) for audio in read_audio(shards))
@@ -32,7 +32,7 @@ def features(params: Params, corpus: str, representation: str) -> None:
     say(f"{representation} {corpus}: {total} rows of {module.DIM} numbers per frame")
 
 
-def module_of(representation: str) -> ModuleType:
+def extractor(representation: str) -> ModuleType:
     """Import the module of a representation.
 
     It has ``of_row`` (Row -> float32, (n_frames, dim)), ``DIM``, and ``FEATURES``, the label columns that it reads.
@@ -41,7 +41,7 @@ def module_of(representation: str) -> ModuleType:
 
 
 def _convert(representation: str, pairs: list[RowPair]) -> list[store.Stored]:
-    of_row = module_of(representation).of_row
+    of_row = extractor(representation).of_row
     return [
         _stored(audio, of_row(Row(audio.clip_id, audio.variant, audio.audio, label.features if label else {}))) for audio, label in pairs
     ]

@@ -63,7 +63,7 @@ def frame_numbers(options: SpectrogramNetwork) -> Callable[[Row, int], np.ndarra
 
 
 @dataclass(frozen=True)
-class CollateLogMel:
+class CollateFrames:
     """Collate clips to (batch, t, bands), normalised and padded with zeros, and frame counts (batch,).
 
     Attributes
@@ -112,12 +112,12 @@ class CollateLogMel:
 
     def _crops(self, clips: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return random crops in dB, (batch, `crop`, bands), with random speed and noise, and their frame counts (batch,)."""
-        options = self.augment or SpectrogramAugment(speed_share=0, noise_share=0)
+        options = self.augment or SpectrogramAugment(speed_fraction=0, noise_fraction=0)
         factors = np.exp(rng.uniform(*np.log(options.speed), len(clips)))
-        factors[rng.random(len(clips)) >= options.speed_share] = 1
+        factors[rng.random(len(clips)) >= options.speed_fraction] = 1
         starts = rng.integers(0, np.maximum(n_frames_after(clips, factors) - self.crop, 0) + 1)
         batch, counts = resample_crops(clips, factors, starts, self.crop)
-        noisy = np.flatnonzero(rng.random(len(clips)) < options.noise_share)
+        noisy = np.flatnonzero(rng.random(len(clips)) < options.noise_fraction)
         if len(noisy):
             loudest = np.array([clips[number].max() for number in noisy])
             batch[noisy] = add_noise_db(batch[noisy], loudest - rng.uniform(*options.noise_db, len(noisy)), rng)

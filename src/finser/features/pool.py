@@ -28,7 +28,7 @@ def _sound(corpora: Iterable[str]) -> list[Path]:
 
 def checksums(folders: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of every shard, or file of a stored representation, in some folders, by path, sorted."""
-    files = sorted(path for folder in folders for path in folder.glob("part-*.*"))
+    files = sorted(path for folder in folders for suffix in ("parquet", "arrow") for path in folder.glob(f"part-*.{suffix}"))
     return {path.as_posix(): checksum(path) for path in files}
 
 
@@ -55,7 +55,7 @@ def files_of(names: Collection[str], corpora: Collection[str]) -> dict[str, str]
     Parameters
     ----------
     names : collection of str
-        ``shards``, ``labels``, representations, or ``fins`` for the outputs of the FINs, as in ``Classifier.reads``.
+        ``shards``, ``labels``, representations, or ``fins`` for the outputs of the FINs, as in ``ClassifierSection.reads``.
     """
     at = {"shards": layout.shards, "labels": layout.labels}
     stored = [name for name in names if name != "fins"]

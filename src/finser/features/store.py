@@ -1,4 +1,4 @@
-"""Representations of clips, computed once per corpus: an Arrow file of float32 arrays, which every training maps into its memory.
+"""Representations of clips, computed once per corpus: an Arrow file of float32 arrays, which trainings map into memory.
 
 There is one row per variant of a clip, in the order of data/shards: clip_id, variant, speaker, emotion, n_frames and ``values``, float32 of
 shape (n_frames, dim). A representation with one vector per clip has one frame. Parquet, the format of the shards, cannot be mapped without
@@ -79,7 +79,7 @@ def read(folder: Path, only: Only | None = None) -> Iterator[Stored]:
     Raises
     ------
     FinserError
-        There is no file, it is damaged, or a row's ``n_frames`` and ``values`` disagree.
+        There is no file, it is damaged, a row lacks a value, or its ``n_frames`` and ``values`` disagree.
     """
     for batch, dim, path in _batches(folder):
         yield from _rows(batch, only, dim, path)
@@ -104,6 +104,8 @@ def _batches(folder: Path) -> Iterator[tuple[pa.RecordBatch, int, Path]]:
         for number in range(file.num_record_batches):
             batch = file.get_batch(number)
             batch.validate(full=True)  # a damaged offset must not lead outside the file
+            if any(column.null_count for column in batch.columns):
+                raise FinserError("a row lacks a value", where=path, do=AGAIN)
             yield batch, int(dim), path
 
 
@@ -112,6 +114,6 @@ def _rows(batch: pa.RecordBatch, only: Only | None, dim: int, path: Path) -> Ite
     for index in range(len(names)) if only is None else only.indices(batch):
         record = names[index]
         values, n_frames = batch["values"][index].as_buffer(), record.pop("n_frames")
-        if values is None or values.size != 4 * n_frames * dim:
+        if values.size != 4 * n_frames * dim:
             raise FinserError("values and n_frames disagree", where=f"{path} {record['clip_id']}", do=AGAIN)
         yield Stored(**record, values=np.frombuffer(values, "<f4").reshape(n_frames, dim))

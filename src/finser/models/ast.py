@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from finser.config.sections.classifiers import Ast
 from finser.config.sections.masks import Masks
 from finser.emotions import EMOTIONS
+from finser.features import filter_banks
 from finser.features.filter_banks import BANDS, row_frames
-from finser.features.filter_banks import reader as filter_banks
 from finser.features.log_mel import masks
 from finser.features.rows import Reader, Row
 from finser.models.network import NetworkClassifier
@@ -154,7 +154,7 @@ def statistics(clips: list[np.ndarray]) -> tuple[float, float]:
 
 def reader(_: Ast) -> Reader:
     """Return the reader of filter banks."""
-    return filter_banks()
+    return filter_banks.reader()
 
 
 def frame_numbers(_: Ast) -> Callable[[Row, int], np.ndarray]:

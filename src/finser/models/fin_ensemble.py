@@ -229,14 +229,18 @@ class FinEnsembleClassifier(NetworkClassifier):
             return self._collate_features(training)
         return CollateWaves(self.options.crop_frames, self._masks()) if training else CollateWaves()
 
-    def _collate_features(self, training: bool) -> spectrograms.CollateLogMel:
+    def _collate_features(self, training: bool) -> spectrograms.CollateFrames:
         mean, scale = self.head.mean.numpy(), self.head.scale.numpy()
-        plain = spectrograms.CollateLogMel(mean, scale, "cmn")
-        return spectrograms.CollateLogMel(mean, scale, "cmn", self.options.crop_frames, self._masks()) if training else plain
+        plain = spectrograms.CollateFrames(mean, scale, "cmn")
+        return spectrograms.CollateFrames(mean, scale, "cmn", self.options.crop_frames, self._masks()) if training else plain
 
     def _masks(self) -> SpectrogramAugment:
         return SpectrogramAugment(
-            speed_share=0, noise_share=0, band_masks=self.options.band_masks, time_masks=self.options.time_masks, band_width=FEATURE_MASK
+            speed_fraction=0,
+            noise_fraction=0,
+            band_masks=self.options.band_masks,
+            time_masks=self.options.time_masks,
+            band_width=FEATURE_MASK,
         )
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from finser.config.sections.classifiers import Network, SpectrogramNetwork
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.features.log_mel import CollateLogMel, statistics
+from finser.features.log_mel import CollateFrames, statistics
 from finser.training.batches import Collate, alike
 from finser.training.device import start_torch
 
@@ -95,11 +95,11 @@ class SpectrogramClassifier(NetworkClassifier):
         self.net.mean.copy_(torch.from_numpy(mean))
         self.net.scale.copy_(torch.from_numpy(scale))
 
-    def collate(self, *, training: bool) -> CollateLogMel:
+    def collate(self, *, training: bool) -> CollateFrames:
         """Return a collate with crops and augmentation for training, of whole clips otherwise."""
         mean, scale, options = self.net.mean.numpy(), self.net.scale.numpy(), self.options
-        plain = CollateLogMel(mean, scale, options.log_mel.center)
-        return CollateLogMel(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
+        plain = CollateFrames(mean, scale, options.log_mel.center)
+        return CollateFrames(mean, scale, options.log_mel.center, options.log_mel.crop_frames, options.augment) if training else plain
 
 
 def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None:

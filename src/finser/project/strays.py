@@ -97,13 +97,15 @@ def check(graph: Graph, deps: Iterable[str]) -> None:
 def unknown(graph: Graph, deps: Iterable[str]) -> list[Path]:
     """Return files and folders in the folders that a job reads that neither are nor contain an output, except those that git tracks."""
     found = [path for dep in deps if dep in graph.below for path in _unknown(graph, Path(dep))]
-    return [path for path in found if not _of_the_project(path)]
+    return _ignored_by_git(found) if found else []
 
 
-def _of_the_project(path: Path) -> bool:
-    """Return whether git does not ignore a path, such as results/fusions/README.md; it ignores all results."""
-    ignored = subprocess.run(["git", "check-ignore", "--quiet", "--", path], capture_output=True, check=False)
-    return ignored.returncode == 1
+def _ignored_by_git(paths: list[Path]) -> list[Path]:
+    """Return the paths that git ignores, as it does all results, or all paths if git cannot tell; not results/fusions/README.md."""
+    command, text = ["git", "check-ignore", "--stdin", "-z"], "".join(f"{path}\0" for path in paths)
+    answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    ignored = set(answer.stdout.split("\0"))
+    return [path for path in paths if answer.returncode > 1 or str(path) in ignored]
 
 
 def _unknown(graph: Graph, folder: Path) -> Iterator[Path]:

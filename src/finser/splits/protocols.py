@@ -212,15 +212,15 @@ def test_groups(
 test_groups.__test__ = False  # not a test, in spite of its name
 
 
-def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str], share: float, rng: np.random.Generator) -> list[str]:
+def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str], fraction: float, rng: np.random.Generator) -> list[str]:
     """Choose the validation speakers among a corpus's speakers outside the test part: published ones, or a draw.
 
-    The draw takes a fraction `share` of them, at least one and never all; a single speaker is for training.
+    The draw takes a `fraction` of them, at least one and never all; a single speaker is for training.
     """
     fixed = [speaker for speaker in published if speaker in rest]
     if 0 < len(fixed) < len(rest):
         return fixed
-    count = min(max(1, math.floor(len(rest) * share + 0.5)), len(rest) - 1)
+    count = min(max(1, math.floor(len(rest) * fraction + 0.5)), len(rest) - 1)
     return spread(rest, rng)[:count]
 
 

@@ -107,19 +107,19 @@ def read_parts(protocol: str, fold: int, corpora: Iterable[str]) -> dict[str, pa
     return parts
 
 
-def fewer_speakers(train: pa.Table, share: float, seed: int, fold: int) -> pa.Table:
-    """Return the rows of a fraction `share` of each corpus's speakers, at least one.
+def fewer_speakers(train: pa.Table, fraction: float, seed: int, fold: int) -> pa.Table:
+    """Return the rows of a `fraction` of each corpus's speakers, at least one.
 
     Speakers are taken from the beginning of a random order per corpus. A smaller fraction is a subset of a larger one, so that a learning
     curve only adds speakers.
     """
-    if share == 1:
+    if fraction == 1:
         return train
     kept: list[str] = []
     for corpus in sorted(set(train["corpus"].to_pylist())):
         speakers = train.filter(pc.equal(train["corpus"], corpus))["speaker"].unique().to_pylist()
         order = generator(seed, "share", fold, corpus).permutation(sorted(speakers)).tolist()
-        kept += order[: max(1, round(share * len(order)))]
+        kept += order[: max(1, round(fraction * len(order)))]
     return train.filter(pc.is_in(train["speaker"], pa.array(kept)))
 
 

@@ -1,4 +1,4 @@
-"""`finser inspect`: the content of a shard, or of a folder of shards, as lines of text. No audio is played."""
+"""`finser inspect`: the content of shards, or of a stored representation, as lines of text. No audio is played."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,16 +10,17 @@ import numpy as np
 from finser.audio.frames import DIMENSIONS, SR, to_float
 from finser.audio.shards import AudioRow, LabelRow, find_parts, open_part, read_audio, read_labels, read_records
 from finser.errors import FinserError
+from finser.features import store
 from finser.tools.table import align, text
 
 
 def describe(path: Path, n_rows: int) -> Iterator[str]:
-    """Yield lines with the first rows of a shard or of a folder of shards, and totals of all rows.
+    """Yield lines with the first rows of a shard, of a folder of shards or of a stored representation, and totals of all rows.
 
     Parameters
     ----------
     path : Path
-        part-NNNNN.parquet of audio or labels, or a folder of such files.
+        part-NNNNN.parquet of audio or labels, part-00000.arrow of a representation, or a folder of such files.
     n_rows : int
         Maximum number of rows to show.
 
@@ -28,6 +29,11 @@ def describe(path: Path, n_rows: int) -> Iterator[str]:
     FinserError
         There are no shards, one is truncated, or one holds other data.
     """
+    folder = path.parent if path.name == store.FILE else path
+    if (folder / store.FILE).is_file():
+        yield f"{path}: stored representation"
+        yield from _stored(folder, n_rows)
+        return
     parts = find_parts(path)
     kinds = [content(part) for part in parts]
     if len(set(kinds)) > 1:
@@ -107,6 +113,20 @@ def _labels(path: Path, n_rows: int) -> Iterator[str]:
     table = [(name, dim, low, total / max(1, frames * dim), high) for (name, dim), (low, total, high) in _pairs(figures)]
     yield from align(("feature", "values", "min", "mean", "max"), table)
     yield f"rows {rows}, frames {frames}"
+
+
+def _stored(folder: Path, n_rows: int) -> Iterator[str]:
+    shown, rows, frames, dim, figure = [], 0, 0, 0, (np.inf, 0.0, -np.inf)
+    for row in store.read(folder):
+        rows, frames, dim = rows + 1, frames + len(row.values), row.values.shape[1]
+        figure = _extended(figure, row.values)
+        if len(shown) < n_rows:
+            shown.append((row.clip_id, row.speaker, row.emotion, row.variant, len(row.values)))
+    yield from align(("clip_id", "speaker", "emotion", "variant", "frames"), shown)
+    yield from _rest(rows, n_rows)
+    low, total, high = figure
+    yield from align(("values", "min", "mean", "max"), [(dim, low, total / max(1, frames * dim), high)])
+    yield f"rows {rows}, frames {frames}, bytes {(folder / store.FILE).stat().st_size:,}"
 
 
 def _frames(row: LabelRow) -> int:

@@ -128,9 +128,9 @@ class LogMel(Section):
 class SpectrogramAugment(Section):
     """Random changes, drawn anew for every training clip in every epoch."""
 
-    speed_share: Probability = Field(0.6, description="fraction of the clips that are resampled in time: speed, pitch and formants change")
+    speed_fraction: Probability = Field(0.6, description="fraction of the clips resampled in time: speed, pitch and formants change")
     speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
-    noise_share: Probability = Field(0.3, description="fraction of the clips with white noise")
+    noise_fraction: Probability = Field(0.3, description="fraction of the clips with white noise")
     noise_db: FloatRange = Field(
         (22.0, 57.0), description="dB below the loudest cell of the whole clip, before the change of speed; uniform between the two"
     )

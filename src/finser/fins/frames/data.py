@@ -105,7 +105,7 @@ def _rows(corpus: str, feature: str | None) -> Iterator[tuple[AudioRow, np.ndarr
     return ((audio, label.features[feature]) for audio, label in aligned)
 
 
-def choose(seed: int, audio: AudioRow, n_frames: int, share: int) -> np.ndarray:
+def choose(seed: int, audio: AudioRow, n_frames: int, size: int) -> np.ndarray:
     """Return the indices of the frames drawn from one row, ascending."""
     draws = generator(seed, "fin frames", audio.clip_id, audio.variant)
-    return np.sort(draws.choice(n_frames, min(share, n_frames), replace=False))
+    return np.sort(draws.choice(n_frames, min(size, n_frames), replace=False))

@@ -60,7 +60,7 @@ def _mel_bank() -> Tensor:
     return torch.from_numpy(mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS)).T.contiguous()  # (1025, 128)
 
 
-@cache  # librosa takes .4 s; an evaluation makes 13 of these
+@cache  # librosa takes .4 s
 def _chroma_bank() -> Tensor:
     from librosa.filters import chroma
 
