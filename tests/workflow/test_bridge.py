@@ -1,11 +1,14 @@
 """One graph, two engines: what must hold whichever of them runs, counted in commands that really ran."""
 
 import csv
+import json
 import random
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.xdist_group("workflow")
 ENGINES = ("snakemake", "dvc")
@@ -33,6 +36,15 @@ def test_clean_build_runs_every_stage_once_and_satisfies_both(built):
     jobs = built.dvc("stage", "list", "--name-only").stdout.split()
     assert sorted(built.commands()) == sorted(jobs)
     built.assert_clean()
+
+
+def test_dvc_shows_every_metric(built):
+    """DVC shows nothing of a JSON file that is a list."""
+    shown = json.loads(built.dvc("metrics", "show", "--json").stdout)[""]["data"]
+    stages = yaml.safe_load((built.root / "dvc.yaml").read_text())["stages"].values()
+    folders = {Path(path.split("$")[0]).parts[:2] for stage in stages for path in stage.get("do", stage).get("metrics", ())}
+    assert folders == {Path(path).parts[:2] for path in shown} | {("results", "fusions")}  # `tiny` has no fusion
+    assert all(metric["data"] for metric in shown.values()), shown
 
 
 def test_one_learning_rate_there_and_back(project):
