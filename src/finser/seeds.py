@@ -1,4 +1,4 @@
-"""Every random draw is a function of the names of what it is for, never of order, time or worker."""
+"""Random draws that depend on the seed and on names (of a clip, a model, a fold), never on order, time or worker."""
 
 import hashlib
 

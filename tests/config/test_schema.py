@@ -796,3 +796,20 @@ def test_an_unknown_key_hides_no_contradiction(values):
     said = said_of(values)
     assert any("unknown key 'train_classifier.svm.cc'" in line for line in said)
     assert any(line.startswith("train_classifier.svm.variants names 'band_limit'") for line in said)
+
+
+@pytest.mark.parametrize(
+    ("rename", "said"),
+    [
+        (("train_classifier",), {"unknown key 'train_classifer'", "key 'train_classifier' is missing"}),
+        (("train_classifier", "svm_half"), {"train_classifier.SVM-half: wrong value"}),
+    ],
+)
+def test_a_mistyped_section_is_the_only_error(values, tmp_path, rename, said):
+    node = reduce(dict.get, rename[:-1], values)
+    node["SVM-half" if rename[1:] else "train_classifer"] = node.pop(rename[-1])
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserErrors) as caught:
+        load(tmp_path / "params.yaml")
+    found = [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
+    assert len(found) == len(said) and all(any(line.startswith(one) for line in found) for one in said), found

@@ -60,8 +60,21 @@ def test_a_command_runs_the_code_of_the_project_that_it_is_called_in(project):
     assert done.stdout == "the code of this copy\n"
 
 
-def test_an_empty_lock_of_a_full_disk_is_one_line(project):
+@pytest.mark.parametrize("text", ["", "schema: '2.0'\nstages:\n  split@speaker:\n    md5: "])
+def test_a_lock_that_is_cut_short_is_one_line(project, text):
     check_lock()
-    (project / "dvc.lock").touch()
-    with pytest.raises(FinserError, match="dvc.lock: empty: the disk was full when DVC wrote it; git checkout dvc.lock"):
+    (project / "dvc.lock").write_text("schema: '2.0'\n")
+    check_lock()
+    (project / "dvc.lock").write_text(text)
+    with pytest.raises(FinserError, match="dvc.lock: cut short: .*; git checkout dvc.lock, or remove it, and run again"):
+        check_lock()
+
+
+def test_a_record_of_running_jobs_that_is_cut_short_is_one_line(project):
+    running = project / ".dvc/tmp/rwlock"
+    running.parent.mkdir(parents=True, exist_ok=True)
+    running.write_text('{"read": {}}')
+    check_lock()
+    running.write_text("")
+    with pytest.raises(FinserError, match="rwlock: cut short: DVC was killed while it wrote it; if no DVC runs here: rm .dvc/tmp/rwlock"):
         check_lock()

@@ -3,16 +3,19 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, recall_score
 
 from finser import layout
+from finser.config.reading import read
 from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn, by_map
 from finser.config.sections.results import Fusion, Summarise
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
+from finser.project.stages import table
 from finser.report import classifier_tables as emotion
 from finser.report import tables
 from finser.report.literature import published_scores
@@ -28,6 +31,7 @@ NAMES = {
     "FIN ensemble": "fin_ensemble",
     "`ravdess_cnn`, RAVDESS only": "ravdess_cnn",
 }
+ROOT = Path(__file__).parents[2]
 SUMMARY = ("figures", "costs", "comparisons")
 TITLES = {"speaker": "Protocol speaker: ", "random": "Protocol random (LEAKY): "}
 PROTOCOLS = pytest.mark.parametrize("protocol", ["speaker", "random"])
@@ -417,7 +421,7 @@ def test_trunks_and_fusions_are_commands(cross):
     places = [(protocol, fold) for protocol in ("speaker", "random", "cross_corpus") for fold in "12"]
     assert items["pretrain"] == [("small_cnn", *place) for place in places]
     assert items["fuse_classifiers"] == [("both", *place) for place in places]
-    assert len(items["evaluate_classifier"]) == 2 * 6 and len(items["train_classifier"]) == 2 * 6 * 2, "fusions are not trained"
+    assert len(items["evaluate_classifier"]) == 2 * 6 and len(items["train_classifier"]) == (1 + 2) * 6, "fusions are not trained"
     commands = {row["stage"].strip("`"): row["commands"] for row in cross.table("Time per stage")}
     assert (commands["pretrain"], commands["fuse_classifiers"]) == ("6", "6")
 
@@ -433,9 +437,13 @@ def test_a_fusion_is_of_its_members_corpora_whatever_the_folds_that_ran_test(cro
 
 def test_every_seed_is_a_command(synthetic):
     items = tables.expected_items(synthetic.results)
-    folds = [("mlp", "random", "2"), ("svm", "speaker", "1")]
-    assert all((*fold, seed) in items["train_classifier"] and fold in items["evaluate_classifier"] for fold in folds for seed in "01")
-    assert len(items["train_classifier"]) == 2 * len(items["evaluate_classifier"]) == 5 * 2 * 2 * 2
+    trained = {model: [item[3] for item in items["train_classifier"] if item[:3] == (model, "random", "2")] for model in ("svm", "mlp")}
+    assert trained == {"svm": ["0"], "mlp": ["0", "1"]}, "the training of an SVM draws nothing"
+    assert len(items["evaluate_classifier"]) == 5 * 2 * 2
+
+
+def test_the_stages_with_times_are_those_of_dvc_yaml(synthetic):
+    assert set(tables.expected_items(synthetic.results)) == set(table(read(ROOT / "dvc.yaml"))) - {"report"}
 
 
 def test_a_name_is_a_title_only_for_its_own_kind(synthetic):

@@ -38,7 +38,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
             samples, sr = file.read(file.frames, dtype="float32"), file.samplerate  # (n,) or (n, channels); all of a GSM file, too
     except (soundfile.LibsndfileError, OSError) as error:
         raise FinserError(
-            f"not readable as audio ({why(error)})", where=path, do="restore the file; a corpus's: then run fetch and index again"
+            f"not readable as audio ({why(error)})", where=path, do="restore the file; if it is a corpus's, then run fetch and index"
         ) from None
     if not len(samples):
         raise FinserError("holds no sample", where=path)

@@ -322,7 +322,9 @@ def find_parts(path: Path) -> list[Path]:
     except OSError as error:
         raise FinserError(f"cannot be read ({why(error)})", where=path) from None
     if not parts:
-        raise FinserError("no shards", where=path, do="run the stage that makes them: dvc repro")
+        empty = not path.is_dir() or not any(path.iterdir())
+        do = "run the stage that makes them: dvc repro" if empty else "name a folder below data/audio, data/shards or data/labels"
+        raise FinserError("no shards", where=path, do=do)
     for number, part in enumerate(parts):
         if part.name != f"part-{number:05d}.parquet":
             raise FinserError("a shard is missing", where=path, expected=f"part-{number:05d}.parquet", found=part.name, do="dvc checkout")

@@ -17,7 +17,7 @@ LINE = 130  # of any other line
 HEAD = """\
 # yaml-language-server: $schema=docs/params.schema.json
 # The settings of this run. Sections are named after stages. Every section except `report` must be in the file.
-# An optional key that is left out has its default. {} means all defaults; in a section whose entries you name (fine_tune), no entry.
+# An optional key that is left out has its default. {} is a section with all defaults, or a map without entries (fine_tune).
 # docs/params.md explains every key, `finser params --resolved` prints all values, `finser check` validates this file.
 """
 RESOLVED = "# All values with which the stages run: the choices of params.yaml, and the defaults of the rest.\n"

@@ -72,6 +72,15 @@ def faulty_keys(problems: list[dict]) -> set[tuple[str, ...]]:
     return found - {()}
 
 
+def undecided_keys(problems: list[dict]) -> set[tuple[str, ...]]:
+    """Return the keys whose values are unknown because of pydantic's `problems`.
+
+    An unknown key leaves no value unknown. A name of the user's own that is no valid name leaves unknown which names its map has.
+    """
+    names = {tuple(problem["loc"][:1]) for problem in problems if problem["loc"] and problem["loc"][-1] == "[key]"}
+    return names | faulty_keys([problem for problem in problems if problem["type"] != "extra_forbidden"])
+
+
 def without(values: Any, paths: set[tuple[str, ...]]) -> Any:
     """Return a copy of the values of a file without some keys."""
     if not isinstance(values, dict):

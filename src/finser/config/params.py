@@ -1,6 +1,7 @@
 """params.yaml as a whole: read, validated, and consistent."""
 
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import ValidationError, model_validator
 
 from finser.config.base import with_defaults
 from finser.config.checks import contradictions
-from finser.config.explain import absent, explain, faulty_keys, without
+from finser.config.explain import absent, explain, faulty_keys, undecided_keys, without
 from finser.config.fields import Fields
 from finser.config.migrate import old_keys
 from finser.config.reading import read
@@ -37,7 +38,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         Faulty keys and values, contradictions between other sections, and missing keys that DVC tracks are listed together.
     """
     values = read(path)
-    params, wrong = _examine(values, path)
+    params, wrong = _examine(values, path, {(name,) for name in Fields.in_files if name not in values})
     if params is not None:
         wrong += absent(params, values, path)
     if wrong:
@@ -53,8 +54,11 @@ def validate(values: Any, where: object = "params.yaml") -> Params:
     return params
 
 
-def _examine(values: Any, where: object) -> tuple[Fields | None, list[FinserError]]:
-    """Return parameters and all errors; with errors, the parameters are those of the file without its faulty keys, if there are any."""
+def _examine(values: Any, where: object, missing: Set[tuple[str, ...]] = frozenset()) -> tuple[Fields | None, list[FinserError]]:
+    """Return parameters and all errors, without contradictions that depend on faulty or `missing` keys.
+
+    With errors, the parameters are those of the file without its faulty keys, or None if the file has no keys.
+    """
     old = old_keys(values)
     if old:
         more = f" and {len(old) - 3} more" if len(old) > 3 else ""
@@ -62,12 +66,11 @@ def _examine(values: Any, where: object) -> tuple[Fields | None, list[FinserErro
     try:
         return _of_type(Params, values), []
     except ValidationError as error:
-        problems = error.errors()
+        problems = [problem for problem in error.errors() if problem["loc"] or problem["type"] != "value_error"]  # no contradictions
     wrong = explain(problems, values, where, Params)
     rest, replaced = _with_valid_keys(values, problems)
-    if rest is not None and faulty_keys(problems):  # otherwise `wrong` has the contradictions already
-        found = [one for one in contradictions(rest) if not any(one.depends_on(path) for path in replaced)]
-        wrong += [FinserError(one.line, where=where) for one in found]
+    found = contradictions(rest) if rest is not None else []
+    wrong += [FinserError(one.line, where=where) for one in found if not any(one.depends_on(path) for path in replaced | missing)]
     return rest, wrong
 
 
@@ -76,7 +79,7 @@ def _with_valid_keys(values: Any, problems: list[dict]) -> tuple[Fields | None, 
     dropped, replaced = set(), set()
     while new := faulty_keys(problems) - dropped:
         dropped |= new
-        replaced |= faulty_keys([problem for problem in problems if problem["type"] != "extra_forbidden"])  # which replaces no value
+        replaced |= undecided_keys(problems)
         try:
             return _of_type(Fields, {"fetch": {}, **without(values, dropped)}), replaced
         except ValidationError as error:  # of a section that was invalid as a whole, too

@@ -1,5 +1,7 @@
 """Checks that finser may run in the current folder."""
 
+import json
+import time
 from pathlib import Path
 
 import finser
@@ -41,10 +43,27 @@ def check_git() -> None:
 
 
 def check_lock() -> None:
-    """Raise an error for an empty dvc.lock, the result of a full disk."""
+    """Raise an error for DVC's files that a full disk or a kill has cut short: DVC writes them in place."""
     lock = Path("dvc.lock")
-    if lock.exists() and not lock.stat().st_size:
-        raise FinserError("empty: the disk was full when DVC wrote it", where=lock, do="git checkout dvc.lock, or remove it and run again")
+    if lock.exists() and not lock.read_bytes().endswith(b"\n"):
+        do = "git checkout dvc.lock, or remove it, and run again: DVC restores results from its cache"
+        raise FinserError("cut short: the disk was full, or DVC was killed, while DVC wrote it", where=lock, do=do)
+    running = Path(".dvc/tmp/rwlock")
+    if not _is_json(running):
+        time.sleep(1)  # a DVC that runs may be writing it
+        if not _is_json(running):
+            raise FinserError("cut short: DVC was killed while it wrote it", where=running, do=f"if no DVC runs here: rm {running}")
+
+
+def _is_json(path: Path) -> bool:
+    """Return whether a file is JSON, or does not exist."""
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def check_code() -> None:

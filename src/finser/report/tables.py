@@ -333,6 +333,11 @@ def expected_items(results: Results) -> dict[str, list[JobItem]]:
     return {
         **{stage: [(corpus,) for corpus in params.corpora] for stage in PER_CORPUS},
         "split": [(protocol,) for protocol in params.protocols],
+        "split_fins": [()],
+        "features": [(corpus, name) for corpus in params.pooled for name in params.features.representations],
+        "pool": [()],
+        "noisy": places,
+        "apply_fins": [(corpus,) for corpus in params.pooled if any("fins" in params.classifiers[model].reads for model in params.models)],
         "train_front_end": [()],
         "train_fin": features,
         "evaluate_fin": features,
@@ -344,9 +349,10 @@ def expected_items(results: Results) -> dict[str, list[JobItem]]:
         "prepare_pretraining": [(trunk,) for trunk in params.pretrain.trunks],
         "prepare_classifier": [(model,) for model in params.models if model in params.train_classifier],
         "prepare_fine_tuning": [(model,) for model in params.models if model in params.fine_tune],
-        "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds],
+        "train_classifier": [(*run, str(seed)) for run in runs for seed in params.seeds_of(run[0])],
         "evaluate_classifier": runs,
         "fuse_classifiers": [(fusion, *where) for fusion in params.fusions for where in places],
+        "summarise": [()],
     }
 
 
