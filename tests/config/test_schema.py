@@ -767,6 +767,11 @@ def said_of(values: dict) -> set[str]:
     return {line.removeprefix("params.yaml: ") for line in str(caught.value).splitlines()}
 
 
+def without_advice(line: str) -> str:
+    """A line without the names that it suggests, which depend on what else the file has."""
+    return line.split("; did you mean")[0].split("; known:")[0]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     edits=st.lists(st.sampled_from(CONTRADICTORY), min_size=1, max_size=4, unique_by=lambda edit: edit[0]),
@@ -784,8 +789,9 @@ def test_faults_add_no_false_line_and_hide_no_contradiction_of_other_keys(edits,
         if not any(other == key[: len(other)] for other in faulty if other != key):
             put(values, ".".join(key), NO_VALUE)
     found = said_of(values)
-    assert {one.line for one in true if not any(one.depends_on(key) for key in faulty)} <= found
-    added = found - {one.line for one in true}
+    found = {without_advice(line) for line in found}
+    assert {without_advice(one.line) for one in true if not any(one.depends_on(key) for key in faulty)} <= found
+    added = found - {without_advice(one.line) for one in true}
     assert all(any(".".join(key) in line or line.startswith(f"{'.'.join(key[:-1])}: no such") for key in faulty) for line in added), added
 
 
@@ -801,7 +807,7 @@ def test_an_unknown_key_hides_no_contradiction(values):
 @pytest.mark.parametrize(
     ("rename", "said"),
     [
-        (("train_classifier",), {"unknown key 'train_classifer'", "key 'train_classifier' is missing"}),
+        (("train_classifier",), {"unknown key 'train_classifer'; did you mean 'train_classifier'?"}),
         (("train_classifier", "svm_half"), {"train_classifier.SVM-half: wrong value"}),
     ],
 )

@@ -23,6 +23,7 @@ def rows(lengths: list[int], dim: int) -> list[Stored]:
     return made
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=130), st.integers(1, 5))
 def test_rows_come_back_in_order(tmp_path_factory, lengths, dim):
     folder = tmp_path_factory.mktemp("store") / "tess"
@@ -94,7 +95,7 @@ def test_values_are_views_of_the_mapped_file(tmp_path):
     assert [float(row.values.mean()) for row in found] == list(range(100))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 255))
 def test_a_damaged_byte_is_an_error_or_a_wrong_value_but_no_crash(tmp_path_factory, at, byte):
     folder = tmp_path_factory.mktemp("store") / "tess"

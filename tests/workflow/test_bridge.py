@@ -22,6 +22,7 @@ def users_of_mel(project) -> list[str]:
         "train_fin@mfcc",
         "evaluate_fin@mel",
         "evaluate_fin@mfcc",
+        "evaluate_compared",
         "apply_fins@ravdess",
         "prepare_fine_tuning@fin_ensemble",
         "summarise",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -125,8 +126,7 @@ def test_an_edit_while_a_stage_runs_is_not_recorded(project, engine):
     before = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]["train_fin@zcr"]
     command = ("snakemake", "--cores", "1", "models/fins/zcr") if engine == "snakemake" else ("dvc", "repro", "train_fin@zcr")
     process = start(project, *command)
-    wait_for_stage(process, "train_fin")
-    time.sleep(1)
+    wait_for_stage(process, "train_fin", loaded="libtorch")
     project.set("train_fin.zcr.learning_rate", 0.02)
     assert process.wait() != 0
     assert yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]["train_fin@zcr"] == before
@@ -135,15 +135,22 @@ def test_an_edit_while_a_stage_runs_is_not_recorded(project, engine):
     assert "0.02" in str(yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]["train_fin@zcr"]["params"])
 
 
-def wait_for_stage(process: subprocess.Popen, stage: str) -> None:
+def wait_for_stage(process: subprocess.Popen, stage: str, loaded: str = "") -> None:
+    """Wait until a process runs the stage, and has loaded a library: torch is loaded after the stage has read its parameters."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         family = psutil.Process(process.pid).children(recursive=True)
-        commands = [words_of(member) for member in family]
-        if any(stage in words and any(word.endswith("/finser") for word in words) for words in commands):
+        running = [member for member in family if stage in (words := words_of(member)) and any(word.endswith("/finser") for word in words)]
+        if any(not loaded or has_loaded(member, loaded) for member in running):
             return
         time.sleep(0.05)
     raise AssertionError(f"{stage} did not start")
+
+
+def has_loaded(process: psutil.Process, library: str) -> bool:
+    with suppress(psutil.Error):
+        return any(library in region.path for region in process.memory_maps())
+    return False
 
 
 def test_a_copy_runs_its_own_code(project, tmp_path):

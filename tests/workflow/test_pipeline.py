@@ -10,6 +10,7 @@ from dvc.repo import Repo, lock_repo
 
 from finser.config import presets
 from finser.config.dump import dump
+from finser.config.reading import read
 from finser.project.run import choose_card
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +120,8 @@ def test_wildcards_are_those_of_the_rule(pipeline):
 def test_a_stage_that_reads_a_folder_follows_the_lists_that_fill_it(pipeline):
     """What is dropped from such a list must make the stage stale, so that it removes the dropped outputs before DVC records it."""
     made = pipeline("demo")
-    lists = {"corpus": "corpora", "model": "models", "fusion": "fusions", "protocol": "protocols", "fold": "folds", "seed": "seeds"}
+    dvc_yaml = read(ROOT / "dvc.yaml")
+    axes = {"corpus", "model", "fusion", "protocol", "fold", "seed"}
     for name in made.stages:
         if name in ("report", "prepare_fine_tuning", "pretrain"):  # report depends on all of params.yaml, a trunk belongs to its section
             continue
@@ -127,10 +129,11 @@ def test_a_stage_that_reads_a_folder_follows_the_lists_that_fill_it(pipeline):
             for dep in made.paths(name, item, "deps"):
                 inside = made.below.get(dep, [])
                 makers = {made.makers[out].split("@")[0] for out in inside}
-                axes = {axis for maker in makers for axis in made.axes(maker) if axis in lists}
-                free = axes - set(item)
-                followed = {key.split(".")[0] for key in made.paths(name, item, "params")}
-                assert {lists[axis] for axis in free} <= followed, f"{name} reads {dep}"
+                matrices = [dvc_yaml["stages"][maker].get("matrix", {}) for maker in makers]
+                filling = {lists.strip("${}") for matrix in matrices for axis, lists in matrix.items() if axis in axes - set(item)}
+                followed = made.paths(name, item, "params")
+                lacking = [key for key in filling if not {key, key.split(".")[0]} & set(followed)]
+                assert not lacking, f"{name} reads {dep} and does not follow {lacking}"
 
 
 def test_outputs_of_a_folder_dependency_are_named(pipeline):

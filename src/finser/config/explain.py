@@ -56,6 +56,12 @@ def absent(section: Section, values: dict, where: object, above: str = "") -> It
             )
 
 
+def suggests(unknown: FinserError, missing: FinserError) -> bool:
+    """Return whether a line about an unknown key suggests the key that another line calls missing: then it was mistyped."""
+    lacks, found = re.search(r"key '(.*)' is missing", str(missing)), re.search(r"unknown key '(.*)'; did you mean '(.*)'\?", str(unknown))
+    return bool(lacks and found) and lacks[1] == ".".join([*found[1].split(".")[:-1], found[2]])
+
+
 def faulty_keys(problems: list[dict]) -> set[tuple[str, ...]]:
     """Return the keys that cause pydantic's `problems`, as paths.
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError, model_validator
 
 from finser.config.base import with_defaults
 from finser.config.checks import contradictions
-from finser.config.explain import absent, explain, faulty_keys, undecided_keys, without
+from finser.config.explain import absent, explain, faulty_keys, suggests, undecided_keys, without
 from finser.config.fields import Fields
 from finser.config.migrate import old_keys
 from finser.config.reading import read
@@ -40,7 +40,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     values = read(path)
     params, wrong = _examine(values, path, {(name,) for name in Fields.in_files if name not in values})
     if params is not None:
-        wrong += absent(params, values, path)
+        wrong += [one for one in absent(params, values, path) if not any(suggests(other, one) for other in wrong)]
     if wrong:
         raise FinserErrors(wrong)
     return params
