@@ -1,4 +1,4 @@
-"""Checks across sections of params.yaml; each function yields its contradictions, with the keys that it found them in.
+"""Checks across sections of params.yaml; each function yields contradictions, with the keys that decide them.
 
 Every check skips names of sections that do not exist, because other checks report these names. One run therefore finds all contradictions.
 """
@@ -15,14 +15,14 @@ from finser.errors import nearest
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two or more keys whose values do not fit together.
+    """Values of one or more keys that do not fit together.
 
     Attributes
     ----------
     line : str
         What is wrong.
     keys : tuple of str
-        All keys that decide it: with another value of one of them there might be no contradiction.
+        All keys that decide it. With another value of one of them the contradiction may vanish.
     """
 
     line: str
