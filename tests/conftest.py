@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,3 +77,17 @@ def open_folder():
     for path in folder.iterdir():
         path.chmod(0o755)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def own_processes() -> list[str]:
+    """Return the beginning of a command that runs in a process namespace of its own, as on another host or in a container."""
+    namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    for command in (namespace, [*namespace, "--user", "--map-root-user"]):  # the second one needs no root
+        try:
+            tried = subprocess.run([*command, "true"], capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip("unshare is not installed")
+        if tried.returncode == 0:
+            return command
+    pytest.skip(f"no process namespace of its own: {tried.stderr.strip()}")

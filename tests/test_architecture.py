@@ -25,7 +25,7 @@ from finser.tools import closures
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "finser"
-HELPERS = {"cards", "config", "emotions", "errors", "files", "layout", "machine", "progress", "project", "seeds", "workers"}
+HELPERS = {"cards", "config", "emotions", "errors", "files", "hosts", "layout", "machine", "progress", "project", "seeds", "workers"}
 ORDER = [  # of the flow
     "corpora",
     "synthetic",

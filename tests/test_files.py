@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -163,12 +164,27 @@ def test_two_writers_of_one_target_leave_each_other_alone(tmp_path, writer):
     assert (target / "inside" if writer is whole_folder else target).read_text() == "first"
 
 
-def test_what_another_host_is_writing_stays(tmp_path):
-    other = tmp_path / ".partial-a-otherhost-1-0123abcd"
-    other.touch()
+@pytest.mark.parametrize(("days", "stays"), [(6, True), (8, False)])
+def test_what_another_host_is_writing_stays_for_a_week(tmp_path, days, stays):
+    other = tmp_path / f".partial-a-otherhost.0123abcd.4026531836-{os.getpid()}-0123abcd"
+    other.mkdir()
+    for path in (other / "part", other):
+        path.touch()
+        os.utime(path, (time.time() - days * 86400,) * 2)
     with whole_file(tmp_path / "a") as partial:
         partial.touch()
-    assert left(tmp_path) == [other.name, "a"]
+    assert left(tmp_path) == ([other.name, "a"] if stays else ["a"])
+
+
+def test_a_folder_in_which_another_host_still_writes_stays(tmp_path):
+    """The folder's own time is that of its newest name, not of its newest content."""
+    other = tmp_path / ".partial-a-otherhost.0123abcd.4026531836-1-0123abcd"
+    other.mkdir()
+    (other / "part").touch()
+    os.utime(other, (0, 0))
+    with whole_file(tmp_path / "a") as partial:
+        partial.touch()
+    assert other.exists()
 
 
 def test_files_of_a_folder_have_the_mode_of_new_files(tmp_path):

@@ -7,8 +7,8 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,8 +16,10 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from finser.errors import FinserError
+from finser.hosts import alive, here
 
 PARTIAL = ".partial-"  # .dvcignore lists it: what a kill leaves behind is not content
+OLD = 7 * 24 * 3600  # seconds without a change after which a process elsewhere counts as dead: no job runs for a week
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, over the limit of one file
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 LFS_POINTER = b"version https://git-lfs"
@@ -50,31 +52,25 @@ def refusal(target: Path, error: BaseException) -> FinserError:
 
 
 def _own_name(target: Path) -> Path:
-    """A temporary path beside `target` that names host, process and a random number: no other run writes or removes it."""
-    return target.parent / f"{PARTIAL}{target.name}-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _host() -> str:
-    return re.sub(r"\W", "_", socket.gethostname())
+    """A temporary path beside `target` that names place, process and a random number: no other run writes or removes it."""
+    return target.parent / f"{PARTIAL}{target.name}-{here()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _abandoned(target: Path) -> Iterator[Path]:
-    """What killed processes of this host left beside `target`. Those of a live process or of another host are left alone."""
-    ours = re.compile(re.escape(f"{PARTIAL}{target.name}-{_host()}-") + r"(\d+)-[0-9a-f]{8}(-old)?")  # not those of NAME-x
+    """Yield what killed processes left beside `target`: those of this place, and those of other places after :data:`OLD` seconds."""
+    name = re.compile(re.escape(f"{PARTIAL}{target.name}-") + r"([\w.]+)-(\d+)-[0-9a-f]{8}(-old)?")  # not those of NAME-x
     for path in target.parent.glob(f"{PARTIAL}*"):
-        found = ours.fullmatch(path.name)
-        if found and not _alive(int(found[1])):
+        found = name.fullmatch(path.name)
+        if found and (_age(path) > OLD if found[1] != here() else not alive(int(found[2]))):
             yield path
 
 
-def _alive(pid: int) -> bool:
+def _age(path: Path) -> float:
+    """Return the seconds since the last change of a file, or of the newest file in a folder; 0 if it vanishes meanwhile."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):  # another user's process
-        return True
-    return True
+        return time.time() - max(one.stat().st_mtime for one in (path, *path.rglob("*")))
+    except OSError:
+        return 0.0
 
 
 def remove(path: Path) -> None:

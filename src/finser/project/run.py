@@ -14,8 +14,8 @@ from finser.config import params as parameters
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import refusal
-from finser.project import libraries, strays, unchanged
-from finser.project.graph import Graph
+from finser.project import claims, dvc_locks, libraries, strays, unchanged
+from finser.project.graph import LIBRARIES, MADE, Graph
 from finser.project.place import check_place
 from finser.project.stages import Stage
 from finser.workers import cores
@@ -40,6 +40,13 @@ def run(stage: str, *values: str) -> None:
     check_place()
     params, graph = parameters.load(), Graph()
     item = check_item(graph, stage, values)
+    reads = [*graph.paths(stage, item, "deps"), "params.yaml", str(LIBRARIES)]
+    with dvc_locks.kept(reads, graph.paths(stage, item, *MADE)), claims.claim(graph.address(stage, item), wait=False):
+        _run(params, graph, stage, item)
+
+
+def _run(params: Params, graph: Graph, stage: str, item: dict[str, str]) -> None:
+    values = tuple(item.values())
     lock = choose_card(params, graph.stages[stage], item)  # noqa: F841  (held to the end of the process)
     libraries.check(graph, stage)
     _clear_strays(graph, stage, item)
