@@ -1,5 +1,6 @@
-"""docs/measured.md is what its files say."""
+"""Pages of docs that are generated from files of measurements are what these say."""
 
+import json
 import re
 import runpy
 
@@ -13,3 +14,10 @@ def test_the_page_is_generated_from_its_files(pytestconfig, monkeypatch):
 def test_no_path_of_a_machine_is_in_it(pytestconfig):
     texts = [path.read_text(encoding="utf-8") for path in (pytestconfig.rootpath / "docs/measured").rglob("*") if path.is_file()]
     assert texts and not [text for text in texts if re.search(r"(?<![\w/])/(home|work|var|tmp|mnt|Users|root)/", text)]
+
+
+def test_the_overhead_on_a_cluster_is_what_its_file_says(pytestconfig):
+    made = runpy.run_path(str(pytestconfig.rootpath / "bench/cluster.py"))
+    text = (pytestconfig.rootpath / "docs/cluster.md").read_text(encoding="utf-8")
+    found = json.loads((pytestconfig.rootpath / "docs/cluster_overhead.json").read_text())
+    assert made["page"](text, found) == text, "run: python bench/cluster.py"

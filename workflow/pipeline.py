@@ -17,7 +17,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cached_property
@@ -29,7 +29,6 @@ from dvc.exceptions import DvcException
 from dvc.ignore import DvcIgnorePatterns
 from dvc.pathspec_math import PatternInfo
 from dvc.repo import Repo, lock_repo
-from dvc.rwlock import rwlock
 from dvc.stage import Stage as DvcStage
 from snakemake.cli import get_argument_parser
 from snakemake.io import directory, report
@@ -39,16 +38,20 @@ from finser.cards import cards
 from finser.config import params
 from finser.corpora.counts import expected_count
 from finser.errors import FinserError, lines
-from finser.project import libraries, strays
+from finser.project import claims, libraries, strays
 from finser.project.graph import Graph
+from finser.project.partitions import Partition, load, of
 from finser.project.place import check_git, check_lock, check_place
 from finser.project.run import uses_gpu
-from finser.project.stages import DVC
+from finser.project.stages import DVC, Stage
 
 TOKENS = Path(".snakemake/stale")
 LOCKS = Path(".snakemake/locks")
 CAPTIONS = Path("workflow/report")
 CLIPS_PER_WORKER = 100
+LOGIN_CORES = 4  # of `fetch` on a login node, which others use, too
+LARGE_CORPUS = 10_000  # clips for which the times in dvc.yaml are meant, on one core
+LEAST_MINUTES = 15  # time limit of any job that works on clips
 
 
 def use_this_environment() -> None:
@@ -86,24 +89,29 @@ def without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def memory(wildcards: object, threads: int) -> int:
+def memory(threads: int) -> int:
     """Megabytes of a job that works in processes: a mapped part of a corpus, and 600 per process (docs/architecture.md)."""
     return 1000 + 600 * threads
 
 
-def status(repo: Repo) -> dict[str, list]:
+def grown(need: int, attempt: int, limit: int | None) -> int:
+    """What an attempt asks for: more than the one before, up to what the cluster has. The first one asks for the need as it is."""
+    return need * attempt if limit is None else max(need, min(need * attempt, limit))
+
+
+def status(repo: Repo, busy: Iterable[str] = ()) -> dict[str, list]:
     """Ask DVC which jobs are stale: the same jobs as in `repo.status()`, in a fraction of the time where there are many.
 
+    Jobs that run now, `busy`, and those that follow them are stale, and their files are not read: they change.
+
     `repo.status()` locks the files of every job on their own, computes the checksum of, say, src/finser/models for each of 900 jobs, and
-    looks at jobs that never ran. This function locks all files together, asks DVC for a dependency once for each checksum that dvc.lock
-    records, and leaves out jobs that dvc.lock does not record: they are stale.
+    looks at jobs that never ran. This function asks DVC for a dependency once for each checksum that dvc.lock records, and leaves out jobs
+    that dvc.lock does not record: they are stale. It does not lock files, because jobs that run are claimed, and are not looked at.
     """
     loaded, answers = load_file(repo, str(DVC)).stages, {}
-    jobs = [loaded[name] for name in loaded if name in loaded.lockfile_data]
-    paths = [entry.fs_path for job in jobs for entry in (*job.deps, *job.outs)]
-    with rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), paths, [], repo.config["core"].get("hardlink_lock", False)):
-        found = {job.addressing: reasons for job in jobs if (reasons := _reasons(job, answers))}
-    return found | {name: ["not in dvc.lock"] for name in loaded if name not in loaded.lockfile_data}
+    jobs = [loaded[name] for name in loaded if name in loaded.lockfile_data and name not in busy]
+    found = {job.addressing: reasons for job in jobs if (reasons := _reasons(job, answers))}
+    return found | {name: ["not in dvc.lock"] for name in loaded if name not in loaded.lockfile_data} | dict.fromkeys(busy, ["runs now"])
 
 
 def _reasons(job: DvcStage, answers: dict[tuple, dict]) -> list:
@@ -130,19 +138,25 @@ class Pipeline(Graph):
     ancient : callable
         Snakemake's marker for an input whose age does not matter.
     cores : int, optional
-        Cores of the whole run; None on a cluster, where the profile says more.
+        Cores of the whole run; None on a cluster.
+    partitions : str, optional
+        File of the cluster's partitions, which ``finser cluster`` writes.
     workflow : snakemake.workflow.Workflow, optional
         The workflow whose jobs run by DVC's answers alone.
     """
 
-    def __init__(self, ancient: Callable[[str], str] = str, cores: int | None = None, workflow: Any = None) -> None:
+    def __init__(
+        self, ancient: Callable[[str], str] = str, cores: int | None = None, partitions: str | None = None, workflow: Any = None
+    ) -> None:
         try:
             super().__init__()
             for name in self.stages:
                 self.axes(name), self.outs(name)
-        except FinserError as error:  # a fault of dvc.yaml
+            self.partitions = load(Path(partitions)) if partitions else []
+        except FinserError as error:  # a fault of dvc.yaml, or of the file of partitions
             sys.exit(lines(error))
-        self.ancient, self.cores, self.workflow = ancient, cores, workflow
+        self.ancient, self.workflow = ancient, workflow
+        self.cores = None if partitions else cores
         self.stale: set[str] = set()
         self.refused = False
 
@@ -172,29 +186,62 @@ class Pipeline(Graph):
     def threads(self, name: str) -> Callable | int:
         """Cores of one job: one, or, where a job works on clips in processes, in proportion to the clips of its corpus.
 
-        For few clips no more than pay for starting workers. On a cluster Snakemake knows no number of cores: one each, and a
-        profile's `set-threads` says more.
+        For few clips no more than pay for starting workers. On a cluster a job has as many as the partition's largest node, and on the
+        login node no more than :data:`LOGIN_CORES`; one if no file of partitions says how many there are.
         """
+        stage = self.stages[name]
 
         def function(wildcards) -> int:  # noqa: ANN001  (Snakemake's own type)
-            if (self.cores or 1) == 1:
+            most = of(self.partitions, 0).threads if self.partitions else self.cores or 1
+            most = min(most, LOGIN_CORES) if self.partitions and stage.local else most
+            if most == 1:
                 return 1  # a corpus that does not exist yet is counted with its synthesiser, which takes half a second to import
             clips = self.clips[wildcards.corpus]
-            fraction = clips / sum(self.clips.values())
-            return max(1, min(math.ceil((self.cores or 1) * fraction), math.ceil(clips / CLIPS_PER_WORKER)))
+            part = 1 if self.partitions else clips / sum(self.clips.values())
+            return max(1, min(math.ceil(most * part), math.ceil(clips / CLIPS_PER_WORKER)))
 
-        return function if self.stages[name].per_clip else 1
+        return function if stage.per_clip else 1
 
     def resources(self, name: str) -> dict[str, object]:
-        """Memory, minutes and GPUs of one job, as dvc.yaml says below the stage's ``meta``."""
+        """Memory, minutes and GPUs of one job, as dvc.yaml says below the stage's ``meta``, and on a cluster its partition.
+
+        A second attempt asks for more memory and, outside a group, more time; a group continues where its first attempt ended. ``slot``
+        lets the jobs of a group run in turn.
+        """
         stage = self.stages[name]
+
+        def limit(wildcards) -> Partition | None:  # noqa: ANN001
+            return of(self.partitions, gpu(wildcards)) if self.partitions else None
+
+        def mem_mb(wildcards, threads: int, attempt: int) -> int:  # noqa: ANN001
+            most = limit(wildcards).mem_mb if self.partitions else None
+            return 0 if most == 0 else grown(memory(threads) if stage.per_clip else stage.mem_mb, attempt, most)
+
+        def runtime(wildcards, attempt: int) -> int:  # noqa: ANN001
+            most = limit(wildcards).minutes if self.partitions else None
+            in_group = self.group(name) and self.group(name)(wildcards)
+            return grown(self._minutes(stage, wildcards), 1 if in_group else attempt, most)
 
         def gpu(wildcards) -> int:  # noqa: ANN001
             """1 for a network that uses one, if there is one; 0 for SVM and MLP."""
-            return min(1, self.cards) if uses_gpu(self.checked, stage, dict(wildcards.items())) else 0
+            return min(1, self.cards) if self._on_gpu(stage, wildcards) else 0
 
-        found = {"mem_mb": memory if stage.per_clip else stage.mem_mb, "runtime": stage.runtime}
-        return found | {"gpu": gpu} if stage.gpu else found
+        found = {"mem_mb": mem_mb, "runtime": runtime, "gpu": gpu, "slot": 1}
+        return found | ({"slurm_partition": lambda wildcards: limit(wildcards).name} if self.partitions else {})
+
+    def _minutes(self, stage: Stage, wildcards: Any) -> int:
+        """Time limit of a job: that of dvc.yaml, which large corpora need; on a cluster less for smaller ones, because limits add up."""
+        if stage.per_clip and self.partitions:
+            return max(LEAST_MINUTES, math.ceil(stage.runtime * self.clips[wildcards.corpus] / LARGE_CORPUS))
+        return stage.runtime if self._on_gpu(stage, wildcards) else stage.cpu_runtime or stage.runtime
+
+    def group(self, name: str) -> Callable | None:
+        """Return the function that names the group of a job; None for a stage without groups, as a rule with one is never local."""
+        stage = self.stages[name]
+        return (lambda wildcards: None if self._on_gpu(stage, wildcards) else stage.group) if stage.group else None
+
+    def _on_gpu(self, stage: Stage, wildcards: Any) -> bool:
+        return uses_gpu(self.checked, stage, dict(wildcards.items()))
 
     @cached_property
     def checked(self) -> params.Params:
@@ -209,8 +256,8 @@ class Pipeline(Graph):
 
     @cached_property
     def cards(self) -> int:
-        """GPUs of this machine; a cluster has one for each job that asks."""
-        return len(cards()) if self.cores else 1
+        """GPUs of this machine, or of a node of the cluster; one for each job that asks if no file of partitions says how many."""
+        return of(self.partitions, 1).gpus if self.partitions else len(cards()) if self.cores else 1
 
     def ask(self) -> None:
         """Ask DVC what is stale and tell Snakemake: a stale job's token is new, a fresh one's is ancient.
@@ -219,21 +266,27 @@ class Pipeline(Graph):
         no longer has count as removed, because a run removes them first.
         """
         with without_collection():
-            reasons = self._status()
+            reasons = self._status(self._closure(self.running()))
         TOKENS.mkdir(parents=True, exist_ok=True)
         for name in self.stages:
             for item in self.items(name):
                 self._write_token(self.address(name, item), reasons)
         self.stale = self._closure(set(reasons))
 
-    def _status(self) -> dict[str, list]:
+    def running(self) -> set[str]:
+        """Name the jobs that run now, here or on another host, and say how to stop them: theirs in this run wait for them."""
+        for job, owner in (found := claims.running()).items():
+            print(f"{job} runs already ({owner.words}); to stop it: {owner.stop}", file=sys.stderr, flush=True)
+        return set(found)
+
+    def _status(self, busy: set[str]) -> dict[str, list]:
         """What ``dvc status --json`` would say after :meth:`clear_strays`: stale job -> why."""
         try:
             with Repo(_wait_for_lock=True) as repo, lock_repo(repo):
                 seen = repo.dvcignore.ignores_trie_fs
                 ours = [PatternInfo(f"/{path}", "strays") for path in strays.recorded(self)]
                 seen[()] = DvcIgnorePatterns([*seen[()].pattern_list, *ours], seen[()].dirname, os.sep)
-                return status(repo)
+                return status(repo, busy)
         except DvcException as error:
             sys.exit(f"error: dvc status: {' '.join(str(error).split())}")
 

@@ -38,7 +38,7 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, migrate, params, check, corpora, imitate, inspect, export, schema, readme):
+    for function in (preset, migrate, params, check, corpora, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     return app
 
@@ -182,6 +182,21 @@ def corpora() -> None:
     from finser.tools.overview import overview
 
     print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
+
+
+def cluster(
+    partition: Annotated[list[str] | None, typer.Option("--partition", help="use this partition; may be repeated; else all")] = None,
+    account: Annotated[str, typer.Option("--account", help="account of the jobs; else your default one")] = "",
+    probe: Annotated[bool, typer.Option(help="run a job of a second on a node: does it see this folder and the internet?")] = True,
+) -> None:
+    """Ask the cluster's scheduler what there is, and write a Snakemake profile that fits: workflow/profiles/SCHEDULER."""
+    from finser.tools.cluster.write import write
+
+    _in_the_root()
+    contents, said, advice = write(tuple(partition or ()), account, probe)
+    print(*said, sep="\n")
+    kept = [_replace(path, text) for path, text in contents.items()]
+    print(*(f"{path} is written{old}" for path, old in zip(contents, kept, strict=True)), *advice, sep="\n")
 
 
 def schema() -> None:

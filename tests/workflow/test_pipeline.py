@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from dvc.repo import Repo, lock_repo
 from finser.config import presets
 from finser.config.dump import dump
 from finser.config.reading import read
+from finser.project.partitions import Partition, Request, of
 from finser.project.run import choose_card
 
 ROOT = Path(__file__).parents[2]
+PRESETS = ("demo", "tiny", "open", "paper", "ravdess")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def test_only_networks_that_train_on_a_gpu_ask_for_one(pipeline, monkeypatch):
     models = {model: asked("train_classifier", model=model) for model in ("svm", "mlp", "small_cnn", "ast", "fin_ensemble")}
     assert models == {"svm": 0, "mlp": 0, "small_cnn": 1, "ast": 1, "fin_ensemble": 1}
     assert asked("train_fin", key="mel") == 1 and asked("pretrain", trunk="small_cnn") == 1
-    assert "gpu" not in made.resources("label")
+    assert asked("label", corpus="ravdess") == 0
     made.cards = 0
     assert asked("train_classifier", model="ast") == 0
 
@@ -88,15 +91,105 @@ def test_a_job_takes_a_gpu_if_and_only_if_its_rule_asks_for_one(pipeline, monkey
     for name, stage in made.stages.items():
         for item in made.items(name):
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-            asked = made.resources(name).get("gpu", lambda wildcards: 0)(Wildcards(item))
+            asked = made.resources(name)["gpu"](Wildcards(item))
             assert (choose_card(made.checked, stage, item) == "a card") == (asked == 1), (name, item)
+
+
+def asked(made, name: str, attempt: int = 1, threads: int = 1, **item: str) -> tuple[int, int]:
+    """Megabytes and minutes of a job."""
+    found = made.resources(name)
+    return found["mem_mb"](Wildcards(item), threads=threads, attempt=attempt), found["runtime"](Wildcards(item), attempt=attempt)
+
+
+def test_a_second_attempt_asks_for_more_up_to_what_its_partition_has(pipeline):
+    made = pipeline("demo")
+    assert asked(made, "train_classifier", 3, model="ast") == (48000, 1440), "without limits"
+    assert asked(made, "train_classifier", 3, model="svm") == (48000, 10), "a group continues: it needs no more time"
+    made.partitions = [Partition("cpu", 64, 40000), Partition("gpu", 2, 20000, 1, 600)]
+    assert [asked(made, "train_classifier", attempt, model="ast") for attempt in (1, 2, 3)] == [(16000, 480), (20000, 600), (20000, 600)]
+    assert asked(made, "train_classifier", 3, model="svm")[0] == 40000
+    made.partitions = [Partition("cpu", 64, 8000, 0, None)]
+    assert asked(made, "train_classifier", 1, model="svm")[0] == 16000, "not less than the need: check_jobs refuses it"
+    made.partitions = [Partition("cpu", 64, 0, 0, None)]
+    assert asked(made, "train_classifier", 2, model="svm")[0] == 0, "Slurm does not know the memory of its nodes"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_attempt_asks_for_what_no_partition_has_if_the_first_one_does_not(pipeline, preset):
+    made = pipeline(preset)
+    made.partitions = [Partition("cpu", 64, 20000, 0, 600), Partition("gpu", 8, 24000, 4, 600)]
+    for name in made.stages:
+        for item in made.items(name)[:3]:
+            found, threads = made.resources(name), made.threads(name)
+            threads = threads(Wildcards(item)) if callable(threads) else threads
+            partition = of(made.partitions, found["gpu"](Wildcards(item)))
+            assert found["slurm_partition"](Wildcards(item)) == partition.name
+            for attempt in (1, 2, 3):
+                mem_mb, runtime = asked(made, name, attempt, threads, **item)
+                assert not partition.lacks(Request(threads, mem_mb, runtime, found["gpu"](Wildcards(item)))) or threads > 30
+
+
+def test_threads_time_and_gpus_on_a_cluster_are_those_of_its_nodes(pipeline):
+    made = pipeline("demo")
+    assert made.threads("label")(Wildcards(corpus="ravdess")) == 1 and made.cards == 1
+    del made.cards
+    made.partitions = [Partition("cpu", 64, 20000), Partition("gpu", 2, 20000, 4)]
+    made.clips = {"ravdess": 1440, "savee": 480, "esd": 35000}
+    assert [made.threads("label")(Wildcards(corpus=corpus)) for corpus in made.clips] == [15, 5, 64]
+    assert made.threads("fetch")(Wildcards(corpus="esd")) == 4, "on the login node"
+    assert [asked(made, "label", corpus=corpus)[1] for corpus in made.clips] == [15, 15, 210]
+    assert made.resources("train_fin")["gpu"](Wildcards(key="mel")) == 1, "one, of four"
+    del made.cards
+    made.partitions = [Partition("cpu", 64, 20000)]
+    assert made.resources("train_fin")["gpu"](Wildcards(key="mel")) == 0
+
+
+def test_short_jobs_are_in_groups_and_those_on_a_gpu_are_not(pipeline):
+    made = pipeline("demo")
+    of = {name: made.group(name) for name in made.stages}
+    assert {name for name, group in of.items() if group and group(Wildcards(corpus="tess", model="svm", key="svm")) == "corpus"} == {
+        "index", "resample", "augment", "label", "features"
+    }  # fmt: skip
+    assert of["fetch"] is None, "a rule with a group is never local"
+    trained = {model: of["train_classifier"](Wildcards(model=model)) for model in ("svm", "mlp", "small_cnn", "ast")}
+    assert trained == {"svm": "short", "mlp": "short", "small_cnn": None, "ast": None}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_way_leads_out_of_a_group_and_into_it_again(pipeline, preset):
+    """Such a group could not run: it would wait for a job that waits for it."""
+    made = pipeline(preset)
+    group, needs = {}, {}
+    for name in made.stages:
+        for item in made.items(name):
+            job = made.address(name, item)
+            group[job] = made.group(name) and made.group(name)(Wildcards(item))
+            needs[job] = {made.makers[dep] for dep in made.deps(name, item) if dep in made.makers}
+    parts = components(needs, group)
+    order = TopologicalSorter({})
+    for job, before in needs.items():
+        order.add(parts[job], *({parts[other] for other in before} - {parts[job]}))
+    order.prepare()  # raises an error for a cycle
+
+
+def components(needs: dict[str, set[str]], group: dict[str, str | None]) -> dict[str, str]:
+    """Name the Slurm job of every job: those of one group that depend on each other have one."""
+    name = {job: job for job in needs}
+    for job, before in needs.items():
+        for other in before:
+            if group[job] and group[job] == group[other]:
+                old, new = name[job], name[other]
+                name = {one: new if part == old else part for one, part in name.items()}
+    return name
 
 
 def test_resources_are_those_of_dvc_yaml(pipeline):
     made = pipeline("demo", 2)
-    assert made.resources("split") == {"mem_mb": 1000, "runtime": 10} and made.threads("split") == 1
-    assert made.resources("fuse_classifiers") == {"mem_mb": 2000, "runtime": 30}, "what is not listed has a default"
-    assert made.resources("label")["mem_mb"](Wildcards(corpus="esd"), threads=3) == 2800
+    assert asked(made, "split", protocol="speaker") == (1000, 10) and made.threads("split") == 1
+    assert asked(made, "fuse_classifiers") == (2000, 30), "what is not listed has a default"
+    assert asked(made, "label", corpus="esd", threads=3) == (2800, 60)
+    assert asked(made, "train_classifier", model="small_cnn") == (16000, 480)
+    assert asked(made, "train_classifier", model="svm") == (16000, 10), "no GPU, and soon done"
     assert [name for name, stage in made.stages.items() if stage.local] == ["fetch", "fetch_weights"]
 
 

@@ -48,8 +48,13 @@ class Stage:
         Memory of a job in megabytes.
     runtime : int
         Time limit of a job in minutes.
+    cpu_runtime : int
+        Time limit in minutes of a job whose classifier uses no GPU, such as an SVM; 0: the same as `runtime`.
     gpu : bool
         Whether a job uses a GPU if there is one.
+    group : str
+        Name of the group of its short jobs. On a cluster, jobs of one group that depend on each other are one job, which runs them in
+        turn; a job that uses a GPU is in no group.
     priority : int
         Jobs of a higher priority run first.
     local : bool
@@ -65,7 +70,9 @@ class Stage:
     per_clip: bool = False
     mem_mb: int = 2000
     runtime: int = 30
+    cpu_runtime: int = 0
     gpu: bool = False
+    group: str = ""
     priority: int = 0
     local: bool = False
 
