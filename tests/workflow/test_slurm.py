@@ -129,7 +129,7 @@ def test_what_no_node_can_take_is_refused_before_anything_is_submitted(finished)
         assert done.returncode == 1 and "submitted" not in done.stderr
         (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
         assert "partition toy does not take train_classifier@" in line and "16000 MB, of 12000" in line
-        assert not list((finished.root / ".snakemake/locks").iterdir())
+        assert not list((finished.root / ".snakemake/locks").glob("*"))
     limits.write_text(limits.read_text().replace("mem_mb: 12000", "mem_mb: 90000"))
     stages = finished.root / "dvc.yaml"
     stages.write_text(stages.read_text().replace("mem_mb: 16000", "mem_mb: 80000"))  # Slurm itself knows better than the file
