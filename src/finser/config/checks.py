@@ -283,7 +283,8 @@ def members(params: Fields) -> Iterator[Contradiction]:
     if not set(params.models) <= set(params.classifiers):
         return  # a mistyped name may be that of a member
     for name in (name for name in params.fusions if name in params.fuse_classifiers):
-        named, keys = params.fuse_classifiers[name].members, ("fusions", f"fuse_classifiers.{name}", "models")
+        kinds = tuple(f"{section}.model" for section in _sections_named(*params.models))  # of an unknown kind, a section is not read
+        named, keys = params.fuse_classifiers[name].members, ("fusions", f"fuse_classifiers.{name}", "models", *kinds)
         run = [member for member in params.members_of(name) if member in params.classifiers]
         if len(params.members_of(name)) < min(2, len(named)):  # a fusion of one classifier's seeds names one
             some = f"only '{run[0]}'" if run else "none"
@@ -311,7 +312,7 @@ def comparisons(params: Fields) -> Iterator[Contradiction]:
                 f"summarise.pairs compares '{pair[0]}' and '{pair[1]}', which are tested on different corpora: "
                 f"{', '.join(sorted(first))}; {', '.join(sorted(second))}"
             )
-            corpora = tuple(f"{section}.corpora" for section in _sections_named(*sides[0], *sides[1]))
+            corpora = tuple(f"{section}.{key}" for section in _sections_named(*sides[0], *sides[1]) for key in ("corpora", "model"))
             fusions = tuple(f"fuse_classifiers.{name}" for name in pair)
             yield Contradiction(line, ("summarise.pairs", "models", "fusions", "pooled", *corpora, *fusions))
 
