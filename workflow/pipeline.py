@@ -274,7 +274,7 @@ class Pipeline(Graph):
         self.stale = self._closure(set(reasons))
 
     def running(self) -> set[str]:
-        """Name the jobs that run now, here or on another host, and say how to stop them: theirs in this run wait for them."""
+        """Name the jobs that run now, here or on another host, and say how to stop them."""
         for job, owner in (found := claims.running()).items():
             print(f"{job} runs already ({owner.words}); to stop it: {owner.stop}", file=sys.stderr, flush=True)
         return set(found)

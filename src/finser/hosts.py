@@ -7,11 +7,6 @@ from functools import cache
 from pathlib import Path
 
 
-def host() -> str:
-    """Return this host's name, of letters, digits and ``_``."""
-    return re.sub(r"\W", "_", socket.gethostname())
-
-
 @cache
 def here() -> str:
     """Return the name of this process's place: the set of processes whose numbers it can compare with its own.
@@ -19,7 +14,7 @@ def here() -> str:
     It consists of the host's name, its boot (two hosts, or containers on them, may have one name) and its namespace of process numbers.
     A place has letters, digits, ``_`` and ``.``.
     """
-    return ".".join([host(), _first(Path("/proc/sys/kernel/random/boot_id"), 8), _namespace()])
+    return ".".join([re.sub(r"\W", "_", socket.gethostname()), _first(Path("/proc/sys/kernel/random/boot_id"), 8), _namespace()])
 
 
 def _first(path: Path, size: int) -> str:

@@ -103,7 +103,7 @@ def test_processes_of_the_owner_join_its_claim():
 
 
 def test_a_claim_is_kept_while_a_process_that_joined_it_lives():
-    """The wrapper is killed, and its command goes on writing."""
+    """The wrapper is killed, and its command continues."""
     with subprocess.Popen([*WRAPPED, "sleep", "60"]) as first:
         until(lambda: (found := owner(JOB)) is not None and len(found.processes) == 2)
         command = owner(JOB).processes[1][0]
@@ -131,7 +131,7 @@ def test_an_owner_elsewhere_lives_by_its_heartbeat(age, free, empty):
     assert path.exists()
 
 
-def test_the_heartbeat_goes_on(monkeypatch):
+def test_the_heartbeat_continues(monkeypatch):
     monkeypatch.setattr(claims, "BEAT", 0.05)
     with claim(JOB, wait=False):
         os.utime(claims.FOLDER / JOB, (0, 0))
@@ -195,6 +195,25 @@ def test_an_unwritable_folder_is_one_line(tmp_path):
     (tmp_path / ".dvc").touch()
     done = subprocess.run([*WRAPPED, "true"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: .dvc/tmp/jobs/") and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_leaves_no_claim_that_nobody_holds(monkeypatch):
+    """The file is created, and its content does not fit."""
+    real = Path.open
+
+    def opened(path: Path, mode: str = "r", **options):
+        if mode != "x":
+            return real(path, mode, **options)
+        real(path, mode, **options).close()
+        return real(Path("/dev/full"), "w", **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        with pytest.raises(FinserError, match="no space left"), claim(JOB, wait=False):
+            pass
+    with claim(JOB, wait=False):
+        pass
 
 
 def test_many_processes_run_one_at_a_time_also_when_some_are_killed():

@@ -9,7 +9,7 @@ import pytest
 from dvc.fs import localfs
 from dvc.rwlock import rwlock
 
-from finser.project.dvc_locks import TMP, drop_dead, kept
+from finser.project.dvc_locks import JOB, TMP, drop_dead, kept
 
 RULE = "/env/bin/dvc --wait-for-lock repro --single-item "
 
@@ -92,3 +92,8 @@ def test_a_damaged_record_stops_no_job(content):
     with kept(["in"], ["out"]):
         pass
     assert (TMP / "rwlock").read_text() == content
+
+
+def test_rules_run_dvc_by_the_command_that_tells_their_entries(request):
+    line = (request.config.rootpath / "Snakefile").read_text()
+    assert "dvc --wait-for-lock repro --single-item {params.job} " in line and JOB.search(RULE + "label@tess")[1] == "label@tess"

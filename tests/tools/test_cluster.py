@@ -8,8 +8,10 @@ import pytest
 import yaml
 from snakemake.cli import get_argument_parser
 
+from finser.config.reading import read
 from finser.errors import FinserError
 from finser.project.partitions import Partition, load
+from finser.project.stages import table
 from finser.tools.cluster import lsf, profile, sge, slurm
 from finser.tools.cluster.write import write
 
@@ -340,3 +342,8 @@ def test_the_profile_of_another_scheduler(scheduler, command, request, tmp_path)
     limits.parent.mkdir(parents=True)
     limits.write_text(contents[limits])
     assert len(load(limits)) == 1 and any("cores" in line for line in said)
+
+
+def test_a_partition_is_for_long_jobs_if_it_takes_the_longest_of_dvc_yaml(request):
+    stages = table(read(request.config.rootpath / "dvc.yaml"))
+    assert max(stage.runtime for stage in stages.values()) == slurm.LONG

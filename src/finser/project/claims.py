@@ -153,6 +153,7 @@ def _heartbeat(path: Path, token: str) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
+        """Beat until the context ends."""
         while not stop.wait(BEAT):
             with suppress(OSError):  # a file system that does not answer now may answer later
                 if (found := _read(path)) and found.token == token:
@@ -168,20 +169,19 @@ def _heartbeat(path: Path, token: str) -> Iterator[None]:
 
 
 def _acquire(job: str, wait: bool) -> Owner:
-    """Create the claim's file, when a dead owner's is removed; wait for a living owner or raise an error."""
+    """Create the claim's file, after removing that of a dead owner; wait for a living owner, or raise an error."""
     said = None
     while not (own := _create(job)):
         found = owner(job)
         if _dead(job, found, _now()):
             _remove(job, found)
             continue
-        words = found.words if found else "a process that has just begun"
         if not wait:
             do = f"wait for it, or stop it: {found.stop}" if found else "run it again"
-            raise FinserError("runs already", where=job, found=words, do=do)
-        if words != said:
-            said = words
-            print(f"{job} runs already ({words}): waiting for it; to stop it: {found.stop if found else ''}", file=sys.stderr, flush=True)
+            raise FinserError("runs already", where=job, found=found.words if found else "a process that has just begun", do=do)
+        if found and found.token != said:
+            said = found.token
+            print(f"{job} runs already ({found.words}): waiting for it; to stop it: {found.stop}", file=sys.stderr, flush=True)
         time.sleep(POLL)
     return own
 
@@ -191,13 +191,16 @@ def _create(job: str) -> Owner | None:
     own, path = Owner(), FOLDER / job
     try:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:  # creates it, or fails: on network file systems, too
-            file.write(json.dumps(asdict(own)))
+        file = path.open("x", encoding="utf-8")  # creates it, or fails: on network file systems, too
     except FileExistsError:
         return None
     except OSError as error:
-        if path.exists() and not path.stat().st_size:  # created, and not written: the disk is full
-            path.unlink()
+        raise refusal(path, error) from None
+    try:
+        with file:
+            file.write(json.dumps(asdict(own)))
+    except OSError as error:  # a full disk: this process has created the file, and nobody else removes it
+        path.unlink(missing_ok=True)
         raise refusal(path, error) from None
     return own
 

@@ -26,7 +26,7 @@ def kept(reads: Iterable[str], writes: Iterable[str]) -> Iterator[None]:
     ----------
     reads, writes : iterable of str
         Inputs and outputs of the job. While a command runs, DVC reads and writes each output (``Stage.run`` and ``Stage.reproduce``), and
-        another DVC may have removed both entries already. Of the inputs, those are restored that have an entry on entry.
+        another DVC may have removed both entries already. Of the inputs, those that DVC reads when the context begins are restored.
     """
     info = _caller()
     inputs, outputs = ({str(Path(path).absolute()) for path in paths} for paths in (reads, writes))
@@ -58,10 +58,12 @@ def drop_dead(running: Iterable[str]) -> None:
     alive = set(running)
 
     def dead(info: dict) -> bool:
+        """Return whether a rule ran this DVC, and its job does not run."""
         found = JOB.search(info["cmd"])
         return bool(found) and found[1] not in alive
 
     def drop(lock: dict) -> None:
+        """Leave out the dead entries."""
         lock["read"] = {path: left for path, several in lock["read"].items() if (left := [one for one in several if not dead(one)])}
         lock["write"] = {path: one for path, one in lock["write"].items() if not dead(one)}
 

@@ -88,7 +88,7 @@ sge() {
     qstat -u "$(id -un)" > "$job/answer" 2> /dev/null || running # SGE does not answer now
     case $(awk -v number="$number" '$1 == number { print $5 }' "$job/answer") in
         *E*) fail - "SGE could not start it: qstat -j $number says why" ;;
-        r | Rr | d*) alive ;; # SGE says so of a job on a dead node, too
+        r | Rr | d*) alive ;; # SGE reports a job on a dead node as running, too
         ?*) known ;; # waiting, or suspended
     esac
     qacct -j "$number" > "$job/answer" 2> /dev/null || missing
