@@ -107,7 +107,7 @@ def begin(project: Project, *arguments: str) -> subprocess.Popen:
 
 def stage_of(project: Project, n_jobs: int) -> tuple[Path, psutil.Process] | None:
     """The newest of `n_jobs` jobs, and the process of its stage command; None before it runs."""
-    jobs = sorted((project.root / RECORDS).glob("label.*/job"), key=lambda path: path.stat().st_mtime)
+    jobs = sorted((project.root / RECORDS).glob("corpus_label.*/job"), key=lambda path: path.stat().st_mtime)
     if len(jobs) < n_jobs:
         return None
     stages = called("finser", psutil.Process(process_of(jobs[-1].parent.name, project.root)).children(recursive=True))
@@ -125,7 +125,8 @@ def test_jobs_through_cluster_generic(built, tmp_path):
     project.run("snakemake", "--profile", str(PROFILE), *TARGETS)
     stages = [f"{stage}@ravdess" for stage in ("augment", "fetch", "index", "label", "resample")] + ["split@speaker"]
     assert sorted(project.commands()) == sorted(stages)
-    assert len(list((project.root / RECORDS).iterdir())) == len(stages) - 1  # each was a job of its own; `fetch` runs here
+    jobs = [path.name.split(".")[0] for path in (project.root / RECORDS).iterdir()]
+    assert sorted(jobs) == ["corpus_augment_index_label_resample", "pool_split"]  # a job for each group of stages; `fetch` runs here
     assert_as_built(project, built)
     assert set(TARGETS) <= project.hashes().keys()
     dry = project.run("snakemake", "-n", *TARGETS)
@@ -139,7 +140,7 @@ def test_lsf_gets_what_a_job_needs(project, built, fakes):
     assert project.ran_by(lambda: project.run("snakemake", "--profile", str(PROFILE), *arguments, LABELS)) == ["label@ravdess"]
     (asked,) = [json.loads(path.read_text()) for path in fakes.glob("*.json")]
     assert (asked["n"], asked["M"], asked["W"], asked["gpu"]) == (2, "2200MB", 60, None)
-    assert asked["R"] == "span[hosts=1] rusage[mem=2200MB]" and asked["J"] == "finser-label"
+    assert asked["R"] == "span[hosts=1] rusage[mem=2200MB]" and asked["J"] == "finser-corpus_label"
     assert_as_built(project, built)
 
 
@@ -162,15 +163,16 @@ def test_a_node_and_a_command_die(project, built):
     process = begin(project)
     job, _ = wait_for(lambda: stage_of(project, 1), process)
     group = process_of(job.parent.name, project.root)
-    job.write_text(f"background {group} label elsewhere\n")  # so that only signs of life tell
+    job.write_text(f"background {group} corpus_label elsewhere\n")  # so that only signs of life tell
     os.killpg(group, signal.SIGKILL)
     _, stage = wait_for(lambda: stage_of(project, 2), process)
     stage.kill()
     assert process.wait(timeout=120) == 0
     said = (project.root / "said").read_text()
-    assert f"job label ({job.parent.name}, background {group}) failed: no sign of life for 4 s: its node or its process died; log: " in said
+    assert f"job corpus_label ({job.parent.name}, background {group}) failed: no sign of life for 4 s" in said
+    assert ": its node or its process died; log: " in said
     assert "failed: exit status 1, its command was killed: perhaps out of memory; log: " in said
-    assert said.count("error: job label") == 2 and len(list((project.root / RECORDS).iterdir())) == 3
+    assert said.count("error: job corpus_label") == 2 and len(list((project.root / RECORDS).iterdir())) == 3
     assert_as_built(project, built)
 
 
