@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from finser.config import presets, schema_docs
 from finser.config.base import Section
-from finser.config.checks import contradictions
+from finser.config.checks import Contradiction, contradictions
 from finser.config.dump import dump, resolved
 from finser.config.fields import Fields
 from finser.config.params import Params, load, validate
@@ -793,6 +793,14 @@ def test_faults_add_no_false_line_and_hide_no_contradiction_of_other_keys(edits,
     assert {without_advice(one.line) for one in true if not any(one.depends_on(key) for key in faulty)} <= found
     added = found - {without_advice(one.line) for one in true}
     assert all(any(".".join(key) in line or line.startswith(f"{'.'.join(key[:-1])}: no such") for key in faulty) for line in added), added
+
+
+@pytest.mark.parametrize("key", ["model", "source"])
+def test_the_kind_of_a_section_decides_what_its_keys_decide(key):
+    """Found by hypothesis: a section of an unknown kind is not read, so that its other keys contradict nothing."""
+    found = Contradiction("any", ("fine_tune.a.width",))
+    assert found.depends_on(("fine_tune", "a", key)) and found.depends_on(("fine_tune", "a"))
+    assert not found.depends_on(("fine_tune", "b", key)) and not found.depends_on(("fine_tune", "a", "dropout"))
 
 
 def test_an_unknown_key_hides_no_contradiction(values):

@@ -29,7 +29,11 @@ class Contradiction:
     keys: tuple[str, ...]
 
     def depends_on(self, path: tuple[str, ...]) -> bool:
-        """Return whether the value at `path`, one above it or one below it decides the contradiction."""
+        """Return whether the value at `path`, one above it or one below it decides the contradiction.
+
+        The kind of a section (`model`, `source`) decides whatever any key of the section does: a section of an unknown kind is not read.
+        """
+        path = path[:-1] if path[2:] in (("model",), ("source",)) else path
         parts = [tuple(key.split(".")) for key in self.keys]
         return any(part[: len(path)] == path[: len(part)] for part in parts)
 
