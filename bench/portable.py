@@ -43,6 +43,7 @@ def train(model: str) -> tuple[str, float]:
     import tempfile
 
     from finser.config.sections.classifiers import KINDS
+    from finser.emotions import EMOTIONS
     from finser.features.examples import Examples
     from finser.models import begin
     from finser.seeds import generator
@@ -51,10 +52,10 @@ def train(model: str) -> tuple[str, float]:
     rng = generator("portable", model)
     shape = {"svm": (211,), "mlp": (200,)}.get(model, (110, getattr(getattr(options, "log_mel", None), "bands", 1)))
     inputs = [(10 * rng.standard_normal(shape) - 30).astype(np.float32) for _ in range(CLIPS)]
-    targets = np.arange(CLIPS) % 8
+    targets = np.arange(CLIPS) % len(EMOTIONS)
     names = [f"c/{number}" for number in range(CLIPS)]
-    parts = [Examples(part, names, names, ["original"] * CLIPS, targets, inputs) for part in ("train", "validation")]
-    classifier = begin(options, (0, model))
+    parts = [Examples(part, names, names, ["original"] * CLIPS, targets, inputs, EMOTIONS) for part in ("train", "validation")]
+    classifier = begin(options, (0, model), len(EMOTIONS))
     started = time.perf_counter()
     classifier.fit(*parts, (0, model))
     seconds = time.perf_counter() - started

@@ -129,7 +129,7 @@ def test_stage_has_a_command_and_a_function_that_takes_its_axes(stage, monkeypat
 
 
 def test_sections_of_params_are_named_as_stages():
-    top = {"preset", "corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed"}
+    top = {"preset", "corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds", "seed"}
     options = {"fine_tune"}  # sections of train_classifier that start from trained weights
     assert set(Params.model_fields) - top - options <= set(STAGES)
 

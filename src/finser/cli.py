@@ -148,10 +148,12 @@ def export(
     fold: Annotated[int | None, typer.Option("--fold", help="of the protocol", min=1)] = None,
 ) -> None:
     """Write shards as a data set for other programs, with a card that states their licences."""
+    from finser.config import params as parameters
     from finser.tools.export import ORIGINAL, Selection
     from finser.tools.export import export as write
 
-    counts = write(Selection(tuple(corpus), tuple(variants or ORIGINAL), with_labels, protocol, fold), dest)
+    chosen = Selection(tuple(corpus), parameters.load().emotions, tuple(variants or ORIGINAL), with_labels, protocol, fold)
+    counts = write(chosen, dest)
     print(f"{dest}: " + ", ".join(f"{name} {rows} rows" for name, rows in counts.items()))
 
 

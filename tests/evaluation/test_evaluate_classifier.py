@@ -80,7 +80,7 @@ def judged(part: str, seed: int, n: int = 120, seeds: int = 3) -> Judged:
     targets = rng.integers(0, 8, n)
     logits = rng.normal(size=(seeds, n, 8)) * 3 + 2 * np.eye(8)[targets]
     names = [f"c/{number % 6}" for number in range(n)]
-    examples = Examples(part, [f"c/{k}" for k in range(n)], names, ["original"] * n, targets, [None] * n)
+    examples = Examples(part, [f"c/{k}" for k in range(n)], names, ["original"] * n, targets, [None] * n, EMOTIONS)
     return Judged(examples, np.stack([softmax(one) for one in logits]))
 
 
@@ -126,7 +126,7 @@ def test_an_emotion_that_training_never_heard_does_not_set_the_temperature():
 def test_an_emotion_that_training_never_heard_has_a_temperature_all_the_same():
     """The SVM gives it probability 0, and validation or test may hold it."""
     targets = np.array([0, 1, 2, 7])
-    examples = Examples("validation", list("abcd"), ["s"] * 4, ["original"] * 4, targets, [])
+    examples = Examples("validation", list("abcd"), ["s"] * 4, ["original"] * 4, targets, [], EMOTIONS)
     probabilities = np.zeros((1, 4, 8))
     probabilities[0, :, :3] = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]
     judged = Judged(examples, probabilities)

@@ -67,7 +67,7 @@ def made_up(part: str, model: str, speakers: range, seeds: tuple[int, ...]) -> J
     skill, sharpness = SKILL[model]
     best = np.where(rng.random((len(seeds), len(names))) < skill, targets, rng.integers(0, 8, (len(seeds), len(names))))
     logits = sharpness * (rng.normal(size=(*best.shape, 8)) + 2.5 * np.eye(8)[best])
-    return Judged(Examples(part, clips, names, ["original"] * len(names), targets, []), softmax(logits))
+    return Judged(Examples(part, clips, names, ["original"] * len(names), targets, [], EMOTIONS), softmax(logits))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -240,7 +240,7 @@ def test_the_same_bytes_twice_whatever_the_order_of_the_rows(written, fusing):
 def test_one_member_of_several_seeds_is_an_ensemble_and_the_report_reads_it(written, fusing, method):
     fuse_classifiers(fusing(method, members=("mlp",)), "both", *PLACE)
     assert list(metrics()["weights"]) == ["mlp 5", "mlp 0"] and sum(metrics()["weights"].values()) == pytest.approx(1)
-    run = read_fusion("both", *PLACE)
+    run = read_fusion(fusing(), "both", *PLACE)
     assert run.tested.uars.mean() == pytest.approx(metrics()["uar"]) and len(run.tested) == 120
     np.testing.assert_array_equal(run.tested.probabilities[0], said(result())[2][0])
 
@@ -291,7 +291,8 @@ def test_a_damaged_file_is_named(written, fusing, damage):
     else:
         pq.write_table(pq.read_table(path).drop_columns(["p_sad"]), path)
     said = refusal(fusing())
-    assert said.startswith(f"{path}: not readable (") and said.endswith("run: finser evaluate_classifier mlp speaker 1")
+    what = "not readable (" if damage == "cut" else f"predictions of other emotions; expected {', '.join(EMOTIONS)}; found neutral,"
+    assert said.startswith(f"{path}: {what}") and said.endswith("run: finser evaluate_classifier mlp speaker 1")
 
 
 def test_other_seeds_and_missing_files_are_named(written, fusing):
@@ -321,7 +322,7 @@ def test_trained_members_are_fused(project, params, altered, run):
     asked = Params.model_validate({**values, **both})
     figures = [run(asked, model) for model in ("svm", "mlp")]
     fuse_classifiers(asked, "both", *PLACE)
-    fused = read_fusion("both", *PLACE)
+    fused = read_fusion(asked, "both", *PLACE)
     assert [fused.figures[name] for name in ("n_test", "n_validation", "n_test_speakers")] == [
         figures[0][name] for name in ("n_test", "n_validation", "n_test_speakers")
     ]

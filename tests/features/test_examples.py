@@ -22,14 +22,14 @@ SAMPLES = Reader(lambda row: row.audio, audio=True)
 
 def test_examples_are_those_of_the_split(project):
     parts = read_parts("speaker", 1, ["ravdess"])
-    examples = read_examples(summary(), parts, {"train": ("original", "noise"), "validation": ORIGINAL, "test": ORIGINAL})
+    examples = read_examples(summary(), parts, {"train": ("original", "noise"), "validation": ORIGINAL, "test": ORIGINAL}, EMOTIONS)
     assert len(examples["train"]) == 2 * parts["train"].num_rows
     for part, rows in parts.items():
         assert set(examples[part].clip_ids) == set(rows["clip_id"].to_pylist())
         assert set(examples[part].speakers) == set(rows["speaker"].to_pylist())
-    assert len(read_examples(mfcc(), parts, dict.fromkeys(parts, ORIGINAL))["test"].inputs[0]) == 200
+    assert len(read_examples(mfcc(), parts, dict.fromkeys(parts, ORIGINAL), EMOTIONS)["test"].inputs[0]) == 200
     originals = {row.clip_id: row.audio for row in read_audio(layout.shards("ravdess")) if row.variant == "original"}
-    heard = read_examples(SAMPLES, parts, dict.fromkeys(parts, ORIGINAL))["test"]
+    heard = read_examples(SAMPLES, parts, dict.fromkeys(parts, ORIGINAL), EMOTIONS)["test"]
     assert all(np.array_equal(originals[clip], audio) for clip, audio in zip(heard.clip_ids, heard.inputs, strict=True))
     assert [EMOTIONS[target] for target in heard.targets] == [clip.split("/")[2].split("-")[0] for clip in heard.clip_ids]
 
@@ -37,7 +37,7 @@ def test_examples_are_those_of_the_split(project):
 def test_a_reader_of_samples_and_features_reads_both_of_one_row(project):
     parts = {"test": read_parts("speaker", 1, ["ravdess"])["test"]}
     both = Reader(lambda row: (row.audio, row.features), ("rms", "mfcc"), audio=True)
-    for audio, features in read_examples(both, parts, {"test": ORIGINAL})["test"].inputs:
+    for audio, features in read_examples(both, parts, {"test": ORIGINAL}, EMOTIONS)["test"].inputs:
         assert set(features) == {"rms", "mfcc"}
         assert features["rms"][:, 0] == pytest.approx(librosa.feature.rms(y=audio / np.float32(32768))[0], abs=1e-6)
 
@@ -46,10 +46,10 @@ def test_a_clip_of_the_split_without_a_row_is_an_error(project):
     rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
     rows[0]["clip_id"] = "ravdess/nowhere"
     with pytest.raises(FinserError, match="lacks 1 rows of the split, e.g. ravdess/nowhere"):
-        read_examples(mfcc(), {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
+        read_examples(mfcc(), {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL}, EMOTIONS)
 
 
-@pytest.mark.parametrize(("column", "value"), [("speaker", "ravdess/99"), ("emotion", "surprised")])
+@pytest.mark.parametrize(("column", "value"), [("speaker", "ravdess/99"), ("emotion", "surprise")])
 @pytest.mark.parametrize("source", [mfcc(), SAMPLES], ids=["labels", "samples"])
 def test_a_split_that_contradicts_the_shards_is_refused(project, source, column, value):
     rows = read_parts("speaker", 1, ["ravdess"])["test"].to_pylist()
@@ -57,7 +57,7 @@ def test_a_split_that_contradicts_the_shards_is_refused(project, source, column,
     rows[0][column] = value
     said = f"the split has another {column} for {rows[0]['clip_id']}; expected {was}; found {value}; split again"
     with pytest.raises(FinserError, match=said):
-        read_examples(source, {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL})
+        read_examples(source, {"test": pa.Table.from_pylist(rows)}, {"test": ORIGINAL}, EMOTIONS)
 
 
 def test_shards_that_were_edited_are_refused_as_well(project):
@@ -66,13 +66,13 @@ def test_shards_that_were_edited_are_refused_as_well(project):
     edited = [replace(row, speaker="ravdess/10") if row.clip_id == victim else row for row in rows]
     write_audio(layout.shards("ravdess"), edited)
     with pytest.raises(FinserError, match=f"another speaker for {victim}"):
-        read_examples(SAMPLES, {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ORIGINAL})
+        read_examples(SAMPLES, {"train": read_parts("speaker", 1, ["ravdess"])["train"]}, {"train": ORIGINAL}, EMOTIONS)
 
 
 def part(name: str, *rows: tuple[str, str, str]) -> Examples:
     """Of rows (clip, speaker, variant)."""
     clips, speakers, variants = (list(column) for column in zip(*rows, strict=True))
-    return Examples(name, clips, speakers, variants, np.zeros(len(rows), np.int64), [np.zeros(1)] * len(rows))
+    return Examples(name, clips, speakers, variants, np.zeros(len(rows), np.int64), [np.zeros(1)] * len(rows), EMOTIONS)
 
 
 TRAIN = part("train", ("c/1", "c/a", "original"), ("c/1", "c/a", "noise"), ("c/2", "c/b", "original"))

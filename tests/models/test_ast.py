@@ -87,7 +87,7 @@ def test_a_row_is_resampled_to_16_khz():
 def test_exact_numbers_of_parameters(size):
     """Counted from the topology by hand as well."""
     with torch.device("meta"):
-        net = AstNet(Ast(model_size=size))
+        net = AstNet(Ast(model_size=size), 8)
     width, layers = size_of(size).width, size_of(size).layers
     rows, columns = (128 - 16) // 10 + 1, (300 - 16) // 10 + 1
     layer = 4 * (width * width + width) + 2 * 2 * width + (4 * width * width + 4 * width) + (4 * width * width + width)
@@ -98,7 +98,7 @@ def test_exact_numbers_of_parameters(size):
 @pytest.mark.parametrize(("stride", "patches"), [(10, (12, 29)), (16, (8, 18))])
 def test_shapes(stride, patches):
     options = Ast(model_size="nano", frequency_stride=stride, time_stride=stride)
-    net = AstNet(options).eval()
+    net = AstNet(options, 8).eval()
     x = torch.randn(3, 300, 128)
     assert grid(options) == net.grid == patches
     assert net.trunk(x).shape == (3, patches[1], 64)
@@ -107,7 +107,7 @@ def test_shapes(stride, patches):
 
 def test_the_trunks_steps_are_the_means_over_frequency_in_the_order_of_time():
     """With an encoder that hands on its patches, and patches that are their own mean, step i is the mean of its 16 frames."""
-    net = AstNet(NANO).eval()
+    net = AstNet(NANO, 8).eval()
     embeddings = net.encoder.embeddings
     for tensor in (embeddings.position_embeddings, embeddings.patch_embeddings.projection.bias):
         tensor.data.zero_()
@@ -119,7 +119,7 @@ def test_the_trunks_steps_are_the_means_over_frequency_in_the_order_of_time():
 
 
 def test_the_tokens_begin_differently():
-    embeddings = AstNet(NANO).encoder.embeddings
+    embeddings = AstNet(NANO, 8).encoder.embeddings
     assert not torch.equal(embeddings.cls_token, embeddings.distillation_token) and embeddings.position_embeddings.std() > 0.01
 
 
@@ -161,7 +161,7 @@ def test_statistics_are_those_of_all_cells():
 def test_what_it_is_given_has_mean_0_and_deviation_a_half():
     """Gong et al. divide by twice the deviation."""
     clips = [np.random.default_rng(n).normal(-3, 2 + n, (64, 128)).astype(np.float32) for n in range(4)]
-    classifier = begin(NANO.model_copy(update={"frames": 64}), (0,))
+    classifier = begin(NANO.model_copy(update={"frames": 64}), (0,), 8)
     classifier.prepare(clips, [])
     batch, _ = classifier.collate(training=False)(clips, None)
     assert (float(batch.mean()), float(batch.std())) == pytest.approx((0, 0.5), abs=1e-4)
@@ -264,7 +264,7 @@ def test_an_ast_of_the_same_grid_answers_as_the_published_one(project, bare, pub
     options = Ast(model_size="nano", frames=1024, init="models/weights/given")
     fetch_weights(params := with_ast(bare, options, given=weights), "given")
     prepare(params, "ast")
-    classifier = begin(options, ())
+    classifier = begin(options, (), 8)
     classifier.receive(layout.initial("ast"))
     x = torch.randn(2, 1024, 128)
     with torch.no_grad():
@@ -302,7 +302,7 @@ def test_an_encoder_is_pretrained_and_started_from(project, bare):
     history = read_json(layout.pretrained("trunk", "speaker", 2) / "config.json")["history"]
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
     prepare(params, "ast")
-    classifier = begin(models["ast"], ())
+    classifier = begin(models["ast"], (), 8)
     classifier.receive(layout.initial("ast") / "speaker" / "2")
     for name, tensor in load_file(layout.pretrained("trunk", "speaker", 2) / "model.safetensors").items():
         assert name.startswith("encoder.") and torch.equal(classifier.net.state_dict()[name], tensor)
@@ -313,7 +313,7 @@ def test_imitated_features_are_those_of_the_frames_that_the_trunk_sees(drawn):
     """Inputs and features that count the clip's frames: every step's target is the mean of its inputs, in a long clip as in a short one."""
     options = NANO.model_copy(update={"frames": 64})
     none = SpectrogramAugment(band_masks=0, time_masks=0)
-    collate = CollatePairs(CollateFilterBanks(0.0, 1.0, 64), np.zeros(162), np.ones(162), AstNet(options), crop=7, masks=none)
+    collate = CollatePairs(CollateFilterBanks(0.0, 1.0, 64), np.zeros(162), np.ones(162), AstNet(options, 8), crop=7, masks=none)
     pairs = [(np.repeat(np.arange(n)[:, None], 128, 1), np.repeat(np.arange(n)[:, None], 162, 1)) for n in (100, 40)]
     inputs, targets, counts = collate(pairs, np.random.default_rng(0) if drawn else None)
     assert inputs.shape == (2, 64, 128) and targets.shape == (2, 4, 162) and counts.tolist() == [[True] * 4, [True] * 3 + [False]]

@@ -38,7 +38,7 @@ def collate() -> CollateFrames:
 
 def head() -> Head:
     torch.manual_seed(0)
-    return Head(8, "attention", 0.0).eval()
+    return Head(8, 8, "attention", 0.0).eval()
 
 
 def test_padding_does_not_change_a_clips_logits():
@@ -91,7 +91,7 @@ def test_masks_are_drawn_in_training_only():
 def test_what_both_learn_from_is_what_is_predicted_from(project, fins):
     """The arm `tuned` validates on samples, and predicts from features that are computed before: with the same logits."""
     options = FinEnsemble(arm="tuned", fins=fins, channels=8)
-    classifier = begin(options, (0,))
+    classifier = begin(options, (0,), 8)
     classifier.receive(project / "models")
     given = [np.zeros((0, N_FEATURES), np.float32) if len(fins) == 5 else 0.1 * random_features(n // 512 + 1) for n in (5000, 9000, 20_000)]
     for features in given:
@@ -136,7 +136,7 @@ def test_tuned_mixtures_move_their_own_fins_and_keep_no_others(project, altered,
 
 def test_frames_are_weighted_by_a_net_under_attention_only():
     """Linear 8 -> 64, Linear 64 -> 1, with their biases."""
-    attention, statistics = (begin(FinEnsemble(channels=8, pooling=pooling), (0,)).n_params for pooling in ("attention", "statistics"))
+    attention, statistics = (begin(FinEnsemble(channels=8, pooling=pooling), (0,), 8).n_params for pooling in ("attention", "statistics"))
     assert attention - statistics == (8 * 64 + 64) + (64 + 1)
 
 

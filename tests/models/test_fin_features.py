@@ -67,7 +67,7 @@ def test_a_mixture_has_some_features_from_fins_and_the_others_from_librosa(proje
     asked = reader(options)
     assert asked.audio and set(asked.features) == set(DIMENSIONS) - set(chosen)
     clips = [noise(size, size) for size in (700, 9000)]
-    classifier = begin(options)
+    classifier = begin(options, 8)
     classifier.receive(project / "models")
     rows = [Row("c", "original", clip, {name: features(clip)[name] for name in asked.features}) for clip in clips]
     for clip, found in zip(clips, classifier.features([as_clip(row, options) for row in rows]), strict=True):
@@ -83,7 +83,7 @@ def test_the_arm_librosa_needs_no_audio_and_is_librosas():
     asked = reader(options)
     assert not asked.audio and set(asked.features) == set(DIMENSIONS)
     clip = noise(9000)
-    (found,) = begin(options).features([as_clip(Row("c", "original", None, features(clip)), options)])
+    (found,) = begin(options, 8).features([as_clip(Row("c", "original", None, features(clip)), options)])
     wave = to_float(clip)
     assert found[:, 0] == pytest.approx(np.log(librosa.feature.rms(y=wave)[0]), abs=1e-4)
     inner = slice(2, -2)  # librosa pads a clip with its edge for this one, and docs/features.md with zeros for all
@@ -97,7 +97,7 @@ def test_soft_ends_are_cut_alike_for_librosa_and_for_fins(project, chosen):
     """What is left are the whole clip's frames from the first to the last that sounds, and two on either side."""
     clip = np.concatenate([noise(9000, 1) // 100, noise(12_000), noise(9000, 2) // 100])
     options = FinEnsemble(arm="frozen" if chosen else "librosa", fins=chosen, trim_db=30)
-    asked, classifier = reader(options), begin(options)
+    asked, classifier = reader(options), begin(options, 8)
     classifier.receive(project / "models")
     row = Row("c", "original", clip if asked.audio else None, {name: features(clip)[name] for name in asked.features})
     (found,) = classifier.features([as_clip(row, options)])
@@ -147,7 +147,7 @@ def test_of_the_formula_features_are_librosas(project):
 
 @pytest.mark.parametrize(("arm", "same"), [("formula", False), ("tuned", True)])
 def test_the_formula_is_put_where_the_fins_were_received(project, arm, same):
-    classifier, trained = begin(FinEnsemble(arm=arm, fins=("mel",))), load_fin(layout.fin("mel"))[0]
+    classifier, trained = begin(FinEnsemble(arm=arm, fins=("mel",)), 8), load_fin(layout.fin("mel"))[0]
     classifier.receive(project / "models")
     assert torch.equal(classifier.fins.fins["mel"].weight, trained.weight) == same
     assert torch.equal(classifier.fins.fins["mel"].weight, trained.closed_form().weight) != same
@@ -155,7 +155,7 @@ def test_the_formula_is_put_where_the_fins_were_received(project, arm, same):
 
 def random_weights(seed: int) -> FinEnsembleClassifier:
     torch.manual_seed(seed)
-    return begin(FinEnsemble(arm="uninitialised"))
+    return begin(FinEnsemble(arm="uninitialised"), 8)
 
 
 def test_random_fins_have_the_fins_shape_one_front_end_and_the_seeds_weights(project):

@@ -11,6 +11,7 @@ from finser import layout
 from finser.classifiers.classification import Classification
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS, FinEnsemble, SmallCnn
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
 from finser.features.examples import Examples, read_examples
@@ -56,7 +57,7 @@ REST = {
 
 @pytest.mark.parametrize(("net", "size"), [(SmallCnnNet, 154_033), (ShallowCnnNet, 53_288), (Resnet18Net, 11_174_344)])
 def test_sizes_are_those_that_are_documented(net, size):
-    assert n_trainable(net().parameters()) == size == CONVOLUTIONS[net] + REST[net]
+    assert n_trainable(net(8).parameters()) == size == CONVOLUTIONS[net] + REST[net]
     assert f"{size:,} weights" in net.__doc__
 
 
@@ -78,17 +79,17 @@ ATTENTION = {
 )
 def test_pooling_is_chosen(net, pooling, added):
     """Of what it costs in weights, and that a section's choice reaches the net."""
-    chosen = net(pooling=pooling)
+    chosen = net(8, pooling=pooling)
     assert n_trainable(chosen.parameters()) == CONVOLUTIONS[net] + REST[net] + added
     kind = next(name for name, one in SPECTROGRAM_NETS.items() if one is net)
-    begun = begin(KINDS[kind](pooling=pooling), (0,))
+    begun = begin(KINDS[kind](pooling=pooling), (0,), 8)
     assert begun.n_params == n_trainable(chosen.parameters())
 
 
 @pytest.mark.parametrize("bands", [32, 64, 128])
 @pytest.mark.parametrize("name", SPECTROGRAM_NETS)
 def test_any_number_of_bands_and_frames_will_do(name, bands):
-    net = SPECTROGRAM_NETS[name](bands, 6).eval()
+    net = SPECTROGRAM_NETS[name](8, bands, 6).eval()
     for length, counts in ((16, [1, 16]), (17, [17, 3]), (96, [50, 96])):
         assert net(torch.randn(2, length, bands), torch.tensor(counts)).shape == (2, 8)
 
@@ -98,7 +99,7 @@ def test_any_number_of_bands_and_frames_will_do(name, bands):
 def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
     """What a convolution sees of the padding reaches two steps; beyond that nothing does."""
     torch.manual_seed(0)
-    net = SmallCnnNet(64, 6, recurrent, pooling).eval()
+    net = SmallCnnNet(8, 64, 6, recurrent, pooling).eval()
     clip = torch.randn(1, 64, 64)
     short, long = (torch.nn.functional.pad(clip, (0, 0, 0, n)) for n in (32, 128))
     assert torch.allclose(net(short, torch.tensor([64])), net(long, torch.tensor([64])), atol=1e-5)
@@ -115,7 +116,8 @@ def fit(classifier: Classifier, train: Examples, validation: Examples, names: tu
 
 def examples_of(params: Params, model: str) -> dict[str, Examples]:
     parts = read_parts("speaker", 1, ["ravdess"])
-    return read_examples(module_of(params.classifiers[model]).reader(params.classifiers[model]), parts, dict.fromkeys(parts, ORIGINALS))
+    options = params.classifiers[model]
+    return read_examples(module_of(options).reader(options), parts, dict.fromkeys(parts, ORIGINALS), params.emotions)
 
 
 def longer(clip: object, times: int) -> object:
@@ -146,7 +148,7 @@ def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, 
         fins = () if model == "librosa" else ("rms", "mel")
         params, model = altered("fin_ensemble", arm=model, fins=fins), "fin_ensemble"
     examples = examples_of(params, model)
-    classifier = begin(params.classifiers[model], (0,))
+    classifier = begin(params.classifiers[model], (0,), 8)
     with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
         fit(classifier, examples[part], examples["validation"], (0,))
 
@@ -154,7 +156,7 @@ def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, 
 @pytest.mark.parametrize("model", [model for model in KINDS if model != "svm"])
 def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, model):
     def weights(names: tuple) -> list[torch.Tensor]:
-        classifier = begin(params.classifiers[model], names)
+        classifier = begin(params.classifiers[model], names, 8)
         return list((classifier.head if model == "fin_ensemble" else classifier.net).parameters())
 
     one = weights((0, "a"))
@@ -171,9 +173,8 @@ def test_the_normalisation_is_of_the_training_clips(finished, params):
     variants = params.classifiers["small_cnn"].variants
     parts = {"train": read_parts("speaker", 1, ["ravdess"])["train"]}
     options = params.classifiers["small_cnn"]
-    frames = np.concatenate(read_examples(module_of(options).reader(options), parts, {"train": variants})["train"].inputs).astype(
-        np.float64
-    )
+    augmented = read_examples(module_of(options).reader(options), parts, {"train": variants}, params.emotions)["train"]
+    frames = np.concatenate(augmented.inputs).astype(np.float64)
     net = load(layout.classifier("small_cnn", "speaker", 1, 0))[0].net
     assert net.mean.numpy() == pytest.approx(frames.mean(0), abs=1e-3) and net.scale.numpy() == pytest.approx(frames.std(0), rel=1e-4)
     assert len(frames) > sum(map(len, train.inputs)), "augmented variants train, too"
@@ -196,9 +197,9 @@ TRUNKS = {
 @pytest.mark.parametrize("model", TAUGHT)
 def test_a_trunk_that_is_given_is_what_training_begins_from(tmp_path, model):
     options, path = TAUGHT[model], tmp_path / "model.safetensors"
-    trunk = {key: value for key, value in begin(options, ("teacher",)).net.state_dict().items() if key.startswith(TRUNKS[model])}
+    trunk = {key: value for key, value in begin(options, ("teacher",), 8).net.state_dict().items() if key.startswith(TRUNKS[model])}
     save_file(trunk, path)
-    classifier = begin(options, (0,))
+    classifier = begin(options, (0,), 8)
     before = {key: value.clone() for key, value in classifier.net.state_dict().items()}
     classifier.receive(tmp_path)
     for name, tensor in classifier.net.state_dict().items():
@@ -211,19 +212,19 @@ def test_a_trunk_that_is_given_is_what_training_begins_from(tmp_path, model):
 @pytest.mark.parametrize("model", TAUGHT)
 def test_a_trunk_that_lacks_a_tensor_or_is_not_there_is_refused(tmp_path, model):
     options, path = TAUGHT[model], tmp_path / "model.safetensors"
-    net = begin(options, ("teacher",)).net
+    net = begin(options, ("teacher",), 8).net
     trunk = {key: value for key, value in net.state_dict().items() if key.startswith(TRUNKS[model])}
     for name in sorted(trunk)[:: max(len(trunk) // 8, 1)]:
         save_file({key: value for key, value in trunk.items() if key != name}, path)
         with pytest.raises(FinserError, match=f"^{path}: weights of another topology: lacks {name}; run: dvc repro$"):
-            begin(options, (0,)).receive(tmp_path)
+            begin(options, (0,), 8).receive(tmp_path)
     save_file({**trunk, "out.weight": net.out.weight}, path)
     with pytest.raises(FinserError, match="weights of another topology: has out.weight"):
-        begin(options, (0,)).receive(tmp_path)
+        begin(options, (0,), 8).receive(tmp_path)
     path.unlink()
     with pytest.raises(FinserError, match=f"^{path}: no such file; run: dvc repro$"):
-        begin(options, (0,)).receive(tmp_path)
-    scratch = begin(options.model_copy(update={"init": None}), (0,))
+        begin(options, (0,), 8).receive(tmp_path)
+    scratch = begin(options.model_copy(update={"init": None}), (0,), 8)
     before = [tensor.clone() for tensor in scratch.net.state_dict().values()]
     scratch.receive(tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(before, scratch.net.state_dict().values(), strict=True))
@@ -232,17 +233,17 @@ def test_a_trunk_that_lacks_a_tensor_or_is_not_there_is_refused(tmp_path, model)
 @pytest.mark.parametrize("arm", ["frozen", "tuned"])
 def test_fins_that_an_arm_asks_for_must_be_there(tmp_path, arm):
     with pytest.raises(FinserError, match=f"^{tmp_path}/fins/rms/config.json: no such file"):
-        begin(FinEnsemble(arm=arm), (0,)).receive(tmp_path)
-    begin(FinEnsemble(arm="uninitialised"), (0,)).receive(tmp_path)
-    begin(FinEnsemble(arm="librosa", fins=()), (0,)).receive(tmp_path)
+        begin(FinEnsemble(arm=arm), (0,), 8).receive(tmp_path)
+    begin(FinEnsemble(arm="uninitialised"), (0,), 8).receive(tmp_path)
+    begin(FinEnsemble(arm="librosa", fins=()), (0,), 8).receive(tmp_path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    net = SmallCnnNet(width=6)
+    net = SmallCnnNet(8, width=6)
     path = tmp_path / "model.safetensors"
     with pytest.raises(FinserError, match=f"{path}: no such file"):
         put_weights(net, path)
-    save_file(SmallCnnNet(width=9).state_dict(), path)
+    save_file(SmallCnnNet(8, width=9).state_dict(), path)
     with pytest.raises(FinserError, match=f"{path}: weights of another topology"):
         put_weights(net, path)
     save_file({**net.state_dict(), "more": torch.zeros(1)}, path)
@@ -297,7 +298,7 @@ def tiny(name: str, **options: object) -> Classifier:
     for key, value in {"epochs": 1, "batch_size": 8, "mixup": 0.0, **TINY[name], **options}.items():
         *section, last = key.split(".")
         (nested.setdefault(section[0], {}) if section else nested)[last] = value
-    return begin(kind(**nested), (0, "options"))
+    return begin(kind(**nested), (0, "options"), 8)
 
 
 def has(name: str, option: str) -> bool:
@@ -321,7 +322,8 @@ def input_of(name: str, rng: np.random.Generator, n_frames: int) -> object:
 
 def drawn_examples(name: str, part: str, targets: np.ndarray = UNEQUAL) -> Examples:
     rng, n = np.random.default_rng(len(part)), len(targets)
-    return Examples(part, [""] * n, [""] * n, ["original"] * n, targets, [input_of(name, rng, 40 + number) for number in range(n)])
+    inputs = [input_of(name, rng, 40 + number) for number in range(n)]
+    return Examples(part, [""] * n, [""] * n, ["original"] * n, targets, inputs, EMOTIONS)
 
 
 def task_of(name: str, **options: object) -> Classification:

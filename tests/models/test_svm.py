@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from finser.config.sections.classifiers import Svm
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples
 from finser.models.svm import SvmClassifier
@@ -19,13 +20,13 @@ def examples(classes: list[int], n: int = 240, dim: int = 12) -> Examples:
     targets = rng.choice(classes, n)
     inputs = rng.normal(size=(n, dim)) * rng.uniform(0.1, 100, dim) + 2 * rng.normal(size=(8, dim))[targets]
     ids = [str(i) for i in range(n)]
-    return Examples("train", ids, ["s"] * n, ["original"] * n, targets.astype(np.int64), list(inputs.astype(np.float32)))
+    return Examples("train", ids, ["s"] * n, ["original"] * n, targets.astype(np.int64), list(inputs.astype(np.float32)), EMOTIONS)
 
 
 @pytest.mark.parametrize("classes", [list(range(8)), [0, 2, 7], [1, 4]])
 def test_stored_svm_equals_scikit_learn(classes, tmp_path):
     data = examples(classes)
-    fitted, stored = SvmClassifier(Svm(c=3.0)), SvmClassifier(Svm(c=3.0))
+    fitted, stored = SvmClassifier(Svm(c=3.0), 8), SvmClassifier(Svm(c=3.0), 8)
     (record,) = fitted.solve(data, data).history
     fitted.save(tmp_path)
     stored.restore(tmp_path)
@@ -48,7 +49,7 @@ def test_stored_svm_equals_scikit_learn(classes, tmp_path):
 def test_constant_columns_and_one_clip_do_no_harm():
     data = examples([0, 1, 2])
     flat = replace(data, inputs=[np.append(row, np.float32(7)) for row in data.inputs])
-    svm = SvmClassifier(Svm(c=1.0))
+    svm = SvmClassifier(Svm(c=1.0), 8)
     svm.solve(flat, flat)
     assert np.isfinite(svm.probabilities(flat.inputs[:1])).all()
 
@@ -56,4 +57,4 @@ def test_constant_columns_and_one_clip_do_no_harm():
 def test_one_emotion_is_refused():
     data = examples([3])
     with pytest.raises(FinserError, match="two emotions or more"):
-        SvmClassifier(Svm()).solve(data, data)
+        SvmClassifier(Svm(), 8).solve(data, data)

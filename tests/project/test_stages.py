@@ -1,5 +1,6 @@
 """The table of stages: what dvc.yaml may say of one, and what is refused in one line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_fault_is_one_line(changes, said):
 def test_dvc_yaml_holds_stages_alone(key):
     with pytest.raises(FinserError, match=rf"dvc\.yaml: '{key}' is not supported; expected stages alone"):
         table({**entry(), key: []})
+
+
+def test_the_emotions_concern_no_data_and_no_fin(monkeypatch):
+    from finser.project import reruns
+
+    monkeypatch.chdir(ROOT)
+    (line,) = [line for line in reruns.markdown().splitlines() if line.startswith("| `emotions` |")]
+    first, then = (set(re.findall(r"`(\w+)`", cell)) for cell in line.split("|")[2:4])
+    classifiers = {"prepare_classifier", "prepare_fine_tuning", "evaluate_classifier", "fuse_classifiers"}
+    assert first == {"split", "noisy", "summarise"} | classifiers
+    assert then == {"pretrain", "train_classifier", "report"}
 
 
 def test_a_step_that_is_not_there_is_one_line():

@@ -47,7 +47,7 @@ class Run:
     def write(self) -> None:
         clips = [row for corpus in self.params.corpora for row in self.clips(corpus)]
         for protocol in self.params.protocols:
-            self.split(protocol, [row for row in clips if row["status"] == "ok"])
+            self.split(protocol, [row for row in clips if row["status"] == "ok" and row["emotion"] in self.params.emotions])
         for feature in R2:
             self.fin(feature)
         for protocol in self.params.protocols:
@@ -188,8 +188,8 @@ class Run:
         }
         sizes = {"n_test": len(test), "n_test_speakers": len({row["speaker"] for row in test})}
         place = {"protocol": protocol, "fold": fold, "leaky": protocol == "random"}
-        write_json(folder / "metrics.json", figures_of(test, given) | training | sizes | place)
-        write_parquet(folder / "predictions.parquet", predictions_of(test, given))
+        write_json(folder / "metrics.json", figures_of(test, given, self.params.emotions) | training | sizes | place)
+        write_parquet(folder / "predictions.parquet", predictions_of(test, given, self.params.emotions))
         curve = [(e, 2 * 0.9**e, 1.9 * 0.95**e, skill * (1 - 0.8**e), 0.3) for e in range(1, 2 if model == "svm" else 25)]
         rows = [(*row, seed) for seed in given for row in curve]
         write_csv(folder / "history.csv", "epoch,train_loss,validation_loss,validation_uar,validation_wa,seed", rows)
@@ -203,21 +203,22 @@ class Run:
         members = self.params.fuse_classifiers[fusion].members
         tables = [pq.read_table(layout.classifier_result(model, protocol, fold) / "predictions.parquet").to_pylist() for model in members]
         each = [[row for row in rows if row["seed"] == seed] for rows in tables for seed in sorted({row["seed"] for row in rows})]
-        given = {self.params.seeds[0]: np.mean([[[row[f"p_{e}"] for e in EMOTIONS] for row in rows] for rows in each], axis=0)}
+        given = {self.params.seeds[0]: np.mean([[[row[f"p_{e}"] for e in self.params.emotions] for row in rows] for rows in each], axis=0)}
         folder = layout.fusion_result(fusion, protocol, fold)
-        write_parquet(folder / "predictions.parquet", predictions_of(each[0], given))
+        write_parquet(folder / "predictions.parquet", predictions_of(each[0], given, self.params.emotions))
         sizes = {"n_test": len(each[0]), "n_test_speakers": len({row["speaker"] for row in each[0]})}
         heard = {"n_test_speakers_heard_by_fins": 1 if (protocol, fold) == ("speaker", 2) else 0}
         names = [f"{model} {seed}" for model in members for seed in self.params.seeds_of(model)]
         weights = self.rng.dirichlet(np.ones(len(names)))  # any: the report shows what the file says
         shares = {"weights": dict(zip(names, weights.tolist(), strict=True))}
-        write_json(folder / "metrics.json", figures_of(each[0], given) | sizes | heard | shares)
+        write_json(folder / "metrics.json", figures_of(each[0], given, self.params.emotions) | sizes | heard | shares)
 
     def probabilities(self, truth: list[str], skill: float) -> np.ndarray:
-        """Shape (n, 8): right in a share `skill` of the clips, and unsure."""
-        known = [EMOTIONS.index(emotion) for emotion in sorted(set(truth))]
-        best = [EMOTIONS.index(e) if self.rng.random() < skill else int(self.rng.choice(known)) for e in truth]
-        rows = self.rng.dirichlet(np.full(8, 0.4), len(truth))
+        """Shape (n, classes): right in a share `skill` of the clips, and unsure."""
+        place = self.params.emotions.index
+        known = [place(emotion) for emotion in sorted(set(truth))]
+        best = [place(e) if self.rng.random() < skill else int(self.rng.choice(known)) for e in truth]
+        rows = self.rng.dirichlet(np.full(len(self.params.emotions), 0.4), len(truth))
         rows[np.arange(len(truth)), best] += self.rng.uniform(0.3, 2, len(truth)) + rows.max(1)
         return rows / rows.sum(1, keepdims=True)
 
@@ -261,10 +262,10 @@ def f1_macro(truth: tuple[str, ...], predicted: tuple[str, ...]) -> float:
     return f1_score(truth, predicted, labels=sorted(set(truth)), average="macro", zero_division=0)
 
 
-def figures_of(test: list[dict], given: dict[int, np.ndarray]) -> dict:
+def figures_of(test: list[dict], given: dict[int, np.ndarray], classes: tuple[str, ...]) -> dict:
     """What metrics.json says of test clips: means over the corpora and seeds."""
-    predicted = [[EMOTIONS[best] for best in rows.argmax(1)] for rows in given.values()]
-    numbers = [EMOTIONS.index(row["emotion"]) for row in test]
+    predicted = [[classes[best] for best in rows.argmax(1)] for rows in given.values()]
+    numbers = [classes.index(row["emotion"]) for row in test]
     uars, was, f1s = ([per_corpus(test, one, of) for one in predicted] for of in (balanced_accuracy_score, accuracy_score, f1_macro))
     figures = {name: float(np.mean(values)) for name, values in (("uar", uars), ("wa", was), ("f1_macro", f1s))}
     ends = {
@@ -275,7 +276,7 @@ def figures_of(test: list[dict], given: dict[int, np.ndarray]) -> dict:
     temperatures = [TEMPERATURE + 0.3 * place for place in range(len(given))]
     scaled = [rows ** (1 / t) for rows, t in zip(given.values(), temperatures, strict=True)]
     nlls = [
-        float(np.mean([log_loss(numbers, rows / rows.sum(1, keepdims=True), labels=range(8)) for rows in all_rows]))
+        float(np.mean([log_loss(numbers, rows / rows.sum(1, keepdims=True), labels=range(len(classes))) for rows in all_rows]))
         for all_rows in (given.values(), scaled)
     ]
     ends["interval_corpora"] = sorted({row["speaker"].split("/")[0] for row in test})[:2]
@@ -284,12 +285,12 @@ def figures_of(test: list[dict], given: dict[int, np.ndarray]) -> dict:
     return figures | ends | calibration | {"uar_seeds": uars, "wa_seeds": was, "seeds": list(given)}
 
 
-def predictions_of(test: list[dict], given: dict[int, np.ndarray]) -> list[dict]:
+def predictions_of(test: list[dict], given: dict[int, np.ndarray], classes: tuple[str, ...]) -> list[dict]:
     """Rows of predictions.parquet, sorted by seed and clip."""
     return [
         {name: row[name] for name in ("clip_id", "speaker", "emotion")}
-        | {"predicted": EMOTIONS[best.argmax()]}
-        | {f"p_{emotion}": float(p) for emotion, p in zip(EMOTIONS, best, strict=True)}
+        | {"predicted": classes[best.argmax()]}
+        | {f"p_{emotion}": float(p) for emotion, p in zip(classes, best, strict=True)}
         | {"seed": seed}
         for seed, rows in given.items()
         for row, best in zip(test, rows, strict=True)
@@ -368,6 +369,20 @@ def cross_params() -> Params:
     fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "mlp")}}, "summarise": {"pairs": (("both", "mlp"),)}}
     sections = {**values["train_classifier"], "small_cnn": SmallCnn().model_dump()}
     return Params.model_validate({**values, **places, **fused, "train_classifier": sections, "pretrain": {"trunks": ("small_cnn",)}})
+
+
+def chosen_params() -> Params:
+    """Two synthetic corpora with four chosen emotions, of which TESS lacks one; a speaker split and one corpus out."""
+    values = real_params().model_dump() | {"fetch": {corpus: Synthetic().model_dump() for corpus in ("ravdess", "tess")}}
+    places = {"protocols": ("speaker", "cross_corpus"), "folds": (1, 2), "emotions": ("sad", "calm", "angry", "happy")}
+    fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "mlp")}}}
+    return Params.model_validate({**values, **places, **fused})
+
+
+@pytest.fixture(scope="session")
+def chosen_run(tmp_path_factory) -> tuple[Path, Params]:
+    """A run with four emotions; the index has clips of eight."""
+    return written(tmp_path_factory.mktemp("chosen"), chosen_params())
 
 
 @pytest.fixture(scope="session")
@@ -454,6 +469,11 @@ def made(folder: Path, params) -> Page:
 @pytest.fixture(scope="session")
 def synthetic(synthetic_run) -> Page:
     return made(*synthetic_run)
+
+
+@pytest.fixture(scope="session")
+def chosen(chosen_run) -> Page:
+    return made(*chosen_run)
 
 
 @pytest.fixture(scope="session")

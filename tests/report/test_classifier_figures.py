@@ -79,7 +79,7 @@ def test_learning_curve_over_training_speakers(synthetic, protocol):
 
 
 def test_confusion_is_the_mean_over_the_seeds(synthetic):
-    (panel,) = emotion_figures.confusion(np.array(synthetic.results.figures["speaker"]["mlp"]["confusion"]), "MLP").axes
+    (panel,) = emotion_figures.confusion(np.array(synthetic.results.figures["speaker"]["mlp"]["confusion"]), "MLP", EMOTIONS).axes
     pairs = synthetic.by_seed("mlp", "speaker")
     expected = np.mean([[[sum((a, b) == pair for pair in zip(*one, strict=True)) for b in EMOTIONS] for a in EMOTIONS] for one in pairs], 0)
     shown = np.asarray(panel.images[0].get_array())

@@ -27,7 +27,7 @@ def row(clip: str, seed: int, predicted: str = "sad", emotion: str = "happy") ->
 def test_seeds_in_the_order_asked_for_clips_by_name(tmp_path):
     path = tmp_path / "predictions.parquet"
     write(path, [row("tess/b", 7), row("tess/a", 7, "happy"), row("tess/a", 3, "calm"), row("tess/b", 3, "happy")])
-    tested = read_predictions(path, [7, 3])
+    tested = read_predictions(path, [7, 3], EMOTIONS)
     assert list(tested.clip_ids) == ["tess/a", "tess/b"]
     assert [[EMOTIONS[k] for k in one] for one in tested.predicted] == [["happy", "sad"], ["calm", "happy"]]
     assert tested.probabilities.argmax(2).tolist() == tested.predicted.tolist()
@@ -45,14 +45,14 @@ def test_seeds_in_the_order_asked_for_clips_by_name(tmp_path):
         ([row("tess/a", 3), row("tess/b", 7)], "its seeds were tested on different clips"),
         ([row("tess/a", 3), row("tess/a", 7), row("tess/b", 7)], "its seeds were tested on different clips"),
         ([row("tess/a", 3), row("tess/a", 7, emotion="sad")], "its seeds were tested on different clips"),
-        ([row("tess/a", 3, "bored"), row("tess/a", 7)], "unknown emotion"),
+        ([row("tess/a", 3, "bored"), row("tess/a", 7)], "the emotion 'bored' is no class"),
     ],
 )
 def test_what_does_not_fit_is_one_line(tmp_path, rows, said):
     path = tmp_path / "predictions.parquet"
     write(path, rows)
     with pytest.raises(FinserError, match=said) as error:
-        read_predictions(path, [3, 7])
+        read_predictions(path, [3, 7], EMOTIONS)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 

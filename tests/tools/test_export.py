@@ -17,6 +17,8 @@ from finser import cli, layout
 from finser.audio import shards
 from finser.audio.frames import DIMENSIONS, n_frames
 from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio, write_audio, write_labels
+from finser.config import presets
+from finser.config.dump import dump
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import write_json
@@ -100,7 +102,7 @@ def assert_is(row: dict, audio: AudioRow) -> None:
 
 
 def test_every_sample_comes_back(load):
-    assert export(Selection(("ravdess", "savee"), VARIANTS), Path("out")) == {"train": 72}
+    assert export(Selection(("ravdess", "savee"), EMOTIONS, VARIANTS), Path("out")) == {"train": 72}
     loaded = load()
     assert set(loaded) == {"train"}
     expected = [row for corpus in ("ravdess", "savee") for row in read_audio(layout.shards(corpus))]
@@ -113,7 +115,7 @@ def test_every_sample_comes_back(load):
 
 
 def test_labels_come_along(load):
-    export(Selection(("savee",), with_labels=True), Path("out"))
+    export(Selection(("savee",), EMOTIONS, with_labels=True), Path("out"))
     expected = [pair for pair in read_aligned(layout.shards("savee"), layout.labels("savee")) if pair[0].variant == "original"]
     for row, (audio, label) in zip(load()["train"], expected, strict=True):
         assert_is(row, audio)
@@ -123,7 +125,7 @@ def test_labels_come_along(load):
 
 @pytest.mark.parametrize("protocol", ["speaker", "random"])
 def test_splits_follow_the_protocol(load, protocol):
-    counts = export(Selection(("savee",), ("original", "noise"), protocol=protocol, fold=1), Path("out"))
+    counts = export(Selection(("savee",), EMOTIONS, ("original", "noise"), protocol=protocol, fold=1), Path("out"))
     assert counts == {"train": 12, "validation": 3, "test": 3}
     for name, rows in load().items():
         assert {ROLES[int(speaker[-1])] for speaker in rows["speaker"]} == {name}
@@ -134,9 +136,22 @@ def test_splits_follow_the_protocol(load, protocol):
     assert "not a training split" not in card
 
 
+def test_clips_of_other_emotions_are_left_out_and_the_numbers_are_those_of_the_classes(load):
+    classes = (EMOTIONS[2], EMOTIONS[0])
+    assert export(Selection(("savee", "ravdess"), classes), Path("out")) == {"train": 16}, "eight clips of each corpus"
+    rows = load()["train"]
+    assert rows.features["emotion"].names == list(classes)
+    of_clip = {row.clip_id: row.emotion for corpus in SOURCES for row in read_audio(layout.shards(corpus))}
+    assert [classes[number] for number in rows["emotion"]] == [of_clip[clip] for clip in rows["clip_id"]]
+    assert f"{', '.join(classes)}; a corpus may lack some, and clips of other emotions are left out" in Path("out/README.md").read_text()
+    make_split("speaker")
+    with pytest.raises(FinserError, match=f"the emotion '{EMOTIONS[1]}' is no class; .*; split again: finser split"):
+        export(Selection(("savee",), classes, protocol="speaker", fold=1), Path("stale"))
+
+
 def test_one_corpus_out_is_exported_as_it_was_split(load):
     make_split("cross_corpus", {"savee": ("train", "train", "validation", "validation"), "ravdess": ("test",) * 4})
-    counts = export(Selection(("savee", "ravdess"), ("original", "noise"), protocol="cross_corpus", fold=1), Path("out"))
+    counts = export(Selection(("savee", "ravdess"), EMOTIONS, ("original", "noise"), protocol="cross_corpus", fold=1), Path("out"))
     assert counts == {"train": 12, "validation": 6, "test": 12}
     loaded = load()
     assert {name: set(rows["corpus"]) for name, rows in loaded.items()} == {
@@ -152,8 +167,8 @@ def test_one_corpus_out_is_exported_as_it_was_split(load):
 @pytest.mark.parametrize("with_labels", [False, True])
 def test_features_are_those_that_datasets_writes(with_labels):
     datasets = pytest.importorskip("datasets")
-    export(Selection(("savee",), with_labels=with_labels), Path("out"))
-    made = datasets.Features.from_dict(features(with_labels))
+    export(Selection(("savee",), EMOTIONS, with_labels=with_labels), Path("out"))
+    made = datasets.Features.from_dict(features(Selection(("savee",), EMOTIONS, with_labels=with_labels)))
     schema = pq.read_schema("out/data/train-00000.parquet")
     assert schema.remove_metadata() == made.arrow_schema.remove_metadata()
     assert json.loads(schema.metadata[b"huggingface"]) == json.loads(made.arrow_schema.metadata[b"huggingface"])
@@ -162,32 +177,32 @@ def test_features_are_those_that_datasets_writes(with_labels):
 
 
 def test_the_audio_is_known_without_the_card(load):
-    export(Selection(("savee",)), Path("out"))
+    export(Selection(("savee",), EMOTIONS), Path("out"))
     Path("out/README.md").unlink()
     assert load()["train"].features["emotion"].names == list(EMOTIONS)
 
 
 def test_the_card_tells_licences_synthesis_and_what_train_is():
-    export(Selection(("savee", "ravdess")), Path("out"))
+    export(Selection(("savee", "ravdess"), EMOTIONS), Path("out"))
     card = Path("out/README.md").read_text()
     assert "| SAVEE (synthetic) | none: spoken by a synthesizer |" in card
     assert "| RAVDESS | CC BY-NC-SA 4.0 |" in card
     assert "Synthetic speech: SAVEE." in card
     assert "all clips, not a training split" in card
     assert "# SAVEE (synthetic), RAVDESS\n" in card
-    export(Selection(("ravdess",)), Path("real"))
+    export(Selection(("ravdess",), EMOTIONS), Path("real"))
     assert "ynthetic" not in Path("real/README.md").read_text()
 
 
 def test_rows_are_cut_into_groups_and_parts():
-    export(Selection(("ravdess", "savee")), Path("out"))
+    export(Selection(("ravdess", "savee"), EMOTIONS), Path("out"))
     files = [pq.ParquetFile(path).metadata for path in sorted(Path("out/data").iterdir())]
     assert [[file.row_group(group).num_rows for group in range(file.num_row_groups)] for file in files] == [[7, 7], [7, 3]]
 
 
 def test_the_same_bytes_again():
     for name in ("a", "b"):
-        export(Selection(("savee",), VARIANTS, with_labels=True), Path(name))
+        export(Selection(("savee",), EMOTIONS, VARIANTS, with_labels=True), Path(name))
     for path in Path("a").rglob("*.*"):
         assert path.read_bytes() == (Path("b") / path.relative_to("a")).read_bytes()
 
@@ -217,18 +232,26 @@ def spoil_shard():
 @pytest.mark.parametrize(
     ("chosen", "spoil", "said"),
     [
-        (Selection(("savee",)), lambda: Path("out").mkdir(), "out: already exists"),
-        (Selection(("savey",)), None, "unknown corpus 'savey'; did you mean 'savee'"),
-        (Selection(("savee", "savee")), None, "each corpus once"),
-        (Selection(("savee",), ("loud",)), None, "unknown variant 'loud'"),
-        (Selection(("savee",), protocol="speaker"), None, "--protocol and --fold go together"),
-        (Selection(("savee",), protocol="spaeker", fold=1), None, "unknown protocol 'spaeker'; did you mean 'speaker'"),
-        (Selection(("savee",), protocol="speaker", fold=2), None, "no fold 2"),
-        (Selection(("savee",), protocol="cross_corpus", fold=1), None, "data/splits/cross_corpus.parquet: no such split"),
-        (Selection(("savee", "ravdess"), protocol="speaker", fold=1), spoil_split, "speaker.parquet fold 1: has no clip of ravdess"),
-        (Selection(("tess",)), None, "data/raw/tess/SOURCE.json: no such file"),
-        (Selection(("savee",), with_labels=True), spoil_labels, "labels belong to another row"),
-        (Selection(("savee",), VARIANTS, protocol="speaker", fold=1), spoil_shard, "do not have the rows of train; expected 18; found"),
+        (Selection(("savee",), EMOTIONS), lambda: Path("out").mkdir(), "out: already exists"),
+        (Selection(("savey",), EMOTIONS), None, "unknown corpus 'savey'; did you mean 'savee'"),
+        (Selection(("savee", "savee"), EMOTIONS), None, "each corpus once"),
+        (Selection(("savee",), EMOTIONS, ("loud",)), None, "unknown variant 'loud'"),
+        (Selection(("savee",), EMOTIONS, protocol="speaker"), None, "--protocol and --fold go together"),
+        (Selection(("savee",), EMOTIONS, protocol="spaeker", fold=1), None, "unknown protocol 'spaeker'; did you mean 'speaker'"),
+        (Selection(("savee",), EMOTIONS, protocol="speaker", fold=2), None, "no fold 2"),
+        (Selection(("savee",), EMOTIONS, protocol="cross_corpus", fold=1), None, "data/splits/cross_corpus.parquet: no such split"),
+        (
+            Selection(("savee", "ravdess"), EMOTIONS, protocol="speaker", fold=1),
+            spoil_split,
+            "speaker.parquet fold 1: has no clip of ravdess",
+        ),
+        (Selection(("tess",), EMOTIONS), None, "data/raw/tess/SOURCE.json: no such file"),
+        (Selection(("savee",), EMOTIONS, with_labels=True), spoil_labels, "labels belong to another row"),
+        (
+            Selection(("savee",), EMOTIONS, VARIANTS, protocol="speaker", fold=1),
+            spoil_shard,
+            "do not have the rows of train; expected 18; found",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(chosen, spoil, said):
@@ -241,6 +264,7 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(chosen, spoil, s
 
 
 def test_the_command(monkeypatch, capsys):
+    Path("params.yaml").write_text(dump(presets.demo()))
     options = ["--format", "hf", "--variants", "original", "--variants", "noise", "--protocol", "speaker", "--fold", "1"]
     monkeypatch.setattr("sys.argv", ["finser", "export", "savee", "ravdess", "out", *options])
     with pytest.raises(SystemExit) as left:

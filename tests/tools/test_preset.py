@@ -13,6 +13,7 @@ from finser.config.reading import read
 from finser.config.sections.fetch import Local
 from finser.corpora import local
 from finser.corpora.known import ravdess, registry, savee
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.tools import preset
 
@@ -53,6 +54,14 @@ def test_local_writes_where_corpora_lie(tmp_path):
     assert made.fetch["ravdess"] == Local(allow_partial=True)
     assert made.fetch["esd"].source == "synthetic" and made.train_fin.data.corpora == ("esd",)
     assert made.unseen_corpora == ("ravdess", "tess")
+
+
+def test_local_names_the_emotions_that_its_pooled_corpora_have(tmp_path, monkeypatch):
+    fake_corpus(tmp_path / "TESS", 2)
+    monkeypatch.setattr(preset, "check_speakers", lambda *_: None)
+    assert make("local", tmp_path).emotions == ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+    fake_corpus(tmp_path / "RAVDESS", 3)
+    assert make("local", tmp_path).emotions == EMOTIONS
 
 
 def test_partial_corpus_is_refused_unless_allowed(tmp_path):

@@ -8,6 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from finser.classifiers.classification import Classification, class_weights
 from finser.config.sections.classifiers import LogMel, Resnet18
+from finser.emotions import EMOTIONS
 from finser.features.examples import Examples
 from finser.models import begin
 from finser.models.mlp import Stack
@@ -62,13 +63,13 @@ def test_sampling_draws_classes_equally_often_and_examples_of_a_class_too():
 @given(TARGETS)
 def test_weights_are_scikit_learns_balanced_ones_with_mean_one_over_the_examples(targets):
     targets = np.array(targets)
-    weights = class_weights(targets, "weights").numpy()
+    weights = class_weights(targets, 8, "weights").numpy()
     there = np.unique(targets)
     assert weights[there] == pytest.approx(compute_class_weight("balanced", classes=there, y=targets), rel=1e-6)
     assert weights[targets].mean() == pytest.approx(1, rel=1e-5)
     assert not np.delete(weights, there).any(), "under label smoothing an absent class would be taught"
     for balance in ("none", "sampling"):
-        assert class_weights(targets, balance).tolist() == [1] * 8
+        assert class_weights(targets, 8, balance).tolist() == [1] * 8
 
 
 @given(st.integers(1, 200), st.integers(1, 40))
@@ -85,7 +86,7 @@ def test_one_clip_that_is_left_does_not_break_batch_normalisation():
     """Of the smallest spectrogram a ResNet sees one value per channel: a batch of it alone has no variance."""
     options = Resnet18(width=8, epochs=1, batch_size=4, log_mel=LogMel(bands=32, crop_frames=32))
     clips = [np.random.default_rng(k).standard_normal((40, 32)).astype(np.float32) for k in range(5)]
-    rows = [f"c/{k}" for k in range(5)], ["c/s"] * 5, ["original"] * 5, np.arange(5), clips
+    rows = [f"c/{k}" for k in range(5)], ["c/s"] * 5, ["original"] * 5, np.arange(5), clips, EMOTIONS
     train, validation = (Examples(part, *rows) for part in ("train", "validation"))
-    history, *_ = fit(Classification(begin(options, ("one",)), train, validation, ("one",)))
+    history, *_ = fit(Classification(begin(options, ("one",), 8), train, validation, ("one",)))
     assert np.isfinite(history[0]["train_loss"])

@@ -17,6 +17,7 @@ from finser.classifiers import classification
 from finser.classifiers.classification import Classification, class_weights, mixed
 from finser.config.params import Params
 from finser.config.sections.classifiers import Mlp
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, read_examples
 from finser.models import begin, module_of
@@ -62,7 +63,7 @@ class Plain:
 
 def examples(part: str, inputs: list[np.ndarray], targets: np.ndarray) -> Examples:
     nobody = [""] * len(inputs)
-    return Examples(part, nobody, nobody, ["original"] * len(inputs), targets, inputs)
+    return Examples(part, nobody, nobody, ["original"] * len(inputs), targets, inputs, EMOTIONS)
 
 
 def task(net: nn.Module | None = None, names: tuple = (0, "loop"), inputs: list[np.ndarray] = INPUTS, **options: object) -> Classification:
@@ -88,7 +89,7 @@ BATCH = (torch.from_numpy(np.stack(INPUTS)), torch.from_numpy(TARGETS))
 @pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
 def test_the_loss_is_torchs_with_class_numbers_label_smoothing_and_weights(smoothing, balance):
     made = begun(task(label_smoothing=smoothing, balance=balance, mixup=0.0))
-    weights = class_weights(TARGETS, balance)
+    weights = class_weights(TARGETS, 8, balance)
     expected = functional.cross_entropy(made.net(BATCH[0]), BATCH[1], weights, label_smoothing=smoothing)
     assert loss_of(made).item() == pytest.approx(float(expected), rel=1e-5)  # weights have mean 1 over the examples
 
@@ -291,7 +292,7 @@ def some(params: Params, model: str) -> dict[str, Examples]:
     options = params.classifiers[model]
     parts = read_parts("speaker", 1, ["ravdess"])
     parts = {"train": parts["train"].take(list(range(0, parts["train"].num_rows, 3))), "validation": parts["validation"]}
-    return read_examples(module_of(options).reader(options), parts, dict.fromkeys(parts, ("original",)))
+    return read_examples(module_of(options).reader(options), parts, dict.fromkeys(parts, ("original",)), params.emotions)
 
 
 CASES = {
@@ -310,7 +311,7 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bytes(project, params,
     parts, names, kept = some(asked, model), (0, model), tmp_path / "kept.safetensors"
 
     def train(folder: str, where: object, names: tuple = names) -> tuple[list[bytes], list[dict]]:
-        classifier = begin(asked.classifiers[model], names)
+        classifier = begin(asked.classifiers[model], names, 8)
         classifier.receive(project / "models")  # models/fins
         history = loop.fit(Classification(classifier, parts["train"], parts["validation"], names), where).history
         classifier.net.cpu()

@@ -47,9 +47,9 @@ def reader(options: KINDS["linear"]) -> Reader:
     return mfcc()
 
 
-def begin(options: KINDS["linear"]) -> MlpClassifier:
+def begin(options: KINDS["linear"], n_classes: int) -> MlpClassifier:
     """A layer of random weights."""
-    return MlpClassifier(Perceptron(N_MFCC_STATISTICS, (), options.dropout), options)
+    return MlpClassifier(Perceptron(n_classes, N_MFCC_STATISTICS, (), options.dropout), options)
 '''
 SCHEMA = '''class Linear(Network):
     """One linear layer on statistics of MFCC."""
@@ -132,7 +132,7 @@ def test_a_kind_of_classifier_touches_three_files(fresh):
     dry = fresh.run("snakemake", "-n", "results/report.md")
     assert "Train linear on fold 1 of speaker, seed 0" in dry.stdout + dry.stderr
     imports = "from finser import models; from finser.config.sections.classifiers import KINDS"
-    code = f"{imports}; print(models.begin(KINDS['linear'](), (0,)).n_params)"
+    code = f"{imports}; print(models.begin(KINDS['linear'](), (0,), 8).n_params)"
     assert int(python(fresh, code)) > 1000
     fresh.run("finser", "schema")  # docs/params.md
     pass_the_tests_of_the_shape(fresh)

@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from finser import seeds
 from finser.config.sections.classifiers import Network
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
 from finser.models.network import NetworkClassifier
@@ -53,7 +52,8 @@ class Classification(Task):
         self.validation = Batches(judged, validation.targets, classifier.collate(training=False), size)
         super().__init__(" ".join(map(str, names)), classifier.net, self.options.epochs)
         self.patience, self.keep, self.precision = self.options.patience, self.options.keep, self.options.precision
-        self.weights = class_weights(train.targets, self.options.balance).to(self.device)
+        self.n_classes = len(train.classes)
+        self.weights = class_weights(train.targets, self.n_classes, self.options.balance).to(self.device)
         self.embeds = hasattr(self.net, "embed")  # then mixup applies to the head's inputs, not to the samples
 
     def about(self) -> Iterator[object]:
@@ -73,17 +73,17 @@ class Classification(Task):
         return self.train.of_epoch(epoch)
 
     def examples(self, batch: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Return inputs and soft targets (batch, 8). A fraction ``options.mixup`` of the batches is mixed."""
+        """Return inputs and soft targets (batch, classes). A fraction ``options.mixup`` of the batches is mixed."""
         *inputs, classes = batch
         if self.embeds:
             inputs = list(self.net.embed(*inputs))
-        target = functional.one_hot(classes, len(EMOTIONS)).float()
+        target = functional.one_hot(classes, self.n_classes).float()
         if self.rng.random() < self.options.mixup:
             inputs, target = mixed(inputs, target, self.rng)
         return tuple(inputs), target
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Logits, (batch, 8)."""
+        """Logits, (batch, classes)."""
         return self.net.head(*inputs) if self.embeds else self.net(*inputs)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class Classification(Task):
     def validate(self, epoch: int, train_loss: float) -> dict:
         """Loss, UAR and WA on the whole validation part."""
         logits, targets = self._validation_logits()
-        confusion = confusion_matrix(targets.numpy(), logits.argmax(1).numpy(), len(EMOTIONS))
+        confusion = confusion_matrix(targets.numpy(), logits.argmax(1).numpy(), self.n_classes)
         return {
             "epoch": epoch,
             "train_loss": train_loss,
@@ -107,7 +107,7 @@ class Classification(Task):
         return record["validation_uar"]
 
     def _validation_logits(self) -> tuple[Tensor, Tensor]:
-        """Return logits (n, 8) and class numbers (n,), on the CPU."""
+        """Return logits (n, classes) and class numbers (n,), on the CPU."""
         logits, targets = [], []
         for *inputs, classes in self.validation.of_epoch():
             logits.append(self.net(*(tensor.to(self.device) for tensor in inputs)).float().cpu())
@@ -126,15 +126,15 @@ def mixed(inputs: list[Tensor], target: Tensor, rng: np.random.Generator) -> tup
     return inputs, weight * target + (1 - weight) * target[other]
 
 
-def class_weights(targets: np.ndarray, balance: str) -> Tensor:
-    """Return the weight of each class in the loss, shape (8,): ones, or inverse to its frequency with mean 1 over the examples.
+def class_weights(targets: np.ndarray, n_classes: int, balance: str) -> Tensor:
+    """Return the weight of each class in the loss, shape (n_classes,): ones, or inverse to its frequency with mean 1 over the examples.
 
     A class without examples has weight 0. Label smoothing gives every class a part of each target. With a large weight, that part would
     train the network to predict an emotion that no training clip has.
     """
-    weights = np.ones(len(EMOTIONS))
+    weights = np.ones(n_classes)
     if balance == "weights":
-        counts = np.bincount(targets, minlength=len(EMOTIONS))
+        counts = np.bincount(targets, minlength=n_classes)
         weights = (counts > 0) * len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return torch.from_numpy(weights).float()
 

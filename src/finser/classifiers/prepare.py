@@ -1,7 +1,8 @@
 """Stage `prepare_classifier`: models/initial/NAME/, the options of a classifier with random initial weights.
 
-This folder is an input of the training. DVC therefore trains a classifier again if one of its options or a default of its kind changes, and
-only then. :mod:`finser.classifiers.prepare_fine_tuning` does the same for classifiers with pretrained weights.
+This folder is an input of the training. DVC therefore trains a classifier again if one of its options, a default of its kind or
+the set of emotions changes, and only then. :mod:`finser.classifiers.prepare_fine_tuning` does the same for classifiers with pretrained
+weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path
 from finser import layout
 from finser.config.params import Params
 from finser.config.sections.classifiers import ClassifierSection
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features import pool
 from finser.files import read_json, whole_folder, write_json
@@ -31,9 +31,9 @@ def prepare_classifier(params: Params, model: str) -> None:
 def write_initial(params: Params, model: str, options: ClassifierSection, put_weights: Put | None = None) -> None:
     """Write models/initial/MODEL/: config.json, and the weights that `put_weights` writes.
 
-    config.json has all options, a digest of the code of the kind and of its training, the versions of the libraries that this code imports,
-    the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the one seed that it is
-    trained with.
+    config.json has the classes, all options, a digest of the code of the kind and of its training, the versions of the libraries that
+    this code imports, the checksums of all files that the classifier may be trained or tested on and, if its training draws nothing, the
+    one seed that it is trained with.
     """
     own = code_of_kind(options)
     with whole_folder(layout.initial(model)) as partial:
@@ -41,7 +41,7 @@ def write_initial(params: Params, model: str, options: ClassifierSection, put_we
         weights = f"{', '.join(given)} of {options.init}; the rest random" if given else "random, if it has any"
         config = {
             "model": options.model,
-            "classes": list(EMOTIONS),
+            "classes": list(params.emotions),
             "weights": weights,
             "options": options.model_dump(mode="json"),
             "code": digest(own),

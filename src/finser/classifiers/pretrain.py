@@ -109,15 +109,15 @@ def pretrain(params: Params, trunk: str, protocol: str, fold: int) -> None:
     Only the training part of the fold trains the trunk, and its emotion labels are not used.
     """
     options, settings = params.classifiers[trunk], params.pretrain
-    prepared(options, trunk)
+    classes = prepared(options, trunk)["classes"]
     pool.verify(pool.read(f"pretrain/{trunk}"), layout.pool(f"pretrain/{trunk}"))
     parts = read_parts(protocol, fold, settings.corpora or params.pooled)
     reader = paired(module_of(options).reader(options), module_of(options).frame_numbers(options))
     asked = {part: parts[part] for part in ("train", "validation")}
-    examples = read_examples(reader, asked, {"train": settings.variants, "validation": ("original",)})
+    examples = read_examples(reader, asked, {"train": settings.variants, "validation": ("original",)}, classes)
     check_apart(examples.values(), leaky=LEAKY[protocol])
     names = (params.seed, "pretrain", trunk, protocol, fold)
-    classifier = begin(options, names)
+    classifier = begin(options, names, len(classes))
     checkpoint = layout.checkpoint("pretrain", trunk, protocol, str(fold))
     history, seconds, _ = fit(Pretraining(classifier, examples["train"].inputs, examples["validation"].inputs, settings, names), checkpoint)
     classifier.net.cpu()

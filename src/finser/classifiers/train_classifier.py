@@ -13,7 +13,6 @@ from finser.classifiers.prepare import prepared
 from finser.config.fields import init_kind
 from finser.config.params import Params
 from finser.config.sections.classifiers import ClassifierSection
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_apart, read_examples
 from finser.files import read_json, whole_folder, write_json
@@ -41,9 +40,10 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         _refer(initial["seed"], model, protocol, fold, seed)
         return
     parts = parts_of(params, options, protocol, fold)
-    examples = read_examples(module_of(options).reader(options), {part: parts[part] for part in ("train", "validation")}, variants(options))
+    asked, classes = {part: parts[part] for part in ("train", "validation")}, initial["classes"]
+    examples = read_examples(module_of(options).reader(options), asked, variants(options), classes)
     check_apart(examples.values(), leaky=LEAKY[protocol])
-    classifier = begin(options, (seed, model, protocol, fold))
+    classifier = begin(options, (seed, model, protocol, fold), len(classes))
     classifier.receive(_given(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} training rows, {len(examples['validation'])} validation rows")
@@ -105,7 +105,7 @@ def validation_uar(classifier: Classifier, validation: Examples) -> float:
     history.csv has the UAR of all clips together.
     """
     predicted = classifier.probabilities(validation.inputs).argmax(1)  # (n,)
-    counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(EMOTIONS))
+    counts = per_speaker(validation.targets, predicted, np.array(validation.speakers), len(validation.classes))
     return float(over_seeds(counts)["uar"][0])
 
 
@@ -134,11 +134,11 @@ def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str
 def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> dict:
     train = examples["train"]
     return {
-        "classes": list(EMOTIONS),
+        "classes": list(train.classes),
         "corpora": sorted(set(parts["train"]["corpus"].to_pylist())),
         "n_train": len(train),
         "n_validation": len(examples["validation"]),
-        "clips_per_emotion": {emotion: int((train.targets == number).sum()) for number, emotion in enumerate(EMOTIONS)},
+        "clips_per_emotion": {emotion: int((train.targets == number).sum()) for number, emotion in enumerate(train.classes)},
         "train_speakers": sorted(set(train.speakers)),
         "validation_speakers": sorted(set(examples["validation"].speakers)),
         "clips_digest": clips_digest(parts),

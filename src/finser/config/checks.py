@@ -122,7 +122,7 @@ def known_pairs(params: Fields) -> Iterator[Contradiction]:
 def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     """No list names something twice."""
     noise = params.evaluate_classifier.noise
-    listed = {name: getattr(params, name) for name in ("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds")}
+    listed = {name: getattr(params, name) for name in ("corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds")}
     listed |= {f"compare_fin.{name}": getattr(params.compare_fin, name) for name in ("features", "ways", "seeds")}
     listed |= {f"reference_fin.{name}": getattr(params.reference_fin, name) for name in ("features", "seeds")}
     listed["train_fin.data.corpora"] = params.train_fin.data.corpora

@@ -124,7 +124,9 @@ def _explain_key(problem: dict, said: str, values: Any, where: object, whole: ty
     if kind == "literal_error":
         return FinserError(f"{key}: unknown value", where=where, expected=problem["ctx"]["expected"], found=shown(given))
     if kind == "too_short":
-        return FinserError(f"{key}: empty", where=where, expected="a list of one or more")
+        least, length = (problem["ctx"][name] for name in ("min_length", "actual_length"))
+        what, expected = ("too short" if length else "empty"), "one" if least == 1 else least
+        return FinserError(f"{key}: {what}", where=where, expected=f"a list of {expected} or more")
     if kind in EXPECTED:
         return FinserError(f"{key}: wrong type", where=where, expected=EXPECTED[kind], found=shown(given))
     if kind == "string_pattern_mismatch" and path[-1] == "init":

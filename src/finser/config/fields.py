@@ -20,6 +20,7 @@ from finser.config.sections.resample import Resample
 from finser.config.sections.results import Fusion, Report, Summarise
 from finser.config.sections.split import Split
 from finser.config.sections.train_fin import TrainFin, TrainFrontEnd
+from finser.emotions import EMOTIONS
 
 
 def every_model() -> dict[str, ClassifierSection]:
@@ -31,7 +32,8 @@ class Fields(Section):
     """All of params.yaml."""
 
     in_files: ClassVar[tuple[str, ...]] = (
-        *("corpora", "pooled", "models", "fusions", "protocols", "folds", "seeds", "seed", "fetch", "index", "resample", "augment"),
+        *("corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds", "seed"),
+        *("fetch", "index", "resample", "augment"),
         *(
             "label",
             "features",
@@ -54,6 +56,7 @@ class Fields(Section):
     pooled: tuple[CorpusName, ...] = Field(
         ("ravdess", "crema_d", "tess", "savee"), min_length=1, description="corpora on which classifiers are trained and tested, pooled"
     )
+    emotions: tuple[Name, ...] = Field(EMOTIONS, min_length=2, description="classes, in order; clips of other emotions are left out")
     models: tuple[Name, ...] = Field(
         tuple(KINDS),
         min_length=1,

@@ -41,12 +41,13 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
     loaded = {seed: load(folder) for seed, folder in folders.items()}
     for seed, folder in folders.items():
         check_trained_settings(loaded[seed][1], options, folder)
+        check_trained_classes(loaded[seed][1], params.emotions, folder)
         check_trained_apart(loaded[seed][1], parts, protocol, fold, folder)
     prepared(options, model)
     classifiers, configs = (list(column) for column in zip(*loaded.values(), strict=True))
     reader = module_of(options).reader(options)
     asked = {part: parts[part] for part in ("validation", "test")}
-    examples = read_examples(reader, asked, dict.fromkeys(asked, ORIGINALS))
+    examples = read_examples(reader, asked, dict.fromkeys(asked, ORIGINALS), params.emotions)
     check_apart(examples.values(), leaky=LEAKY[protocol])
     started = time.perf_counter()
     validation, test = (_judge(classifiers, examples[part]) for part in asked)
@@ -134,6 +135,13 @@ def noise_curve(
 def check_trained_settings(config: dict, options: ClassifierSection, where: Path) -> None:
     """Raise :class:`FinserError` if a model's settings differ from its section in params.yaml: its inputs may differ, too."""
     settings.check_settings(config, options.model_dump(mode="json"), where, AGAIN)
+
+
+def check_trained_classes(config: dict, emotions: tuple[str, ...], where: Path) -> None:
+    """Raise :class:`FinserError` if a model has other classes than params.yaml, or has them in another order."""
+    if config["classes"] != list(emotions):
+        found = ", ".join(map(str, config["classes"]))
+        raise FinserError("trained on other emotions", where=where, expected=", ".join(emotions), found=found, do=AGAIN)
 
 
 def check_trained_apart(config: dict, parts: dict[str, pa.Table], protocol: str, fold: int, where: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.config.params import Params
-from finser.emotions import EMOTIONS
+from finser.emotions import numbers
 from finser.errors import FinserError
 from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
 from finser.features.examples import Examples, check_apart
@@ -17,6 +17,7 @@ from finser.files import read_json, whole_folder, why, write_json
 from finser.progress import say
 from finser.scores import calibration
 from finser.scores import stacking as fusion
+from finser.scores.predictions import check_classes, probability_columns
 from finser.splits.table import LEAKY
 
 PARTS = {"validation": "validation", "test": "predictions"}  # file per part
@@ -59,12 +60,12 @@ def fuse_classifiers(params: Params, name: str, protocol: str, fold: int) -> Non
 
 
 def fuse(validation: Judged, test: Judged, method: str, models: Sequence[str]) -> tuple[np.ndarray, dict[str, Judged]]:
-    """Return the weights of the members, shape (members,), and the fused probabilities of both parts, shape (1, n, 8).
+    """Return the weights of the members, shape (members,), and the fused probabilities of both parts, shape (1, n, classes).
 
     Parameters
     ----------
     validation, test : Judged
-        Probabilities of shape (members, n, 8), the same members in both.
+        Probabilities of shape (members, n, classes), the same members in both.
     method : {'mean', 'stacked'}
         Equal weights of the models, or weights of the members that minimise the validation NLL.
     models : sequence of str
@@ -84,11 +85,13 @@ def fuse(validation: Judged, test: Judged, method: str, models: Sequence[str]) -
 
 
 def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Judged:
-    """Read a member's predictions for a part, with all its seeds: probabilities (seeds, n, 8), clips sorted by clip_id."""
+    """Read a member's predictions for a part, with all its seeds: probabilities (seeds, n, classes), clips sorted by clip_id."""
     path = layout.classifier_result(model, protocol, fold) / f"{PARTS[part]}.parquet"
     again = f"run: finser evaluate_classifier {model} {protocol} {fold}"
+    check_classes(path, params.emotions, again)
+    shares = probability_columns(params.emotions)
     try:
-        table = pq.read_table(path, columns=[*CLIP, "seed", *(f"p_{emotion}" for emotion in EMOTIONS)])
+        table = pq.read_table(path, columns=[*CLIP, "seed", *shares])
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do=again) from None
     except (pa.ArrowException, OSError) as error:
@@ -102,10 +105,10 @@ def _read(params: Params, model: str, protocol: str, fold: int, part: str) -> Ju
         raise FinserError("predictions of other seeds", where=path, expected=list(seeds), found=found, do="dvc repro")
     if any(rows.select(CLIP) != first.select(CLIP) for rows in by_seed):
         raise FinserError("its seeds have different clips", where=path, do="dvc repro")
-    targets = np.array([EMOTIONS.index(emotion) for emotion in first["emotion"].to_pylist()], np.int64)
+    targets = np.array(numbers(first["emotion"].to_pylist(), params.emotions, path, again), np.int64)
     clips, speakers = first["clip_id"].to_pylist(), first["speaker"].to_pylist()
-    examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [])
-    columns = [[rows[f"p_{emotion}"].to_numpy() for emotion in EMOTIONS] for rows in by_seed]
+    examples = Examples(part, clips, speakers, ["original"] * len(clips), targets, [], params.emotions)
+    columns = [[rows[name].to_numpy() for name in shares] for rows in by_seed]
     return Judged(examples, np.array(columns).transpose(0, 2, 1))
 
 

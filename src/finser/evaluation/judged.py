@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from finser.emotions import EMOTIONS
 from finser.features.examples import Examples
 from finser.scores import calibration
 from finser.scores.intervals import covered_by_intervals, estimates, over_seeds, per_speaker
+from finser.scores.predictions import probability_columns
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Judged:
     examples : Examples
         Examples of the part.
     probabilities : np.ndarray
-        Float64, shape (seeds, n, 8).
+        Float64, shape (seeds, n, classes).
     """
 
     examples: Examples
@@ -34,7 +34,7 @@ class Judged:
     @property
     def counts(self) -> dict[str, np.ndarray]:
         """Return confusion matrices of each corpus and speaker; see :func:`finser.scores.intervals.per_speaker`."""
-        return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(EMOTIONS))
+        return per_speaker(self.examples.targets, self.predicted, np.array(self.examples.speakers), len(self.examples.classes))
 
 
 def figures_of_merit(test: Judged, confidence: float) -> dict:
@@ -78,14 +78,14 @@ def predictions_table(judged: Judged, seeds_: tuple[int, ...]) -> pa.Table:
 
     Columns are clip_id, speaker, emotion, predicted, p_EMOTION for each class, and seed.
     """
-    examples, tables = judged.examples, []
+    examples, classes, tables = judged.examples, judged.examples.classes, []
     for seed, probabilities in zip(seeds_, judged.probabilities, strict=True):
         columns = {
             "clip_id": examples.clip_ids,
             "speaker": examples.speakers,
-            "emotion": [EMOTIONS[target] for target in examples.targets],
-            "predicted": [EMOTIONS[best] for best in probabilities.argmax(1)],
-            **{f"p_{emotion}": probabilities[:, number] for number, emotion in enumerate(EMOTIONS)},
+            "emotion": [classes[target] for target in examples.targets],
+            "predicted": [classes[best] for best in probabilities.argmax(1)],
+            **dict(zip(probability_columns(classes), probabilities.T, strict=True)),
             "seed": pa.array([seed] * len(examples), pa.int64()),
         }
         tables.append(pa.table(columns).sort_by("clip_id"))

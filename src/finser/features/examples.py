@@ -3,7 +3,7 @@
 Training parts may use augmented variants; validation and test use originals only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from finser.audio.shards import Only
-from finser.emotions import EMOTIONS
+from finser.emotions import numbers
 from finser.errors import FinserError
 from finser.features.rows import Reader
 from finser.progress import track
+
+AGAIN = "split again: finser split"
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,11 @@ class Examples:
     clip_ids, speakers, variants : list of str
         One per input; a clip has one input per variant.
     targets : np.ndarray
-        Class numbers in the order of ``EMOTIONS``, int64, shape (n,).
+        Class numbers, places in `classes`, int64, shape (n,).
     inputs : list
         Outputs of the model's `Reader`, one per row.
+    classes : tuple of str
+        Emotions that are told apart, in their order; some may have no clip here.
     """
 
     part: str
@@ -39,6 +43,7 @@ class Examples:
     variants: list[str]
     targets: np.ndarray
     inputs: list[Any]
+    classes: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -46,7 +51,7 @@ class Examples:
     def at(self, places: list[int]) -> "Examples":
         """Return the examples with the given indices."""
         lists = {name: [getattr(self, name)[place] for place in places] for name in ("clip_ids", "speakers", "variants", "inputs")}
-        return Examples(self.part, **lists, targets=self.targets[places])
+        return Examples(self.part, **lists, targets=self.targets[places], classes=self.classes)
 
 
 def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
@@ -64,7 +69,7 @@ def check_apart(parts: Iterable[Examples], *, leaky: bool) -> None:
         named += [] if leaky else [("speaker", speaker) for speaker in examples.speakers]
         for kind, name in named:
             if homes.setdefault((kind, name), examples.part) != examples.part:
-                raise FinserError(f"{kind} {name} is in {homes[kind, name]} and in {examples.part}", do="split again: finser split")
+                raise FinserError(f"{kind} {name} is in {homes[kind, name]} and in {examples.part}", do=AGAIN)
         augmented = sorted(set(examples.variants) - {"original"})
         if augmented and examples.part != "train":
             raise FinserError(f"augmented copies ({', '.join(augmented)}) in {examples.part}", expected="originals only")
@@ -76,7 +81,9 @@ def check_training_part(examples: Examples) -> None:
         raise FinserError("statistics and weights come from the training part only", expected="train", found=examples.part)
 
 
-def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]]) -> dict[str, Examples]:
+def read_examples(
+    reader: Reader, parts: dict[str, pa.Table], variants: dict[str, tuple[str, ...]], classes: Sequence[str]
+) -> dict[str, Examples]:
     """Read the inputs of each part of a split, in the order of the shards; each corpus is read once.
 
     Parameters
@@ -87,12 +94,16 @@ def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str
         Rows of a split (columns clip_id, corpus, speaker, emotion) by the name of the part.
     variants : dict
         Variants of the clips to read, by part.
+    classes : sequence of str
+        Emotions that are told apart, in their order.
 
     Raises
     ------
     FinserError
-        The shards or labels lack a clip of the split, or give it another speaker or emotion.
+        An emotion of the split is no class; or the shards or labels lack a clip of the split, or give it another speaker or emotion.
     """
+    for rows in parts.values():
+        numbers(rows["emotion"].to_pylist(), classes, "the split", AGAIN)  # before hours of reading
     wanted = {(row["clip_id"], variant): (part, row) for part in parts for row in parts[part].to_pylist() for variant in variants[part]}
     corpora = sorted({row["corpus"] for _, row in wanted.values()})
     found: dict[str, list[tuple[dict, str, Any]]] = {part: [] for part in parts}
@@ -108,7 +119,7 @@ def read_examples(reader: Reader, parts: dict[str, pa.Table], variants: dict[str
         clip, variant = min(wanted)
         where = reader.folders(wanted[clip, variant][1]["corpus"])[0]
         raise FinserError(f"lacks {len(wanted)} rows of the split, e.g. {clip} ({variant})", where=where, do="run: dvc repro")
-    return {part: _examples(part, rows) for part, rows in found.items()}
+    return {part: _examples(part, rows, tuple(classes)) for part, rows in found.items()}
 
 
 def _check_against_sound(entries: dict[str, dict], reader: Reader, corpus: str) -> None:
@@ -118,10 +129,11 @@ def _check_against_sound(entries: dict[str, dict], reader: Reader, corpus: str) 
         for name in ("speaker", "emotion"):
             if entry[name] != record[name]:
                 what, where = f"the split has another {name} for {record['clip_id']}", reader.folders(corpus)[0]
-                raise FinserError(what, where=where, expected=record[name], found=entry[name], do="split again: finser split")
+                raise FinserError(what, where=where, expected=record[name], found=entry[name], do=AGAIN)
 
 
-def _examples(part: str, rows: list[tuple[dict, str, Any]]) -> Examples:
-    targets = np.array([EMOTIONS.index(entry["emotion"]) for entry, _, _ in rows], np.int64)
+def _examples(part: str, rows: list[tuple[dict, str, Any]], classes: tuple[str, ...]) -> Examples:
+    targets = np.array([classes.index(entry["emotion"]) for entry, _, _ in rows], np.int64)
     named = {name: [entry[column] for entry, _, _ in rows] for name, column in (("clip_ids", "clip_id"), ("speakers", "speaker"))}
-    return Examples(part, **named, variants=[variant for _, variant, _ in rows], targets=targets, inputs=[array for _, _, array in rows])
+    variants, inputs = [variant for _, variant, _ in rows], [array for _, _, array in rows]
+    return Examples(part, **named, variants=variants, targets=targets, inputs=inputs, classes=classes)

@@ -11,7 +11,6 @@ from finser.audio.augment.excerpts import STEP, first_loud, refuse_silence
 from finser.audio.frames import to_float, to_int16
 from finser.audio.shards import AudioRow, LabelRow, write_audio, write_labels
 from finser.config.params import Params
-from finser.emotions import EMOTIONS
 from finser.features.examples import Examples, read_examples
 from finser.features.labels import features
 from finser.features.noisy_clips import variant
@@ -72,7 +71,7 @@ def noisy(params: Params, protocol: str, fold: int) -> None:
     """
     asked, parts = params.evaluate_classifier.noise, read_parts(protocol, fold, params.pooled)
     some = {"test": evenly(parts["test"], asked.clips), "train": evenly(parts["train"], VOICES)}
-    read = read_examples(Reader(lambda row: row.audio, audio=True), some, dict.fromkeys(some, ("original",)))
+    read = read_examples(Reader(lambda row: row.audio, audio=True), some, dict.fromkeys(some, ("original",)), params.emotions)
     voices = read["train"].inputs
     rows = [
         _noisy_row(read["test"], number, params.seed, kind, snr, voices)
@@ -96,7 +95,7 @@ def evenly(rows: pa.Table, most: int) -> pa.Table:
 
 
 def _noisy_row(test: Examples, number: int, seed: int, kind: str, snr_db: float, voices: list[np.ndarray]) -> AudioRow:
-    clip_id, emotion = test.clip_ids[number], EMOTIONS[test.targets[number]]
+    clip_id, emotion = test.clip_ids[number], test.classes[test.targets[number]]
     names = (seed, "noise curve", kind, snr_db, clip_id)
     clip = in_noise(test.inputs[number], kind, snr_db, voices, names)
     draw = {"kind": kind, "snr_db": snr_db}

@@ -1,7 +1,8 @@
 """Emotion classifiers: an SVM as the baseline, and networks on statistics, log-mel spectrograms, filter banks or FIN outputs.
 
 One module per model. Each has `reader(options)`, which returns the :class:`finser.features.rows.Reader` of its inputs, and
-`begin(options)`, which returns an untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn fits the SVM.
+`begin(options, n_classes)`, which returns an untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn
+fits the SVM.
 """
 
 import json
@@ -15,7 +16,6 @@ from pydantic import ValidationError
 
 from finser import seeds
 from finser.config.sections.classifiers import KINDS, ClassifierSection
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError, nearest
 from finser.files import read_json
 
@@ -35,7 +35,7 @@ class Classifier(Protocol):
         """Load the initial weights from `folder`, if the options name any (``init``)."""
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
-        """Return class probabilities, float64, shape (n, 8), in the order of ``EMOTIONS``; each row sums to 1."""
+        """Return class probabilities, float64, shape (n, classes), in the order of the classes; each row sums to 1."""
 
     def save(self, folder: Path) -> None:
         """Write all trained parameters to `folder` as model.safetensors."""
@@ -49,29 +49,31 @@ def module_of(options: ClassifierSection) -> ModuleType:
     return import_module(f"finser.models.{options.model}")
 
 
-def begin(options: ClassifierSection, names: tuple) -> Classifier:
+def begin(options: ClassifierSection, names: tuple, n_classes: int) -> Classifier:
     """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws."""
     module = module_of(options)
     if not options.by_gradient:  # it has no random weights, and needs no torch
-        return module.begin(options)
+        return module.begin(options, n_classes)
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(*names, "initial"))
-        return module.begin(options)
+        return module.begin(options, n_classes)
 
 
 def load(folder: Path) -> tuple[Classifier, dict]:
-    """Load a trained classifier and its config.json.
+    """Load a trained classifier and its config.json; its classes are those that config.json names.
 
     Raises
     ------
     FinserError
-        The folder is missing, a file is not readable, or the model has other classes or is of an unknown kind.
+        The folder is missing, a file is not readable, or the model has no classes or is of an unknown kind.
     """
     config = read_json(folder / "config.json")
-    if tuple(config.get("classes", ())) != EMOTIONS:
-        raise FinserError("a model of other classes", where=folder, expected=", ".join(EMOTIONS), found=config.get("classes"))
+    classes = config.get("classes")
+    if not isinstance(classes, list) or len(set(map(str, classes))) < max(2, len(classes)):
+        where, do = folder / "config.json", "train it again: dvc repro"
+        raise FinserError("no classes", where=where, expected="a list of two or more, each once", found=classes, do=do)
     kind = config.get("options", {}).get("model")
     if kind not in KINDS:
         raise FinserError(f"unknown model '{kind}'", where=folder, do=nearest(str(kind), KINDS))
@@ -81,6 +83,6 @@ def load(folder: Path) -> tuple[Classifier, dict]:
         first = error.errors()[0]
         what = f"options of another version of finser ({'.'.join(map(str, first['loc']))}: {first['msg']})"
         raise FinserError(what, where=folder / "config.json", do="train it again: dvc repro") from None
-    classifier = begin(options, ())
+    classifier = begin(options, (), len(classes))
     classifier.restore(folder)
     return classifier, config

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from finser.config.sections.classifiers import Ast
 from finser.config.sections.masks import Masks
-from finser.emotions import EMOTIONS
 from finser.features import filter_banks
 from finser.features.filter_banks import BANDS, row_frames
 from finser.features.log_mel import masks
@@ -22,7 +21,7 @@ TOKENS = 2  # class and distillation
 
 
 class AstNet(nn.Module):
-    """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with `model_size` base.
+    """``transformers.ASTModel``, the mean of its class and distillation tokens, dropout, Linear: 85,529,864 weights with eight classes.
 
     Random weights follow the publication: patch, token and position embeddings have a standard deviation of 0.02.
 
@@ -36,7 +35,7 @@ class AstNet(nn.Module):
 
     TRUNK = ("encoder",)  # the modules that pretraining trains
 
-    def __init__(self, options: Ast) -> None:
+    def __init__(self, options: Ast, n_classes: int) -> None:
         from transformers import ASTConfig, ASTModel  # takes seconds
 
         super().__init__()
@@ -62,10 +61,10 @@ class AstNet(nn.Module):
         for tokens in (embeddings.cls_token, embeddings.distillation_token, embeddings.position_embeddings):
             nn.init.trunc_normal_(tokens, std=0.02)  # transformers initialises with zeros here: the two tokens would stay equal
         self.dropout = nn.Dropout(options.dropout)
-        self.out = nn.Linear(size.width, len(EMOTIONS))
+        self.out = nn.Linear(size.width, n_classes)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits (batch, 8) of normalised filter banks (batch, t, 128).
+        """Return logits (batch, classes) of normalised filter banks (batch, t, 128).
 
         Attention includes the padding, as published, so `n_frames` is not used.
         """
@@ -162,6 +161,6 @@ def frame_numbers(_: Ast) -> Callable[[Row, int], np.ndarray]:
     return row_frames
 
 
-def begin(options: Ast) -> AstClassifier:
+def begin(options: Ast, n_classes: int) -> AstClassifier:
     """Return a network with random weights from torch's generator."""
-    return AstClassifier(AstNet(options), options)
+    return AstClassifier(AstNet(options, n_classes), options)

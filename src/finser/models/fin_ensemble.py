@@ -25,7 +25,6 @@ from torch.nn import functional
 
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, N_FFT, to_float
 from finser.config.sections.classifiers import FinEnsemble, SpectrogramAugment
-from finser.emotions import EMOTIONS
 from finser.features import log_mel as spectrograms
 from finser.features.rows import Reader, Row
 from finser.files import read_json
@@ -45,7 +44,7 @@ ClipInput = tuple[np.ndarray, np.ndarray]  # int16 samples of whole frames, or e
 class Head(nn.Module):
     """Head from features of frames to logits; frames after a clip's end are masked."""
 
-    def __init__(self, channels: int, pooling: str, dropout: float) -> None:
+    def __init__(self, n_classes: int, channels: int, pooling: str, dropout: float) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(N_FEATURES))  # stays zero: each clip's own mean is subtracted
         self.register_buffer("scale", torch.ones(N_FEATURES))
@@ -56,10 +55,10 @@ class Head(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in self.convolutions)
         self.pool = Pool(channels, pooling)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(2 * channels, len(EMOTIONS))
+        self.out = nn.Linear(2 * channels, n_classes)
 
     def forward(self, features: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits (batch, 8) of normalised features (batch, t, 162), of which the first `n_frames` (batch,) are valid."""
+        """Return logits (batch, classes) of normalised features (batch, t, 162), of which the first `n_frames` (batch,) are valid."""
         mask = frame_mask(n_frames, features.shape[1])  # (batch, t)
         x = features.transpose(1, 2)  # (batch, 162, t)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -90,7 +89,7 @@ class Ensemble(nn.Module):
         return self.head.normalise(features, n_frames) * keep, n_frames
 
     def forward(self, waves: Tensor, given: Tensor, keep: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits, shape (batch, 8)."""
+        """Return logits, shape (batch, classes)."""
         return self.head(*self.embed(waves, given, keep, n_frames))
 
 
@@ -122,9 +121,9 @@ def samples_of(audio: np.ndarray, frames: slice) -> np.ndarray:
     return np.pad(audio, N_FFT // 2)[starts[0] : starts[-1] + N_FFT]
 
 
-def begin(options: FinEnsemble) -> "FinEnsembleClassifier":
+def begin(options: FinEnsemble, n_classes: int) -> "FinEnsembleClassifier":
     """Return a classifier whose head and FINs have random weights from torch's generator."""
-    head = Head(options.channels, options.pooling, options.dropout)
+    head = Head(n_classes, options.channels, options.pooling, options.dropout)
     return FinEnsembleClassifier(Fins(random_fins(options.fins)), head, options)
 
 
@@ -196,7 +195,7 @@ class FinEnsembleClassifier(NetworkClassifier):
         return result
 
     def probabilities(self, inputs: list[ClipInput]) -> np.ndarray:
-        """Return the softmax of the logits, shape (n, 8), of clips."""
+        """Return the softmax of the logits, shape (n, classes), of clips."""
         return predict(self.head, self.features(inputs), self._collate_features(False))
 
     def save(self, folder: Path) -> None:

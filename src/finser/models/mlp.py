@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from finser.config.sections.classifiers import Mlp
-from finser.emotions import EMOTIONS
 from finser.features.rows import Reader
 from finser.features.statistics import N_MFCC_STATISTICS, mfcc
 from finser.models.network import NetworkClassifier
@@ -15,16 +14,16 @@ from finser.training.batches import Collate
 class Perceptron(nn.Module):
     """z-score (training statistics), then Linear, ReLU and dropout per hidden layer, then Linear to the classes."""
 
-    def __init__(self, n_inputs: int, hidden: tuple[int, ...], dropout: float) -> None:
+    def __init__(self, n_classes: int, n_inputs: int, hidden: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_inputs))
         self.register_buffer("scale", torch.ones(n_inputs))
         widths = [n_inputs, *hidden]
         blocks = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))]
-        self.layers = nn.Sequential(*blocks, nn.Linear(widths[-1], len(EMOTIONS)))
+        self.layers = nn.Sequential(*blocks, nn.Linear(widths[-1], n_classes))
 
     def forward(self, statistics: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (batch, 8), of statistics that are not normalised, shape (batch, n_inputs)."""
+        """Return logits, shape (batch, classes), of statistics that are not normalised, shape (batch, n_inputs)."""
         return self.layers((statistics - self.mean) / self.scale)
 
 
@@ -48,9 +47,9 @@ def reader(options: Mlp) -> Reader:
     return mfcc()
 
 
-def begin(options: Mlp) -> MlpClassifier:
+def begin(options: Mlp, n_classes: int) -> MlpClassifier:
     """Return a network with random weights from torch's generator."""
-    return MlpClassifier(Perceptron(N_MFCC_STATISTICS, options.hidden, options.dropout), options)
+    return MlpClassifier(Perceptron(n_classes, N_MFCC_STATISTICS, options.hidden, options.dropout), options)
 
 
 class Stack:

@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from finser.config.sections.classifiers import Network, SpectrogramNetwork
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.log_mel import CollateFrames, statistics
 from finser.training.batches import Collate, alike
@@ -29,7 +28,7 @@ class NetworkClassifier:
     Parameters
     ----------
     net : nn.Module
-        Network from what `collate` makes to logits (batch, 8). Its buffers ``mean`` and ``scale`` are saved with it.
+        Network from what `collate` makes to logits (batch, classes). Its buffers ``mean`` and ``scale`` are saved with it.
     options : Network
         The classifier's section of params.yaml.
     """
@@ -53,7 +52,7 @@ class NetworkClassifier:
         return [{"params": list(self.net.parameters()), "lr": self.options.learning_rate}]
 
     def probabilities(self, inputs: list[Any]) -> np.ndarray:
-        """Return the softmax of the logits, shape (n, 8)."""
+        """Return the softmax of the logits, shape (n, classes)."""
         return predict(self.net, inputs, self.collate(training=False))
 
     def save(self, folder: Path) -> None:
@@ -128,18 +127,19 @@ def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None
 
 @torch.no_grad()
 def predict(net: nn.Module, inputs: list[Any], collate: Collate, size: int = 64) -> np.ndarray:
-    """Return class probabilities of a network that outputs logits, float64, shape (n, 8).
+    """Return class probabilities of a network that outputs logits, float64, shape (n, classes).
 
     The network runs on the GPU if there is one, and is moved back to the CPU.
     """
     where = start_torch()
     net = net.eval().to(where)
-    result = np.empty((len(inputs), len(EMOTIONS)))
+    places, rows = [], []
     for chosen in alike(inputs, collate, size):
         batch = (tensor.to(where) for tensor in collate([inputs[i] for i in chosen], None))
-        result[chosen] = net(*batch).double().softmax(1).cpu().numpy()
+        places += list(chosen)
+        rows.append(net(*batch).double().softmax(1).cpu().numpy())  # (batch, classes)
     net.cpu()
-    return result
+    return np.concatenate(rows)[np.argsort(places)]
 
 
 def n_trainable(parameters: Iterable[nn.Parameter]) -> int:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from finser.config.sections.classifiers import Resnet18
-from finser.emotions import EMOTIONS
 from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Mean, Pool, frame_mask
@@ -14,10 +13,12 @@ STAGES = (1, 2, 4, 8)  # channels of the stages, in multiples of the width
 
 
 class Resnet18Net(nn.Module):
-    """``transformers.ResNetModel`` of basic blocks, the mean over bands, pooling, dropout, Linear: 11,174,344 weights by default.
+    """``transformers.ResNetModel`` of basic blocks, the mean over bands, pooling, dropout, Linear: 11,174,344 weights with eight classes.
 
     Parameters
     ----------
+    n_classes : int
+        Number of logits.
     bands : int
         Mel bands.
     width : int
@@ -29,7 +30,7 @@ class Resnet18Net(nn.Module):
     TRUNK = ("resnet",)  # the modules that pretraining trains
     TIME_STEP = 32  # frames per output step
 
-    def __init__(self, bands: int = 64, width: int = 64, pooling: str = "mean", dropout: float = 0.4) -> None:
+    def __init__(self, n_classes: int, bands: int = 64, width: int = 64, pooling: str = "mean", dropout: float = 0.4) -> None:
         from transformers import ResNetConfig, ResNetModel  # takes seconds
 
         super().__init__()
@@ -40,10 +41,10 @@ class Resnet18Net(nn.Module):
         self.resnet = ResNetModel(config)
         self.dropout = nn.Dropout(dropout)
         self.pool = Mean() if pooling == "mean" else Pool(widths[-1], pooling)
-        self.out = nn.Linear(widths[-1] * (1 if pooling == "mean" else 2), len(EMOTIONS))
+        self.out = nn.Linear(widths[-1] * (1 if pooling == "mean" else 2), n_classes)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
+        """Return logits (batch, classes) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)  # (batch, t / 32, 8 width)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         return self.out(self.dropout(self.pool(steps, mask)))
@@ -53,6 +54,6 @@ class Resnet18Net(nn.Module):
         return self.resnet(x.unsqueeze(1)).last_hidden_state.mean(3).transpose(1, 2)
 
 
-def begin(options: Resnet18) -> SpectrogramClassifier:
+def begin(options: Resnet18, n_classes: int) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    return SpectrogramClassifier(Resnet18Net(options.log_mel.bands, options.width, options.pooling, options.dropout), options)
+    return SpectrogramClassifier(Resnet18Net(n_classes, options.log_mel.bands, options.width, options.pooling, options.dropout), options)

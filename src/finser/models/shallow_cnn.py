@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finser.config.sections.classifiers import ShallowCnn
-from finser.emotions import EMOTIONS
 from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Pool, frame_mask
@@ -15,10 +14,12 @@ HIDDEN = 64
 
 
 class ShallowCnnNet(nn.Module):
-    """Two convolutions with pooling, a dense layer per step of time, pooling over time, Linear: 53,288 weights by default.
+    """Two convolutions with pooling, a dense layer per step of time, pooling over time, Linear: 53,288 weights with eight classes.
 
     Parameters
     ----------
+    n_classes : int
+        Number of logits.
     bands : int
         Mel bands, a multiple of 8.
     width : int
@@ -30,7 +31,7 @@ class ShallowCnnNet(nn.Module):
     TRUNK = ("convolutions", "norms", "dense")  # the modules that pretraining trains
     TIME_STEP = 4  # frames per output step
 
-    def __init__(self, bands: int = 64, width: int = 32, pooling: str = "statistics", dropout: float = 0.4) -> None:
+    def __init__(self, n_classes: int, bands: int = 64, width: int = 32, pooling: str = "statistics", dropout: float = 0.4) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("scale", torch.ones(bands))
@@ -39,10 +40,10 @@ class ShallowCnnNet(nn.Module):
         self.dense = nn.Linear(2 * width * bands // 8, HIDDEN)
         self.pool = Pool(HIDDEN, pooling)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(2 * HIDDEN, len(EMOTIONS))
+        self.out = nn.Linear(2 * HIDDEN, n_classes)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
+        """Return logits (batch, classes) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         return self.out(self.dropout(self.pool(self.dropout(steps), mask)))
@@ -55,6 +56,6 @@ class ShallowCnnNet(nn.Module):
         return functional.relu(self.dense(x.transpose(1, 2).flatten(2)))
 
 
-def begin(options: ShallowCnn) -> SpectrogramClassifier:
+def begin(options: ShallowCnn, n_classes: int) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    return SpectrogramClassifier(ShallowCnnNet(options.log_mel.bands, options.width, options.pooling, options.dropout), options)
+    return SpectrogramClassifier(ShallowCnnNet(n_classes, options.log_mel.bands, options.width, options.pooling, options.dropout), options)

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finser.config.sections.classifiers import SmallCnn
-from finser.emotions import EMOTIONS
 from finser.features.log_mel import frame_numbers, reader
 from finser.models.network import SpectrogramClassifier
 from finser.models.pooling import Pool, frame_mask
@@ -15,10 +14,12 @@ HIDDEN = 128
 
 
 class SmallCnnNet(nn.Module):
-    """Four convolutions, Linear per step of time, pooling, Linear: 154,033 weights with 64 bands and `width` 24.
+    """Four convolutions, Linear per step of time, pooling, Linear: 154,033 weights with eight classes, 64 bands, `width` 24.
 
     Parameters
     ----------
+    n_classes : int
+        Number of logits.
     bands : int
         Mel bands, a multiple of 16.
     width : int
@@ -30,7 +31,9 @@ class SmallCnnNet(nn.Module):
     TRUNK = ("convolutions", "norms", "dense")  # the modules that pretraining trains
     TIME_STEP = 4  # frames per output step
 
-    def __init__(self, bands: int = 64, width: int = 24, recurrent: int = 0, pooling: str = "attention", dropout: float = 0.4) -> None:
+    def __init__(
+        self, n_classes: int, bands: int = 64, width: int = 24, recurrent: int = 0, pooling: str = "attention", dropout: float = 0.4
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("scale", torch.ones(bands))
@@ -45,10 +48,10 @@ class SmallCnnNet(nn.Module):
         out = 2 * recurrent if recurrent else HIDDEN
         self.pool = Pool(out, pooling)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(2 * out, len(EMOTIONS))
+        self.out = nn.Linear(2 * out, n_classes)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Return logits (batch, 8) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
+        """Return logits (batch, classes) of normalised spectrograms (batch, t, bands), of which the first `n_frames` (batch,) are valid."""
         steps = self.trunk(x)
         mask = frame_mask(n_frames, steps.shape[1], self.TIME_STEP)
         if self.gru is not None:
@@ -70,7 +73,7 @@ class SmallCnnNet(nn.Module):
         return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=steps.shape[1])[0]
 
 
-def begin(options: SmallCnn) -> SpectrogramClassifier:
+def begin(options: SmallCnn, n_classes: int) -> SpectrogramClassifier:
     """Return a network with random weights from torch's generator."""
-    net = SmallCnnNet(options.log_mel.bands, options.width, options.recurrent, options.pooling, options.dropout)
+    net = SmallCnnNet(n_classes, options.log_mel.bands, options.width, options.recurrent, options.pooling, options.dropout)
     return SpectrogramClassifier(net, options)

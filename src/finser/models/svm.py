@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from finser.config.sections.classifiers import Svm
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
 from finser.features.rows import Reader
@@ -28,9 +27,9 @@ def reader(options: Svm) -> Reader:
     return summary()
 
 
-def begin(options: Svm) -> "SvmClassifier":
+def begin(options: Svm, n_classes: int) -> "SvmClassifier":
     """Return an SVM that is not fitted; its optimum does not depend on initial values."""
-    return SvmClassifier(options)
+    return SvmClassifier(options, n_classes)
 
 
 @dataclass
@@ -41,13 +40,16 @@ class SvmClassifier:
     ----------
     options : Svm
         The classifier's section of params.yaml.
+    n_classes : int
+        Number of classes, with those that no training clip has.
     arrays : dict
         ``mean`` and ``scale`` (dim,) of the training inputs; ``support`` (n_support, dim) z-scored support vectors;
-        ``dual`` (n_classes - 1, n_support), ``intercept`` (pairs,), ``n_support`` (n_classes,), ``classes`` (n_classes,)
-        class numbers seen in training, ``gamma`` (1,). All float64 or int64; empty before :meth:`solve`.
+        ``dual`` (seen - 1, n_support), ``intercept`` (pairs,), ``n_support`` (seen,), ``classes`` (seen,) class numbers of the
+        training clips, ``gamma`` (1,). All float64 or int64; empty before :meth:`solve`.
     """
 
     options: Svm
+    n_classes: int
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -62,7 +64,7 @@ class SvmClassifier:
         from sklearn.svm import SVC
 
         if len(set(train.targets.tolist())) < 2:
-            raise FinserError("an SVM needs two emotions or more to train on", found=EMOTIONS[train.targets[0]])
+            raise FinserError("an SVM needs two emotions or more to train on", found=train.classes[train.targets[0]])
         started = time.perf_counter()
         scaler = StandardScaler().fit(np.stack(train.inputs).astype(np.float64))
         svc = SVC(C=self.options.c, kernel="rbf", gamma="scale", break_ties=True)
@@ -78,19 +80,19 @@ class SvmClassifier:
             "classes": svc.classes_.astype(np.int64),
             "gamma": np.array([svc._gamma]),
         }
-        confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), len(EMOTIONS))
+        confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), self.n_classes)
         # fitted in one call, without epochs: one record, without a loss
         history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
         return TrainingRecord(history, time.perf_counter() - started)
 
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:
-        """Return the softmax of the one-vs-rest decision values.
+        """Return the softmax of the one-vs-rest decision values, shape (n, classes).
 
         The values rank the classes, and are not calibrated. Classes without training clips have probability 0.
         """
         decision = self.decision_function(np.stack(inputs))
         shares = np.exp(decision - decision.max(1, keepdims=True))
-        result = np.zeros((len(inputs), len(EMOTIONS)))
+        result = np.zeros((len(inputs), self.n_classes))
         result[:, self.arrays["classes"]] = shares / shares.sum(1, keepdims=True)
         return result
 
@@ -105,7 +107,7 @@ class SvmClassifier:
         Returns
         -------
         np.ndarray
-            float64, shape (n, n_classes), in the order of ``arrays["classes"]``.
+            float64, shape (n, seen), in the order of ``arrays["classes"]``.
         """
         scaled = (np.asarray(inputs, np.float64) - self.arrays["mean"]) / self.arrays["scale"]
         return np.concatenate([self._decision(scaled[first : first + CHUNK]) for first in range(0, len(scaled), CHUNK)])
@@ -131,12 +133,16 @@ class SvmClassifier:
             raise FinserError("no such file", where=path, do="run: dvc repro") from None
         except SafetensorError as error:
             raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+        highest = int(self.arrays["classes"].max())
+        if highest >= self.n_classes:
+            what, expected = "support vectors of a class that config.json lacks", f"class numbers less than {self.n_classes}"
+            raise FinserError(what, where=path, expected=expected, found=highest, do="delete the folder and run: dvc repro")
 
     def _decision(self, scaled: np.ndarray) -> np.ndarray:
         kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)
-        n_classes = len(self.arrays["classes"])
-        votes, confidence = np.zeros((2, len(scaled), n_classes))
-        for (i, j), value in zip(_pairs(n_classes), self._pairwise(kernel), strict=True):
+        seen = len(self.arrays["classes"])
+        votes, confidence = np.zeros((2, len(scaled), seen))
+        for (i, j), value in zip(_pairs(seen), self._pairwise(kernel), strict=True):
             votes[:, i] += value >= 0
             votes[:, j] += value < 0
             confidence[:, i] += value
@@ -154,8 +160,8 @@ class SvmClassifier:
         ]
 
 
-def _pairs(n_classes: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(n_classes) for j in range(i + 1, n_classes)]
+def _pairs(count: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(count) for j in range(i + 1, count)]
 
 
 def _rbf(a: np.ndarray, b: np.ndarray, gamma: float) -> np.ndarray:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import get_args
 
+from finser.config.base import Protocol
 from finser.config.reading import read
 from finser.config.sections.classifiers import FINS, KINDS, PRETRAINED, PUBLISHED
 from finser.config.sections.features import REPRESENTATIONS
@@ -20,6 +22,7 @@ EDITS = {  # in words -> a file, a key of params.yaml, or a library
     "a template of the report": "src/finser/report/report.md.jinja",
     "the version of librosa": "librosa",
     "`corpora`: a new corpus outside `pooled`": "corpora",
+    "`emotions`": "emotions",
     "settings of one classifier from random weights": "train_classifier.*",
     "`evaluate_classifier.noise`": "evaluate_classifier.noise",
     "`train_fin.mel`": "train_fin.*",
@@ -38,7 +41,8 @@ def markdown() -> str:
         name: [one["begin"] for one in entry["foreach"].values()] for name, entry in read(DVC)["stages"].items() if name == "train_fin"
     }
     reads = {name: [path for dep in body["deps"] for path in _filled(dep, begins.get(name, ()))] for name, body in stages.items()}
-    makes = {name: [_name(out) for section in MADE for out in body.get(section, ())] for name, body in stages.items()}
+    outs = {name: [_name(out) for section in MADE for out in body.get(section, ())] for name, body in stages.items()}
+    makes = {name: [path for out in paths for path in _by_protocol(out)] for name, paths in outs.items()}
     lines = []
     for words, changed in EDITS.items():
         first = [name for name, body in stages.items() if changed in _followed(body) or any(_overlap(changed, dep) for dep in reads[name])]
@@ -73,6 +77,11 @@ def _filled(dep: str, begins: list[str]) -> list[str]:
         if dep.startswith("src/") and axis in dep:
             return [dep.replace(axis, name) for name in names]
     return [dep]
+
+
+def _by_protocol(out: str) -> list[str]:
+    """Return an output for each protocol, so that the splits of protocols are not taken for that of FINs."""
+    return list(dict.fromkeys(out.replace("${item.protocol}", protocol) for protocol in get_args(Protocol)))
 
 
 def _name(out: str | dict) -> str:

@@ -59,10 +59,16 @@ def opening(results: Results) -> str:
         f"Five feature imitating networks (FINs) were trained on {names(results, params.train_fin.data.corpora)} to compute these features "
         "from raw frames." + when(params.unseen_corpora, f" {names(results, params.unseen_corpora)} were not used to train FINs."),
         f"Then {n_models} {plural(n_models, 'classifier', 'classifiers')}{seeds} {plural(n_models, 'was', 'were')} trained on "
-        f"{names(results, params.pooled)} to recognise emotions, on {folds}{out}, under the "
+        f"{names(results, params.pooled)} to recognise {chosen_emotions(results)}, on {folds}{out}, under the "
         f"{plural(n_protocols, 'protocol', 'protocols')} {protocols}.",
     ]
     return "\n".join(lines)
+
+
+def chosen_emotions(results: Results) -> str:
+    """``emotions``; with their names, if clips of other emotions are left out."""
+    chosen, others = results.params.emotions, left_out_clips(results)
+    return f"{len(chosen)} emotions ({', '.join(chosen)}; {others:,} clips of others are left out)" if others else "emotions"
 
 
 def fins_in_brief(results: Results) -> str:
@@ -95,9 +101,16 @@ def corpora() -> str:
     )
 
 
-def emotions() -> str:
+def emotions(results: Results) -> str:
     """Clips per emotion."""
-    return "Kept clips per emotion. A dash: the corpus has none."
+    return sentences(
+        "Kept clips per emotion.",
+        "A dash: the corpus has none.",
+        when(
+            any(corpus.other for corpus in results.corpora),
+            "*Other emotions*: those that `emotions` in params.yaml does not name. No classifier is trained or tested on these clips.",
+        ),
+    )
 
 
 def exclusions() -> str:
@@ -105,14 +118,20 @@ def exclusions() -> str:
     return "Files excluded, each with its reason."
 
 
-def parts(split: SplitCounts) -> str:
+def parts(results: Results, split: SplitCounts) -> str:
     """Clips and speakers of every part of every fold."""
     apart = "No speaker is in two parts, and no corpus is in test and in another part." if split.protocol == "cross_corpus" else ""
     return sentences(
         f"Protocol {tables.PROTOCOL_TITLES[split.protocol]}: clips and speakers per part.",
         "LEAKY: the same speakers are in several parts." if split.leaky else apart or "No speaker is in two parts.",
         "Only corpora that the classifiers are trained on are counted.",
+        when(left_out_clips(results), f"Their {left_out_clips(results):,} clips of other emotions are left out."),
     )
+
+
+def left_out_clips(results: Results) -> int:
+    """Return the number of kept clips of the pooled corpora whose emotion is not chosen."""
+    return sum(corpus.other for corpus in results.corpora if corpus.name in results.params.pooled)
 
 
 def left_out() -> str:

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from finser.emotions import EMOTIONS
 from finser.report.classifier_tables import learning_curves, noise_curves, speaker_uars
 from finser.report.read import Results
 from finser.report.styles import COLOURS, MARKERS, panels, xy
@@ -47,13 +46,17 @@ def of_seeds(history: Curve, column: str) -> list[tuple[np.ndarray, np.ndarray]]
     return [xy(Curve(history.path, part), column) for part in parts]
 
 
-def confusion(counts: np.ndarray, title: str) -> Figure:
+def confusion(counts: np.ndarray, title: str, classes: Sequence[str]) -> Figure:
     """A confusion matrix. The shade is the fraction of the row, the number counts clips; classes that never occur are left out.
 
     Parameters
     ----------
     counts : np.ndarray
-        Mean over the seeds, shape (8, 8), rows = truth, columns = prediction, in the order of ``EMOTIONS``.
+        Mean over the seeds, shape (classes, classes), rows = truth, columns = prediction.
+    title : str
+        The model and the protocol.
+    classes : sequence of str
+        The emotions, in the order of the rows.
     """
     shown = np.flatnonzero(counts.sum(0) + counts.sum(1))
     counts = counts[np.ix_(shown, shown)]
@@ -64,7 +67,7 @@ def confusion(counts: np.ndarray, title: str) -> Figure:
     axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for (row, column), number in np.ndenumerate(counts):
         axes.text(column, row, f"{number:,.0f}", ha="center", va="center", color="white" if fractions[row, column] > 0.55 else "black")
-    _name_classes(axes, [EMOTIONS[index] for index in shown])
+    _name_classes(axes, [classes[index] for index in shown])
     axes.set_title(f"{title}\n{counts.sum():,.0f} test clips")
     return figure
 

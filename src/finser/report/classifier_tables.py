@@ -7,7 +7,6 @@ import numpy as np
 
 from finser.config.fields import init_kind
 from finser.config.sections.classifiers import ClassifierSection, FinEnsemble
-from finser.emotions import EMOTIONS
 from finser.report.read import Results
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
 from finser.summary.comparisons import baseline_of
@@ -134,9 +133,9 @@ def per_class(results: Results, protocol: str) -> str:
 
 
 def emotions_of(results: Results) -> list[str]:
-    """Emotions of the pooled corpora."""
+    """Chosen emotions of the pooled corpora."""
     names = results.params.pooled
-    return [emotion for emotion in EMOTIONS if any(emotion in c.emotions for c in results.corpora if c.name in names)]
+    return [emotion for emotion in results.params.emotions if any(emotion in c.emotions for c in results.corpora if c.name in names)]
 
 
 def per_corpus(results: Results, protocol: str) -> str:

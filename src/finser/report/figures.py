@@ -50,7 +50,8 @@ def _figures(results: Results) -> Iterator[tuple[str, Figure]]:
 def _of_protocol(results: Results, protocol: str) -> Iterator[tuple[str, Figure]]:
     for model in results.models:
         title = f"{model_title(results, model)}, {PROTOCOL_TITLES[protocol]}"
-        yield confusion_name(model, protocol), emotion_figures.confusion(np.array(results.figures[protocol][model]["confusion"]), title)
+        counts = np.array(results.figures[protocol][model]["confusion"])
+        yield confusion_name(model, protocol), emotion_figures.confusion(counts, title, results.params.emotions)
     yield f"reliability_{protocol}", emotion_figures.reliabilities(results, protocol)
     yield f"speakers_{protocol}", emotion_figures.speakers(results, protocol)
     if noise_curves(results, protocol):

@@ -19,7 +19,6 @@ from finser.config.params import Params
 from finser.corpora.counts import expected_count
 from finser.corpora.known.registry import CORPORA
 from finser.corpora.provenance import provenance
-from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.summary.comparisons import baseline
@@ -51,7 +50,9 @@ class CorpusCounts:
     expected : int
         Number of audio files that a complete copy from this source has.
     emotions : Mapping
-        Kept clips per emotion, without the emotions that the corpus lacks.
+        Kept clips per chosen emotion, without the emotions that the corpus lacks.
+    other : int
+        Kept clips of other emotions, which no classifier is trained or tested on.
     exclusions : tuple
         (path, reason) per excluded file, in the order of the index.
     sexes : Mapping
@@ -71,6 +72,7 @@ class CorpusCounts:
     seconds: float
     languages: tuple[str, ...]
     emotions: Mapping[str, int]
+    other: int
     exclusions: tuple[tuple[str, str], ...]
     sexes: Mapping[str, str]
 
@@ -88,7 +90,7 @@ class SplitCounts:
     test_speakers : Mapping
         (corpus, fold) to the number of test speakers.
     test_emotions : Mapping
-        Fold to the emotions of its test part, in the order of ``EMOTIONS``.
+        Fold to the emotions of its test part, in the order of ``emotions`` in params.yaml.
     """
 
     protocol: str
@@ -232,7 +234,8 @@ def read_corpus(params: Params, corpus: str) -> CorpusCounts:
         speakers=len(speakers),
         seconds=math.fsum(row["seconds"] for row in kept),
         languages=tuple(sorted({row["language"] for row in kept})),
-        emotions={emotion: emotions[emotion] for emotion in EMOTIONS if emotions[emotion]},
+        emotions={emotion: emotions[emotion] for emotion in params.emotions if emotions[emotion]},
+        other=sum(number for emotion, number in emotions.items() if emotion not in params.emotions),
         exclusions=tuple((row["path"], row["reason"]) for row in rows if row["status"] != "ok"),
         sexes={row["speaker"]: row["sex"] for row in kept},
     )
@@ -256,7 +259,7 @@ def read_split_counts(params: Params, protocol: str) -> SplitCounts:
         sources={corpus: sources[corpus] for corpus in corpora},
         parts={(fold, role): _part(rows, fold, role) for fold in params.folds for role in ROLES},
         test_speakers=Counter((corpus, fold) for corpus, fold, _ in tested),
-        test_emotions={fold: tuple(emotion for emotion in EMOTIONS if (fold, emotion) in emotions) for fold in params.folds},
+        test_emotions={fold: tuple(emotion for emotion in params.emotions if (fold, emotion) in emotions) for fold in params.folds},
     )
 
 

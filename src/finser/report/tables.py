@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from finser.emotions import EMOTIONS
 from finser.report.read import FEATURES, ROLES, FinResult, JobItem, Results, SplitCounts
 
 DASH = "–"
@@ -135,10 +134,13 @@ def corpora(results: Results) -> str:
 
 
 def emotions(results: Results) -> str:
-    """Kept clips per corpus and emotion."""
-    rows = [[c.title, *(count(c.emotions.get(e)) for e in EMOTIONS), count(c.kept)] for c in results.corpora]
-    totals = [sum(c.emotions.get(e, 0) for c in results.corpora) for e in EMOTIONS]
-    return table(["corpus", *EMOTIONS, "all"], [*rows, ["all", *map(count, totals), count(sum(totals))]])
+    """Kept clips per corpus and emotion; those of all other emotions in one column, if there are any."""
+    chosen, others = results.params.emotions, any(c.other for c in results.corpora)
+    counted = {c.title: [c.emotions.get(emotion) for emotion in chosen] + [c.other or None] * others for c in results.corpora}
+    rows = [[c.title, *map(count, counted[c.title]), count(c.kept)] for c in results.corpora]
+    totals = [sum(number or 0 for number in column) for column in zip(*counted.values(), strict=True)]
+    header = ["corpus", *chosen, *["other emotions"] * others, "all"]
+    return table(header, [*rows, ["all", *map(count, totals), count(sum(totals))]])
 
 
 def exclusions(results: Results) -> str:

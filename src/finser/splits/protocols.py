@@ -3,7 +3,7 @@
 `speaker`: no speaker is in two parts of a fold; test groups are the published ones where the corpus has any. `random`: clips are assigned
 one by one, stratified by corpus x emotion, as in much of the literature; parts share speakers, so the protocol is marked as leaky in every
 output. `cross_corpus`: one corpus is the test part, the others are for training, with the emotions that they share. docs/protocols.md
-explains all three. Every draw is a function of (seed, protocol, fold, corpus) only.
+explains all three. They have only clips of the chosen emotions. Every draw is a function of (seed, protocol, fold, corpus) only.
 """
 
 import json
@@ -49,9 +49,16 @@ class PublishedFolds:
 def split(params: Params, protocol: str) -> None:
     """Step: write data/splits/PROTOCOL.parquet: one row per fold x usable clip of the pooled corpora, sorted by fold and clip_id.
 
-    Under `cross_corpus`, a clip that is in no part of a fold has no row in it.
+    Clips of emotions that ``emotions`` does not name are left out. Under `cross_corpus`, a clip that is in no part of a fold has no row
+    in it.
+
+    Raises
+    ------
+    FinserError
+        No clip has one of the emotions, a training part has fewer than two emotions, or the split leaks
+        (:func:`finser.splits.table.check`).
     """
-    clips = pa.concat_tables([usable(corpus) for corpus in params.pooled])
+    clips = of_emotions(pa.concat_tables([usable(corpus) for corpus in params.pooled]), params.emotions)
     if protocol == "speaker":
         rows, sources = speaker_split(clips, _published(params.pooled), params.split, params.seed)
     elif protocol == "cross_corpus":
@@ -59,15 +66,51 @@ def split(params: Params, protocol: str) -> None:
         sources = dict.fromkeys(params.pooled, "one corpus out")
     else:
         rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "assigned at random")
+    _refuse_one_emotion(clips, rows, protocol)
     _write(protocol, clips, rows, sources)
 
 
 def split_fins(params: Params) -> None:
-    """Step: write data/splits/fins.parquet: the `speaker` split of the corpora that FINs are trained on."""
+    """Step: write data/splits/fins.parquet: the `speaker` split of the corpora that FINs are trained on, with all their emotions."""
     corpora = params.train_fin.data.corpora
     clips = pa.concat_tables([usable(corpus) for corpus in corpora])
     rows, sources = speaker_split(clips, _published(corpora), params.split, params.seed)
     _write("fins", clips, rows, sources)
+
+
+def of_emotions(clips: pa.Table, emotions: Sequence[str]) -> pa.Table:
+    """Return the clips of some emotions.
+
+    Raises
+    ------
+    FinserError
+        No clip has one of the emotions.
+    """
+    there = set(clips["emotion"].to_pylist())
+    missing = [emotion for emotion in emotions if emotion not in there]
+    if missing:
+        raise FinserError(
+            f"no clip of the pooled corpora has {'this emotion' if len(missing) == 1 else 'these emotions'}: {', '.join(missing)}",
+            where="params.yaml, emotions",
+            expected=f"any of {', '.join(sorted(there)) or 'none'}",
+            do=f"delete {'it' if len(missing) == 1 else 'them'} from emotions, or add a corpus to pooled that has such clips",
+        )
+    return clips.filter(pc.is_in(clips["emotion"], pa.array(emotions, pa.string())))
+
+
+def _refuse_one_emotion(clips: pa.Table, rows: list[dict[str, str]], protocol: str) -> None:
+    """Raise an error if a training part has fewer than two emotions."""
+    emotions = dict(zip(clips["clip_id"].to_pylist(), clips["emotion"].to_pylist(), strict=True))
+    for fold, roles in enumerate(rows, start=1):
+        trained = sorted({emotions[clip] for clip, role in roles.items() if role == "train"})
+        if len(trained) == 1:  # an empty part is for finser.splits.table.check
+            raise FinserError(
+                f"the training part of fold {fold} has one emotion",
+                where=layout.split(protocol),
+                expected="two or more",
+                found=trained[0],
+                do="name more emotions, or add a corpus to pooled, in params.yaml",
+            )
 
 
 def _published(corpora: Sequence[str]) -> dict[str, PublishedFolds]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from finser.emotions import EMOTIONS
 from finser.scores.calibration import reliability, rescale
 from finser.scores.intervals import Estimate, differences, estimates, over_seeds, per_speaker
 from finser.scores.metrics import f1s, precisions, recalls
@@ -70,7 +69,7 @@ def written(estimate: Estimate) -> dict[str, Any]:
 
 def restricted(tested: Tested) -> np.ndarray:
     """Predictions, shape (seeds, n), restricted to the emotions of the test clips of the clip's corpus, all folds together."""
-    allowed = np.zeros((len(tested), len(EMOTIONS)), bool)  # (n, 8)
+    allowed = np.zeros((len(tested), len(tested.classes)), bool)  # (n, classes)
     for corpus in np.unique(tested.corpora):
         own = tested.corpora == corpus
         allowed[np.ix_(own, np.unique(tested.truth[own]))] = True
@@ -78,7 +77,7 @@ def restricted(tested: Tested) -> np.ndarray:
 
 
 def _restricted_counts(tested: Tested) -> dict[str, np.ndarray]:
-    return per_speaker(tested.truth, restricted(tested), tested.speakers, len(EMOTIONS))
+    return per_speaker(tested.truth, restricted(tested), tested.speakers, len(tested.classes))
 
 
 def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
@@ -89,10 +88,10 @@ def _of_corpus(tested: Tested, confidence: float) -> dict[str, Any]:
 
 def _of_classes(tested: Tested) -> dict[str, dict[str, float | None]]:
     """Precision, recall and F1 per emotion of all clips in one count, means over the seeds; None for an emotion without clips."""
-    scores = {name: figure(tested.confusions).mean(0) for name, figure in PER_CLASS.items()}  # (8,) each
+    scores = {name: figure(tested.confusions).mean(0) for name, figure in PER_CLASS.items()}  # (classes,) each
     return {
         emotion: {name: None if np.isnan(one[number]) else float(one[number]) for name, one in scores.items()}
-        for number, emotion in enumerate(EMOTIONS)
+        for number, emotion in enumerate(tested.classes)
     }
 
 

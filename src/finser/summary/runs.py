@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from finser import layout
 from finser.config.params import Params
-from finser.emotions import EMOTIONS
+from finser.emotions import numbers
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.scores.intervals import corpus_of, over_seeds, per_speaker
 from finser.scores.metrics import confusion_matrix
+from finser.scores.predictions import check_classes, probability_columns
 from finser.summary.reading import Curve, read_columns, read_figures, read_history
 
 UAR_TOLERANCE = 1e-3  # metrics.json may be rounded
@@ -65,7 +66,9 @@ class Tested:
     predicted : np.ndarray
         Class numbers, shape (seeds, n).
     probabilities : np.ndarray
-        Shape (seeds, n, 8).
+        Shape (seeds, n, classes).
+    classes : tuple of str
+        The classes, in their order.
     """
 
     clip_ids: np.ndarray
@@ -73,6 +76,7 @@ class Tested:
     truth: np.ndarray
     predicted: np.ndarray
     probabilities: np.ndarray
+    classes: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -84,13 +88,13 @@ class Tested:
 
     @cached_property
     def confusions(self) -> np.ndarray:
-        """Test clips per seed, shape (seeds, 8, 8): rows = truth, columns = prediction, in the order of ``EMOTIONS``."""
-        return np.stack([confusion_matrix(self.truth, predicted, len(EMOTIONS)) for predicted in self.predicted])
+        """Test clips per seed, shape (seeds, classes, classes): rows = truth, columns = prediction."""
+        return np.stack([confusion_matrix(self.truth, predicted, len(self.classes)) for predicted in self.predicted])
 
     @cached_property
     def counts(self) -> dict[str, np.ndarray]:
         """Confusion matrices of each corpus, seed and speaker; see :func:`finser.scores.intervals.per_speaker`."""
-        return per_speaker(self.truth, self.predicted, self.speakers, len(EMOTIONS))
+        return per_speaker(self.truth, self.predicted, self.speakers, len(self.classes))
 
     @property
     def uars(self) -> np.ndarray:
@@ -100,7 +104,7 @@ class Tested:
     def where(self, mask: np.ndarray) -> "Tested":
         """The clips of a boolean mask of shape (n,)."""
         kept = (array[mask] for array in (self.clip_ids, self.speakers, self.truth))
-        return Tested(*kept, self.predicted[:, mask], self.probabilities[:, mask])
+        return Tested(*kept, self.predicted[:, mask], self.probabilities[:, mask], self.classes)
 
     def of(self, speakers: Sequence[str]) -> "Tested":
         """The clips of some speakers."""
@@ -137,7 +141,7 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
         metrics.json; or the seeds are not those of `params`.
     """
     folder = layout.classifier_result(model, protocol, fold)
-    run, seeds = _read_tested(folder, model, protocol, fold, TEST_KEYS + TRAINING_KEYS), params.seeds_of(model)
+    run, seeds = _read_tested(params, folder, (model, protocol, fold), TEST_KEYS + TRAINING_KEYS), params.seeds_of(model)
     if run.figures["seeds"] != list(seeds):
         raise FinserError("of other seeds than params.yaml's", where=folder, expected=list(seeds), found=run.figures["seeds"], do=AGAIN)
     times = [read_json(layout.training_time("train_classifier", model, protocol, fold, seed)) for seed in seeds]
@@ -146,9 +150,9 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
     return Run(model, protocol, fold, {**run.figures, **taken}, run.tested, read_history(folder / "history.csv"))
 
 
-def read_fusion(fusion: str, protocol: str, fold: int) -> Run:
+def read_fusion(params: Params, fusion: str, protocol: str, fold: int) -> Run:
     """Read scores, weights and predictions of a late fusion on a fold; errors as in :func:`read_run`."""
-    return _read_tested(layout.fusion_result(fusion, protocol, fold), fusion, protocol, fold, FUSION_KEYS)
+    return _read_tested(params, layout.fusion_result(fusion, protocol, fold), (fusion, protocol, fold), FUSION_KEYS)
 
 
 def check_corpora(run: Run, corpora: frozenset[str]) -> None:
@@ -159,23 +163,24 @@ def check_corpora(run: Run, corpora: frozenset[str]) -> None:
         raise FinserError(what, where="results", expected=", ".join(sorted(corpora)), do="params.yaml has changed since: dvc repro")
 
 
-def _read_tested(folder: Path, model: str, protocol: str, fold: int, keys: tuple[str, ...]) -> Run:
+def _read_tested(params: Params, folder: Path, item: tuple[str, str, int], keys: tuple[str, ...]) -> Run:
     """Read metrics.json, which must have `keys`, and predictions.parquet in `folder`."""
     figures = read_figures(folder / "metrics.json", keys)
-    tested = read_predictions(folder / "predictions.parquet", figures["seeds"])
+    tested = read_predictions(folder / "predictions.parquet", figures["seeds"], params.emotions)
     _agree(tested, figures, folder)
-    return Run(model, protocol, fold, figures, tested, None)
+    return Run(*item, figures, tested, None)
 
 
-def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
+def read_predictions(path: Path, seeds: Sequence[int], classes: tuple[str, ...]) -> Tested:
     """Read the predictions of `seeds`, in this order; clips are in the order of their names.
 
     Raises
     ------
     FinserError
-        The file is not readable, names an unknown emotion, lacks a seed, or its seeds have different clips.
+        The file is not readable, is of other `classes`, names an unknown emotion, lacks a seed, or its seeds have different clips.
     """
-    columns = ["clip_id", "speaker", "emotion", "predicted", *(f"p_{emotion}" for emotion in EMOTIONS), "seed"]
+    check_classes(path, classes, AGAIN)
+    columns = ["clip_id", "speaker", "emotion", "predicted", *probability_columns(classes), "seed"]
     table = read_columns(path, columns)
     found = sorted(set(table["seed"].to_pylist()))
     if found != sorted(seeds):
@@ -184,27 +189,26 @@ def read_predictions(path: Path, seeds: Sequence[int]) -> Tested:
     first = tables[0]
     if any(one.select(columns[:3]) != first.select(columns[:3]) for one in tables):
         raise FinserError("its seeds were tested on different clips", where=path, do=AGAIN)
-    probabilities = [np.stack([one[column].to_numpy() for column in columns[4:-1]], axis=1) for one in tables]  # (n, 8) each
+    probabilities = [np.stack([one[column].to_numpy() for column in columns[4:-1]], axis=1) for one in tables]  # (n, classes) each
     return Tested(
         np.array(first["clip_id"].to_pylist(), str),
         np.array(first["speaker"].to_pylist(), str),
-        _classes(first["emotion"].to_pylist(), path),
-        np.stack([_classes(one["predicted"].to_pylist(), path) for one in tables]),
+        _numbers(first["emotion"].to_pylist(), classes, path),
+        np.stack([_numbers(one["predicted"].to_pylist(), classes, path) for one in tables]),
         np.stack(probabilities),
+        classes,
     )
 
 
 def together(tested: Sequence[Tested]) -> Tested:
     """Join the test clips of several folds."""
     flat = (np.concatenate([getattr(one, name) for one in tested]) for name in ("clip_ids", "speakers", "truth"))
-    return Tested(*flat, *(np.concatenate([getattr(one, name) for one in tested], axis=1) for name in ("predicted", "probabilities")))
+    by_seed = (np.concatenate([getattr(one, name) for one in tested], axis=1) for name in ("predicted", "probabilities"))
+    return Tested(*flat, *by_seed, tested[0].classes)
 
 
-def _classes(names: list[str], where: Path) -> np.ndarray:
-    try:
-        return np.array([EMOTIONS.index(name) for name in names], np.int64)
-    except ValueError as error:
-        raise FinserError(f"unknown emotion ({error})", where=where, expected=", ".join(EMOTIONS)) from None
+def _numbers(names: list[str], classes: tuple[str, ...], where: Path) -> np.ndarray:
+    return np.array(numbers(names, classes, where, AGAIN), np.int64)
 
 
 def _agree(tested: Tested, figures: dict, folder: Path) -> None:

@@ -51,7 +51,7 @@ def read_runs(params: Params) -> tuple[Run, ...]:
     """
     runs = (
         *(read_run(params, *one) for one in product(params.models, params.protocols, params.folds)),
-        *(read_fusion(*one) for one in product(params.fusions, params.protocols, params.folds)),
+        *(read_fusion(params, *one) for one in product(params.fusions, params.protocols, params.folds)),
     )
     for run in runs:
         check_corpora(run, params.corpora_of(run.model))

@@ -27,7 +27,7 @@ from finser.audio.frames import DIMENSIONS, SR
 from finser.audio.shards import AudioRow, LabelRow, read_aligned, read_audio, write_parts
 from finser.config.base import Variant
 from finser.corpora.known import registry
-from finser.emotions import EMOTIONS
+from finser.emotions import numbers
 from finser.errors import FinserError, nearest
 from finser.files import read_json, whole_folder
 from finser.progress import track
@@ -44,6 +44,8 @@ class Selection:
     ----------
     corpora : tuple of str
         Corpora, in the order of export.
+    emotions : tuple of str
+        Emotions whose clips are exported, in the order of their class numbers.
     variants : tuple of str
         Variants of every clip; with a protocol, of the clips of its training part, while validation and test have originals.
     with_labels : bool
@@ -55,6 +57,7 @@ class Selection:
     """
 
     corpora: tuple[str, ...]
+    emotions: tuple[str, ...]
     variants: tuple[str, ...] = ORIGINAL
     with_labels: bool = False
     protocol: str | None = None
@@ -79,7 +82,7 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
     if chosen.protocol is not None:
         _check_names((chosen.protocol,), LEAKY, "protocol")
     sources = [read_json(layout.raw(corpus) / "SOURCE.json") for corpus in chosen.corpora]
-    wanted, schema = wanted_rows(chosen), arrow_schema(features(chosen.with_labels))
+    wanted, schema = wanted_rows(chosen), arrow_schema(features(chosen))
     with whole_folder(target) as partial:
         (partial / "data").mkdir()
         counts = {}
@@ -107,7 +110,7 @@ def wanted_rows(chosen: Selection) -> dict[str, dict[str, tuple[str, ...]] | Non
     return {split: dict.fromkeys(rows["clip_id"].to_pylist(), variants.get(split, ORIGINAL)) for split, rows in parts.items()}
 
 
-def features(with_labels: bool) -> dict[str, dict]:
+def features(chosen: Selection) -> dict[str, dict]:
     """Return the columns in the JSON of `datasets` (``Features.to_dict``)."""
     string, int32, float32 = ({"dtype": dtype, "_type": "Value"} for dtype in ("string", "int32", "float32"))
     columns = {
@@ -115,14 +118,14 @@ def features(with_labels: bool) -> dict[str, dict]:
         "clip_id": string,
         "corpus": string,
         "speaker": string,
-        "emotion": {"names": list(EMOTIONS), "_type": "ClassLabel"},
+        "emotion": {"names": list(chosen.emotions), "_type": "ClassLabel"},
         "variant": string,
         "seed": {"dtype": "int64", "_type": "Value"},
         "draw": string,
         "n_samples": int32,
     }
     frames = {name: {"feature": float32, "length": dim, "_type": "List"} for name, dim in DIMENSIONS.items()}
-    return columns | {name: {"feature": frame, "_type": "List"} for name, frame in frames.items() if with_labels}
+    return columns | {name: {"feature": frame, "_type": "List"} for name, frame in frames.items() if chosen.with_labels}
 
 
 def arrow_schema(columns: dict[str, dict]) -> pa.Schema:
@@ -155,7 +158,6 @@ def card(chosen: Selection, sources: list[dict], counts: dict[str, int]) -> str:
         counts=counts,
         sr=SR,
         version=version("finser"),
-        emotions=EMOTIONS,
         dimensions=DIMENSIONS if chosen.with_labels else {},
     )
     return re.sub(r"\n{3,}", "\n\n", text)
@@ -175,7 +177,7 @@ def _front_matter(chosen: Selection, sources: list[dict], counts: dict[str, int]
         "tags": ["speech-emotion-recognition"] + ["synthetic"] * synthetic,
         "configs": [{"config_name": "default", "data_files": [{"split": name, "path": f"data/{name}-*"} for name in counts]}],
         "dataset_info": {
-            "features": [{"name": name, **_in_yaml(feature)} for name, feature in features(chosen.with_labels).items()],
+            "features": [{"name": name, **_in_yaml(feature)} for name, feature in features(chosen).items()],
             "splits": [{"name": name, "num_examples": rows} for name, rows in counts.items()],
         },
     }
@@ -209,10 +211,11 @@ def _arrow_type(feature: dict) -> pa.DataType:
 def _records(chosen: Selection, wanted: dict[str, tuple[str, ...]] | None, seen: set[tuple[str, str]]) -> Iterator[dict]:
     """Yield the rows of one split, in the order of the corpora and of their shards; `seen` collects the variants of each corpus."""
     for audio, label in _rows(chosen):
-        variants = chosen.variants if wanted is None else wanted.get(audio.clip_id, ())
+        every = chosen.variants if audio.emotion in chosen.emotions else ()
+        variants = every if wanted is None else wanted.get(audio.clip_id, ())
         seen.add((audio.corpus, audio.variant))
         if audio.variant in variants:
-            yield _record(audio, label)
+            yield _record(audio, label, chosen.emotions)
 
 
 def _rows(chosen: Selection) -> Iterator[tuple[AudioRow, LabelRow | None]]:
@@ -223,12 +226,12 @@ def _rows(chosen: Selection) -> Iterator[tuple[AudioRow, LabelRow | None]]:
             yield from ((row, None) for row in read_audio(layout.shards(corpus)))
 
 
-def _record(audio: AudioRow, label: LabelRow | None) -> dict:
+def _record(audio: AudioRow, label: LabelRow | None, emotions: tuple[str, ...]) -> dict:
     suffix = "" if audio.variant == "original" else f".{audio.variant}"
     record = {
         "audio": {"bytes": to_flac(audio.audio), "path": f"{audio.clip_id}{suffix}.flac"},
         **{name: getattr(audio, name) for name in ("clip_id", "corpus", "speaker", "variant")},
-        "emotion": EMOTIONS.index(audio.emotion),
+        "emotion": numbers([audio.emotion], emotions, audio.clip_id, "split again: finser split")[0],
         "seed": audio.seed,
         "draw": json.dumps(audio.draw, sort_keys=True),
         "n_samples": len(audio.audio),

@@ -9,6 +9,7 @@ from finser.config.migrate import convert, old_keys
 from finser.config.params import Params, load, validate
 from finser.config.reading import read
 from finser.config.sections.fetch import Local
+from finser.corpora.known import registry
 from finser.corpora.local import check_complete, clips, find, speakers, survey, unknown_folders
 from finser.errors import FinserError, FinserErrors
 from finser.progress import say
@@ -36,6 +37,7 @@ def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> 
     made = presets.make(name, sources)
     if name == "local":
         check_speakers(made, paths, folder)
+        made = with_emotions(made)
     return dump(made), locations.merged(locations.load(), corpora=paths)
 
 
@@ -71,6 +73,12 @@ def _source(path: Path, corpus: str, allow_partial: bool) -> Local:
     accepted = ", accepted as partial" if distinct < expected else ""
     say(f"{corpus}: {path}: {files:,} files, {distinct:,} of {expected:,} clips{accepted}")
     return Local(allow_partial=allow_partial and distinct < expected)
+
+
+def with_emotions(made: Params) -> Params:
+    """Return `made` without the emotions that none of its pooled corpora has."""
+    there = {emotion for corpus in made.pooled for emotion in registry.CORPORA[corpus].emotions}
+    return made.model_copy(update={"emotions": tuple(emotion for emotion in made.emotions if emotion in there)})
 
 
 def check_speakers(made: Params, paths: dict[str, Path], folder: Path) -> None:

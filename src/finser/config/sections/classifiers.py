@@ -179,7 +179,7 @@ class Resnet18(SpectrogramNetwork):
 
     model: Literal["resnet18"] = "resnet18"
     # with fewer, torch 2.13's backward pass of its strided 1 x 1 convolutions overruns memory on CPUs in channels_last
-    width: int = Field(64, ge=8, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights")
+    width: int = Field(64, ge=8, description="channels of the first stage; 64 is ResNet-18, 11,174,344 weights with eight classes")
     pooling: Literal["mean", "statistics", "attention"] = Field(
         "mean",
         description="mean over time as published; or mean and sd over time, unweighted (statistics) or with learned weights (attention)",
