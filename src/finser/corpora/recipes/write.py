@@ -1,0 +1,84 @@
+"""Write the table of a data set: a CSV file with a line per clip, by the recipe of that name."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from finser.corpora.recipes import emodb, emovo, hugging_face, iemocap, meld, msp_podcast, urdu
+from finser.corpora.recipes.checks import refuse
+from finser.errors import FinserError, nearest
+from finser.files import whole_file
+
+RECIPES = {
+    "emodb": emodb,
+    "emovo": emovo,
+    "hugging_face": hugging_face,
+    "iemocap": iemocap,
+    "meld": meld,
+    "msp_podcast": msp_podcast,
+    "urdu": urdu,
+}
+REQUIRED = ("path", "speaker", "emotion")
+OPTIONAL = ("sex", "language", "sentence", "intensity", "start", "end", "split", "fold")
+
+
+def write(name: str, folder: Path, target: Path, **options: object) -> int:
+    """Write the table of a data set, whole or not at all, and return its number of clips.
+
+    The lines are sorted by path. Columns that are empty in every line are left out.
+
+    Parameters
+    ----------
+    name : str
+        The recipe, a key of :data:`RECIPES`.
+    folder : Path
+        The data set, in the publisher's layout.
+    target : Path
+        The CSV file to write.
+    **options
+        Options of the recipe's ``rows``.
+
+    Raises
+    ------
+    FinserError
+        There is no such recipe, or the folder does not hold what the recipe expects.
+    """
+    rows = sorted(recipe(name)(folder, **options), key=lambda row: row["path"])
+    check(rows, folder)
+    columns = REQUIRED + tuple(column for column in OPTIONAL if any(row.get(column) for row in rows))
+    with whole_file(target) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)
+
+
+def recipe(name: str) -> Callable[..., Iterator[dict[str, str]]]:
+    """Return the function ``rows`` of a recipe.
+
+    Raises
+    ------
+    FinserError
+        There is no recipe of that name.
+    """
+    if name not in RECIPES:
+        raise FinserError(f"no recipe for '{name}'", do=nearest(name, RECIPES))
+    return RECIPES[name].rows
+
+
+def check(rows: list[dict[str, str]], folder: Path) -> None:
+    """Check that there are rows, that each has what a table needs, that no file occurs twice, and that UTF-8 can write all names.
+
+    Raises
+    ------
+    FinserError
+        One of these fails.
+    """
+    if not rows:
+        raise FinserError("no clip is left for the table", where=folder, do="see above what was left out")
+    for column in REQUIRED:
+        refuse(f"clips without {column}", folder, [row["path"] for row in rows if not row.get(column)], "complete the labels")
+    paths = [row["path"] for row in rows]
+    refuse("files that occur twice", folder, [one for one, other in zip(paths, paths[1:], strict=False) if one == other], "")
+    strange = [ascii(path) for path in paths if path != path.encode(errors="replace").decode()]
+    refuse("names that are not UTF-8", folder, strange, "rename these files")
