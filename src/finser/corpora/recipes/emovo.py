@@ -1,6 +1,6 @@
 """EMOVO: Italian, 6 actors, 14 sentences, 6 emotions and neutral, 588 clips (Costantini et al. 2014, LREC, paper 591).
 
-``f1/dis-f1-b1.wav`` is emotion (first letters of the Italian word), actor, sentence. The archive has a folder per actor and one of documents.
+``f1/dis-f1-b1.wav`` is emotion (first letters of the Italian word), actor, sentence. There is a folder per actor, and one of documents.
 
 Sources: http://www.lrec-conf.org/proceedings/lrec2014/summaries/591.html; EmoBox, github.com/emo-box/EmoBox,
 EmoBox/preprocess/scripts/emovo.py (codes, sentences) and data/emovo/emovo.jsonl (paths); github.com/DagsHub/audio-datasets,

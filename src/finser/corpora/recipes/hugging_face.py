@@ -1,9 +1,9 @@
 """Data sets of the Hugging Face Hub whose Parquet files contain the audio, in a column of the type Audio (struct<bytes, path>).
 
-The audio of ``data/train-00000-of-00001.parquet`` is written, unchanged, to ``audio/data/train-00000-of-00001/000000.wav`` and so on; the
-suffix follows from the first bytes. The paths inside the Parquet files are not used: they may point anywhere. A column of the type ClassLabel
-holds numbers; the names are in the metadata of the file (key ``huggingface``, JSON, info.features.COLUMN.names). The split is the first word
-of a file's or folder's name (train, validation, dev, test), if the files have several. Files are read one row group at a time.
+The audio of ``data/train-00000-of-00001.parquet`` is written, unchanged, to ``audio/data/train-00000-of-00001/000000.wav`` and so on. The
+suffix follows from the first bytes. The paths inside the Parquet files are not used: they may point anywhere. A column of the type
+ClassLabel holds numbers; the names are in the file's metadata (key ``huggingface``, JSON, info.features.COLUMN.names). The split is the
+first word of a file's or folder's name (train, validation, dev, test), if the files have several. Files are read one row group at a time.
 
 Sources: https://huggingface.co/docs/datasets/about_dataset_features and https://huggingface.co/docs/hub/datasets-audio; the metadata were
 compared with those that the library ``datasets`` 5.2 writes.
@@ -113,17 +113,17 @@ def _labels(path: Path, audio: str, columns: Mapping[str, str]) -> list[dict[str
         )
     names = class_names(file.schema_arrow)
     table = _read(file, path, list(dict.fromkeys(columns.values())))
-    values = {ours: [_text(value, names.get(theirs)) for value in table[theirs].to_pylist()] for ours, theirs in columns.items()}
+    values = {ours: [_text(value, names.get(theirs), path) for value in table[theirs].to_pylist()] for ours, theirs in columns.items()}
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
-def _text(value: object, names: Sequence[str] | None) -> str:
+def _text(value: object, names: Sequence[str] | None, where: Path) -> str:
     """Return a value as text: the name of a class for its number, "" for a missing one (-1 is the Hub's number of no class)."""
     if value is None or (names is not None and value == -1):
         return ""
     if names is not None and isinstance(value, int):
         if not 0 <= value < len(names):
-            raise FinserError("unknown class", expected=f"0 to {len(names) - 1}", found=value)
+            raise FinserError("unknown class", where=where, expected=f"0 to {len(names) - 1}", found=value)
         return names[value]
     return " ".join(str(value).split())
 

@@ -1,20 +1,21 @@
 """IEMOCAP: 10 actors in 5 dyadic sessions, improvised and scripted, 10,039 utterances (Busso et al. 2008, doi:10.1007/s10579-008-9076-6).
 
-A line of ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt`` is times, utterance, label and three ratings, separated by tabs::
+A line of labels in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt`` has times, utterance, label and ratings, separated by tabs::
 
     [6.2901 - 8.2357]  Ses01F_impro01_F000  neu  [2.5000, 2.5000, 2.5000]
 
-Its audio is ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav``. The F in Ses01F is the actor who wears the markers, the F in
-F000 is the speaker: the speaker of Ses01F_impro01_M000 is Ses01M. The text is that of ``Session1/dialog/transcriptions/Ses01F_impro01.txt``,
-where it exists. The fold is the session, so that no actor is in two folds.
+Its audio is ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav``. The F in Ses01F is the actor who wears the markers, the F
+in F000 is the speaker: the speaker of Ses01F_impro01_M000 is Ses01M. The text is that of
+``Session1/dialog/transcriptions/Ses01F_impro01.txt``, where it exists. The fold is the session, so that no actor is in two folds.
 
 The label is the raters' majority. xxx means that they have none. The suggested mapping keeps the four emotions with which most papers work,
 with excited counted as happy: 5,531 utterances.
 
-Sources: README.txt of the release; EmoBox, github.com/emo-box/EmoBox, EmoBox/preprocess/scripts/iemocap.py (paths, lines, folds by session);
-SpeechBrain, github.com/speechbrain/speechbrain, recipes/IEMOCAP/emotion_recognition/iemocap_prepare.py (the four emotions).
+Sources: README.txt of the release (names of the files, the raters' ten emotions); EmoBox, github.com/emo-box/EmoBox,
+EmoBox/preprocess/scripts/iemocap.py (paths, lines, folds by session); FlagEval,
+https://flageval.baai.ac.cn/docs/en/audio/Speech-Emotion-Recognition/Speech-Emotion-Recognition.html (counts, the four emotions).
 
-Not verified on the real data: the counts, and that every utterance of sentences/wav has a label.
+Not verified on the real data: the counts, that every utterance of sentences/wav has a label, and that only the eleven labels occur.
 """
 
 import re

@@ -1,8 +1,8 @@
 """MELD: dialogues of the series Friends, 13,708 utterances, 7 emotions (Poria et al. 2019, arXiv:1810.02508).
 
 MELD.Raw has a table and a folder of films per split, train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv beside or above
-train_splits, dev_splits_complete and output_repeated_splits_test. Dialogue 0, utterance 0 of a split is ``dia0_utt0.mp4``. Extract the audio
-beside the films; names and folders must stay, since the same numbers occur in every split::
+train_splits, dev_splits_complete and output_repeated_splits_test. Dialogue 0, utterance 0 of a split is ``dia0_utt0.mp4``. Extract the
+audio beside the films; names and folders must stay, since the same numbers occur in every split::
 
     find MELD.Raw -name 'dia*.mp4' -exec sh -c 'ffmpeg -nostdin -v error -i "$1" -vn -ac 1 -ar 16000 "${1%.mp4}.wav"' _ {} \\;
 

@@ -1,8 +1,8 @@
 """MSP-Podcast: English podcasts, labelled by crowdsourcing, more than 200,000 turns (Lotfian & Busso 2019, doi:10.1109/TAFFC.2017.2736999).
 
 ``Labels/labels_consensus.csv`` (labels_concensus.csv in older releases) has a line per turn with FileName, EmoClass, SpkrID, Gender and
-Split_Set; ``Audios/MSP-PODCAST_0001_0008.wav`` is the audio (Audio/ in older releases). Three kinds of turns are left out; their numbers are
-printed:
+Split_Set; ``Audios/MSP-PODCAST_0001_0008.wav`` is the audio (Audio/ in some releases). Three kinds of turns are left out; their numbers
+are printed:
 
 - the speaker is Unknown: such a turn has a label, but it could be of anyone, also of a test speaker;
 - the set is not among `tests`: Test1 and Test2 share speakers, and papers report them apart;

@@ -1,12 +1,13 @@
-"""URDU: 38 speakers of talk shows (27 men, 11 women), 400 clips, 4 emotions (Latif et al. 2018, arXiv:1812.10411).
+"""URDU: speakers of Urdu talk shows, 400 clips, 4 emotions (Latif et al. 2018, arXiv:1812.10411).
 
 ``Angry/SM1_F10_A010.wav`` is speaker (S, then M or F and the speaker's number), number of the clip of that speaker, emotion (first letter)
-and number of the clip of that emotion. The numbers of men and women are counted apart, through all emotions: SM3 is one man.
+and number of the clip of that emotion. Men and women are numbered apart. The publisher counts 27 men and 11 women; the names of the files
+have 18 men (SM1 to SM7, SM17 to SM27) and 11 women.
 
 Sources: the publisher's repository, github.com/siddiquelatif/URDU-Dataset. Its list of all 400 files was compared with this module. Its
 README also mentions a folder per speaker under each emotion, which the list of files does not have; both are read.
 
-Not verified: that one number is one person, which the README does not say in these words.
+Not verified: that SM3, who occurs with three emotions, is one man. The README does not say it, and its count of men is higher.
 """
 
 from collections.abc import Iterator
