@@ -36,7 +36,9 @@ from snakemake.settings.types import RerunTrigger
 
 from finser.cards import cards
 from finser.config import params
+from finser.config.sections.fetch import Table
 from finser.corpora.counts import expected_count
+from finser.corpora.tables.listing import changed_tables, number_of_rows
 from finser.errors import FinserError, lines
 from finser.project import claims, libraries, strays
 from finser.project.graph import Graph
@@ -250,9 +252,12 @@ class Pipeline(Graph):
 
     @cached_property
     def clips(self) -> dict[str, int]:
-        """Clips of each corpus, as many as a complete copy has."""
-        sources = self.checked.fetch
-        return {corpus: expected_count(sources[corpus], corpus) for corpus in self.params["corpora"]}
+        """Clips of each corpus: as many as a complete copy has, or about as many as its table has rows."""
+        sources = {corpus: self.checked.fetch[corpus] for corpus in self.params["corpora"]}
+        return {
+            corpus: number_of_rows(corpus) or LARGE_CORPUS if isinstance(source, Table) else expected_count(source, corpus)
+            for corpus, source in sources.items()
+        }
 
     @cached_property
     def cards(self) -> int:
@@ -265,6 +270,8 @@ class Pipeline(Graph):
         Only the main Snakemake process may ask: while a stage runs, DVC answers that it is busy. Outputs under names that params.yaml
         no longer has count as removed, because a run removes them first.
         """
+        for notice in changed_tables(self.checked):
+            print(notice, file=sys.stderr, flush=True)
         with without_collection():
             reasons = self._status(self._closure(self.running()))
         TOKENS.mkdir(parents=True, exist_ok=True)

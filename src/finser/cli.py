@@ -38,8 +38,12 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, migrate, params, check, corpora, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
+    own = typer.Typer(invoke_without_command=True, callback=corpora)
+    own.command("add")(add)
+    own.command("table")(table)
+    app.add_typer(own, name="corpora", help=corpora.__doc__, rich_help_panel=PEOPLE)
     return app
 
 
@@ -139,7 +143,7 @@ def inspect(
 
 
 def export(
-    corpus: Annotated[list[str], typer.Argument(help="one corpus or more: ravdess, crema_d, tess, savee, esd")],
+    corpus: Annotated[list[str], typer.Argument(help="one corpus of the project or more, e.g. ravdess")],
     dest: Annotated[Path, typer.Argument(help="folder to make; it must not be there yet")],
     format_: Annotated[Literal["hf"], typer.Option("--format", help="hf: a folder that Hugging Face `datasets` loads")] = "hf",
     variants: Annotated[list[str] | None, typer.Option("--variants", help="original, or any of augment.variants; may be repeated")] = None,
@@ -178,12 +182,45 @@ def check() -> None:
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
 
 
-def corpora() -> None:
-    """List the five corpora: licence, size, source, and how much of each is in data/raw."""
-    from finser.config import params as parameters
-    from finser.tools.overview import overview
+def corpora(context: typer.Context) -> None:
+    """List the published corpora, and what this project has of its own: paths, clips found, excluded and ignored. See also: add, table."""
+    if context.invoked_subcommand is None:
+        from finser.config import params as parameters
+        from finser.tools.overview import overview
 
-    print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
+        print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="name of the corpus: lower-case letters, digits and _")],
+    table: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet with the columns path, speaker, emotion (docs/own_corpora.md)")],
+    root: Annotated[Path | None, typer.Option("--root", help="folder to which the paths are relative; default: the table's")] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", help="OURS=THEIRS: a column with another name; may be repeated")] = None,
+    only: Annotated[bool, typer.Option("--only", help="take the other corpora out, except those that FINs are trained on")] = False,
+    title: Annotated[str, typer.Option("--title", help="name in the report")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="terms of use, for the report")] = "",
+    language: Annotated[str, typer.Option("--language", help="language of clips whose row states none")] = "",
+) -> None:
+    """Check a table of own recordings, and add it to params.yaml and local.yaml as a corpus."""
+    from finser.tools.own_corpus import add as added
+
+    _in_the_root()
+    new = added(name, table, root, only=only, columns=column or (), title=title, licence=licence, language=language)
+    kept = _replace(Path("params.yaml"), new.params) + _replace(Path("local.yaml"), new.places)
+    print(*new.said, f"params.yaml and local.yaml have the corpus {name}{kept}", sep="\n")
+
+
+def table(
+    recipe: Annotated[str, typer.Argument(help="emodb, emovo, hugging_face, iemocap, meld, msp_podcast or urdu")],
+    folder: Annotated[Path, typer.Argument(help="the data set in its publisher's layout")],
+    target: Annotated[Path, typer.Argument(help="the CSV file to write")],
+    option: Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE, an option of the recipe; may be repeated")] = None,
+) -> None:
+    """Write the table of a published data set, by one of the recipes of docs/recipes.md."""
+    from finser.corpora.recipes.write import options_of, write
+
+    count = write(recipe, folder, target, **options_of(recipe, option or []))
+    print(f"{target}: {count:,} clips; next: finser corpora add {recipe} {target} --root {folder}")
 
 
 def cluster(

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from finser.audio.resample import decode
-from finser.corpora import index
+from finser.corpora import sounds
 from finser.errors import FinserError
 
 N = 1000
@@ -92,7 +92,7 @@ BAD = {
 def test_whole_files_are_read(tmp_path, name):
     path = tmp_path / "a.wav"
     path.write_bytes(GOOD[name])
-    assert index.measure(path).n_samples == N
+    assert sounds.measure(path).n_samples == N
     assert np.array_equal(decode(path)[0] * 32_768, np.frombuffer(PCM, "<i2"))
 
 
@@ -101,7 +101,7 @@ def test_broken_files_are_refused_in_one_line(tmp_path, name):
     path = tmp_path / "a.wav"
     path.write_bytes(BAD[name][0])
     with pytest.raises(FinserError, match=rf"^/corpus/a.wav: .*({BAD[name][1]})"):
-        index.measure(path, "/corpus/a.wav")
+        sounds.measure(path, "/corpus/a.wav")
 
 
 @pytest.mark.parametrize("subtype", sorted(soundfile.available_subtypes("WAV")))
@@ -113,13 +113,13 @@ def test_every_encoding_in_wav(tmp_path, subtype, n):
         soundfile.write(path, y, 8_000, subtype=subtype)
     except soundfile.LibsndfileError as error:
         pytest.skip(f"libsndfile does not write it: {error}")
-    found = index.measure(path)
+    found = sounds.measure(path)
     assert n <= found.n_samples <= n + 4_100
     assert len(decode(path)[0]) == found.n_samples
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - max(2, len(whole) // 2)])
     with pytest.raises(FinserError, match=r"a.wav: (truncated audio|not readable)"):
-        index.measure(path)
+        sounds.measure(path)
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_every_encoding_in_wav(tmp_path, subtype, n):
 def test_other_containers_under_wav(tmp_path, kind, subtype):
     path, y = tmp_path / "a.wav", np.frombuffer(PCM, "<i2") / 32_768
     soundfile.write(path, y, 22_050, format=kind, subtype="PCM_16")
-    assert index.measure(path).n_samples == N
+    assert sounds.measure(path).n_samples == N

@@ -34,6 +34,7 @@ def test_a_row_says_what_the_file_holds(project, write_wav, params_with, capsys)
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "speaker": "ravdess/02", "sex": "female", "language": "en",
         "emotion": "angry", "publisher_label": "05", "intensity": "strong", "sentence": "Kids are talking by the door",
         "sample_rate": 48_000, "channels": 2, "n_samples": 3200, "status": "ok", "reason": "",
+        "start": None, "end": None, "part": "", "fold": None,
     }  # fmt: skip
     printed = capsys.readouterr().out
     for words in ("1 files, 1 clips", "1440 clips"):

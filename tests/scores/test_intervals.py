@@ -19,7 +19,8 @@ from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.scores import intervals
 from finser.scores.intervals import FEWEST, Estimate, corpus_of, differences, estimates, holm, per_speaker
-from finser.splits.protocols import PublishedFolds, cross_corpus_split, random_split, speaker_split
+from finser.splits.groups import PublishedFolds, speaker_split
+from finser.splits.protocols import cross_corpus_split, random_split
 from finser.synthetic.plans import plan
 
 TRIALS = 2000

@@ -17,22 +17,16 @@ from finser.config.sections.split import Split
 from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
-from finser.splits.protocols import (
-    PublishedFolds,
-    cross_corpus_split,
-    deal,
-    random_split,
-    speaker_split,
-    split,
-    spread,
-    test_groups,
-    validation_group,
-)
+from finser.splits.groups import PublishedFolds, deal, speaker_split, spread, test_groups, validation_group
+from finser.splits.protocols import cross_corpus_split, random_split, split
 from finser.splits.table import ROLES, check, fewer_speakers, folds_source, read_parts, read_split
 
 RAVDESS = [(2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)]
 CREMA_D_TEST = "1048 1069 1071 1074 1076 1077 1078 1079 1082 1083 1084 1086 1087 1088 1089 1090 1091"
-CLIP_SCHEMA = pa.schema([(name, pa.string()) for name in ("clip_id", "corpus", "speaker", "sex", "language", "emotion", "status")])
+CLIP_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("clip_id", "corpus", "speaker", "sex", "language", "emotion", "status", "part")]
+    + [("fold", pa.int32())]
+)
 
 
 def clip_rows(corpus: str, speakers: list[str], per_speaker: int = 8, **other: str) -> list[dict]:

@@ -273,7 +273,7 @@ def test_each_key_of_the_earlier_format_is_recognised(key, value, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("corpora: {ravdes: /x}\n", "corpora.ravdes: unknown name; found 'ravdes'; did you mean 'ravdess'?"),
+        ("corpora: {My-Own: /x}\n", "corpora.My-Own: wrong value; expected a name of lower-case letters, digits and _"),
         ("corpus: {}\n", "unknown key 'corpus'; did you mean 'corpora'?"),
         ("noise: 3\n", "noise: wrong type; expected text; found 3"),
         ("a: [\n", "not YAML"),

@@ -11,7 +11,6 @@ import yaml
 
 from .conftest import Project, copy_of_the_source
 
-pytestmark = pytest.mark.xdist_group("adding")
 STEP = '''"""How many corpora there are, as an example of a stage."""
 
 from pathlib import Path

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("workflow")
 ENGINES = ("snakemake", "dvc")
 
 

@@ -15,7 +15,6 @@ import yaml
 from .conftest import BIN, ROOT, Project, copy_of_the_source
 from .test_kill import called
 
-pytestmark = pytest.mark.xdist_group("kill")
 PROFILE = Path("workflow/profiles/cluster-generic")
 RECORDS = Path(".snakemake/cluster-generic")
 FAKES = Path(__file__).parent / "fakes/scheduler"

@@ -8,8 +8,6 @@ import soundfile
 
 from .conftest import copy_of_the_source
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 @pytest.fixture
 def fresh(tmp_path):

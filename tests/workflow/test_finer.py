@@ -2,9 +2,6 @@
 
 import re
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("workflow")
 RESULTS = ["report", "summarise"]
 
 

@@ -15,7 +15,6 @@ import yaml
 from .conftest import BIN, copy_of_the_source
 from .test_kill import start, words_of
 
-pytestmark = pytest.mark.xdist_group("honest")
 INTERNAL = (".snakemake/", ".dvc/tmp/", ".git/")
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytestmark = pytest.mark.xdist_group("kill")
-
 
 def forget_runs(project) -> None:
     """Empty DVC's memory of past runs (not of their outputs), so that a stage whose output is gone must really run again."""

@@ -15,7 +15,6 @@ from finser.project.claims import FOLDER
 JOB = "label@ravdess"
 DVC = f"dvc --wait-for-lock repro --single-item {JOB}"
 RULE = f"python -m finser.project.claims {JOB} {DVC}"  # as the Snakefile runs it
-pytestmark = pytest.mark.xdist_group("kill")
 
 
 def start(project, namespace: list[str], command: str) -> subprocess.Popen:

@@ -11,6 +11,7 @@ from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
 from finser.config.params import Params
 from finser.corpora.clips import read_clips
+from finser.corpora.segments import Recording
 from finser.errors import FinserError
 from finser.files import why
 from finser.progress import track
@@ -18,8 +19,8 @@ from finser.seeds import seed_for
 from finser.workers import map_in_order
 
 
-def decode(path: Path) -> tuple[np.ndarray, int]:
-    """Read a recording and mix its channels.
+def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
+    """Read a recording, or its part from `start` to `end` seconds, and mix its channels.
 
     Returns
     -------
@@ -34,22 +35,23 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         libsndfile cannot read the file, or it has no samples, or samples that are NaN or infinite.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            samples, sr = file.read(file.frames, dtype="float32"), file.samplerate  # (n,) or (n, channels); all of a GSM file, too
+        with Recording(path) as file:
+            blocks, sr = list(file.blocks_of(start, end, path, "float32")), file.samplerate  # (frames, channels) each
     except (soundfile.LibsndfileError, OSError) as error:
         raise FinserError(
             f"not readable as audio ({why(error)})", where=path, do="restore the file; if it is a corpus's, then run fetch and index"
         ) from None
-    if not len(samples):
+    if not blocks:
         raise FinserError("holds no sample", where=path)
+    samples = np.concatenate(blocks)  # (n, channels)
     if not np.isfinite(samples).all():
         raise FinserError("holds samples that are not numbers", where=path, do="restore or repair the file")
-    return (samples if samples.ndim == 1 else samples.mean(axis=1)), sr
+    return samples.mean(axis=1), sr
 
 
-def resample_clip(path: Path, sr: int, quality: str) -> tuple[np.ndarray, float]:
-    """Decode, mix and resample one recording; return int16 samples (n,) at `sr` Hz and the gain applied."""
-    y, original = decode(path)
+def resample_clip(path: Path, sr: int, quality: str, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, float]:
+    """Decode, mix and resample one recording, or its part from `start` to `end` seconds; return int16 samples (n,) and the gain applied."""
+    y, original = decode(path, start, end)
     if original != sr:
         y = soxr.resample(y, original, sr, quality=quality)
     if not len(y):
@@ -67,6 +69,6 @@ def resample(params: Params, corpus: str) -> None:
 
 def _row(job: tuple) -> AudioRow:
     seed, settings, folder, clip = job
-    pcm, gain = resample_clip(folder / clip["path"], settings.sr, settings.quality)
+    pcm, gain = resample_clip(folder / clip["path"], settings.sr, settings.quality, clip["start"], clip["end"])
     names = {key: clip[key] for key in ("clip_id", "corpus", "speaker", "emotion")}
     return AudioRow(**names, variant="original", seed=seed_for(seed, clip["clip_id"], "original"), draw={"gain": gain}, audio=pcm)

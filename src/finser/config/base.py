@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-CorpusName = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
+PublishedCorpus = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
-Protocol = Literal["speaker", "random", "cross_corpus"]
+Protocol = Literal["speaker", "random", "cross_corpus", "own", "own_leaky"]
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 AstSize = Literal["nano", "tiny", "small", "base", "large"]
@@ -35,6 +35,8 @@ def whole(value: Any) -> Any:
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=64), AfterValidator(_seen_by_dvc)]  # it becomes a file name
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen_by_dvc)]  # an emotion as a table writes it
+CorpusName = Name  # a published corpus, or one of the user's own
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

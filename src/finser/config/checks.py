@@ -6,10 +6,13 @@ Every check skips names of sections that do not exist, because other checks repo
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
+from finser.config.base import PublishedCorpus
 from finser.config.fields import Fields, init_kind
 from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
+from finser.config.sections.fetch import Table
 from finser.errors import nearest
 
 
@@ -41,7 +44,18 @@ class Contradiction:
 def contradictions(params: Fields) -> list[Contradiction]:
     """Return all contradictions of a file."""
     checks = (
-        *(known_corpora, known_classifiers, known_fusions, known_pairs, nothing_twice, initial_weights, trunks, cross_corpus_folds),
+        *(
+            known_corpora,
+            sources,
+            emotions_of_tables,
+            known_classifiers,
+            known_fusions,
+            known_pairs,
+            nothing_twice,
+            initial_weights,
+            trunks,
+            cross_corpus_folds,
+        ),
         *(labels_of_disturbed_frames, trained_on, representations, members, comparisons),
     )
     return [found for check in checks for found in check(params)]
@@ -61,14 +75,40 @@ def known_corpora(params: Fields) -> Iterator[Contradiction]:
     ):
         for corpus in named:
             if corpus not in params.corpora:
-                yield Contradiction(f"{where} names '{corpus}', which is not in corpora", (where, "corpora"))
+                line = f"{where} names '{corpus}', which is not in corpora; {nearest(corpus, params.corpora)}"
+                yield Contradiction(line, (where, "corpora"))
     for corpus in params.corpora:
         if corpus not in params.fetch:
-            yield Contradiction(f"corpora names '{corpus}', which has no source under fetch", ("corpora", f"fetch.{corpus}"))
+            line = f"corpora names '{corpus}', which has no source under fetch; {nearest(corpus, params.fetch)}"
+            yield Contradiction(line, ("corpora", f"fetch.{corpus}"))
     for where, folds in (("folds", params.folds), ("train_fin.data.fold", [params.train_fin.data.fold])):
         for fold in folds:
             if fold > params.split.folds:
                 yield Contradiction(f"fold {fold} does not exist: split.folds is {params.split.folds}", (where, "split.folds"))
+
+
+def sources(params: Fields) -> Iterator[Contradiction]:
+    """Published corpora have a source of published files, and own corpora have a table and a name of their own."""
+    published = get_args(PublishedCorpus)
+    for corpus, source in params.fetch.items():
+        where = f"fetch.{corpus}"
+        if corpus in published and isinstance(source, Table):
+            line = f"{where} has the source table, and {corpus} is a published corpus: take another name for your own"
+            yield Contradiction(line, (where,))
+        elif corpus not in published and not isinstance(source, Table):
+            line = f"{where} has the source {source.source}, which is for published corpora, and {corpus} is none: an own one has table"
+            yield Contradiction(line, (where,))
+
+
+def emotions_of_tables(params: Fields) -> Iterator[Contradiction]:
+    """Labels of tables become classes of the classifiers, or are left out."""
+    for corpus, source in params.fetch.items():
+        named = source.emotions.values() if isinstance(source, Table) else ()
+        for emotion in sorted({emotion for emotion in named if emotion} - set(params.emotions)):
+            line = (
+                f"fetch.{corpus}.emotions names '{emotion}', which is not in emotions: add it there, or write null to leave its clips out"
+            )
+            yield Contradiction(line, (f"fetch.{corpus}.emotions", "emotions"))
 
 
 def known_classifiers(params: Fields) -> Iterator[Contradiction]:

@@ -48,7 +48,8 @@ def _chosen(section: Section, default: Section) -> dict[str, Any]:
             inner = _chosen(value, usual)
             chosen |= {name: inner} if inner or name in section.in_files else {}
         elif isinstance(value, dict):
-            chosen[name] = {key: _entry(item) for key, item in value.items()}
+            given = {key: _entry(item) if isinstance(item, Section) else item for key, item in value.items()}
+            chosen |= {name: given} if given or usual is None or name in section.in_files else {}
         elif value is not None and (value != usual or name in section.in_files):
             chosen[name] = as_written(value)
     return chosen
@@ -111,7 +112,8 @@ def _everything(section: Section, depth: int) -> list[str]:
         elif isinstance(value, dict):
             lines += ([""] if depth == 0 else []) + [f"{pad}{name}:{'' if value else ' {}'}{comment}"]
             for key, item in value.items():
-                lines += [f"{pad}  {key}:", *_everything(item, depth + 2)]
+                inner = _everything(item, depth + 2) if isinstance(item, Section) else None
+                lines += [f"{pad}  {flow(key)}: {flow(item)}"] if inner is None else [f"{pad}  {key}:", *inner]
         else:
             lines.append(f"{pad}{name}: {flow(as_written(value))}{comment}")
     return lines

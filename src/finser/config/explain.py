@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from finser.config.base import NAME, CorpusName, Section, as_written, required
+from finser.config.base import NAME, PublishedCorpus, Section, as_written, required
 from finser.config.reading import flow, shown
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.fetch import SOURCES
@@ -180,7 +180,7 @@ def _keys_beside(path: list, values: Any, whole: type[BaseModel]) -> list[str]:
             kinds, tag = TAGGED[path[0]]
             model = kinds[values[path[0]][part][tag]]
         elif place == 0 and part in TAGGED and len(path) == 2:
-            return list(get_args(CorpusName)) if part == "fetch" else list(KINDS)
+            return list(get_args(PublishedCorpus)) if part == "fetch" else list(KINDS)
         elif get_origin(model) is dict:  # sections with names of the user's own: fetch_weights, fuse_classifiers
             model = get_args(model)[1]
         elif part in getattr(model, "model_fields", {}):

@@ -67,7 +67,8 @@ class Fields(Section):
         ("speaker", "random"),
         min_length=1,
         description="speaker: no speaker in two parts; random: split by file, LEAKY, as in much of the literature; "
-        "cross_corpus: each fold tests on one corpus and trains on the others",
+        "cross_corpus: each fold tests on one corpus and trains on the others; own: as tables or split.own state; "
+        "own_leaky: the same, with speakers in several parts",
     )
     folds: tuple[Count, ...] = Field(
         (1, 2), min_length=1, description="folds to run, from 1 to split.folds (cross_corpus: to the number of corpora in `pooled`)"

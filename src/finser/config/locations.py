@@ -23,7 +23,10 @@ HEAD = "# Where data lie on this machine; git ignores this file. `finser preset 
 class Locations(Section):
     """local.yaml."""
 
-    corpora: dict[CorpusName, str] = Field({}, description="folder of each corpus whose source is local")
+    corpora: dict[CorpusName, str] = Field(
+        {}, description="folder of each corpus whose source is local, table of each whose source is table"
+    )
+    roots: dict[CorpusName, str] = Field({}, description="folder of the paths in a corpus's table; default: the table's own folder")
     noise: str | None = Field(None, description="folder of recordings of noise, for the variant noise_file")
     weights: dict[Name, str] = Field({}, description="file of each section of fetch_weights whose source is local")
 
@@ -59,6 +62,17 @@ def weights(name: str) -> Path:
     return _given(load().weights.get(name), f"weights: {{{name}: PATH}}", f"the weights '{name}'")
 
 
+def table(corpus: str) -> Path:
+    """The table of a corpus whose source is table."""
+    return _given(load().corpora.get(corpus), f"corpora: {{{corpus}: PATH}}", f"the table of '{corpus}'")
+
+
+def root(corpus: str) -> Path:
+    """The folder to which the paths in a corpus's table are relative."""
+    given = load().roots.get(corpus)
+    return Path(given).expanduser() if given else table(corpus).parent
+
+
 def _given(path: str | None, key: str, what: str) -> Path:
     if path is None:
         line = key if ":" in key else f"{key}: PATH"
@@ -68,7 +82,7 @@ def _given(path: str | None, key: str, what: str) -> Path:
 
 def merged(old: Locations, **new: Any) -> str:
     """The text of local.yaml with other or further paths."""
-    values = {"corpora": {**old.corpora, **new.get("corpora", {})}, "weights": {**old.weights, **new.get("weights", {})}}
+    values = {name: {**getattr(old, name), **new.get(name, {})} for name in ("corpora", "roots", "weights")}
     noise_folder = new.get("noise", old.noise)
     lines = [
         f"{name}:\n" + "".join(f"  {key}: {flow(str(path))}\n" for key, path in paths.items()) for name, paths in values.items() if paths

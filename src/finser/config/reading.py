@@ -33,12 +33,12 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise FinserError("no such file", where=path, do="run in the project's root, or write one: finser preset demo") from None
     except (OSError, UnicodeDecodeError) as error:
         raise FinserError(f"cannot be read ({why(error)})", where=path) from None
-    return deepcopy(_parsed(text, path))
+    return deepcopy(parse(text, path))
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, path: Path) -> dict[str, Any]:
-    """Return the values of a text. The result is cached, because a job reads params.yaml and dvc.yaml several times."""
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """Return the values of a YAML text; errors name `path`. Cached, because a job reads params.yaml and dvc.yaml several times."""
     try:
         values = YAML(typ="safe").load(text) or {}  # dvc.utils.serialize.parse_yaml
     except DuplicateKeyError as error:

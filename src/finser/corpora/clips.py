@@ -21,7 +21,11 @@ CLIPS_SCHEMA = pa.schema(
         ("publisher_label", pa.string()),
         ("intensity", pa.string()),
         ("sentence", pa.string()),
-        ("sample_rate", pa.int32()),  # Hz
+        ("start", pa.float64()),  # seconds; null: the clip is the file from its beginning
+        ("end", pa.float64()),  # seconds; null: to its end
+        ("part", pa.string()),  # of the split that an own corpus's table states; ""
+        ("fold", pa.int32()),  # fold in which the table tests on the clip; null
+        ("sample_rate", pa.int32()),  # Hz; this and what follows is null for files that were not read
         ("channels", pa.int32()),
         ("n_samples", pa.int64()),  # per channel
         ("seconds", pa.float64()),
@@ -54,9 +58,9 @@ def read_clips(corpus: str) -> pa.Table:
 
 
 def usable(corpus: str) -> pa.Table:
-    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion."""
+    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion, part, fold."""
     table = read_clips(corpus)
     table = table.filter(pc.equal(table["status"], "ok"))
     if not table.num_rows:
         raise FinserError("no usable clip", where=layout.clips(corpus), do=f"look at the index: finser index {corpus}")
-    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion"])
+    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion", "part", "fold"])

@@ -98,8 +98,10 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def survey(path: Path, corpus: str) -> tuple[int, int]:
+def survey(path: Path, corpus: str, *, refuse: bool = True) -> tuple[int, int]:
     """Return number and total size in bytes of a corpus's audio files under `path`; every name is checked.
+
+    With `refuse` False, empty files, Git LFS pointers and HTML pages count: `index` excludes them.
 
     Raises
     ------
@@ -109,26 +111,26 @@ def survey(path: Path, corpus: str) -> tuple[int, int]:
     names = audio_files(path)
     if not names:
         raise FinserError(f"no {registry.get(corpus).title} audio here", where=path, expected="files that end in .wav")
-    sizes = [_checked(path, name, corpus) for name in names]
+    sizes = [_checked(path, name, corpus, refuse) for name in names]
     faults.refuse([size for size in sizes if isinstance(size, FinserError)], path)
     return len(names), sum(sizes)
 
 
-def _checked(path: Path, name: PurePosixPath, corpus: str) -> int | FinserError:
+def _checked(path: Path, name: PurePosixPath, corpus: str, refuse: bool) -> int | FinserError:
     """Return the size of an audio file in bytes, or the error if it is not a file of the corpus."""
     try:
         registry.get(corpus).parse(name)
     except FinserError as error:
         return FinserError(f"{path}/{error}")
     try:
-        return size_of_audio(path / name)
+        return size_of_audio(path / name) if refuse else (path / name).stat().st_size
     except FinserError as error:
         return error
 
 
-def describe(path: Path, corpus: str) -> dict[str, int | str]:
+def describe(path: Path, corpus: str, *, refuse: bool = True) -> dict[str, int | str]:
     """Return `files` and `bytes` of a local corpus's audio, and `digest` of all files that are copied; as in :func:`survey`."""
-    files, size = survey(path, corpus)
+    files, size = survey(path, corpus, refuse=refuse)
     return {"files": files, "bytes": size, "digest": digest_of_files(path, files_under(path, COPIED))}
 
 
@@ -142,7 +144,7 @@ def speakers(path: Path, corpus: str) -> set[str]:
     return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
 
 
-def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int | str]:
+def copy(path: Path, source: Source, corpus: str, folder: Path, *, refuse: bool = True) -> dict[str, int | str]:
     """Copy a corpus's audio and text files from `path` to `folder` with their layout; return the result of :func:`describe`.
 
     Raises
@@ -150,7 +152,7 @@ def copy(path: Path, source: Source, corpus: str, folder: Path) -> dict[str, int
     FinserError
         Clips are missing and `allow_partial` is not set, a file does not belong to the corpus, or the disk has too little space.
     """
-    found = describe(path, corpus)
+    found = describe(path, corpus, refuse=refuse)
     check_complete(path, source, corpus)
     check_room(folder, int(found["bytes"]))
     for name in track(list(files_under(path, COPIED)), f"copying {corpus}"):

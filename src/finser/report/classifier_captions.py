@@ -162,6 +162,7 @@ def per_sex(results: Results, protocol: str) -> str:
     return sentences(
         f"{title(protocol)}: UAR on women and on men of the test speakers, with their numbers, {all_folds(results)}.",
         when(single, f"All speakers of {' and of '.join(single)} are of one sex, so the two groups differ in corpus, too."),
+        when(classifier_tables.unstated_sex(results), "Speakers whose sex is not stated are in neither group."),
     )
 
 

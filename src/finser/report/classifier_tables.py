@@ -183,7 +183,12 @@ def per_sex(results: Results, protocol: str) -> str:
 
 def one_sex(results: Results) -> list[str]:
     """Pooled corpora in which all speakers are of one sex."""
-    return [c.title for c in results.corpora if c.name in results.params.pooled and len(set(c.sexes.values())) == 1]
+    return [c.title for c in results.corpora if c.name in results.params.pooled and set(c.sexes.values()) in ({"female"}, {"male"})]
+
+
+def unstated_sex(results: Results) -> bool:
+    """Return whether a pooled corpus has speakers whose sex is not stated."""
+    return any("" in c.sexes.values() for c in results.corpora if c.name in results.params.pooled)
 
 
 def speaker_uars(results: Results, model: str, protocol: str) -> dict[str, float]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from finser.config.base import CorpusName
+from finser.config.base import PublishedCorpus
 from finser.report.read import Results
 from finser.report.tables import table
 
-FOUR: tuple[CorpusName, ...] = ("ravdess", "crema_d", "tess", "savee")
+FOUR: tuple[PublishedCorpus, ...] = ("ravdess", "crema_d", "tess", "savee")
 ONE_SPLIT = "random (LEAKY), 80/20; the best epoch was chosen on the test part"
 FOUR_SPLIT = "random (LEAKY), 1,825 test clips, one seed"
 APART = "no test speaker in training"
@@ -35,7 +35,7 @@ class PublishedScore:
         The authors as they name themselves, and a DOI, arXiv number or address; year and commit where they are known.
     """
 
-    corpora: tuple[CorpusName, ...]
+    corpora: tuple[PublishedCorpus, ...]
     system: str
     parameters: str
     protocol: str

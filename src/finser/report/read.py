@@ -4,7 +4,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from finser import layout
 from finser.config.base import Feature
 from finser.config.params import Params
+from finser.config.sections.fetch import Source, Table
 from finser.corpora.counts import expected_count
-from finser.corpora.known.registry import CORPORA
 from finser.corpora.provenance import provenance
 from finser.errors import FinserError
 from finser.files import read_json
@@ -197,6 +197,13 @@ def collect(params: Params) -> Results:
     return results
 
 
+def _exclusions(rows: Iterable[Mapping[str, Any]], source: Source) -> list[tuple[str, str]]:
+    """Return file (of an own corpus: clip) and reason of what is excluded; labels that are left out by choice come last."""
+    name = "clip_id" if isinstance(source, Table) else "path"
+    found = [(row[name], row["reason"]) for row in rows if row["status"] != "ok"]
+    return sorted(found, key=lambda one: one[1].startswith("label "))
+
+
 def check_summary(results: Results) -> None:
     """Raise :class:`FinserError` if a file of results/summary/ does not agree with the results of the folds."""
     for path, found in documents(results.params, results.runs).items():
@@ -223,20 +230,21 @@ def read_corpus(params: Params, corpus: str) -> CorpusCounts:
     kept = [row for row in rows if row["status"] == "ok"]
     emotions = Counter(row["emotion"] for row in kept)
     speakers = {row["speaker"] for row in kept}
+    said = provenance(source, corpus)
     return CorpusCounts(
         name=corpus,
-        title=CORPORA[corpus].title,
-        licence=provenance(params.fetch[corpus], corpus)["licence"].split(":")[0],
+        title=said["title"],
+        licence=said["licence"].split(":")[0],
         source=source.source,
-        expected=expected_count(source, corpus, speakers),
+        expected=len(rows) if isinstance(source, Table) else expected_count(source, corpus, speakers),
         found=len({row["clip_id"] for row in rows}),
         kept=len(kept),
         speakers=len(speakers),
         seconds=math.fsum(row["seconds"] for row in kept),
-        languages=tuple(sorted({row["language"] for row in kept})),
+        languages=tuple(sorted({row["language"] for row in kept} - {""})),
         emotions={emotion: emotions[emotion] for emotion in params.emotions if emotions[emotion]},
         other=sum(number for emotion, number in emotions.items() if emotion not in params.emotions),
-        exclusions=tuple((row["path"], row["reason"]) for row in rows if row["status"] != "ok"),
+        exclusions=tuple(_exclusions(rows, source)),
         sexes={row["speaker"]: row["sex"] for row in kept},
     )
 

@@ -34,7 +34,13 @@ MODEL_TITLES = {
     "ast": "AST",
     "fin_ensemble": "FIN ensemble",
 }
-PROTOCOL_TITLES = {"speaker": "speaker", "random": "random (LEAKY)", "cross_corpus": "one corpus out"}
+PROTOCOL_TITLES = {
+    "speaker": "speaker",
+    "random": "random (LEAKY)",
+    "cross_corpus": "one corpus out",
+    "own": "own split",
+    "own_leaky": "own split (LEAKY)",
+}
 PER_CORPUS = ("fetch", "index", "resample", "augment", "label")
 
 
@@ -116,7 +122,7 @@ def corpora(results: Results) -> str:
         [
             f"{c.title} (synthetic)" if c.source == "synthetic" else c.title,
             c.source,
-            ", ".join(c.languages),
+            ", ".join(c.languages) or DASH,
             c.licence,
             count(c.found),
             count(c.expected),

@@ -1,18 +1,17 @@
-"""Assignment of clips to train, validation and test under three protocols.
+"""Assignment of clips to train, validation and test under each protocol.
 
 `speaker`: no speaker is in two parts of a fold; test groups are the published ones where the corpus has any. `random`: clips are assigned
 one by one, stratified by corpus x emotion, as in much of the literature; parts share speakers, so the protocol is marked as leaky in every
-output. `cross_corpus`: one corpus is the test part, the others are for training, with the emotions that they share. docs/protocols.md
-explains all three. They have only clips of the chosen emotions. Every draw is a function of (seed, protocol, fold, corpus) only.
+output. `cross_corpus`: one corpus is the test part, the others are for training, with the emotions that they share. `own`: as the table of
+an own corpus or a file of folds states. docs/protocols.md explains them. They have only clips of the chosen emotions. Every draw is a
+function of (seed, protocol, fold, corpus) only.
 """
 
 import json
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,28 +21,13 @@ from finser.config.params import Params
 from finser.config.sections.split import Split
 from finser.corpora.clips import usable
 from finser.corpora.known.registry import CORPORA
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.files import whole_file
 from finser.progress import say
+from finser.splits.groups import PublishedFolds, speaker_split, strata_of_corpora, validation_group
+from finser.splits.own import own_split
 from finser.splits.table import LEAKY, ROLES, SCHEMA, check
-
-LEAST_GROUPS = 5  # a random test group is at most a fifth of a corpus's speakers, however few folds there are
-
-
-@dataclass(frozen=True)
-class PublishedFolds:
-    """Published test and validation speakers of a corpus.
-
-    Attributes
-    ----------
-    folds : tuple of tuple of str
-        Speakers of each published test group, in the order of the folds; may be fewer than ``split.folds``, or none.
-    validation : mapping of int to tuple of str
-        Published validation speakers per fold (counted from 1), if there are any.
-    """
-
-    folds: tuple[tuple[str, ...], ...] = ()
-    validation: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def split(params: Params, protocol: str) -> None:
@@ -64,8 +48,10 @@ def split(params: Params, protocol: str) -> None:
     elif protocol == "cross_corpus":
         rows = cross_corpus_split(clips, params.pooled, params.split, params.seed)
         sources = dict.fromkeys(params.pooled, "one corpus out")
-    else:
+    elif protocol == "random":
         rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "assigned at random")
+    else:
+        rows, sources = own_split(clips, _published(params.pooled), params.split, params.seed)
     _refuse_one_emotion(clips, rows, protocol)
     _write(protocol, clips, rows, sources)
 
@@ -79,22 +65,27 @@ def split_fins(params: Params) -> None:
 
 
 def of_emotions(clips: pa.Table, emotions: Sequence[str]) -> pa.Table:
-    """Return the clips of some emotions.
+    """Return the clips of some emotions; log default emotions that no clip has, and the emotions that are left out.
 
     Raises
     ------
     FinserError
-        No clip has one of the emotions.
+        No clip has one of the emotions, which is no default emotion: its name is wrong, or its corpus is missing.
     """
-    there = set(clips["emotion"].to_pylist())
-    missing = [emotion for emotion in emotions if emotion not in there]
-    if missing:
+    there = Counter(clips["emotion"].to_pylist())
+    missing, others = [name for name in emotions if name not in there], sorted(there.keys() - set(emotions))
+    strange = [name for name in missing if name not in EMOTIONS]
+    if strange:
         raise FinserError(
-            f"no clip of the pooled corpora has {'this emotion' if len(missing) == 1 else 'these emotions'}: {', '.join(missing)}",
+            f"no clip of the pooled corpora has {'this emotion' if len(strange) == 1 else 'these emotions'}: {', '.join(strange)}",
             where="params.yaml, emotions",
             expected=f"any of {', '.join(sorted(there)) or 'none'}",
-            do=f"delete {'it' if len(missing) == 1 else 'them'} from emotions, or add a corpus to pooled that has such clips",
+            do=f"delete {'it' if len(strange) == 1 else 'them'} from emotions, or add a corpus to pooled that has such clips",
         )
+    if missing:
+        say(f"no clip of the pooled corpora has these emotions of params.yaml: {', '.join(missing)}")
+    if others:
+        say(f"left out, because emotions in params.yaml lacks them: {', '.join(f'{name} ({there[name]:,} clips)' for name in others)}")
     return clips.filter(pc.is_in(clips["emotion"], pa.array(emotions, pa.string())))
 
 
@@ -114,7 +105,7 @@ def _refuse_one_emotion(clips: pa.Table, rows: list[dict[str, str]], protocol: s
 
 
 def _published(corpora: Sequence[str]) -> dict[str, PublishedFolds]:
-    return {corpus: PublishedFolds(CORPORA[corpus].folds, CORPORA[corpus].validation) for corpus in corpora}
+    return {corpus: PublishedFolds(known.folds, known.validation) for corpus in corpora if (known := CORPORA.get(corpus))}
 
 
 def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: dict[str, str]) -> None:
@@ -124,45 +115,6 @@ def _write(protocol: str, clips: pa.Table, rows: list[dict[str, str]], sources: 
         pq.write_table(table, partial, compression="zstd")
     for fold in range(1, len(rows) + 1):
         say(f"split {protocol}, fold {fold}: {_counts(table, fold)}")
-
-
-def speaker_split(
-    clips: pa.Table, published: dict[str, PublishedFolds], options: Split, seed: int
-) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Assign roles by speaker.
-
-    Parameters
-    ----------
-    clips : pa.Table
-        Usable clips: columns clip_id, corpus, speaker, sex, language.
-    published : dict
-        Per corpus, the published groups; speakers that are not among the clips are ignored.
-    options : Split
-        Section `split` of params.yaml.
-    seed : int
-        Seed of every draw.
-
-    Returns
-    -------
-    list of dict
-        Per fold, role by clip_id.
-    dict
-        Per corpus, where the test groups come from: ``published``, ``assigned at random``, ``published for fold 1, assigned at random for
-        the others`` (or more folds than one), ``train only`` (a corpus with one speaker).
-    """
-    by_speaker: list[dict[str, str]] = [{} for _ in range(options.folds)]
-    sources = {}
-    for corpus, strata in _speakers(clips).items():
-        known = published.get(corpus, PublishedFolds())
-        groups, sources[corpus] = test_groups(strata, known.folds, options.folds, seeds.generator(seed, "speaker", corpus))
-        for fold, roles in enumerate(by_speaker, start=1):
-            test = groups[(fold - 1) % len(groups)]
-            rest = {speaker: stratum for speaker, stratum in strata.items() if speaker not in test}
-            fixed = known.validation.get(fold, ()) if sources[corpus].startswith("published") else ()
-            validation = validation_group(rest, fixed, options.speaker_validation, seeds.generator(seed, "speaker", fold, corpus))
-            roles |= dict.fromkeys(rest, "train") | dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
-    pairs = list(zip(clips["clip_id"].to_pylist(), clips["speaker"].to_pylist(), strict=True))
-    return [{clip: roles[speaker] for clip, speaker in pairs} for roles in by_speaker], sources
 
 
 def random_split(clips: pa.Table, options: Split, seed: int) -> list[dict[str, str]]:
@@ -212,7 +164,7 @@ def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, 
     if len(corpora) < 2:
         where = "params.yaml pooled"
         raise FinserError("cross_corpus leaves one corpus out", where=where, expected="two or more corpora", found=", ".join(corpora))
-    strata, folds = _speakers(clips), []
+    strata, folds = strata_of_corpora(clips), []
     rows = list(zip(*(clips[name].to_pylist() for name in ("clip_id", "speaker", "emotion")), strict=True))
     for fold, left_out in enumerate(corpora, start=1):
         roles = dict.fromkeys(strata[left_out], "test")
@@ -225,81 +177,6 @@ def cross_corpus_split(clips: pa.Table, corpora: Sequence[str], options: Split, 
         _refuse_few(tested & trained, fold, left_out)
         folds.append({clip: roles[speaker] for clip, speaker, emotion in rows if emotion in tested & trained})
     return folds
-
-
-def test_groups(
-    strata: dict[str, tuple[str, ...]], published: Sequence[Sequence[str]], folds: int, rng: np.random.Generator
-) -> tuple[list[list[str]], str]:
-    """Return disjoint groups of test speakers of one corpus, and their source; fold k tests on group (k - 1) mod n.
-
-    Published groups are used without the speakers that are missing here. For folds without a published group, the other speakers are
-    assigned to groups of about the published size. All speakers are assigned at random if nothing is published, or (in a partial corpus) if
-    a published group has no speaker left, or leaves too few for training and validation. A random group is a fifth of the speakers, or less
-    if there are more than five folds.
-    """
-    if len(strata) < 2:
-        return [[]], "train only"
-    groups = [[speaker for speaker in group if speaker in strata] for group in published[:folds]]
-    room = min(2, len(strata) - 1)  # one for training, one for validation
-    if not groups or not all(0 < len(group) <= len(strata) - room for group in groups):
-        return deal(strata, max(folds, LEAST_GROUPS), rng), "assigned at random"
-    taken = {speaker for group in groups for speaker in group}
-    others = {speaker: stratum for speaker, stratum in strata.items() if speaker not in taken}
-    if len(groups) == folds or not others:
-        return groups, "published"
-    drawn = deal(others, max(folds - len(groups), round(len(others) * len(groups) / len(taken))), rng)
-    first = "fold 1" if len(groups) == 1 else f"folds 1 to {len(groups)}"
-    return groups + drawn, f"published for {first}, assigned at random for the others"
-
-
-test_groups.__test__ = False  # not a test, in spite of its name
-
-
-def validation_group(rest: dict[str, tuple[str, ...]], published: Sequence[str], fraction: float, rng: np.random.Generator) -> list[str]:
-    """Choose the validation speakers among a corpus's speakers outside the test part: published ones, or a draw.
-
-    The draw takes a `fraction` of them, at least one and never all; a single speaker is for training.
-    """
-    fixed = [speaker for speaker in published if speaker in rest]
-    if 0 < len(fixed) < len(rest):
-        return fixed
-    count = min(max(1, math.floor(len(rest) * fraction + 0.5)), len(rest) - 1)
-    return spread(rest, rng)[:count]
-
-
-def deal(strata: dict[str, tuple[str, ...]], groups: int, rng: np.random.Generator) -> list[list[str]]:
-    """Assign speakers to at most `groups` groups, balanced by stratum.
-
-    Sizes of groups, and numbers of speakers per stratum in them, differ by at most one.
-
-    Parameters
-    ----------
-    strata : dict
-        Per speaker, the values to balance, e.g. ``("en", "female")``.
-    """
-    order = [speaker for members in _shuffled(strata, rng) for speaker in members]
-    groups = min(groups, len(order))
-    return [sorted(order[first::groups]) for first in range(groups)]
-
-
-def spread(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[str]:
-    """Return speakers in a random order in which every prefix has about the proportions of the strata."""
-    at = {}
-    for members in _shuffled(strata, rng):
-        offset = rng.random()
-        at |= {speaker: (rank + offset) / len(members) for rank, speaker in enumerate(members)}
-    return sorted(at, key=lambda speaker: (at[speaker], speaker))
-
-
-def _speakers(clips: pa.Table) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return, per corpus and per speaker in sorted order, the stratum: language and sex."""
-    columns = (clips[name].to_pylist() for name in ("corpus", "speaker", "language", "sex"))
-    strata: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    for corpus, speaker, language, sex in sorted(set(zip(*columns, strict=True))):
-        if speaker in strata[corpus]:
-            raise FinserError("two sexes or languages", where=f"{layout.clips(corpus)} {speaker}", do="run the index again")
-        strata[corpus][speaker] = (language, sex)
-    return strata
 
 
 def _refuse_few(shared: set[str], fold: int, left_out: str) -> None:
@@ -319,14 +196,6 @@ def _random_roles(n: int, options: Split) -> list[str]:
     test = min(max(1, math.floor(n * options.random_test + 0.5)), n - 2)
     validation = min(max(1, math.floor(n * options.random_validation + 0.5)), n - 1 - test)
     return ["test"] * test + ["validation"] * validation + ["train"] * (n - test - validation)
-
-
-def _shuffled(strata: dict[str, tuple[str, ...]], rng: np.random.Generator) -> list[list[str]]:
-    """Return the speakers of each stratum in random order, independent of the order of the dictionary."""
-    members: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for speaker in sorted(strata):
-        members[strata[speaker]].append(speaker)
-    return [rng.permutation(members[stratum]).tolist() for stratum in sorted(members)]
 
 
 def _table(clips: pa.Table, rows: list[dict[str, str]], protocol: str, sources: dict[str, str]) -> pa.Table:

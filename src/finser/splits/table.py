@@ -15,7 +15,15 @@ from finser.seeds import generator
 
 ROLES = ("train", "validation", "test")
 FINS = "fins"  # the split of the corpora that FINs are trained on, by speaker
-LEAKY = {"speaker": False, "random": True, "cross_corpus": False, FINS: False}  # whether parts share speakers
+LEAKY = {
+    "speaker": False,
+    "random": True,
+    "cross_corpus": False,
+    "own": False,
+    "own_leaky": True,
+    FINS: False,
+}  # whether parts share speakers
+STATED = "correct the column split or fold of its table (or split.own), or use the protocol own_leaky, which is marked as LEAKY"
 AGAIN = "delete the file and run: finser split"
 SCHEMA = pa.schema(
     [
@@ -36,7 +44,7 @@ def check(table: pa.Table, protocol: str) -> None:
     ------
     FinserError
         A cell is empty; a clip or a speaker belongs to another corpus than its row says; in one fold a clip occurs twice, a speaker has two
-        roles (all protocols except `random`), or a part is empty; under `cross_corpus` a test corpus has another role, too, or a test
+        roles (all protocols that are not leaky), or a part is empty; under `cross_corpus` a test corpus has another role, too, or a test
         emotion has no training clip; or a role is unknown.
     """
     where = layout.split(protocol)
@@ -47,7 +55,8 @@ def check(table: pa.Table, protocol: str) -> None:
     _refuse_contradictions(table, where)
     _refuse_twice(table.select(["fold", "clip_id"]), "clip_id", where)
     if not LEAKY[protocol]:
-        _refuse_twice(table.group_by(["fold", "speaker", "role"]).aggregate([]).select(["fold", "speaker"]), "speaker", where)
+        do = STATED if protocol == "own" else AGAIN
+        _refuse_twice(table.group_by(["fold", "speaker", "role"]).aggregate([]).select(["fold", "speaker"]), "speaker", where, do)
     if protocol == "cross_corpus":
         sides = table.select(["fold", "corpus"]).append_column("tests", pc.equal(table["role"], "test"))
         _refuse_twice(sides.group_by(["fold", "corpus", "tests"]).aggregate([]).select(["fold", "corpus"]), "corpus", where)
@@ -82,7 +91,7 @@ def read_split(protocol: str, fold: int) -> pa.Table:
     _refuse_empty_cells(table, path)  # a row without a fold would be left out silently
     table = table.filter(pc.equal(table["fold"], fold))
     if not table.num_rows:
-        do = "see folds in params.yaml, and split.folds or (cross_corpus) pooled"
+        do = "see folds in params.yaml, and split.folds, (cross_corpus) pooled or (own) the folds that are stated"
         raise FinserError(f"no fold {fold}", where=path, do=do)
     check(table, protocol)
     return table
@@ -150,17 +159,17 @@ def _refuse_contradictions(table: pa.Table, where: Path) -> None:
             raise FinserError(f"{name} {wrong[name][0]} in a row of corpus {wrong['corpus'][0]}", where=where, do=AGAIN)
 
 
-def _refuse_twice(pairs: pa.Table, name: str, where: Path) -> None:
+def _refuse_twice(pairs: pa.Table, name: str, where: Path, do: str = AGAIN) -> None:
     counts = pairs.group_by(["fold", name]).aggregate([([], "count_all")])
     twice = counts.filter(pc.greater(counts["count_all"], 1)).sort_by([("fold", "ascending"), (name, "ascending")])
     if twice.num_rows:
         what = f"{name} {twice[name][0]} is in two parts of fold {twice['fold'][0]} ({twice.num_rows} such in all)"
-        raise FinserError(what, where=where, do=AGAIN)
+        raise FinserError(what, where=where, do=do)
 
 
 def _refuse_empty(roles: list[str], where: str, protocol: str) -> None:
     if roles:
-        do = "a corpus contributes to all three parts if it has three or more speakers: add speakers or corpora in params.yaml"
+        do = "a corpus of three or more speakers is in all parts: add speakers or corpora, or use the protocol random, which is LEAKY"
         if protocol == "cross_corpus":
             do = "fold k tests on the k-th corpus, and validation needs another one of two or more speakers: name both"
         raise FinserError(f"no clips for {' and '.join(roles)}", where=where, do=do)

@@ -75,7 +75,8 @@ def export(chosen: Selection, target: Path) -> dict[str, int]:
     """
     if target.exists() or target.is_symlink():
         raise FinserError("already exists", where=target, do="name another folder, or remove it")
-    _check_names(chosen.corpora, registry.CORPORA, "corpus")
+    fetched = sorted(path.parent.name for path in (layout.DATA / "raw").glob("*/SOURCE.json"))
+    _check_names(chosen.corpora, list(dict.fromkeys([*registry.CORPORA, *fetched])), "corpus")
     _check_names(chosen.variants, ("original", *get_args(Variant)), "variant")
     if (chosen.protocol is None) != (chosen.fold is None):
         raise FinserError("--protocol and --fold go together", where="finser export")

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from finser.config.base import CorpusName
+from finser.config.base import PublishedCorpus
 from finser.corpora.known import registry
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 
 
 def test_the_registry_has_the_corpora_of_the_schema():
-    assert tuple(registry.CORPORA) == CorpusName.__args__
+    assert tuple(registry.CORPORA) == PublishedCorpus.__args__
 
 
 @pytest.mark.parametrize("corpus", registry.CORPORA.values(), ids=lambda corpus: corpus.name)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finser.corpora.recipes.write import OPTIONAL, RECIPES, REQUIRED, write
+from finser.corpora.recipes.write import OPTIONAL, RECIPES, REQUIRED, options_of, write
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 
 ROOT = Path(__file__).parents[3]
 DOCS = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+TABLE = (ROOT / "docs" / "own_corpora.md").read_text(encoding="utf-8").split("## The table")[1].split("\n## ")[0]
 OTHER_NAMES = {"boredom", "contempt"}  # emotions that the five corpora do not have
 
 
@@ -104,4 +105,17 @@ def test_the_documentation_has_a_section_with_the_suggestion(name):
 
 def test_the_documentation_names_every_column():
     for column in REQUIRED + OPTIONAL:
-        assert f"| `{column}` |" in DOCS
+        assert f"`{column}`" in TABLE
+
+
+def test_options_are_those_of_the_recipe():
+    assert options_of("msp_podcast", ["tests=Test1,Test2"]) == {"tests": ("Test1", "Test2")}
+    assert options_of("hugging_face", ["emotion=label", "language=de"]) == {"emotion": "label", "language": "de"}
+    for name, text, said in (
+        ("emodb", "a=b", "emodb has no options"),
+        ("msp_podcast", "test=Test1", "did you mean 'tests'?"),
+        ("hugging_face", "folder=x", "no option of the recipe hugging_face"),
+        ("hugging_face", "emotion", "expected NAME=VALUE"),
+    ):
+        with pytest.raises(FinserError, match=re.escape(said)):
+            options_of(name, [text])

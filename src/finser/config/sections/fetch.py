@@ -4,8 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from finser.config.base import Section
+from finser.config.base import Label, Name, Section
 
+ColumnName = Literal[
+    "path", "speaker", "emotion", "sex", "language", "sentence", "intensity", "start", "end", "split", "fold"
+]  # columns of a table; the first three are required
 CHECKSUM = r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$"
 
 
@@ -39,5 +42,19 @@ class Download(Section):
         return self
 
 
-Source = Annotated[Synthetic | Local | Download, Field(discriminator="source")]
-SOURCES: dict[str, type[Section]] = {"synthetic": Synthetic, "local": Local, "download": Download}
+class Table(Section):
+    """An own corpus: recordings that a table lists (docs/own_corpora.md); local.yaml has the table's path."""
+
+    source: Literal["table"] = "table"
+    title: str | None = Field(None, min_length=1, max_length=64, description="name in the report; default: the name of the section")
+    licence: str = Field("not stated", min_length=1, description="terms of use, for the report")
+    home: str = Field("", description="address of the publisher's page, for the report")
+    language: str = Field("", description="language of clips whose row states none, e.g. de")
+    emotions: dict[Label, Name | None] = Field(
+        {}, description="emotion of each label of the table; null leaves its clips out. Labels that are default emotions need no entry"
+    )
+    columns: dict[ColumnName, str] = Field({}, description="name in the table of each column that has another name there")
+
+
+Source = Annotated[Synthetic | Local | Download | Table, Field(discriminator="source")]
+SOURCES: dict[str, type[Section]] = {"synthetic": Synthetic, "local": Local, "download": Download, "table": Table}

@@ -1,5 +1,7 @@
 """Section `index`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from finser.config.base import Section
@@ -10,4 +12,11 @@ class Index(Section):
 
     silence_peak: float = Field(
         0.0, ge=0, lt=1, description="a clip whose peak does not exceed this value (full scale is 1) is silent and is excluded"
+    )
+    exclude: tuple[str, ...] = Field(
+        (),
+        description="globs of CORPUS/PATH, e.g. emodb/wav/03*; files that match one are not read, and are excluded with the glob as reason",
+    )
+    unreadable: Literal["refuse", "exclude"] = Field(
+        "refuse", description="what to do with a damaged file: refuse to run, or exclude it with the fault as reason"
     )

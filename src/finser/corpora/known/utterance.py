@@ -11,28 +11,34 @@ from finser.errors import FinserError
 
 @dataclass(frozen=True)
 class Utterance:
-    """The parsed name of an audio file.
+    """What is known of a clip before its audio is read: from the name of its file, or from a row of a table.
 
     Attributes
     ----------
     clip_id : str
         ``corpus/path`` in the publisher's canonical layout, without suffix: the same in every repack.
     corpus : str
-        ravdess, crema_d, tess, savee or esd.
+        Name of the corpus.
     speaker : str
         ``corpus/id``, e.g. ``ravdess/01``.
     sex : str
-        ``male`` or ``female``.
+        ``male``, ``female`` or, in an own corpus, "".
     language : str
-        ``en`` or ``zh``.
+        ``en``, ``zh`` or what a table states.
     emotion : str
-        One of the eight names in :data:`finser.emotions.EMOTIONS`.
+        Of a published corpus, one of :data:`finser.emotions.EMOTIONS`; "" for a label that is left out.
     publisher_label : str
         The emotion as the publisher writes it, e.g. ``05``, ``ANG``, ``ps``.
     intensity : str
         The publisher's level of intensity in a word; empty where the name has none.
     sentence : str
         The spoken text if the name determines it, otherwise the sentence's identifier.
+    start, end : float or None
+        Seconds, of a part of a file.
+    part : str
+        ``train``, ``validation`` or ``test`` in the published split of a table; otherwise "".
+    fold : int or None
+        Fold of a table in which the clip is tested on.
     """
 
     clip_id: str
@@ -44,6 +50,10 @@ class Utterance:
     publisher_label: str
     intensity: str
     sentence: str
+    start: float | None = None
+    end: float | None = None
+    part: str = ""
+    fold: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

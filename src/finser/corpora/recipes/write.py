@@ -1,7 +1,8 @@
 """Write the table of a data set: a CSV file with a line per clip, by the recipe of that name."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 
 from finser.corpora.recipes import emodb, emovo, hugging_face, iemocap, meld, msp_podcast, urdu
@@ -64,6 +65,25 @@ def recipe(name: str) -> Callable[..., Iterator[dict[str, str]]]:
     if name not in RECIPES:
         raise FinserError(f"no recipe for '{name}'", do=nearest(name, RECIPES))
     return RECIPES[name].rows
+
+
+def options_of(name: str, given: Sequence[str]) -> dict[str, object]:
+    """Return the options of a recipe from texts ``NAME=VALUE``; several values are separated by commas.
+
+    Raises
+    ------
+    FinserError
+        A text has another form, or the recipe has no option of that name.
+    """
+    known = {option: one.default for option, one in signature(recipe(name)).parameters.items() if one.default is not one.empty}
+    options: dict[str, object] = {}
+    for text in given:
+        option, sign, value = text.partition("=")
+        if not sign or option not in known:
+            do = nearest(option, known) if known else f"{name} has no options"
+            raise FinserError(f"--option {text}: no option of the recipe {name}", expected="NAME=VALUE", do=do)
+        options[option] = tuple(value.split(",")) if isinstance(known[option], tuple) else value
+    return options
 
 
 def check(rows: list[dict[str, str]], folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Own corpora: a table that lists recordings with speaker and emotion (docs/own_corpora.md)."""
