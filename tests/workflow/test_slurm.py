@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -117,8 +119,13 @@ def test_the_profile_fits_this_cluster(by_the_page):
 def test_short_jobs_are_one_slurm_job(by_the_page):
     _, said = by_the_page
     text = said[".venv/bin/snakemake --profile workflow/profiles/slurm results/report.md"].stderr
-    submitted = re.findall(r"has been submitted with SLURM jobid", text)
-    assert len(submitted) == 23, "of 34 jobs, of which one runs here"
+    submitted = re.findall(r"has been submitted with SLURM jobid \d+ \(log: \S*/slurm_logs/(\S+)/\d+\.log", text)
+    again = sorted(name for name, times in Counter(submitted).items() if times > 1)
+    if again:  # a busy machine may lose a job; its result is right, but the cause should be known
+        said = [line for line in text.splitlines() if re.match(r"reason|error|Error in|Trying to restart", line.strip())]
+        warnings.warn(f"Slurm jobs ran again: {again}; {said}", stacklevel=1)
+    assert len(set(submitted)) == 23, f"of 34 jobs, of which one runs here: {submitted}"
+    assert {name.split("_")[1] for name in submitted if name.startswith("group")} == {"corpus", "pool", "report", "short"}
 
 
 def test_what_no_node_can_take_is_refused_before_anything_is_submitted(finished):

@@ -24,7 +24,8 @@ fail() { # STATUS CAUSE, each - if unknown; a job that ended while we looked say
 
 ended() { # ends here if `end` tells how the job ended: its exit status, and the cause that an earlier look found
     read -r status cause 2> /dev/null < "$job/end" || return
-    if [ "$status" != 0 ] && grep -qs "exited with -9$" "$job/log"; then cause="its command was killed: perhaps out of memory"; fi # DVC's words
+    # DVC's words: -9 if the shell that it starts became the command (bash), 137 if it waited for it (dash)
+    if [ "$status" != 0 ] && grep -qs -e "exited with -9$" -e "exited with 137$" "$job/log"; then cause="its command was killed: perhaps out of memory"; fi
     case "$status $cause" in
         '0 '*) success ;;
         '- '*) words=$cause ;;
