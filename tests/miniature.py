@@ -86,7 +86,15 @@ def write_clips(emotions: dict[str, str]) -> None:
     numbers = {field.name: 1 for field in CLIPS_SCHEMA if field.type != pa.string()}
     fixed = {**texts, **numbers, "corpus": "ravdess", "language": "en", "status": "ok"}
     rows = [
-        {**fixed, "clip_id": clip, "path": f"{clip}.wav", "speaker": clip.rsplit("/", 1)[0], "sex": "male", "emotion": emotion}
+        {
+            **fixed,
+            "clip_id": clip,
+            "sha256": clip,
+            "path": f"{clip}.wav",
+            "speaker": clip.rsplit("/", 1)[0],
+            "sex": "male",
+            "emotion": emotion,
+        }
         for clip, emotion in emotions.items()
     ]
     layout.clips("ravdess").parent.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,7 @@ from snakemake.settings.types import RerunTrigger
 
 from finser.cards import cards
 from finser.config import params
+from finser.config.inputs import check_inputs
 from finser.config.sections.fetch import Table
 from finser.corpora.counts import expected_count
 from finser.corpora.tables.listing import changed_tables, number_of_rows
@@ -67,7 +68,7 @@ def validate() -> None:
         check_place()
         check_git()
         check_lock()
-        params.load()
+        check_inputs(params.load())
     except FinserError as error:
         sys.exit(lines(error))
 

@@ -177,8 +177,10 @@ def params(
 def check() -> None:
     """Validate params.yaml and print a summary."""
     from finser.config import params as parameters
+    from finser.config.inputs import check_inputs
 
     params = parameters.load()
+    check_inputs(params)
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
 
 
@@ -199,13 +201,14 @@ def add(
     only: Annotated[bool, typer.Option("--only", help="take the other corpora out, except those that FINs are trained on")] = False,
     title: Annotated[str, typer.Option("--title", help="name in the report")] = "",
     licence: Annotated[str, typer.Option("--licence", help="terms of use, for the report")] = "",
+    home: Annotated[str, typer.Option("--home", help="address of the publisher's page, for the report")] = "",
     language: Annotated[str, typer.Option("--language", help="language of clips whose row states none")] = "",
 ) -> None:
     """Check a table of own recordings, and add it to params.yaml and local.yaml as a corpus."""
     from finser.tools.own_corpus import add as added
 
     _in_the_root()
-    new = added(name, table, root, only=only, columns=column or (), title=title, licence=licence, language=language)
+    new = added(name, table, root, only=only, columns=column or (), title=title, licence=licence, home=home, language=language)
     kept = _replace(Path("params.yaml"), new.params) + _replace(Path("local.yaml"), new.places)
     print(*new.said, f"params.yaml and local.yaml have the corpus {name}{kept}", sep="\n")
 

@@ -17,16 +17,21 @@ class FinserError(Exception):
         What was asked for, and what was there instead.
     do : str, optional
         What the user can do about it.
+
+    Attributes
+    ----------
+    brief : str
+        The error without `where` and `do`, which may differ between machines.
     """
 
     def __init__(self, what: str, *, where: object = None, expected: object = None, found: object = None, do: str = "") -> None:
-        parts = [what if where is None else f"{where}: {what}"]
+        parts = [what]
         if expected is not None:
             parts.append(f"expected {expected}")
         if found is not None:
             parts.append(f"found {found}")
-        if do:
-            parts.append(do)
+        self.brief = " ".join("; ".join(parts).split())
+        parts = [self.brief if where is None else f"{where}: {self.brief}", *([do] if do else [])]
         super().__init__(" ".join("; ".join(parts).split()))
 
 
@@ -34,7 +39,8 @@ class FinserErrors(FinserError):
     """Several errors of one file, a line each, in the order given and without repetitions."""
 
     def __init__(self, errors: Sequence[FinserError]) -> None:
-        Exception.__init__(self, "\n".join(dict.fromkeys(map(str, errors))))
+        self.brief = "\n".join(dict.fromkeys(map(str, errors)))
+        Exception.__init__(self, self.brief)
 
 
 def lines(error: object) -> str:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from finser.config import presets, schema_docs
 from finser.config.base import Section
-from finser.config.checks import Contradiction, contradictions
+from finser.config.checks import contradictions
+from finser.config.contradiction import Contradiction
 from finser.config.dump import dump, resolved
 from finser.config.fields import Fields
 from finser.config.params import Params, load, validate
@@ -740,7 +741,7 @@ FAULTS = {  # independent of each other: key -> its value, and the line that it 
     "train_classifier.mlp": ({"model": "mpl"}, "train_classifier.mlp: no such model; expected model: one of "),
     "pooled": (["ravdess", "ravdess"], "pooled names something twice: ravdess, ravdess"),
     "train_fin.mel": (None, "key 'train_fin.mel' is missing; add `mel: {}` for the default: DVC tracks this key"),
-    "protocols": ([], "protocols: empty; expected a list of one or more"),
+    "seeds": ([], "seeds: empty; expected a list of one or more"),
 }
 
 
@@ -850,3 +851,42 @@ def test_a_mistyped_section_is_the_only_error(values, tmp_path, rename, said):
         load(tmp_path / "params.yaml")
     found = [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
     assert len(found) == len(said) and all(any(line.startswith(one) for line in found) for one in said), found
+
+
+@pytest.mark.parametrize(
+    ("section", "other"),
+    [
+        ({"title": "Ravdess"}, "the corpus ravdess"),
+        ({"title": "CREMA D"}, "the corpus crema_d"),
+        ({"title": "All"}, "the row of totals in the report"),
+        ({"title": "b"}, "fetch.b"),
+    ],
+)
+def test_two_corpora_of_one_title_are_refused(values, section, other):
+    values["corpora"] += ["a", "b"]
+    values["fetch"] |= {"b": {"source": "table"}, "a": {"source": "table", **section}}
+    with pytest.raises(FinserError, match=f"fetch.a has the title '{section['title']}', which {other} has, too"):
+        validate(values)
+
+
+def test_under_own_split_folds_limits_no_fold(values):
+    put(values, "folds", [12])
+    put(values, "split", {"own": {"file": "folds.csv", "checksum": f"sha256:{'0' * 64}"}})
+    validate(put(values, "protocols", ["own"]))
+    with pytest.raises(FinserError, match="fold 12 does not exist: split.folds is 5"):
+        validate(put(values, "protocols", ["own", "speaker"]))
+
+
+def test_under_own_something_states_a_split(values):
+    with pytest.raises(FinserError, match="protocols names own_leaky, but pooled has no own corpus whose table could state a split"):
+        validate(put(values, "protocols", ["speaker", "own_leaky"]))
+    values["corpora"], values["pooled"] = [*values["corpora"], "mine"], [*values["pooled"], "mine"]
+    values["fetch"]["mine"] = {"source": "table"}
+    validate(values)
+
+
+def test_cross_corpus_has_a_fold_for_each_corpus(values):
+    names = [f"c{number}" for number in range(7)]
+    values["corpora"], values["pooled"] = [*values["corpora"], *names], names
+    values["fetch"] |= {name: {"source": "table"} for name in names}
+    validate(put(put(values, "protocols", ["cross_corpus"]), "folds", [7]))

@@ -129,3 +129,39 @@ def test_other_containers_under_wav(tmp_path, kind, subtype):
     path, y = tmp_path / "a.wav", np.frombuffer(PCM, "<i2") / 32_768
     soundfile.write(path, y, 22_050, format=kind, subtype="PCM_16")
     assert sounds.measure(path).n_samples == N
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.ogg", {"format": "OGG", "subtype": "VORBIS"}),
+        ("a.opus", {"format": "OGG", "subtype": "OPUS"}),
+        ("a.au", {"format": "AU", "subtype": "PCM_16"}),
+        ("a.caf", {"format": "CAF", "subtype": "PCM_16"}),
+        ("a.w64", {"format": "W64", "subtype": "PCM_24"}),
+        ("a.rf64", {"format": "RF64", "subtype": "PCM_16"}),
+        ("a.flac", {"format": "FLAC", "subtype": "PCM_16"}),
+        ("a.aiff", {"format": "AIFF", "subtype": "PCM_16"}),
+    ],
+)
+@pytest.mark.parametrize("lost", [3, 0.5])
+def test_a_cut_file_of_any_format_is_refused(tmp_path, name, options, lost):
+    path = tmp_path / name
+    soundfile.write(path, 0.3 * np.random.default_rng(0).standard_normal(48_000), 48_000, **options)
+    assert sounds.measure(path).seconds == 1
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -lost if lost > 1 else int(len(whole) * lost)])
+    with pytest.raises(FinserError, match="truncated audio|not readable as audio"):
+        sounds.measure(path)
+
+
+@pytest.mark.parametrize(("name", "kind", "at"), [("a.au", "AU", 8), ("a.caf", "CAF", 0)])
+def test_other_formats_without_a_length_are_refused_as_streamed(tmp_path, name, kind, at):
+    path = tmp_path / name
+    soundfile.write(path, np.zeros(8000), 8000, format=kind, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    at = at or data.index(b"data") + 4
+    data[at : at + (8 if kind == "CAF" else 4)] = b"\xff" * (8 if kind == "CAF" else 4)
+    path.write_bytes(data)
+    with pytest.raises(FinserError, match="the header does not say how long the audio is"):
+        sounds.measure(path)

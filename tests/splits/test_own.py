@@ -23,8 +23,11 @@ SPEAKERS = [f"{number:02d}" for number in range(1, 7)]
 PARTS = dict(zip(SPEAKERS, ("train", "train", "train", "validation", "test", "test"), strict=True))
 
 
-def rows_with(column: str, values: dict, corpus: str = "own") -> list[dict]:
-    return [{**row, column: values.get(row["speaker"].split("/")[1])} for row in clip_rows(corpus, SPEAKERS)]
+MANY = [f"{number:02d}" for number in range(1, 17)]
+
+
+def rows_with(column: str, values: dict, corpus: str = "own", speakers: list[str] = SPEAKERS) -> list[dict]:
+    return [{**row, column: values.get(row["speaker"].split("/")[1])} for row in clip_rows(corpus, speakers)]
 
 
 def roles_of(roles: dict[str, str]) -> dict[str, set[str]]:
@@ -59,19 +62,41 @@ def test_validation_is_drawn_if_no_part_states_it():
     assert sorted(map(sorted, (by_speaker[speaker] for speaker in SPEAKERS[:4]))) == [["train"]] * 3 + [["validation"]]
 
 
-@settings(max_examples=30)
-@given(st.permutations(SPEAKERS), st.integers(2, 5), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(MANY), st.integers(2, 12), st.integers(0, 99))
 def test_a_clip_is_tested_on_in_its_fold_and_no_speaker_is_in_two_parts(order, n_folds, seed):
+    """There may be more folds than ``split.folds``, and corpora without a statement have as many."""
     values = {speaker: 1 + number % n_folds for number, speaker in enumerate(order)}
-    roles, sources = own_split(table_of(rows_with("fold", values)), {}, Split(), seed)
-    assert len(roles) == n_folds and sources == {"own": "column fold"}
+    beside = table_of([*rows_with("fold", values, speakers=MANY), *clip_rows("esd", MANY)])
+    roles, sources = own_split(beside, {}, Split(), seed)
+    assert len(roles) == n_folds and sources == {"own": "column fold", "esd": "assigned at random"}
+    assert all({"train", "validation", "test"} <= {role for clip, role in of_fold.items() if clip.startswith("esd")} for of_fold in roles)
+    roles = [{clip: role for clip, role in of_fold.items() if clip.startswith("own")} for of_fold in roles]
     for fold, of_fold in enumerate(roles, start=1):
         by_speaker = roles_of(of_fold)
-        assert {speaker for speaker in SPEAKERS if by_speaker[speaker] == {"test"}} == {
-            speaker for speaker in SPEAKERS if values[speaker] == fold
-        }
+        assert {speaker for speaker in MANY if by_speaker[speaker] == {"test"}} == {speaker for speaker in MANY if values[speaker] == fold}
         assert all(len(found) == 1 for found in by_speaker.values()) and {"validation"} in by_speaker.values()
-    assert own_split(table_of(rows_with("fold", values)[::-1]), {}, Split(), seed)[0] == roles
+    assert own_split(table_of(rows_with("fold", values, speakers=MANY)[::-1]), {}, Split(), seed)[0] == roles
+
+
+def test_corpora_have_the_folds_that_all_of_them_state():
+    two, five = ({speaker: 1 + number % n for number, speaker in enumerate(MANY)} for n in (2, 5))
+    rows = [*rows_with("fold", two, "a", MANY), *rows_with("fold", five, "b", MANY)]
+    roles, sources = own_split(table_of(rows), {}, Split(), 0)
+    assert len(roles) == 2 and sources == {"a": "column fold", "b": "column fold, 2 of 5 folds"}
+
+
+def test_a_file_of_folds_may_name_clips_that_are_not_used(tmp_path, monkeypatch, capsys):
+    """They are excluded, or of emotions that are left out; a name that no index has is an error."""
+    monkeypatch.chdir(tmp_path)
+    indexed = table_of(clip_rows("ravdess", SPEAKERS))
+    own = write_folds(tmp_path / "folds.csv", [(f"ravdess/{speaker}", 1 + number % 2) for number, speaker in enumerate(SPEAKERS)])
+    clips = table_of(clip_rows("ravdess", SPEAKERS[:4]))
+    roles, _ = own_split(clips, {}, Split(own=own), 0, indexed)
+    assert set(roles[0]) == set(clips["clip_id"].to_pylist())
+    assert "folds.csv: 2 of 6 rows are of clips that are excluded, or of emotions that are left out" in capsys.readouterr().err
+    with pytest.raises(FinserError, match="2 names of no clip of the pooled corpora, e.g. ravdess/05"):
+        own_split(clips, {}, Split(own=own), 0)
 
 
 def test_a_corpus_that_states_nothing_is_split_by_speaker():
@@ -134,7 +159,7 @@ def test_a_file_of_folds_is_for_any_corpus(tmp_path, monkeypatch):
     clips = table_of([*clip_rows("ravdess", SPEAKERS), *rows_with("part", PARTS)])
     by_speaker = [(f"ravdess/{speaker}", 1 + number % 2) for number, speaker in enumerate(SPEAKERS)]
     roles, sources = own_split(clips, {}, Split(own=write_folds(tmp_path / "folds.csv", by_speaker)), 0)
-    assert sources == {"ravdess": "folds.csv", "own": "column split"} and len(roles) == 1
+    assert sources == {"ravdess": "folds.csv, 1 of 2 folds", "own": "column split"} and len(roles) == 1
     assert {clip.split("/")[1] for clip, role in roles[0].items() if clip.startswith("ravdess") and role == "test"} == {"01", "03", "05"}
     parts = [(row["clip_id"], PARTS[row["speaker"].split("/")[1]]) for row in clip_rows("ravdess", SPEAKERS)]
     roles, _ = own_split(clips, {}, Split(own=write_folds(tmp_path / "parts.csv", parts, ("clip_id", "split"))), 0)
@@ -145,8 +170,13 @@ def test_a_file_of_folds_is_for_any_corpus(tmp_path, monkeypatch):
     ("rows", "head", "said"),
     [
         ([("ravdess/01", 1)], ("name", "fold"), "other columns; expected clip_id or speaker, and fold or split; found name, fold"),
-        ([("ravdess/99", 1)], ("speaker", "fold"), "1 names of no usable clip, e.g. ravdess/99"),
+        ([("ravdess/99", 1)], ("speaker", "fold"), "1 names of no clip of the pooled corpora, e.g. ravdess/99"),
         ([("ravdess/01", 0), ("", 1)], ("speaker", "fold"), "faulty lines 2, 3 (2 in all)"),
+        (
+            [("ravdess/01", 4_000_000_000), ("ravdess/02", "9" * 5000)],
+            ("speaker", "fold"),
+            "faulty lines 2, 3 (2 in all); expected speaker",
+        ),
         ([("ravdess/01", "dev")], ("speaker", "split"), "faulty lines 2 (1 in all); expected speaker, and one of train, validation, test"),
         ([("ravdess/01", 1), ("ravdess/01", 2)], ("speaker", "fold"), "names a speaker twice"),
     ],

@@ -24,7 +24,7 @@ from finser.splits.table import ROLES, check, fewer_speakers, folds_source, read
 RAVDESS = [(2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)]
 CREMA_D_TEST = "1048 1069 1071 1074 1076 1077 1078 1079 1082 1083 1084 1086 1087 1088 1089 1090 1091"
 CLIP_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("clip_id", "corpus", "speaker", "sex", "language", "emotion", "status", "part")]
+    [(name, pa.string()) for name in ("clip_id", "corpus", "speaker", "sex", "language", "emotion", "status", "part", "sha256")]
     + [("fold", pa.int32())]
 )
 
@@ -34,7 +34,13 @@ def clip_rows(corpus: str, speakers: list[str], per_speaker: int = 8, **other: s
     rows = []
     for number, speaker in enumerate(speakers, start=1):
         for clip in range(per_speaker):
-            row = {"clip_id": f"{corpus}/{speaker}/{clip:03d}", "corpus": corpus, "speaker": f"{corpus}/{speaker}", "language": "en"}
+            row = {
+                "clip_id": (name := f"{corpus}/{speaker}/{clip:03d}"),
+                "sha256": name,
+                "corpus": corpus,
+                "speaker": f"{corpus}/{speaker}",
+                "language": "en",
+            }
             rows.append({**row, "sex": "male" if number % 2 else "female", "emotion": EMOTIONS[clip % 8], "status": "ok", **other})
     return rows
 
@@ -520,3 +526,19 @@ def test_readers_refuse_other_files(written):
 def test_metadata_is_json(written):
     # six actors: three published groups lack everybody
     assert json.loads(written.schema.metadata[b"folds_source"]) == {"ravdess": "assigned at random"}
+
+
+def test_a_recording_in_two_corpora_is_refused_unless_the_protocol_is_leaky(tmp_path, monkeypatch):
+    """Its speaker has two names, so that speakers kept apart by name could hear each other."""
+    speakers = [f"{number:02d}" for number in range(1, 7)]
+    own = clip_rows("own", speakers)
+    own[3]["sha256"] = "ravdess/02/001"
+    corpora = {"ravdess": clip_rows("ravdess", speakers), "tess": [{**row, **as_of_tess(row)} for row in own]}
+    params = project(monkeypatch, tmp_path, corpora)
+    with pytest.raises(FinserError, match=r"pooled: 1 recordings are in two corpora, e.g. ravdess/02/001 and tess/01/003; leave one"):
+        split(params, "speaker")
+    split(params, "random")
+
+
+def as_of_tess(row: dict) -> dict:
+    return {name: row[name].replace("own", "tess") for name in ("clip_id", "corpus", "speaker")}

@@ -11,10 +11,12 @@ import yaml
 from finser import layout
 from finser.config import dump, params, presets
 from finser.corpora import index
+from finser.corpora.recipes.write import RECIPES
+from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.fetching.fetch import fetch
 from finser.tools.overview import configured, overview
-from finser.tools.own_corpus import add
+from finser.tools.own_corpus import add, proposals
 
 COMMENT = "# a remark of the user"
 
@@ -104,7 +106,7 @@ def test_another_root(project):
     for number in range(4):
         (wavs / f"{number}.wav").touch()
         (project / f"mine/{number}.wav").unlink()
-    with pytest.raises(FinserError, match="no such file: lines 2, 3, 4 and 5"):
+    with pytest.raises(FinserError, match="no such file, e.g. '0.wav': lines 2, 3, 4 and 5"):
         add("own", table)
     applied("own", table, wavs)
     assert yaml.safe_load(Path("local.yaml").read_text())["roots"] == {"own": str(wavs.resolve())}
@@ -182,3 +184,65 @@ def test_a_partial_folder_is_said(project, monkeypatch):
     assert "  found: 1 files, 1 of 1,440 clips, partial: refused (allow_partial is false)" in lines
     assert "  ignored: files with the suffixes .docx" in lines
     assert lines[-1].endswith("folders of no corpus, ignored: Other, project")
+
+
+@pytest.mark.parametrize("label", ["12:30", "a: b", "1", "null", "it's", '"', "{x}", "? a", "#1", "- a", "Ärger, neu", "2020-01-01"])
+def test_any_label_can_be_read_back(project, label):
+    applied("own", write_table(project / "mine", labels=(label, "sad", "sad", "sad")))
+    assert params.load().fetch["own"].emotions == {label: None}
+
+
+def test_a_label_that_is_a_class_is_proposed_as_itself(project):
+    text = Path("params.yaml").read_text()
+    classes = "emotions: [neutral, calm, happy, sad, angry, fear, disgust, surprise]"
+    assert classes in text
+    Path("params.yaml").write_text(text.replace(classes, "emotions: [sad, boredom]"))
+    applied("own", write_table(project / "mine", labels=("anger", "Boredom", "sad", "sad")))
+    assert params.load().fetch["own"].emotions == {"anger": None, "Boredom": "boredom"}
+
+
+def test_what_a_folder_holds_beside_the_table_is_said(project):
+    table = write_table(project / "mine")
+    for name in ("more.aif", "other.OPUS", "notes.txt", "README"):
+        (table.parent / name).touch()
+    applied("own", table)
+    said = "\n".join(configured(params.load(), "own"))
+    assert "ignored: 2 audio files that the table does not list, e.g. more.aif" in said
+    assert "ignored: files with the suffixes .txt, none" in said
+
+
+def test_a_table_that_is_a_link_lists_files_beside_the_link(project):
+    """As git-annex and DVC store it."""
+    table = write_table(project / "mine")
+    (project / "store").mkdir()
+    table.rename(project / "store/t.csv")
+    table.symlink_to(project / "store/t.csv")
+    applied("own", table)
+    assert "found: 4 clips" in "\n".join(configured(params.load(), "own"))
+
+
+def test_the_root_belongs_to_its_table(project):
+    recordings = write_table(project / "mine").parent
+    for name in ("tables", "other"):
+        write_table(project / name)
+    table = project / "tables/t.csv"
+    for path in (project / "tables").glob("*.wav"):
+        path.unlink()
+    applied("own", table, recordings)
+    applied("own", table)  # again, with the root that local.yaml has
+    assert "found: 4 clips" in "\n".join(configured(params.load(), "own"))
+    applied("own", project / "other/t.csv")
+    assert yaml.safe_load(Path("local.yaml").read_text()) == {"corpora": {"own": str((project / "other/t.csv").absolute())}}
+
+
+def test_columns_that_are_named_are_kept(project):
+    table = write_table(project / "mine", head=("file", "who", "label"))
+    applied("own", table, columns=("path=file", "speaker=who", "emotion=label"))
+    applied("own", table, columns=("emotion=label",), title="New")
+    assert params.load().fetch["own"].columns == {"path": "file", "speaker": "who", "emotion": "label"}
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipes_labels_become_what_it_says(name):
+    said = {label: emotion for label, emotion in RECIPES[name].EMOTIONS.items() if label not in EMOTIONS}
+    assert proposals(said, name, (*EMOTIONS, *filter(None, said.values()))) == said

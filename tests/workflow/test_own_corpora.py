@@ -25,7 +25,7 @@ def sing(path, place: int, seed: int) -> None:
 
 def write_table(folder, rows) -> None:
     with (folder / "t.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["path", "speaker", "emotion", "sex"], *rows])
+        csv.writer(file).writerows([["path", "speaker", "emotion", "sex", "fold"][: len(rows[0])], *rows])
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def added(project, name, table, *options):
 
 
 def finished(project) -> tuple[str, dict]:
-    """Run to the report; return it and the SVM's scores. No FIN was trained."""
+    """Run to the report; return it and the SVM's scores by protocol. No FIN was trained."""
     ran = project.ran_by(project.snakemake)
     assert not [command for command in ran if FIN_STAGES.match(command)]
     dry = project.snakemake("-n")
     assert "Nothing to be done" in dry.stdout + dry.stderr
-    (scores,) = (project.root / "results/classifiers/svm").rglob("metrics.json")
-    return (project.root / "results/report.md").read_text(), json.loads(scores.read_text())
+    found = [json.loads(path.read_text()) for path in (project.root / "results/classifiers/svm").rglob("metrics.json")]
+    return (project.root / "results/report.md").read_text(), {scores["protocol"]: scores for scores in found}
 
 
 def test_a_corpus_of_seven_emotions_by_its_recipe(project, folder):
@@ -64,7 +64,7 @@ def test_a_corpus_of_seven_emotions_by_its_recipe(project, folder):
     report, scores = finished(project)
     assert "up to date" in project.dvc("status").stdout
     assert "EmoDB-like" in report and "made up" in report and "boredom" in report and "surprise" not in report and "calm" not in report
-    assert scores["uar"] > 2 / 7 and scores["n_test"] == 14
+    assert scores["speaker"]["uar"] > 2 / 7 and scores["speaker"]["n_test"] == 14
     config = json.loads((project.root / "models/classifiers/svm/speaker/1/0/config.json").read_text())
     assert config["classes"] == SEVEN
 
@@ -81,19 +81,30 @@ def test_a_corpus_of_two_speakers(project, folder):
     assert failed.returncode and "data/splits/speaker.parquet fold 1: no clips for validation" in failed.stderr + failed.stdout
     project.set("protocols", ["random"])
     report, scores = finished(project)
-    assert "LEAKY" in report and scores["n_test_speakers"] == 2 and scores["uar"] > 0.5
-    assert scores["uar_ci_low"] is None
+    assert "LEAKY" in report and scores["random"]["n_test_speakers"] == 2 and scores["random"]["uar"] > 0.5
+    assert scores["random"]["uar_ci_low"] is None
 
 
 def test_a_corpus_of_400_speakers_with_three_clips_each(project, folder):
+    """Beside RAVDESS; split by speaker, and by the seven folds that its table states, where split.folds is 5."""
     rows = []
     for speaker in range(400):
         for clip in range(3):
             place = (speaker + clip) % 3
             heard = place if speaker % 9 else (place + 1) % 3  # a perfect score would have no interval
             sing(folder / f"s{speaker:03d}/{clip}.flac", heard, 3 * speaker + clip)
-            rows.append([f"s{speaker:03d}/{clip}.flac", f"s{speaker:03d}", ["angry", "sad", "happy"][place], "fm"[speaker % 2]])
+            rows.append(
+                [f"s{speaker:03d}/{clip}.flac", f"s{speaker:03d}", ["angry", "sad", "happy"][place], "fm"[speaker % 2], 1 + speaker % 7]
+            )
     write_table(folder, rows)
-    added(project, "many", folder / "t.csv").set("models", ["svm"])
-    _, scores = finished(project)
-    assert (scores["n_test_speakers"], scores["n_test"]) == (80, 240) and scores["uar_ci_low"] > 0.5
+    project.run("finser", "corpora", "add", "many", str(folder / "t.csv"))
+    for key, value in {"models": ["svm"], "protocols": ["speaker", "own"], "folds": [4]}.items():
+        project.set(key, value)
+    report, _ = finished(project)
+    scores = json.loads((project.root / "results/summary/figures.json").read_text())
+    for protocol, n_speakers in (("speaker", 80), ("own", 57)):
+        found = scores[protocol]["svm"]["corpora"]
+        assert set(found) == {"ravdess", "many"}
+        many = found["many"]
+        assert (many["n_test_speakers"], many["n_test"]) == (n_speakers, 3 * n_speakers) and 0.5 < many["uar"]["low"] < many["uar"]["value"]
+    assert "| many | column fold | 57 |" in report and "- `own`: the parts are those that the tables" in report

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 PublishedCorpus = Literal["ravdess", "crema_d", "tess", "savee", "esd"]
 Feature = Literal["rms", "zcr", "chroma", "mfcc", "mel"]
 Protocol = Literal["speaker", "random", "cross_corpus", "own", "own_leaky"]
+OWN: tuple[Protocol, ...] = ("own", "own_leaky")  # their folds are those that tables or a file state
 Made = Literal["noise", "noise_snr", "speed_pitch", "reverberation", "gain", "band_limit", "babble", "noise_file"]
 Variant = Literal["original", Made]
 AstSize = Literal["nano", "tiny", "small", "base", "large"]

@@ -5,58 +5,36 @@ Every check skips names of sections that do not exist, because other checks repo
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import get_args
 
-from finser.config.base import PublishedCorpus
+from finser.config.contradiction import Contradiction, sections
+from finser.config.corpus_checks import cross_corpus_folds, emotions_of_tables, known_corpora, known_folds, own_splits, sources, titles
 from finser.config.fields import Fields, init_kind
 from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
-from finser.config.sections.fetch import Table
 from finser.errors import nearest
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Values of one or more keys that do not fit together.
-
-    Attributes
-    ----------
-    line : str
-        What is wrong.
-    keys : tuple of str
-        All keys that decide it. With another value of one of them the contradiction may vanish.
-    """
-
-    line: str
-    keys: tuple[str, ...]
-
-    def depends_on(self, path: tuple[str, ...]) -> bool:
-        """Return whether the value at `path`, one above it or one below it decides the contradiction.
-
-        The kind of a section (`model`, `source`) decides whatever any key of the section does: a section of an unknown kind is not read.
-        """
-        path = path[:-1] if path[2:] in (("model",), ("source",)) else path
-        parts = [tuple(key.split(".")) for key in self.keys]
-        return any(part[: len(path)] == path[: len(part)] for part in parts)
 
 
 def contradictions(params: Fields) -> list[Contradiction]:
     """Return all contradictions of a file."""
     checks = (
-        *(
-            known_corpora,
-            sources,
-            emotions_of_tables,
-            known_classifiers,
-            known_fusions,
-            known_pairs,
-            nothing_twice,
-            initial_weights,
-            trunks,
-            cross_corpus_folds,
-        ),
-        *(labels_of_disturbed_frames, trained_on, representations, members, comparisons),
+        known_corpora,
+        sources,
+        titles,
+        emotions_of_tables,
+        known_folds,
+        own_splits,
+        cross_corpus_folds,
+        known_classifiers,
+        known_fusions,
+        known_pairs,
+        nothing_twice,
+        initial_weights,
+        trunks,
+        labels_of_disturbed_frames,
+        trained_on,
+        representations,
+        members,
+        comparisons,
     )
     return [found for check in checks for found in check(params)]
 
@@ -64,51 +42,6 @@ def contradictions(params: Fields) -> list[Contradiction]:
 def _sections_named(*names: str) -> tuple[str, ...]:
     """Return the keys of the classifiers of some names, whichever map they are in."""
     return tuple(f"{place}.{name}" for name in names for place in ("train_classifier", "fine_tune"))
-
-
-def known_corpora(params: Fields) -> Iterator[Contradiction]:
-    """Corpora, folds and protocols that are named exist."""
-    for where, named in (
-        ("fetch", params.fetch),
-        ("train_fin.data.corpora", params.train_fin.data.corpora),
-        ("pooled", params.pooled),
-    ):
-        for corpus in named:
-            if corpus not in params.corpora:
-                line = f"{where} names '{corpus}', which is not in corpora; {nearest(corpus, params.corpora)}"
-                yield Contradiction(line, (where, "corpora"))
-    for corpus in params.corpora:
-        if corpus not in params.fetch:
-            line = f"corpora names '{corpus}', which has no source under fetch; {nearest(corpus, params.fetch)}"
-            yield Contradiction(line, ("corpora", f"fetch.{corpus}"))
-    for where, folds in (("folds", params.folds), ("train_fin.data.fold", [params.train_fin.data.fold])):
-        for fold in folds:
-            if fold > params.split.folds:
-                yield Contradiction(f"fold {fold} does not exist: split.folds is {params.split.folds}", (where, "split.folds"))
-
-
-def sources(params: Fields) -> Iterator[Contradiction]:
-    """Published corpora have a source of published files, and own corpora have a table and a name of their own."""
-    published = get_args(PublishedCorpus)
-    for corpus, source in params.fetch.items():
-        where = f"fetch.{corpus}"
-        if corpus in published and isinstance(source, Table):
-            line = f"{where} has the source table, and {corpus} is a published corpus: take another name for your own"
-            yield Contradiction(line, (where,))
-        elif corpus not in published and not isinstance(source, Table):
-            line = f"{where} has the source {source.source}, which is for published corpora, and {corpus} is none: an own one has table"
-            yield Contradiction(line, (where,))
-
-
-def emotions_of_tables(params: Fields) -> Iterator[Contradiction]:
-    """Labels of tables become classes of the classifiers, or are left out."""
-    for corpus, source in params.fetch.items():
-        named = source.emotions.values() if isinstance(source, Table) else ()
-        for emotion in sorted({emotion for emotion in named if emotion} - set(params.emotions)):
-            line = (
-                f"fetch.{corpus}.emotions names '{emotion}', which is not in emotions: add it there, or write null to leave its clips out"
-            )
-            yield Contradiction(line, (f"fetch.{corpus}.emotions", "emotions"))
 
 
 def known_classifiers(params: Fields) -> Iterator[Contradiction]:
@@ -169,7 +102,7 @@ def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     listed |= {f"evaluate_classifier.noise.{name}": getattr(noise, name) for name in ("kinds", "snr_db")}
     listed |= {f"pretrain.{name}": getattr(params.pretrain, name) for name in ("trunks", "corpora", "variants")}
     listed |= {f"fuse_classifiers.{name}.members": fusion.members for name, fusion in params.fuse_classifiers.items()}
-    for where, options in _sections(params):
+    for where, options in sections(params):
         listed |= {f"{where}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins")}
     for name, values in listed.items():
         if len(set(values or ())) < len(values or ()):
@@ -238,34 +171,6 @@ def trunks(params: Fields) -> Iterator[Contradiction]:
                 yield Contradiction(line, (here, there, f"fine_tune.{section}.init"))
 
 
-def cross_corpus_folds(params: Fields) -> Iterator[Contradiction]:
-    """Under cross_corpus every fold has a corpus to test on and others to train on."""
-    if "cross_corpus" not in params.protocols:
-        return
-    count = len(params.pooled)
-    if count < 2:
-        line = "protocols names cross_corpus, which needs two or more corpora in pooled; there is one"
-        yield Contradiction(line, ("protocols", "pooled"))
-        return
-    for fold in params.folds:
-        if fold > count:
-            line = f"folds names {fold}, and cross_corpus has {count}: one per corpus of pooled"
-            yield Contradiction(line, ("protocols", "pooled", "folds"))
-        else:
-            yield from _trained_and_tested(params, params.pooled[fold - 1])
-
-
-def _trained_and_tested(params: Fields, left_out: str) -> Iterator[Contradiction]:
-    for where, options in _sections(params):
-        corpora = options.corpora
-        if where.split(".")[1] in params.models and corpora is not None and (left_out not in corpora or len(set(corpora)) < 2):
-            line = (
-                f"protocols names cross_corpus, a fold of which tests on {left_out} alone and trains on other corpora; "
-                f"{where}.corpora must name {left_out} and another one, or be left out"
-            )
-            yield Contradiction(line, ("protocols", "pooled", "folds", "models", f"{where}.corpora"))
-
-
 def labels_of_disturbed_frames(params: Fields) -> Iterator[Contradiction]:
     """Labels of changed or synthetic frames can be computed."""
     disturbance = params.train_fin.data.disturbance
@@ -283,7 +188,7 @@ def labels_of_disturbed_frames(params: Fields) -> Iterator[Contradiction]:
 
 def trained_on(params: Fields) -> Iterator[Contradiction]:
     """Variants and corpora that are trained on exist, and an arm has the features that it needs."""
-    for where, options in (("pretrain", params.pretrain), *_sections(params)):
+    for where, options in (("pretrain", params.pretrain), *sections(params)):
         for variant in options.variants:
             if variant not in params.variants:
                 line = f"{where}.variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
@@ -303,7 +208,7 @@ def representations(params: Fields) -> Iterator[Contradiction]:
         if variant not in params.variants:
             line = f"features.filter_bank_variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
             yield Contradiction(line, ("features.filter_bank_variants", "augment.variants"))
-    for where, options in _sections(params):
+    for where, options in sections(params):
         if where.split(".")[1] not in (*params.models, *params.pretrain.trunks):
             continue
         for name in options.reads:
@@ -365,10 +270,3 @@ def _tested_by(params: Fields, name: str) -> list[str]:
     """Return the classifiers that a side of a pair consists of: itself, or the members of a fusion that are run."""
     named = params.members_of(name) if name in params.fuse_classifiers else (name,)
     return [member for member in named if member in params.classifiers]
-
-
-def _sections(params: Fields) -> Iterator[tuple[str, ClassifierSection]]:
-    """Every classifier's section, with its place in the file."""
-    for name in ("train_classifier", "fine_tune"):
-        for section, options in getattr(params, name).items():
-            yield f"{name}.{section}", options

@@ -66,12 +66,12 @@ class Fields(Section):
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"),
         min_length=1,
-        description="speaker: no speaker in two parts; random: split by file, LEAKY, as in much of the literature; "
-        "cross_corpus: each fold tests on one corpus and trains on the others; own: as tables or split.own state; "
-        "own_leaky: the same, with speakers in several parts",
+        description="speaker; random: by file, LEAKY; cross_corpus: one corpus out; own: as tables or split.own state; own_leaky: LEAKY",
     )
     folds: tuple[Count, ...] = Field(
-        (1, 2), min_length=1, description="folds to run, from 1 to split.folds (cross_corpus: to the number of corpora in `pooled`)"
+        (1, 2),
+        min_length=1,
+        description="folds to run, of split.folds (cross_corpus: one per corpus of `pooled`; own: those that are stated)",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="seeds of classifiers: one training per seed")
     seed: Seed = Field(0, description="seed of all other random draws")

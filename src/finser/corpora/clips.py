@@ -35,6 +35,7 @@ CLIPS_SCHEMA = pa.schema(
         ("reason", pa.string()),  # "" when ok
     ]
 )
+LEFT_OUT = "label "  # how the reason for exclusion begins of a clip whose label has no emotion
 
 
 def read_clips(corpus: str) -> pa.Table:
@@ -58,9 +59,9 @@ def read_clips(corpus: str) -> pa.Table:
 
 
 def usable(corpus: str) -> pa.Table:
-    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion, part, fold."""
+    """Return the usable clips of a corpus: clip_id, corpus, speaker, sex, language, emotion, part, fold, sha256 of the file."""
     table = read_clips(corpus)
     table = table.filter(pc.equal(table["status"], "ok"))
     if not table.num_rows:
         raise FinserError("no usable clip", where=layout.clips(corpus), do=f"look at the index: finser index {corpus}")
-    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion", "part", "fold"])
+    return table.select(["clip_id", "corpus", "speaker", "sex", "language", "emotion", "part", "fold", "sha256"])

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from finser.config.sections.fetch import Source, Table
+from finser.config.sections.index import Index
 from finser.corpora import complete
+from finser.corpora.clips import LEFT_OUT
 from finser.corpora.folders import audio_files
 from finser.corpora.known import registry
 from finser.corpora.known.utterance import Corpus, Utterance
-from finser.corpora.sounds import AGAIN, Sound, Span
-from finser.corpora.tables.labels import emotion_of
-from finser.corpora.tables.listing import AUDIO, stored
-from finser.errors import FinserError
+from finser.corpora.sounds import Sound, Span
+from finser.corpora.tables.labels import check_labels, emotion_of
+from finser.corpora.tables.listing import AUDIO, NAME, stored
+from finser.errors import FinserError, FinserErrors
 from finser.progress import say
 
 
@@ -41,11 +42,6 @@ class Clip:
     reason: str = ""
     sound: Sound | FinserError | None = None
 
-    def _fault_in_brief(self) -> str:
-        """Return why the file cannot be read, without its path, which differs between machines, and without advice."""
-        text = str(self.fault)
-        return text[text.rfind(f"{self.path}: ") + len(f"{self.path}: ") :].removesuffix(f"; {AGAIN}")
-
     @property
     def span(self) -> Span:
         """Start and end in the file, in seconds."""
@@ -56,14 +52,10 @@ class Clip:
         """Why the file cannot be read."""
         return self.sound if isinstance(self.sound, FinserError) else None
 
-    def matches(self, glob: str) -> bool:
-        """Return whether a glob of ``index.exclude`` matches ``CORPUS/path``; an asterisk also matches slashes."""
-        return fnmatchcase(f"{self.said.corpus}/{self.path}", glob)
-
     def row(self) -> dict:
         """Return the row of the index, without status; `reason` is that of a clip which was not read, or could not be."""
         measured = asdict(self.sound) if isinstance(self.sound, Sound) else dict.fromkeys(one.name for one in fields(Sound))
-        reason = f"unreadable: {self._fault_in_brief()}" if self.fault else self.reason
+        reason = f"unreadable: {self.fault.brief}" if self.fault else self.reason
         return {**asdict(self.said), "path": str(self.file), **measured, "reason": reason}
 
 
@@ -75,9 +67,16 @@ def named_clips(root: Path, source: Source, corpus: str) -> list[Clip]:
     return [Clip(path, str(path), said) for path, said in zip(paths, utterances, strict=True)]
 
 
-def listed_clips(root: Path, source: Table, corpus: str) -> list[Clip]:
-    """Return the clips of an own corpus, sorted by clip_id, from the table that `fetch` stored."""
-    return [_of_row(row, source, corpus) for row in stored(root).sort_by("clip").to_pylist()]
+def listed_clips(root: Path, source: Table, corpus: str, classes: Sequence[str]) -> list[Clip]:
+    """Return the clips of an own corpus, sorted by clip_id, from the table that `fetch` stored; a label without an emotion is an error.
+
+    `classes` are ``emotions`` of params.yaml, of which the error proposes some.
+    """
+    table = stored(root).sort_by("clip")
+    wrong = check_labels(table["label"].to_pylist(), source, corpus, root / NAME, classes)
+    if wrong:
+        raise FinserErrors(wrong)
+    return [_of_row(row, source, corpus) for row in table.to_pylist()]
 
 
 def _of_row(row: dict, source: Table, corpus: str) -> Clip:
@@ -90,21 +89,22 @@ def _of_row(row: dict, source: Table, corpus: str) -> Clip:
         publisher_label=row["label"],
         **{name: row[name] for name in ("sex", "language", "intensity", "sentence", "start", "end", "part", "fold")},
     )
-    reason = "" if emotion else f"label '{row['label']}' is left out: fetch.{corpus}.emotions"
+    reason = "" if emotion else f"{LEFT_OUT}'{row['label']}' is left out: fetch.{corpus}.emotions"
     return Clip(PurePosixPath(AUDIO, row["path"]), row["path"], said, reason)
 
 
-def leave_out(clips: Sequence[Clip], globs: Sequence[str]) -> None:
+def leave_out(clips: Sequence[Clip], corpus: str, options: Index) -> None:
     """Set the reason of the clips that a glob of ``index.exclude`` matches."""
     for clip in clips:
-        glob = next((glob for glob in globs if clip.matches(glob)), None)
+        glob = options.glob_of(corpus, clip.path)
         clip.reason = clip.reason or (f"index.exclude: {glob}" if glob else "")
 
 
-def unmatched(clips: Sequence[Clip], corpus: str, globs: Sequence[str]) -> Iterator[str]:
+def unmatched(clips: Sequence[Clip], corpus: str, options: Index) -> Iterator[str]:
     """Yield a line for every glob that is for this corpus, or for any, and matches none of its files."""
-    for glob in globs:
-        if glob.split("/")[0] in (corpus, "*", "**") and not any(clip.matches(glob) for clip in clips):
+    for glob in options.exclude:
+        alone = Index(exclude=(glob,))
+        if glob.split("/")[0] in (corpus, "*", "**") and not any(alone.glob_of(corpus, clip.path) for clip in clips):
             yield f"  index.exclude: '{glob}' matches no file of {corpus}"
 
 

@@ -1,4 +1,4 @@
-"""Check that a wav or AIFF file holds as much audio as its header states: neither less (a truncated copy) nor more.
+"""Check that a file holds as much audio as its header states: neither less (a truncated copy) nor, in wav and AIFF, more.
 
 libsndfile reads the shorter of the header's length and the file's, and reports no error.
 """
@@ -37,6 +37,9 @@ MAY_BE_CUT = (  # chunks of metadata: one of these may run past the end of the f
 def check(path: Path, where: object = None) -> None:
     """Raise an error if a wav or AIFF file holds less or more audio than its header states, or if the header states no length.
 
+    AU, CAF and W64 files must not hold less, and Ogg files must have the page that ends a stream. For MP3 see :mod:`finser.corpora.mpeg`.
+    libsndfile itself reports a truncated FLAC file.
+
     Parameters
     ----------
     path : Path
@@ -51,7 +54,10 @@ def check(path: Path, where: object = None) -> None:
     """
     size, where, long = path.stat().st_size, path if where is None else where, 0
     with path.open("rb") as file:
-        order = ORDER.get(file.read(4), "")
+        head = file.read(4)
+        if head in OTHERS:
+            _check_other(file, head, size, where)
+        order = ORDER.get(head, "")
         for name, start, length in _chunks(file, order, 12, size if order else 0):
             if name == b"ds64":
                 long = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
@@ -74,13 +80,11 @@ def _check_samples(file: IO[bytes], order: str, start: int, length: int, size: i
     """Compare the header's `length` with a file of `size` bytes, whose samples start at `start`."""
     there, end = size - start, start + length
     if STREAMED > length > there:
-        do = "copy or download it again"
-        raise FinserError("truncated audio", where=where, expected=f"{length} bytes of samples", found=there, do=do)
+        raise _truncated(length, there, where)
     # some programs leave out the byte that makes an odd length even
     rest = 0 if length > there else min(_unexplained(file, order, at, size) for at in {end, end + end % 2})
     if length > there or (rest and not length):
-        what = "the header does not say how long the audio is, so that a truncated copy would not be seen"
-        raise FinserError(what, where=where, do=f"a program streamed it: {REWRITE}")
+        raise _streamed(where)
     if rest:
         what = "the file holds more audio than its header states"
         raise FinserError(what, where=where, expected=f"{length} bytes of samples", found=f"{rest} more bytes", do=REWRITE)
@@ -99,3 +103,67 @@ def _unexplained(file: IO[bytes], order: str, position: int, size: int) -> int:
     rest = size - file.tell()
     padding = rest < 8 or not any(any(block) for block in iter(lambda: file.read(2**16), b""))
     return 0 if padding else rest
+
+
+def _truncated(length: int, there: int, where: object) -> FinserError:
+    return FinserError("truncated audio", where=where, expected=f"{length} bytes of samples", found=there, do="copy or download it again")
+
+
+def _streamed(where: object) -> FinserError:
+    what = "the header does not say how long the audio is, so that a truncated copy would not be seen"
+    return FinserError(what, where=where, do=f"a program streamed it: {REWRITE}")
+
+
+def _check_other(file: IO[bytes], head: bytes, size: int, where: object) -> None:
+    """Check a file of a format of :data:`OTHERS`."""
+    if head == b"OggS":
+        if not _ends_a_stream(file, size):
+            raise FinserError("truncated audio", where=where, expected="an Ogg page that ends the stream", do="copy or download it again")
+        return
+    start, length = OTHERS[head](file, size)
+    if length is None:
+        raise _streamed(where)
+    if start + length > size:
+        raise _truncated(length, size - start, where)
+
+
+def _ends_a_stream(file: IO[bytes], size: int) -> bool:
+    """Return whether the last Ogg page is whole and marked as the last of its stream (RFC 3533)."""
+    file.seek(max(size - 2**17, 0))  # a page has at most 65,307 bytes
+    tail = file.read()
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    whole = len(page) >= 27 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+    return whole and bool(page[5] & 4)
+
+
+def _of_au(file: IO[bytes], size: int) -> tuple[int, int | None]:
+    """Return first byte and length of the samples of an AU file; None: the header states no length."""
+    start, length = struct.unpack(">II", file.read(8).ljust(8, b"\xff"))
+    return start, None if length == IN_DS64 else length
+
+
+def _of_caf(file: IO[bytes], size: int) -> tuple[int, int | None]:
+    """The same of an Apple CAF file, whose chunks have a length of eight bytes; -1: to the end of the file."""
+    place = 8
+    while place + 12 <= size:
+        file.seek(place)
+        name, length = struct.unpack(">4sq", file.read(12))
+        if name == b"data":
+            return place + 12, None if length < 0 else length
+        place += 12 + length
+    return place, size  # without samples: libsndfile says so
+
+
+def _of_w64(file: IO[bytes], size: int) -> tuple[int, int | None]:
+    """The same of a Sony Wave64 file, whose chunks have names of 16 bytes, and lengths with their head of 24 bytes."""
+    place = 40
+    while place + 24 <= size:
+        file.seek(place)
+        name, length = struct.unpack("<4s12xQ", file.read(24))
+        if name == b"data":
+            return place + 24, length - 24
+        place += max((length + 7) // 8 * 8, 24)
+    return place, size
+
+
+OTHERS = {b"OggS": None, b".snd": _of_au, b"caff": _of_caf, b"riff": _of_w64}  # first bytes of a file: its samples

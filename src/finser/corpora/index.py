@@ -22,6 +22,7 @@ from finser.corpora.counts import expected_count
 from finser.corpora.entries import Clip, leave_out, listed_clips, named_clips, unmatched
 from finser.corpora.known import registry
 from finser.corpora.provenance import provenance
+from finser.corpora.segments import TOLERANCE
 from finser.corpora.sounds import USED, measure_parts
 from finser.corpora.tables.listing import AUDIO
 from finser.errors import FinserError
@@ -43,8 +44,8 @@ def index(params: Params, corpus: str) -> None:
     if not root.is_dir():
         raise FinserError("no such folder", where=root, do=f"run first: finser fetch {corpus}")
     own = isinstance(source, Table)
-    clips = (listed_clips if own else named_clips)(root, source, corpus)
-    leave_out(clips, options.exclude)
+    clips = listed_clips(root, source, corpus, params.emotions) if own else named_clips(root, source, corpus)
+    leave_out(clips, corpus, options)
     where = origin(source, corpus, root)
     _measure(clips, root, where, f"reading {corpus}")
     if options.unreadable == "refuse":
@@ -58,8 +59,8 @@ def index(params: Params, corpus: str) -> None:
     table = pa.Table.from_pylist(rows, CLIPS_SCHEMA)
     with whole_file(layout.clips(corpus)) as partial:
         pq.write_table(table, partial)
-    expected = len(rows) if own else expected_count(source, corpus, [row["speaker"] for row in rows])
-    print("\n".join([*summary(table, provenance(source, corpus)["title"], expected), *unmatched(clips, corpus, options.exclude)]))
+    expected = None if own else expected_count(source, corpus, [row["speaker"] for row in rows])
+    print("\n".join([*summary(table, provenance(source, corpus)["title"], expected), *unmatched(clips, corpus, options)]))
 
 
 def _measure(clips: Sequence[Clip], root: Path, where: Path, what: str) -> None:
@@ -104,8 +105,8 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
     Parameters
     ----------
     rows : sequence of dict
-        clip_id, path, start, end, sha256, emotion, reason, peak and used (see :class:`finser.corpora.sounds.Sound`) of each clip, in order.
-        A clip with a reason was not read, and keeps it.
+        clip_id, path, emotion, reason and the properties of :class:`finser.corpora.sounds.Sound` of each clip, in order. A clip with a
+        reason was not read, and keeps it.
     silence_peak : float
         A clip is silent unless its peak, after conversion, is above this.
     """
@@ -121,11 +122,26 @@ def exclusions(rows: Sequence[dict], silence_peak: float) -> list[str]:
         elif useless := _useless(row, silence_peak):
             reasons[number] = useless
         else:
-            alike[row["sha256"], row["start"], row["end"]].append(number)
+            alike[row["sha256"]].append(number)
     for numbers in alike.values():
-        for number, reason in _duplicates(numbers, rows):
+        for number, reason in _duplicates(_sharing(numbers, rows), rows):
             reasons[number] = reason
     return reasons
+
+
+def _sharing(numbers: Sequence[int], rows: Sequence[dict]) -> dict[int, list[int]]:
+    """Return, for each clip of byte-identical files, those that it shares audio with."""
+    found: dict[int, list[int]] = {number: [] for number in numbers}
+    open_: list[int] = []  # clips that have not ended yet
+    for number in sorted(numbers, key=lambda number: rows[number]["first"]):
+        row = rows[number]
+        open_ = [other for other in open_ if rows[other]["first"] + rows[other]["n_samples"] > row["first"]]
+        for other in open_:
+            if _share_audio(rows[other], row):
+                found[other].append(number)
+                found[number].append(other)
+        open_.append(number)
+    return found
 
 
 def _useless(row: dict, silence_peak: float) -> str:
@@ -137,16 +153,27 @@ def _useless(row: dict, silence_peak: float) -> str:
     return f"silent as {USED.sr} Hz, mono, 16 bit" if row["used"] <= silence_peak else ""
 
 
-def _duplicates(numbers: Sequence[int], rows: Sequence[dict]) -> Iterator[tuple[int, str]]:
-    """Yield the byte-identical clips to exclude: all if their labels conflict, all but the first if they agree.
+def _duplicates(sharing: dict[int, list[int]], rows: Sequence[dict]) -> Iterator[tuple[int, str]]:
+    """Yield the clips to exclude: those that share audio with a clip of another label, or with an earlier one that is kept.
 
-    The first in the order of clip_ids is kept. That order is the same in every repack; the order of paths is not.
+    Earlier is in the order of clip_ids. That order is the same in every repack; the order of paths is not.
     """
-    numbers = sorted(numbers, key=lambda number: rows[number]["clip_id"])
-    conflicting = len({rows[number]["emotion"] for number in numbers}) > 1
-    for number in numbers if conflicting else numbers[1:]:
-        other = next(other for other in numbers if other != number)
-        yield number, f"byte-identical to {rows[other]['clip_id']}, {'conflicting labels' if conflicting else 'same label'}"
+    kept: set[int] = set()
+    for number in sorted(sharing, key=lambda number: rows[number]["clip_id"]):
+        row, others = rows[number], sorted(sharing[number], key=lambda other: rows[other]["clip_id"])
+        conflicting = [other for other in others if rows[other]["emotion"] != row["emotion"]]
+        same = [other for other in others if other in kept]
+        for other in [*conflicting, *same][:1]:
+            identical = all(rows[other][key] == row[key] for key in ("first", "n_samples"))
+            labels = "conflicting labels" if conflicting else "same label"
+            yield number, f"{'byte-identical to' if identical else 'shares audio with'} {rows[other]['clip_id']}, {labels}"
+        kept |= set() if conflicting or same else {number}
+
+
+def _share_audio(one: dict, other: dict) -> bool:
+    """Return whether two parts of byte-identical files overlap, by more than a table may round."""
+    shorter, end = min(one["n_samples"], other["n_samples"]), min(row["first"] + row["n_samples"] for row in (one, other))
+    return end - max(one["first"], other["first"]) > min(TOLERANCE * one["sample_rate"], shorter / 2)
 
 
 def misnamed(table: pa.Table) -> list[tuple[str, str]]:
@@ -163,15 +190,23 @@ def misnamed(table: pa.Table) -> list[tuple[str, str]]:
     ]
 
 
-def summary(table: pa.Table, title: str, expected: int) -> Iterator[str]:
+def _kind(reason: str) -> str:
+    """Return a reason for exclusion without what differs between clips."""
+    if reason.startswith("unreadable"):
+        return "unreadable"
+    return re.sub(r"^(second copy of|byte-identical to|shares audio with) [^,]+", r"\1 another", reason)
+
+
+def summary(table: pa.Table, title: str, expected: int | None) -> Iterator[str]:
     """Yield lines with the numbers of clips found, expected, misnamed, kept, and excluded by reason with the first few clips."""
     gone, odd = excluded(table), misnamed(table)
     kinds = defaultdict(list)
     for clip, reason in gone:
-        kinds[re.sub(r"\b(of|to) [^\s,]+", r"\1 another", reason.split(":")[0] if reason.startswith("unreadable") else reason)].append(clip)
+        kinds[_kind(reason)].append(clip)
     yield title
     yield f"  found     {len(set(table['path'].to_pylist())):6d} files, {len(set(table['clip_id'].to_pylist()))} clips"
-    yield f"  expected  {expected:6d} clips"
+    if expected is not None:
+        yield f"  expected  {expected:6d} clips"
     if odd:
         yield f"  misnamed  {len(odd):6d}  {', '.join(f'{path} is {clip}' for path, clip in odd[:6])}{', ...' if len(odd) > 6 else ''}"
     yield f"  kept      {table.num_rows - len(gone):6d}"

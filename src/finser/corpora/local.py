@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from finser.config import locations
@@ -15,6 +16,12 @@ from finser.progress import track
 
 TEXT = (".csv", ".txt")  # speakers, votes, transcripts, licences: copied beside the audio
 COPIED = AUDIO + TEXT
+Refuses = Callable[[PurePosixPath], bool]  # whether a fault of a file is an error
+
+
+def always(_: PurePosixPath) -> bool:
+    """Return True: a fault of any file is an error."""
+    return True
 
 
 def folder_of(corpus: str) -> Path:
@@ -98,10 +105,10 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def survey(path: Path, corpus: str, *, refuse: bool = True) -> tuple[int, int]:
+def survey(path: Path, corpus: str, refuses: Refuses = always) -> tuple[int, int]:
     """Return number and total size in bytes of a corpus's audio files under `path`; every name is checked.
 
-    With `refuse` False, empty files, Git LFS pointers and HTML pages count: `index` excludes them.
+    Empty files, Git LFS pointers and HTML pages are errors if `refuses(name)`. Otherwise they count: `index` excludes them.
 
     Raises
     ------
@@ -111,7 +118,7 @@ def survey(path: Path, corpus: str, *, refuse: bool = True) -> tuple[int, int]:
     names = audio_files(path)
     if not names:
         raise FinserError(f"no {registry.get(corpus).title} audio here", where=path, expected="files that end in .wav")
-    sizes = [_checked(path, name, corpus, refuse) for name in names]
+    sizes = [_checked(path, name, corpus, refuses(name)) for name in names]
     faults.refuse([size for size in sizes if isinstance(size, FinserError)], path)
     return len(names), sum(sizes)
 
@@ -128,9 +135,9 @@ def _checked(path: Path, name: PurePosixPath, corpus: str, refuse: bool) -> int 
         return error
 
 
-def describe(path: Path, corpus: str, *, refuse: bool = True) -> dict[str, int | str]:
+def describe(path: Path, corpus: str, refuses: Refuses = always) -> dict[str, int | str]:
     """Return `files` and `bytes` of a local corpus's audio, and `digest` of all files that are copied; as in :func:`survey`."""
-    files, size = survey(path, corpus, refuse=refuse)
+    files, size = survey(path, corpus, refuses)
     return {"files": files, "bytes": size, "digest": digest_of_files(path, files_under(path, COPIED))}
 
 
@@ -144,7 +151,7 @@ def speakers(path: Path, corpus: str) -> set[str]:
     return {registry.get(corpus).parse(name).speaker for name in audio_files(path)}
 
 
-def copy(path: Path, source: Source, corpus: str, folder: Path, *, refuse: bool = True) -> dict[str, int | str]:
+def copy(path: Path, source: Source, corpus: str, folder: Path, refuses: Refuses = always) -> dict[str, int | str]:
     """Copy a corpus's audio and text files from `path` to `folder` with their layout; return the result of :func:`describe`.
 
     Raises
@@ -152,7 +159,7 @@ def copy(path: Path, source: Source, corpus: str, folder: Path, *, refuse: bool 
     FinserError
         Clips are missing and `allow_partial` is not set, a file does not belong to the corpus, or the disk has too little space.
     """
-    found = describe(path, corpus, refuse=refuse)
+    found = describe(path, corpus, refuses)
     check_complete(path, source, corpus)
     check_room(folder, int(found["bytes"]))
     for name in track(list(files_under(path, COPIED)), f"copying {corpus}"):

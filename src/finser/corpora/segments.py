@@ -59,10 +59,14 @@ class Recording(soundfile.SoundFile):
         """Whether `frames` may differ from the number that can be read (libsndfile issue 1001)."""
         return self.format == "MP3"
 
+    def frames_of(self, start: float | None, end: float | None, where: object) -> tuple[int, int]:
+        """Return the first frame and the number of frames from `start` to `end` seconds; errors as in :func:`frames_between`."""
+        whole = start is None and end is None  # an empty file has no error here
+        return (0, self.frames) if whole else frames_between(self.samplerate, self.frames, start, end, where)
+
     def blocks_of(self, start: float | None, end: float | None, where: object, dtype: str) -> Iterator[np.ndarray]:
         """Yield the samples from `start` to `end` seconds in blocks, shape (frames, channels); errors as in :func:`frames_between`."""
-        whole = start is None and end is None
-        first, count = (0, self.frames) if whole else frames_between(self.samplerate, self.frames, start, end, where)
+        first, count = self.frames_of(start, end, where)
         before = min(PREROLL, first) if self.format == "MP3" else 0
         if first:
             self.seek(first - before)

@@ -9,27 +9,26 @@ import soundfile
 import soxr
 
 from finser.config.sections.resample import Resample
-from finser.corpora import headers
+from finser.corpora import headers, mpeg
 from finser.corpora.folders import size_of_audio
-from finser.corpora.segments import Recording, frames_between
+from finser.corpora.segments import TOLERANCE, Recording
 from finser.errors import FinserError
 from finser.files import checksum, why
 
 USED = Resample()  # rate and resampler of the converted clips
-AGAIN = "copy or download it again"
 Span = tuple[float | None, float | None]  # start and end of a clip in its file, in seconds
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Properties of one clip; `sha256` is that of its file.
+    """Properties of one clip.
 
-    `peak` and `rms` are of full scale 1, over all channels.
-
-    `used` is the peak after conversion: the mean of the channels at 22,050 Hz, rounded to 16 bit; None if no sample is left.
+    `sha256` is that of its file, in which the clip begins at frame `first`. `peak` and `rms` are of full scale 1, over all channels. `used`
+    is the peak after conversion: the mean of the channels at 22,050 Hz, rounded to 16 bit; None if no sample is left.
     """
 
     sha256: str
+    first: int
     sample_rate: int
     channels: int
     n_samples: int
@@ -69,6 +68,7 @@ def measure_parts(job: tuple[Path, object, Sequence[Span]]) -> list[Sound | Fins
     try:
         size_of_audio(path, where)
         headers.check(path, where)
+        mpeg.check(path, where)
         digest = checksum(path)
     except FinserError as error:
         return [error] * len(spans)
@@ -92,16 +92,18 @@ def _read(path: Path, where: object, span: Span, digest: str) -> Sound:
                 n_samples += len(block)
                 mono.append(block.astype(np.float32).mean(axis=1))  # (frames,)
             rate, channels = file.samplerate, file.channels
-            whole = file.frames if span == (None, None) else frames_between(rate, file.frames, *span, where)[1]
-            promised = n_samples if file.length_is_estimated else whole
+            first, promised = file.frames_of(*span, where)
+            least = 0 if span[1] is None else promised - TOLERANCE * rate
+            if file.length_is_estimated and n_samples >= least:
+                promised = n_samples
     except (soundfile.SoundFileError, OSError) as error:
-        raise FinserError(f"not readable as audio ({why(error)})", where=where, do=AGAIN) from None
+        raise FinserError(f"not readable as audio ({why(error)})", where=where, do="copy or download it again") from None
     if n_samples == 0 or n_samples != promised:
         raise FinserError("truncated audio", where=where, expected=f"{promised or 'some'} samples", found=n_samples)
     if not np.isfinite(squares):
         raise FinserError("samples that are no numbers (NaN or infinite)", where=where, do="repair the file")
     rms = float(np.sqrt(squares / (n_samples * channels)))
-    return Sound(digest, rate, channels, n_samples, n_samples / rate, peak, rms, peak_as_used(np.concatenate(mono), rate))
+    return Sound(digest, first, rate, channels, n_samples, n_samples / rate, peak, rms, peak_as_used(np.concatenate(mono), rate))
 
 
 def peak_as_used(mono: np.ndarray, rate: int) -> float | None:

@@ -34,7 +34,7 @@ class Examples:
     inputs : list
         Outputs of the model's `Reader`, one per row.
     classes : tuple of str
-        Emotions that are told apart, in their order; some may have no clip here.
+        Classes, in their order; some may have no clip here.
     """
 
     part: str
@@ -95,7 +95,7 @@ def read_examples(
     variants : dict
         Variants of the clips to read, by part.
     classes : sequence of str
-        Emotions that are told apart, in their order.
+        Classes, in their order.
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """Stage `fetch`: a corpus, in its publisher's layout, from the source in params.yaml."""
 
+from functools import partial
+
 from finser import layout
 from finser.config import locations
 from finser.config.params import Params
@@ -16,7 +18,7 @@ def fetch(params: Params, corpus: str) -> None:
     difference.
     Only the code of the source is imported: synthesis needs no network library, and a copy or download needs no synthesizer.
     """
-    source = params.fetch[corpus]
+    source, refuses = params.fetch[corpus], partial(params.index.refuses, corpus)
     details: dict = {}
     with whole_folder(layout.raw(corpus)) as folder:
         if isinstance(source, Synthetic):
@@ -26,11 +28,11 @@ def fetch(params: Params, corpus: str) -> None:
         elif isinstance(source, Local):
             from finser.corpora import local
 
-            details = local.copy(local.folder_of(corpus), source, corpus, folder, refuse=params.index.unreadable == "refuse")
+            details = local.copy(local.folder_of(corpus), source, corpus, folder, refuses)
         elif isinstance(source, Table):
             from finser.corpora.tables import copying
 
-            details = copying.copy(source, corpus, folder, refuse=params.index.unreadable == "refuse")
+            details = copying.copy(source, corpus, folder, params.emotions, refuses)
         else:
             from finser.fetching import publishers
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from finser.config.base import OWN
+from finser.config.params import Params
 from finser.report import tables
 from finser.report.read import Results, SplitCounts
 
@@ -49,8 +51,7 @@ def opening(results: Results) -> str:
     n_corpora, n_models, n_protocols = len(results.corpora), len(params.models), len(params.protocols)
     *first, last = [tables.PROTOCOL_TITLES[protocol] for protocol in params.protocols]
     protocols = f"{', '.join(first)} and {last}" if first else last
-    folds = f"{plural(len(params.folds), 'fold', 'folds')} {', '.join(map(str, params.folds))} of {params.split.folds}"
-    out = f" ({params.n_folds('cross_corpus')} under one corpus out)" if "cross_corpus" in params.protocols else ""
+    folds = f"{plural(len(params.folds), 'fold', 'folds')} {', '.join(map(str, params.folds))}{_number_of_folds(params)}"
     seeds = f", with {len(params.seeds)} seeds," if len(params.seeds) > 1 else ""
     lines = [
         f"Preset `{' '.join(params.preset.split())}`, seed {params.seed}. {sum(corpus.kept for corpus in results.corpora):,} clips from "
@@ -59,10 +60,17 @@ def opening(results: Results) -> str:
         f"Five feature imitating networks (FINs) were trained on {names(results, params.train_fin.data.corpora)} to compute these features "
         "from raw frames." + when(params.unseen_corpora, f" {names(results, params.unseen_corpora)} were not used to train FINs."),
         f"Then {n_models} {plural(n_models, 'classifier', 'classifiers')}{seeds} {plural(n_models, 'was', 'were')} trained on "
-        f"{names(results, params.pooled)} to recognise {chosen_emotions(results)}, on {folds}{out}, under the "
+        f"{names(results, params.pooled)} to recognise {chosen_emotions(results)}, on {folds}, under the "
         f"{plural(n_protocols, 'protocol', 'protocols')} {protocols}.",
     ]
     return "\n".join(lines)
+
+
+def _number_of_folds(params: Params) -> str:
+    """Return of how many folds, under each kind of protocol; own splits state theirs beside their test groups."""
+    drawn, out = set(params.protocols) - {*OWN, "cross_corpus"}, "cross_corpus" in params.protocols
+    total = f" of {params.split.folds}" if drawn else ""
+    return total + (f" ({params.n_folds('cross_corpus')} under one corpus out)" if out else "")
 
 
 def chosen_emotions(results: Results) -> str:

@@ -4,6 +4,7 @@ from finser.report import classifier_tables, tables
 from finser.report.captions import sentences, when
 from finser.report.read import Results
 from finser.scores.intervals import FEWEST
+from finser.splits.table import LEAKY
 
 
 def title(protocol: str) -> str:
@@ -30,7 +31,7 @@ def in_brief(results: Results) -> str:
         ),
         f"A dash: no corpus has at least {FEWEST} test speakers, or the score is the same without any one speaker.",
         "Parameters are the trained ones, without those of frozen FINs.",
-        when("random" in params.protocols, "Under random, a LEAKY protocol, test speakers are also trained on."),
+        when(_leaky(results), f"Under {_leaky(results)}, LEAKY, test speakers are also trained on."),
         when(
             "cross_corpus" in params.protocols,
             "Under one corpus out, each fold tests on a corpus that is not trained on, over the emotions that it shares with the others.",
@@ -66,15 +67,20 @@ def intro(results: Results) -> str:
     return "\n\n".join(filter(None, [scores, _intervals(results), seeds, when(results.baseline, baseline)]))
 
 
+def _leaky(results: Results) -> str:
+    """The protocols of the run in which speakers are in several parts."""
+    return " and ".join(protocol for protocol in results.params.protocols if LEAKY[protocol])
+
+
 def _intervals(results: Results) -> str:
     """The intervals: method, interpretation, and the meaning of a dash."""
     return sentences(
         f"The {results.params.evaluate_classifier.confidence:.0%} interval is that of the delete-one-speaker jackknife with Student's t.",
         "It estimates how the score would vary with other speakers of these corpora.",
         when(
-            "random" in results.params.protocols,
-            "This does not hold under random, where test speakers were trained on, too: there, interval and p refer to other clips of the "
-            "same speakers.",
+            _leaky(results),
+            f"This does not hold under {_leaky(results)}, where test speakers were trained on, too: there, interval and p refer to other "
+            "clips of the same speakers.",
         ),
         f"It covers the corpora with at least {FEWEST} test speakers, which are named in brackets if they are not all.",
         "A dash: no corpus has that number, or the score is the same without any one speaker.",

@@ -172,7 +172,9 @@ def hints(results: Results, protocol: str) -> str:
 
 
 def per_sex(results: Results, protocol: str) -> str:
-    """UAR on the test clips of women and of men, all folds together."""
+    """UAR on the test clips of women and of men, all folds together; empty if the sex of no speaker is stated."""
+    if not any(sex for corpus in results.corpora if corpus.name in results.params.pooled for sex in corpus.sexes.values()):
+        return ""
     rows = []
     for model in results.models:
         sexes = results.figures[protocol][model]["sexes"]

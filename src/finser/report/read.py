@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from finser import layout
 from finser.config.base import Feature
 from finser.config.params import Params
-from finser.config.sections.fetch import Source, Table
+from finser.config.sections.fetch import Source, Synthetic, Table
+from finser.corpora.clips import LEFT_OUT
 from finser.corpora.counts import expected_count
 from finser.corpora.provenance import provenance
 from finser.errors import FinserError
@@ -46,17 +47,17 @@ class CorpusCounts:
     Attributes
     ----------
     source : str
-        ``synthetic``, ``local`` or ``download``.
-    expected : int
-        Number of audio files that a complete copy from this source has.
+        ``synthetic``, ``local``, ``download`` or ``table``.
+    expected : int or None
+        Number of audio files that a complete copy from this source has; None for an own corpus.
     emotions : Mapping
         Kept clips per chosen emotion, without the emotions that the corpus lacks.
     other : int
         Kept clips of other emotions, which no classifier is trained or tested on.
     exclusions : tuple
-        (path, reason) per excluded file, in the order of the index.
+        (file, reason) per exclusion; of an own corpus (clip, reason). Labels that are left out by choice come last.
     sexes : Mapping
-        Speaker to ``female`` or ``male``, of the kept clips.
+        Speaker to ``female``, ``male`` or "" (not stated), of the kept clips.
     seconds : float
         Total length of the kept clips.
     """
@@ -65,7 +66,7 @@ class CorpusCounts:
     title: str
     licence: str
     source: str
-    expected: int
+    expected: int | None
     found: int
     kept: int
     speakers: int
@@ -201,7 +202,7 @@ def _exclusions(rows: Iterable[Mapping[str, Any]], source: Source) -> list[tuple
     """Return file (of an own corpus: clip) and reason of what is excluded; labels that are left out by choice come last."""
     name = "clip_id" if isinstance(source, Table) else "path"
     found = [(row[name], row["reason"]) for row in rows if row["status"] != "ok"]
-    return sorted(found, key=lambda one: one[1].startswith("label "))
+    return sorted(found, key=lambda one: one[1].startswith(LEFT_OUT))
 
 
 def check_summary(results: Results) -> None:
@@ -234,9 +235,9 @@ def read_corpus(params: Params, corpus: str) -> CorpusCounts:
     return CorpusCounts(
         name=corpus,
         title=said["title"],
-        licence=said["licence"].split(":")[0],
+        licence=said["licence"].split(":")[0] if isinstance(source, Synthetic) else said["licence"],
         source=source.source,
-        expected=len(rows) if isinstance(source, Table) else expected_count(source, corpus, speakers),
+        expected=None if isinstance(source, Table) else expected_count(source, corpus, speakers),
         found=len({row["clip_id"] for row in rows}),
         kept=len(kept),
         speakers=len(speakers),

@@ -142,9 +142,9 @@ def corpora(results: Results) -> str:
 def emotions(results: Results) -> str:
     """Kept clips per corpus and emotion; those of all other emotions in one column, if there are any."""
     chosen, others = results.params.emotions, any(c.other for c in results.corpora)
-    counted = {c.title: [c.emotions.get(emotion) for emotion in chosen] + [c.other or None] * others for c in results.corpora}
-    rows = [[c.title, *map(count, counted[c.title]), count(c.kept)] for c in results.corpora]
-    totals = [sum(number or 0 for number in column) for column in zip(*counted.values(), strict=True)]
+    counted = [[c.emotions.get(emotion) for emotion in chosen] + [c.other or None] * others for c in results.corpora]
+    rows = [[c.title, *map(count, numbers), count(c.kept)] for c, numbers in zip(results.corpora, counted, strict=True)]
+    totals = [sum(number or 0 for number in column) for column in zip(*counted, strict=True)]
     header = ["corpus", *chosen, *["other emotions"] * others, "all"]
     return table(header, [*rows, ["all", *map(count, totals), count(sum(totals))]])
 

@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from finser import seeds
+from finser.config.inputs import check_folds
 from finser.config.sections.split import OwnFolds, Split
+from finser.corpora.tables.checks import MOST_FOLDS, fold_number
 from finser.errors import FinserError
-from finser.files import checksum, why
+from finser.files import why
 from finser.progress import say
 from finser.splits.groups import PublishedFolds, speaker_split, strata_of_corpora, validation_group
 from finser.splits.table import ROLES
@@ -50,18 +53,21 @@ class Stated:
 
 
 def own_split(
-    clips: pa.Table, published: dict[str, PublishedFolds], options: Split, seed: int, file: Path = Path()
+    clips: pa.Table, published: dict[str, PublishedFolds], options: Split, seed: int, indexed: pa.Table | None = None
 ) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Assign roles as stated; parameters and results as those of :func:`finser.splits.groups.speaker_split`.
 
-    `clips` also has the columns part and fold. There are as many folds as every corpus with a statement has.
+    `clips` also has the columns part and fold. There are as many folds as every corpus with a statement has; ``split.folds`` has no effect.
+    `indexed` has clip_id and speaker of all clips that the file of folds may name, with those that are not used; default: `clips`.
 
     Raises
     ------
     FinserError
         No corpus states a split, folds are not numbered 1, 2, ..., or the file of folds is faulty.
     """
-    stated = {**_of_columns(clips), **(_of_file(clips, options.own, file) if options.own else {})}
+    stated = _of_columns(clips)
+    if options.own:
+        stated |= _of_file(clips, options.own, clips if indexed is None else indexed)
     if not stated:
         do = "give a table of an own corpus a column split or fold, or name a file of folds: split.own in params.yaml"
         raise FinserError("no corpus of pooled states a split", where="protocol own", do=do)
@@ -69,16 +75,16 @@ def own_split(
         _check_numbers(corpus, one)
     n_folds = min(one.count for one in stated.values())
     rest = clips.filter(pc.invert(pc.is_in(clips["corpus"], pa.array(list(stated)))))
-    roles, sources = speaker_split(rest, published, options, seed)
+    roles, sources = speaker_split(rest, published, options.model_copy(update={"folds": n_folds}), seed)
     for corpus, one in stated.items():
-        sources[corpus] = one.source
+        sources[corpus] = one.source if one.count == n_folds else f"{one.source}, {n_folds} of {one.count} folds"
         own = clips.filter(pc.equal(clips["corpus"], corpus))
         for fold in range(1, n_folds + 1):
             of_fold = _roles(own, one, options, fold, seeds.generator(seed, "own", fold, corpus))
             roles[fold - 1] |= of_fold
             if "test" not in of_fold.values():
                 say(f"{corpus} has no test clip in fold {fold}: {one.source}")
-    return roles[:n_folds], {corpus: sources[corpus] for corpus in dict.fromkeys(clips["corpus"].to_pylist())}
+    return roles, {corpus: sources[corpus] for corpus in dict.fromkeys(clips["corpus"].to_pylist())}
 
 
 def _of_columns(clips: pa.Table) -> dict[str, Stated]:
@@ -95,28 +101,24 @@ def _of_columns(clips: pa.Table) -> dict[str, Stated]:
     return stated
 
 
-def _of_file(clips: pa.Table, own: OwnFolds, file: Path) -> dict[str, Stated]:
+def _of_file(clips: pa.Table, own: OwnFolds, indexed: pa.Table) -> dict[str, Stated]:
     """Return what a file of folds states, by corpus."""
-    path = file / own.file
-    found = f"sha256:{checksum(path)}" if path.is_file() else None
-    if found != own.checksum:
-        do = (
-            "write this checksum to split.own.checksum, so that the new split replaces the old one"
-            if found
-            else "name a file of the project"
-        )
-        raise FinserError("another file of folds", where=path, expected=own.checksum, found=found or "no such file", do=do)
-    key, value, cells = _read(path)
-    known = dict(zip(clips["clip_id"].to_pylist(), clips[key].to_pylist(), strict=True))
-    strange = [name for name in cells if name not in set(known.values())]
+    check_folds(own)
+    key, value, cells = _read(Path(own.file))
+    named, usable = cells.keys(), dict(zip(clips["clip_id"].to_pylist(), clips[key].to_pylist(), strict=True))
+    strange = sorted(named - set(indexed[key].to_pylist()))
     if strange:
-        what = f"{len(strange)} names of no usable clip, e.g. {strange[0]}"
-        raise FinserError(what, where=path, expected=f"{key} as in data/clips, e.g. {next(iter(known.values()), '?')}")
-    given = {clip: cells[name] for clip, name in known.items() if name in cells}
+        what = f"{len(strange)} names of no clip of the pooled corpora, e.g. {strange[0]}"
+        raise FinserError(what, where=own.file, expected=f"{key} as in data/clips, e.g. {next(iter(usable.values()), '?')}")
+    unused = len(named - set(usable.values()))
+    if unused:
+        say(f"{own.file}: {unused:,} of {len(cells):,} rows are of clips that are excluded, or of emotions that are left out")
+    given = {clip: cells[name] for clip, name in usable.items() if name in cells}
     stated = {}
-    for corpus in dict.fromkeys(clip.split("/")[0] for clip in given):
+    corpora = dict(zip(indexed[key].to_pylist(), indexed["corpus"].to_pylist(), strict=True))
+    for corpus in dict.fromkeys(corpora[name] for name in cells):
         texts = {clip: text for clip, text in given.items() if clip.split("/")[0] == corpus}
-        numbers = {clip: int(text) for clip, text in texts.items()} if value == "fold" else {}
+        numbers = {clip: fold_number(text) for clip, text in texts.items()} if value == "fold" else {}
         stated[corpus] = Stated(own.file, {} if numbers else texts, numbers)
     return stated
 
@@ -137,7 +139,7 @@ def _read(path: Path) -> tuple[str, str, dict[str, str]]:
     allowed = ROLES if value == "split" else None
     wrong = [line for line, row in rows if not _valid(row[key], row[value], allowed)]
     if wrong:
-        expected = f"{key}, and {'one of ' + ', '.join(ROLES) if allowed else 'a whole number from 1'}"
+        expected = f"{key}, and {'one of ' + ', '.join(ROLES) if allowed else f'a whole number from 1 to {MOST_FOLDS}'}"
         raise FinserError(f"faulty lines {', '.join(map(str, wrong[:10]))} ({len(wrong)} in all)", where=path, expected=expected)
     cells = {row[key]: row[value] for _, row in rows}
     if len(cells) < len(rows):
@@ -148,7 +150,7 @@ def _read(path: Path) -> tuple[str, str, dict[str, str]]:
 def _valid(name: str | None, text: str | None, allowed: Sequence[str] | None) -> bool:
     if not name or not text:
         return False
-    return text in allowed if allowed else text.isascii() and text.isdigit() and int(text) > 0
+    return text in allowed if allowed else fold_number(text) is not None
 
 
 def _check_numbers(corpus: str, stated: Stated) -> None:
@@ -160,7 +162,7 @@ def _check_numbers(corpus: str, stated: Stated) -> None:
         )
 
 
-def _roles(clips: pa.Table, stated: Stated, options: Split, fold: int, rng: object) -> dict[str, str]:
+def _roles(clips: pa.Table, stated: Stated, options: Split, fold: int, rng: np.random.Generator) -> dict[str, str]:
     """Return the role of each clip of a corpus in a fold; validation speakers are drawn unless parts state them."""
     ids, speakers = clips["clip_id"].to_pylist(), clips["speaker"].to_pylist()
     roles = dict(stated.parts) if stated.parts else {clip: "test" if stated.folds.get(clip) == fold else "train" for clip in ids}

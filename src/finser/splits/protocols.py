@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from finser import layout, seeds
 from finser.config.params import Params
 from finser.config.sections.split import Split
-from finser.corpora.clips import usable
+from finser.corpora.clips import read_clips, usable
 from finser.corpora.known.registry import CORPORA
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -43,6 +43,8 @@ def split(params: Params, protocol: str) -> None:
         (:func:`finser.splits.table.check`).
     """
     clips = of_emotions(pa.concat_tables([usable(corpus) for corpus in params.pooled]), params.emotions)
+    if not LEAKY[protocol]:
+        _refuse_shared(clips)
     if protocol == "speaker":
         rows, sources = speaker_split(clips, _published(params.pooled), params.split, params.seed)
     elif protocol == "cross_corpus":
@@ -51,7 +53,8 @@ def split(params: Params, protocol: str) -> None:
     elif protocol == "random":
         rows, sources = random_split(clips, params.split, params.seed), dict.fromkeys(params.pooled, "assigned at random")
     else:
-        rows, sources = own_split(clips, _published(params.pooled), params.split, params.seed)
+        indexed = pa.concat_tables([read_clips(corpus) for corpus in params.pooled]) if params.split.own else None
+        rows, sources = own_split(clips, _published(params.pooled), params.split, params.seed, indexed)
     _refuse_one_emotion(clips, rows, protocol)
     _write(protocol, clips, rows, sources)
 
@@ -87,6 +90,18 @@ def of_emotions(clips: pa.Table, emotions: Sequence[str]) -> pa.Table:
     if others:
         say(f"left out, because emotions in params.yaml lacks them: {', '.join(f'{name} ({there[name]:,} clips)' for name in others)}")
     return clips.filter(pc.is_in(clips["emotion"], pa.array(emotions, pa.string())))
+
+
+def _refuse_shared(clips: pa.Table) -> None:
+    """Raise an error if a file is in two corpora: its speaker has two names, and could be in training and in test."""
+    first: dict[str, tuple[str, str]] = {}
+    columns = (clips[name].to_pylist() for name in ("sha256", "corpus", "clip_id"))
+    shared = [
+        (first[file][1], clip) for file, corpus, clip in zip(*columns, strict=True) if first.setdefault(file, (corpus, clip))[0] != corpus
+    ]
+    if shared:
+        what = f"{len(shared)} recordings are in two corpora, e.g. {shared[0][0]} and {shared[0][1]}"
+        raise FinserError(what, where="params.yaml, pooled", do="leave one of the corpora out, or exclude the files: index.exclude")
 
 
 def _refuse_one_emotion(clips: pa.Table, rows: list[dict[str, str]], protocol: str) -> None:

@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout
+from finser.config.base import OWN
+from finser.corpora.tables.checks import PARTS
 from finser.errors import FinserError
 from finser.files import why
 from finser.seeds import generator
 
-ROLES = ("train", "validation", "test")
+ROLES = PARTS
 FINS = "fins"  # the split of the corpora that FINs are trained on, by speaker
 LEAKY = {
     "speaker": False,
@@ -55,7 +57,7 @@ def check(table: pa.Table, protocol: str) -> None:
     _refuse_contradictions(table, where)
     _refuse_twice(table.select(["fold", "clip_id"]), "clip_id", where)
     if not LEAKY[protocol]:
-        do = STATED if protocol == "own" else AGAIN
+        do = STATED if protocol in OWN else AGAIN
         _refuse_twice(table.group_by(["fold", "speaker", "role"]).aggregate([]).select(["fold", "speaker"]), "speaker", where, do)
     if protocol == "cross_corpus":
         sides = table.select(["fold", "corpus"]).append_column("tests", pc.equal(table["role"], "test"))
@@ -170,6 +172,8 @@ def _refuse_twice(pairs: pa.Table, name: str, where: Path, do: str = AGAIN) -> N
 def _refuse_empty(roles: list[str], where: str, protocol: str) -> None:
     if roles:
         do = "a corpus of three or more speakers is in all parts: add speakers or corpora, or use the protocol random, which is LEAKY"
+        if protocol in OWN:
+            do = "see what the column split or fold of the tables states (or split.own), and that two or more speakers are in training"
         if protocol == "cross_corpus":
             do = "fold k tests on the k-th corpus, and validation needs another one of two or more speakers: name both"
         raise FinserError(f"no clips for {' and '.join(roles)}", where=where, do=do)

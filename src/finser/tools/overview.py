@@ -1,14 +1,16 @@
 """`finser corpora`: the published corpora, and what this project has of each corpus that params.yaml names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import PurePosixPath
 
-import soundfile
 from rich.filesize import decimal
 
 from finser import layout
 from finser.config import locations
 from finser.config.params import Params
 from finser.config.sections.fetch import Download, Local, Source, Synthetic, Table
+from finser.config.sections.index import Index
 from finser.corpora import local
 from finser.corpora.clips import read_clips
 from finser.corpora.counts import expected_count
@@ -21,6 +23,10 @@ from finser.errors import FinserError
 from finser.files import read_json
 from finser.tools.table import align
 
+AUDIO = {  # suffixes of audio files
+    *(".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp2", ".mp3", ".mp4"),
+    *(".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".webm", ".wma"),
+}
 HEAD = ("corpus", "licence", "clips", "size", "how", "state")
 
 
@@ -49,44 +55,57 @@ def configured(params: Params, corpus: str) -> Iterator[str]:
     pooled = "" if corpus in params.pooled else "; not in pooled: no classifier uses it"
     yield f"{corpus}: source {source.source}{pooled}"
     try:
-        yield from (
-            _of_table(source, corpus) if isinstance(source, Table) else _of_folder(source, corpus) if isinstance(source, Local) else ()
-        )
+        if isinstance(source, Table):
+            yield from _of_table(source, corpus, params.emotions)
+        if isinstance(source, Local):
+            yield from _of_folder(source, corpus, params.index)
+        yield from _made(corpus)
     except FinserError as error:
         yield from (f"  fault: {line}" for line in str(error).splitlines())
+
+
+def _made(corpus: str) -> Iterator[str]:
+    """Yield what `fetch` and `index` made of a corpus."""
     fetched = layout.raw(corpus) / "SOURCE.json"
     if fetched.exists():
         said = read_json(fetched)
         yield f"  fetched: {layout.raw(corpus)}, source {said.get('source')}" + (f", {said['files']:,} files" if "files" in said else "")
     if layout.clips(corpus).exists():
-        gone = excluded(read_clips(corpus))
-        yield f"  index: {read_clips(corpus).num_rows - len(gone):,} clips kept, {len(gone):,} excluded"
+        clips = read_clips(corpus)
+        gone = excluded(clips)
+        yield f"  index: {clips.num_rows - len(gone):,} clips kept, {len(gone):,} excluded"
 
 
-def _of_table(source: Table, corpus: str) -> Iterator[str]:
+def _of_table(source: Table, corpus: str, classes: Sequence[str]) -> Iterator[str]:
     table, root = locations.table(corpus), locations.root(corpus)
     yield f"  table: {table}; its paths are relative to {root}"
-    listing = check_table(table, root, source, corpus)
+    listing = check_table(table, root, source, corpus, classes)
     clips, files = listing.clips, set(listing.files.values())
     yield f"  found: {clips.num_rows:,} clips of {len(set(clips['speaker'].to_pylist())):,} speakers in {len(files):,} files"
     if listing.unused:
         yield f"  columns that are not used: {', '.join(listing.unused)}"
-    others = sorted(str(path) for path in files_under(root, tuple(f".{name.lower()}" for name in soundfile.available_formats())))
-    others = [path for path in others if path not in files]
-    if others:
-        yield f"  ignored: {len(others):,} audio files that the table does not list, e.g. {others[0]}"
+    others = sorted(path for path in files_under(root, ("",)) if str(path) not in files and root / path != table)
+    audio = [path for path in others if path.suffix.lower() in AUDIO]
+    if audio:
+        yield f"  ignored: {len(audio):,} audio files that the table does not list, e.g. {audio[0]}"
+    yield from _ignored(set(others) - set(audio))
 
 
-def _of_folder(source: Local, corpus: str) -> Iterator[str]:
+def _of_folder(source: Local, corpus: str, options: Index) -> Iterator[str]:
     folder = local.folder_of(corpus)
     yield f"  folder: {folder}"
-    files, _ = local.survey(folder, corpus)
+    files, _ = local.survey(folder, corpus, partial(options.refuses, corpus))
     expected, found = local.check_complete(folder, Local(allow_partial=True), corpus), len(local.clips(folder, corpus))
-    partial = "" if found == expected else ", partial: accepted" if source.allow_partial else ", partial: refused (allow_partial is false)"
-    yield f"  found: {files:,} files, {found:,} of {expected:,} clips{partial}"
-    others = sorted({path.suffix.lower() or "no suffix" for path in files_under(folder, ("",)) if path.suffix.lower() not in local.COPIED})
-    if others:
-        yield f"  ignored: files with the suffixes {', '.join(others)}"
+    state = "" if found == expected else ", partial: accepted" if source.allow_partial else ", partial: refused (allow_partial is false)"
+    yield f"  found: {files:,} files, {found:,} of {expected:,} clips{state}"
+    yield from _ignored(path for path in files_under(folder, ("",)) if path.suffix.lower() not in local.COPIED)
+
+
+def _ignored(paths: Iterable[PurePosixPath]) -> Iterator[str]:
+    """Yield a line with the suffixes of files that are neither copied nor read."""
+    suffixes = sorted({path.suffix.lower() or "none" for path in paths})
+    if suffixes:
+        yield f"  ignored: files with the suffixes {', '.join(suffixes)}"
 
 
 def row(known: Corpus, source: Source | None) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from finser.config import locations, params
 from finser.config.base import NAME
@@ -71,26 +72,40 @@ def add(corpus: str, table: Path, root: Path | None = None, *, only: bool = Fals
         The name is no name or belongs to another corpus, the table is faulty, or params.yaml is not valid.
     """
     before = params.load(PARAMS)
-    old = before.fetch.get(corpus)
-    if old is not None and not isinstance(old, Table):
-        raise FinserError(f"'{corpus}' is a corpus of params.yaml with the source {old.source}", do="take another name")
-    facts = {name: value for name, value in facts.items() if value}
-    if not re.fullmatch(NAME, corpus):
-        raise FinserError("no name of a corpus", where=corpus, expected="lower-case letters, digits and _, beginning with a letter")
-    named = dict(_pair(text) for text in columns)
-    source = Table.model_validate({**(old.model_dump() if old else {}), **facts, **({"columns": named} if named else {})})
-    root = (root or table.parent).expanduser()
-    listing = check_table(table, root, source, corpus, labels=False)
-    new = proposals(unmapped(listing.clips["label"].to_pylist(), source.emotions), corpus)
-    mapping = {**source.emotions, **{label: emotion if emotion in before.emotions else None for label, emotion in new.items()}}
+    source, known = _section(before, corpus, columns, facts), locations.load()
+    table = absolute(table)
+    if root is None and known.corpora.get(corpus) == str(table):
+        root = Path(known.roots.get(corpus, table.parent))  # the table is added again
+    root = table.parent if root is None else absolute(root)
+    listing = check_table(table, root, source, corpus, None)
+    mapping = {**source.emotions, **proposals(unmapped(listing.clips["label"].to_pylist(), source.emotions), corpus, before.emotions)}
     dropped = sorted(set(before.corpora) - {corpus, *before.train_fin.data.corpora}) if only else []
     section = {"source": "table", **_stated(source), **({"emotions": mapping} if mapping else {})}
     pooled = [corpus] if only else [*before.pooled, *([] if corpus in before.pooled else [corpus])]
     text = with_section(PARAMS.read_text(encoding="utf-8"), corpus, section, pooled, dropped)
     _validated(text)
-    roots = {} if root.resolve() == table.expanduser().parent.resolve() else {"roots": {corpus: root.resolve()}}
-    places = locations.merged(locations.load(), corpora={corpus: table.expanduser().resolve()}, **roots)
+    others = {name: folder for name, folder in known.roots.items() if name != corpus}
+    roots = others if root == table.parent else {**others, corpus: str(root)}
+    places = locations.merged(known.model_copy(update={"roots": roots}), corpora={corpus: str(table)})
     return Added(text, places, list(summary(listing, Table.model_validate({**source.model_dump(), "emotions": mapping}), corpus, before)))
+
+
+def absolute(path: Path) -> Path:
+    """Return an absolute path; links stay, since paths in a table are relative to the link's folder."""
+    return path.expanduser().absolute()
+
+
+def _section(before: Params, corpus: str, columns: Sequence[str], facts: Mapping[str, str]) -> Table:
+    """Return the section of a corpus, with the facts and columns that are given, and those that it has in params.yaml."""
+    old = before.fetch.get(corpus)
+    if old is not None and not isinstance(old, Table):
+        raise FinserError(f"'{corpus}' is a corpus of params.yaml with the source {old.source}", do="take another name")
+    if not re.fullmatch(NAME, corpus):
+        raise FinserError("no name of a corpus", where=corpus, expected="lower-case letters, digits and _, beginning with a letter")
+    given = {name: value for name, value in facts.items() if value}
+    known = old.model_dump() if old else {}
+    named = {"columns": {**known.get("columns", {}), **dict(map(_pair, columns))}}
+    return Table.model_validate({**known, **given, **named})
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -101,10 +116,11 @@ def _pair(text: str) -> tuple[str, str]:
     return ours, theirs
 
 
-def proposals(labels: Collection[str], corpus: str) -> dict[str, str | None]:
-    """Return an emotion for each label: that of the recipe with the corpus's name, else a common synonym, else None."""
+def proposals(labels: Collection[str], corpus: str, classes: Sequence[str]) -> dict[str, str | None]:
+    """Return one of the `classes` for each label: that of the recipe with the corpus's name, else a common synonym, else None."""
     suggested = RECIPES[corpus].EMOTIONS if corpus in RECIPES else {}
-    return {**proposed(labels), **{label: suggested[label] for label in labels if label in suggested}}
+    of_recipe = {label: suggested[label] for label in labels if label in suggested}
+    return proposed(labels, classes) | {label: emotion if emotion in classes else None for label, emotion in of_recipe.items()}
 
 
 def _stated(source: Table) -> dict[str, Any]:
@@ -124,7 +140,7 @@ def with_section(text: str, corpus: str, section: dict[str, Any], pooled: Sequen
     values = yaml.load(text)
     _set(values["corpora"], [*(name for name in values["corpora"] if name not in (corpus, *dropped)), corpus])
     _set(values["pooled"], pooled)
-    new = CommentedMap(section)
+    new = CommentedMap(_quoted(section))
     new.fa.set_flow_style()
     _put(values["fetch"], corpus, new)
     for name in dropped:
@@ -132,6 +148,13 @@ def with_section(text: str, corpus: str, section: dict[str, Any], pooled: Sequen
     written = io.StringIO()
     yaml.dump(values, written)
     return written.getvalue()
+
+
+def _quoted(value: Any) -> Any:
+    """Return a section in which labels and texts of more than words are in quotes: without, ``{12:30: angry}`` cannot be read."""
+    if isinstance(value, Mapping):
+        return {_quoted(key): _quoted(inner) for key, inner in value.items()}
+    return SingleQuotedScalarString(value) if isinstance(value, str) and not re.fullmatch(r"[\w ]*", value) else value
 
 
 def _set(listed: list, names: Sequence[str]) -> None:

@@ -33,8 +33,8 @@ def table(tmp_path):
     return write
 
 
-def checked(path, root=None, **section):
-    return check_table(path, root or path.parent, Table(**section), "own")
+def checked(path, root=None, classes=EMOTIONS, **section):
+    return check_table(path, root or path.parent, Table(**section), "own", classes)
 
 
 def faults(path, **section):
@@ -76,15 +76,15 @@ def test_every_wrong_row_is_listed_by_its_line(table):
     for words in (
         "empty speaker: line 2",
         "empty emotion: line 3",
-        "no such file: lines 3 and 15;",
-        "path outside the folder of the recordings: line 4;",
-        "sex 'robot' is none of male, female: line 5",
-        "speaker '1' has another sex than in an earlier row: line 7",
+        "no such file, e.g. 'missing.wav': lines 3 and 15;",
+        "path outside the folder of the recordings, e.g. '/elsewhere/x.wav': line 4;",
+        "sex is none of male, female, e.g. 'robot': line 5",
+        "a speaker has another sex than in an earlier row, e.g. '1': line 7",
         "end is not after start: line 8",
-        "start '-1' is no number of seconds from 0: line 9",
-        "end 'x' is no number of seconds from 0: line 9",
-        "split 'dev' is none of train, validation, test: line 10",
-        "fold '0' is no whole number from 1: line 11",
+        "start is no number of seconds from 0, e.g. '-1': line 9",
+        "end is no number of seconds from 0, e.g. 'x': line 9",
+        "split is none of train, validation, test, e.g. 'dev': line 10",
+        "fold is no whole number from 1 to 9999, e.g. '0': line 11",
         "split and fold are both given: line 12",
         "the same clip as an earlier row: line 14",
     ):
@@ -95,6 +95,34 @@ def test_every_wrong_row_is_listed_by_its_line(table):
 @pytest.mark.parametrize("path", ["../out.wav", "wav/../../out.wav", "/etc/passwd"])
 def test_no_path_leads_out_of_the_folder(table, path):
     assert any("outside the folder" in line for line in faults(table([path, "1", "sad"])))
+
+
+def test_a_kind_of_fault_is_one_line_however_many_rows_have_it(table):
+    path = table(*[["a.wav", "1", "sad", "", f"0:{number:05d}", "1,5"] for number in range(500)])
+    first, second = faults(path)
+    assert first.startswith("start is no number of seconds from 0, e.g. '0:00000': lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 490 more;")
+    assert second.startswith("end is no number of seconds from 0, e.g. '1,5': lines 2"), "and no row is a copy of another"
+
+
+def test_a_part_that_is_the_whole_file_is_no_other_clip(table):
+    (line,) = faults(table(["a.wav", "1", "sad"], ["a.wav", "2", "sad", "", "0", ""]))
+    assert line.startswith("the same clip as an earlier row: line 3;")
+
+
+def test_a_table_below_a_link_has_absolute_paths(table, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.wav").touch()
+    (tmp_path / "alias").symlink_to(tmp_path / "real")
+    path = table([str(tmp_path / "alias/a.wav"), "1", "sad"])
+    assert checked(path, tmp_path / "real").clips["path"].to_pylist() == ["a.wav"]
+
+
+def test_links_that_lead_nowhere_and_large_folds_are_no_tracebacks(table, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert checked(table(["a.wav", "1", "sad"])).clips.num_rows == 1
+    assert faults(table(["a.wav", "1", "sad", "", "", "", "", "99999999999"])) == [
+        "fold is no whole number from 1 to 9999, e.g. '99999999999': line 2"
+    ]
 
 
 def test_an_empty_sex_is_that_of_the_speakers_other_rows(table):
@@ -136,9 +164,11 @@ def test_links_are_followed(table, tmp_path):
 def test_labels_without_an_emotion_are_one_line_with_a_section(table):
     path = table(*[[f"{n}.wav", "1", label] for n, label in enumerate(["boredom", "boredom", "anger", "sad", "Ärger"])])
     (line,) = faults(path, emotions={"joy": "happy"})
-    assert line.startswith("labels without an emotion; expected one of neutral, calm,")
+    assert line.startswith("labels without an emotion; expected a default emotion, or an entry under fetch.own.emotions;")
     assert "found 'boredom' (2), 'anger' (1), 'Ärger' (1)" in line
     assert "fetch.own, for example: emotions: {joy: happy, anger: angry, boredom: null, Ärger: null}" in line
+    (line,) = faults(path, classes=("sad", "boredom"))
+    assert "for example: emotions: {anger: null, boredom: boredom, Ärger: null}" in line
     assert checked(path, emotions={"boredom": "boredom", "anger": "angry", "Ärger": None}).clips.num_rows == 5
 
 
@@ -146,7 +176,8 @@ def test_default_emotions_need_no_entry_and_may_have_one():
     assert [emotion_of(name, {}) for name in EMOTIONS] == list(EMOTIONS)
     assert emotion_of("calm", {"calm": "neutral"}) == "neutral" and emotion_of("x", {"x": None}) is None
     assert unmapped(["sad", "x", "y", "y", ""], {"x": None}) == {"y": 2}
-    assert proposed(["Anger", "x", "sad"]) == {"Anger": "angry", "x": None}
+    assert proposed(["Anger", "x", "sad"], EMOTIONS) == {"Anger": "angry", "x": None}
+    assert proposed(["Anger", "X"], ("x",)) == {"Anger": None, "X": "x"}
 
 
 def test_a_stored_table_that_is_damaged_is_one_line(tmp_path):
@@ -165,6 +196,14 @@ def test_rows_are_counted_before_and_after_the_table_is_stored(table, tmp_path, 
     stored_at.parent.mkdir(parents=True)
     pq.write_table(checked(path).clips.slice(1), stored_at)
     assert number_of_rows("own") == 1
+
+
+def test_a_damaged_table_has_an_unknown_number_of_rows(tmp_path, monkeypatch):
+    """Snakemake asks for it before `fetch` can say what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.parquet").write_bytes(b"x")
+    (tmp_path / "local.yaml").write_text("corpora: {own: t.parquet}")
+    assert number_of_rows("own") == 0
 
 
 def test_the_folder_of_the_recordings_must_exist(table, tmp_path):

@@ -58,7 +58,8 @@ def test_clips_of_a_table(folder, write_wav, capsys):
     assert a["path"] == "audio/wav/a.wav" and (layout.raw("own") / a["path"]).read_bytes() == (folder / "wav/a.wav").read_bytes()
     assert c["status"] == "excluded" and c["reason"] == "label 'boredom' is left out: fetch.own.emotions" and c["sample_rate"] is None
     assert usable("own")["clip_id"].to_pylist() == ["own/wav/a", "own/wav/b"]
-    assert "expected       3 clips" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "found          3 files, 3 clips" in said and "expected" not in said  # nobody says how many there should be
     source = read_json(layout.raw("own") / "SOURCE.json")
     assert (source["title"], source["licence"], source["source"], source["files"]) == ("Own", "ours", "table", 3)
 
@@ -86,10 +87,11 @@ def test_whatever_libsndfile_reads(folder, name, options, tolerance):
     channels, sr, (start, end) = options.pop("channels", 1), 48_000, (0.25, 1.0)
     wave = 0.4 * np.sin(2 * np.pi * 440 * np.arange(2 * sr) / sr) * np.linspace(0.1, 1, 2 * sr)
     soundfile.write(folder / name, np.stack([wave] * channels, axis=1), sr, **options)
-    write_table(folder, [name, "1", "sad"], [name, "1", "sad", start, end])
-    rows = prepared(params_with())
-    assert {row["status"] for row in rows.values()} == {"ok"}
-    whole, part = (next(row for row in rows.values() if (row["start"] is None) == wanted) for wanted in (True, False))
+    write_table(folder, [name, "1", "sad"])
+    (whole,) = prepared(params_with()).values()
+    write_table(folder, [name, "1", "sad", start, end])
+    (part,) = prepared(params_with()).values()
+    assert whole["status"] == part["status"] == "ok"
     assert (whole["channels"], part["seconds"], part["n_samples"]) == (channels, 0.75, 36_000)
     assert whole["seconds"] == pytest.approx(2, abs=0.1) and whole["sha256"] == part["sha256"]
     resample(params_with(), "own")
@@ -110,6 +112,44 @@ def test_parts_must_be_in_the_file(folder, write_wav):
         prepared(params_with())
 
 
+def test_copies_of_a_file_share_their_audio(folder, write_wav):
+    """A part of one copy is in the whole of the other, whoever is said to speak; the order of clip_ids decides."""
+    for name in ("a", "b", "c"):
+        write_wav(folder / f"{name}.wav", n=16_000)
+    write_table(folder, ["a.wav", "1", "sad", "0.2", "0.6"], ["b.wav", "2", "sad"], ["c.wav", "3", "sad", "0.8", "1"])
+    rows = prepared(params_with())
+    assert {clip: row["reason"] for clip, row in rows.items()} == {
+        "own/a@0.200-0.600": "",
+        "own/b": "shares audio with own/a@0.200-0.600, same label",
+        "own/c@0.800-1.000": "",  # it shares audio only with a clip that is excluded
+    }
+    write_table(folder, ["a.wav", "1", "sad", "0", "0.5"], ["b.wav", "2", "anger", "0.5", "1"], ["c.wav", "3", "anger", "0.4", "0.9"])
+    assert {clip: row["reason"] for clip, row in prepared(params_with()).items()} == {
+        "own/a@0.000-0.500": "shares audio with own/c@0.400-0.900, conflicting labels",
+        "own/b@0.500-1.000": "",
+        "own/c@0.400-0.900": "shares audio with own/a@0.000-0.500, conflicting labels",
+    }
+
+
+def test_a_part_of_a_truncated_mp3_is_refused(folder):
+    """libsndfile only estimates the length of an MP3."""
+    sr = 48_000
+    soundfile.write(folder / "a.mp3", 0.3 * np.sin(np.arange(10 * sr) / 9), sr)
+    whole = (folder / "a.mp3").read_bytes()
+    (folder / "a.mp3").write_bytes(whole[: len(whole) // 2])
+    write_table(folder, ["a.mp3", "1", "sad", "4", "7"])
+    with pytest.raises(FinserError, match=r"truncated audio; expected 10.00 s, as the file states; found 4.9"):
+        prepared(params_with())
+
+
+def test_a_label_that_lost_its_emotion_is_one_line(folder, write_wav):
+    write_wav(folder / "a.wav")
+    write_table(folder, ["a.wav", "1", "anger"])
+    fetch(params_with(), "own")
+    with pytest.raises(FinserError, match=r"labels without an emotion; .*found 'anger' \(1\)"):
+        index.index(params_with(section=Table()), "own")
+
+
 def test_parts_of_one_file_are_no_duplicates_and_equal_files_are(folder, write_wav):
     write_wav(folder / "a.wav", n=16_000)
     write_wav(folder / "b.wav", n=16_000)
@@ -117,6 +157,7 @@ def test_parts_of_one_file_are_no_duplicates_and_equal_files_are(folder, write_w
     rows = prepared(params_with())
     assert rows["own/a@0.500-1.000"]["status"] == "ok"
     assert rows["own/b@0.000-0.500"]["reason"] == "byte-identical to own/a@0.000-0.500, same label"
+    assert {row["status"] for row in rows.values()} == {"ok", "excluded"}
 
 
 @pytest.fixture
@@ -187,3 +228,24 @@ def test_other_columns_and_unused_entries_are_said(folder, write_wav, capsys):
 def test_no_path_in_local_yaml(project):
     with pytest.raises(FinserError, match=r"local.yaml: contains no path of the table of 'own'; add a line `corpora: \{own: PATH\}`"):
         fetch(params_with(), "own")
+
+
+def test_an_excluded_file_stops_neither_fetch_nor_index(folder, write_wav):
+    """An empty file cannot be used; `index.exclude` and `index.unreadable` both accept it, and keep it in the index."""
+    write_wav(folder / "a.wav")
+    (folder / "bad.wav").touch()
+    write_table(folder, ["a.wav", "1", "sad"], ["bad.wav", "2", "sad"])
+    with pytest.raises(FinserError, match="bad.wav: empty file"):
+        fetch(params_with(), "own")
+    reasons = {}
+    for options in (Index(exclude=("own/b*",)), Index(unreadable="exclude")):
+        (_, bad) = prepared(params_with(index=options)).values()
+        reasons[options.unreadable] = bad["reason"]
+    assert reasons == {"refuse": "index.exclude: own/b*", "exclude": "unreadable: empty file"}
+
+
+def test_a_chain_of_parts_that_touch_is_whole(folder, write_wav):
+    """Neighbours overlap by 20 ms, as tables round; none is excluded."""
+    write_wav(folder / "a.wav", n=16_000)
+    write_table(folder, *[["a.wav", "1", "sad", str(number / 10), str((number + 1) / 10 + 0.02)] for number in range(9)])
+    assert {row["reason"] for row in prepared(params_with()).values()} == {""}

@@ -1,5 +1,6 @@
 """Section `index`."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import Field
@@ -20,3 +21,11 @@ class Index(Section):
     unreadable: Literal["refuse", "exclude"] = Field(
         "refuse", description="what to do with a damaged file: refuse to run, or exclude it with the fault as reason"
     )
+
+    def glob_of(self, corpus: str, path: object) -> str | None:
+        """Return the first glob of `exclude` that matches a file of a corpus; an asterisk also matches slashes."""
+        return next((glob for glob in self.exclude if fnmatchcase(f"{corpus}/{path}", glob)), None)
+
+    def refuses(self, corpus: str, path: object) -> bool:
+        """Return whether a fault of a file is an error."""
+        return self.unreadable == "refuse" and self.glob_of(corpus, path) is None

@@ -31,7 +31,7 @@ def audio_of(folder: Path, title: str, like: str) -> list[PurePosixPath]:
     """
     found = sorted(files_under(folder, AUDIO), key=str)
     if not found:
-        raise no_layout(folder, title, f"files like {like}", "no file that ends in .wav")
+        raise no_layout(folder, title, f"files like {like}", "no .wav file")
     return found
 
 
@@ -83,7 +83,7 @@ def refuse(what: str, where: Path, names: Collection[object], do: str) -> None:
         raise FinserError(what, where=where, found=counted(names), do=do)
 
 
-def leave_out(names: Collection[object], why: str) -> None:
+def say_left_out(names: Collection[object], why: str) -> None:
     """Print how many clips a recipe leaves out, why, and the first three; nothing if there are none."""
     if names:
         say(f"left out, {why}: {counted(names)}")
@@ -108,7 +108,7 @@ def known(label: str, table: Mapping[str, str] | Collection[str], what: str, whe
     return table[label] if isinstance(table, Mapping) else label
 
 
-def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
+def read_csv(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     """Return the rows of a publisher's CSV file in UTF-8; spaces around values are removed.
 
     Raises

@@ -22,7 +22,7 @@ from finser.corpora.folders import files_under
 from finser.corpora.recipes.checks import known, no_layout, refuse
 from finser.errors import FinserError
 from finser.files import whole_folder, why
-from finser.progress import track
+from finser.progress import say, track
 
 EMOTIONS: dict[str, str | None] = {}  # every data set has labels of its own
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}
@@ -68,7 +68,7 @@ def rows(
     columns = {ours: theirs for ours, theirs in columns.items() if theirs}
     names = sorted(files_under(folder, (".parquet",)), key=str)
     if not names:
-        raise no_layout(folder, "a data set of the Hub", "Parquet files", "no file that ends in .parquet")
+        raise no_layout(folder, "a data set of the Hub", "Parquet files", "no .parquet file")
     target = folder / into
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FinserError("exists already", where=target, do="delete it to write the audio again")
@@ -89,6 +89,9 @@ def splits_of(names: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]:
     for name in names:
         words = [part.lower().partition(".")[0].partition("-")[0] for part in reversed(name.parts)]
         found[name] = next((SPLITS[word] for word in words if word in SPLITS), "")
+    if not all(found.values()) and any(found.values()):
+        unknown = next(name for name in names if not found[name])
+        say(f"the table has no column split: the name of {unknown} states none of {', '.join(SPLITS)}")
     return found if len(set(found.values())) > 1 and all(found.values()) else dict.fromkeys(names, "")
 
 

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from finser.corpora.folders import files_under
 from finser.corpora.known.utterance import split_name
-from finser.corpora.recipes.checks import audio_of, known, leave_out, no_layout, read_table, refuse
+from finser.corpora.recipes.checks import audio_of, known, no_layout, read_csv, refuse, say_left_out
 from finser.errors import FinserError
 
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -63,10 +63,10 @@ def rows(folder: Path) -> Iterator[dict[str, str]]:
     labels = {name: row for split in SPLITS for name, row in labels_of(folder, split).items()}
     files = _files(audio_of(folder, "MELD", "train_splits/dia0_utt0.wav"), folder)
     absent = [name for name in labels if name not in files]
-    leave_out([name for name in absent if name in UNREADABLE], "the published film cannot be read")
+    say_left_out([name for name in absent if name in UNREADABLE], "the published film cannot be read")
     missing = [name for name in absent if name not in UNREADABLE]
     refuse("labels without a file", folder, missing, "extract the audio as docs/recipes.md says")
-    leave_out([path for name, path in files.items() if name not in labels], "the publisher has no label of them")
+    say_left_out([path for name, path in files.items() if name not in labels], "the publisher has no label of them")
     for name in [name for name in labels if name in files]:
         row = labels[name]
         yield {
@@ -93,7 +93,7 @@ def labels_of(folder: Path, split: str) -> dict[str, dict[str, str]]:
     path = folder / tables[0]
     found: dict[str, dict[str, str]] = {}
     twice = []
-    for row in read_table(path, COLUMNS):
+    for row in read_csv(path, COLUMNS):
         name = f"{split}/dia{row['Dialogue_ID']}_utt{row['Utterance_ID']}"
         known(row["Emotion"], LABELS, "label", f"{path}: {name}")
         if name in found:
@@ -106,7 +106,7 @@ def labels_of(folder: Path, split: str) -> dict[str, dict[str, str]]:
 def _files(names: list[PurePosixPath], folder: Path) -> dict[str, PurePosixPath]:
     """Return the audio files by ``split/dia0_utt0``."""
     other = {name for name in names if name.name.startswith(OTHER_CUTS)}
-    leave_out(sorted(other), f"they are the films of test named {OTHER_CUTS}")
+    say_left_out(sorted(other), f"they are the films of test named {OTHER_CUTS}")
     found: dict[str, PurePosixPath] = {}
     twice = []
     for name in (name for name in names if name not in other):

@@ -20,7 +20,7 @@ files of Test3, and whether releases with several folders of audio exist.
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from finser.corpora.recipes.checks import audio_of, by_stem, key_of, known, leave_out, match, no_layout, read_table, refuse
+from finser.corpora.recipes.checks import audio_of, by_stem, key_of, known, match, no_layout, read_csv, refuse, say_left_out
 
 LABELS = {
     "A": "anger",
@@ -72,12 +72,12 @@ def rows(folder: Path, tests: Collection[str] = ("Test1",)) -> Iterator[dict[str
     audio = _audio(folder)
     files = by_stem(audio_of(folder / audio, "MSP-Podcast", "MSP-PODCAST_0001_0008.wav"), folder)
     hidden = [name for name in files if "_test3_" in name.lower() and name not in labels]
-    leave_out(hidden, "the publisher hides the labels of Test3")
+    say_left_out(hidden, "the publisher hides the labels of Test3")
     match(labels, files.keys() - set(hidden), folder)
     unknown = [name for name, row in labels.items() if row["SpkrID"].lower() in ("", UNKNOWN)]
-    leave_out(unknown, "the speaker is unknown")
+    say_left_out(unknown, "the speaker is unknown")
     others = [name for name, row in labels.items() if SETS[row["Split_Set"]] == "test" and row["Split_Set"] not in tests]
-    leave_out(others, f"the set is not {' or '.join(tests)}")
+    say_left_out(others, f"the set is not {' or '.join(tests)}")
     for name in sorted(labels.keys() - set(unknown) - set(others)):
         yield _row(labels[name], f"{audio}/{files[name]}")
 
@@ -95,7 +95,7 @@ def labels_of(folder: Path) -> dict[str, dict[str, str]]:
         raise no_layout(folder, "MSP-Podcast", "Labels/labels_consensus.csv", "no such file")
     found: dict[str, dict[str, str]] = {}
     twice = []
-    for row in read_table(paths[0], COLUMNS):
+    for row in read_csv(paths[0], COLUMNS):
         known(row["Split_Set"], SETS, "set", f"{paths[0]}: {row['FileName']}")
         name = key_of(Path(row["FileName"]).stem)
         if name in found:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finser.corpora.recipes import emodb, emovo, hugging_face, iemocap, meld, msp_podcast, urdu
 from finser.corpora.recipes.checks import refuse
+from finser.corpora.tables.reading import COLUMNS, REQUIRED
 from finser.errors import FinserError, nearest
 from finser.files import whole_file
 
@@ -19,8 +20,6 @@ RECIPES = {
     "msp_podcast": msp_podcast,
     "urdu": urdu,
 }
-REQUIRED = ("path", "speaker", "emotion")
-OPTIONAL = ("sex", "language", "sentence", "intensity", "start", "end", "split", "fold")
 
 
 def write(name: str, folder: Path, target: Path, **options: object) -> int:
@@ -46,7 +45,7 @@ def write(name: str, folder: Path, target: Path, **options: object) -> int:
     """
     rows = sorted(recipe(name)(folder, **options), key=lambda row: row["path"])
     check(rows, folder)
-    columns = REQUIRED + tuple(column for column in OPTIONAL if any(row.get(column) for row in rows))
+    columns = [column for column in COLUMNS if any(row.get(column) for row in rows)]
     with whole_file(target) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

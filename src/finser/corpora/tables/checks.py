@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
+from finser.corpora.folders import unreadable
 from finser.corpora.tables.reading import REQUIRED, Rows, named
 from finser.errors import FinserError
 
 PARTS = ("train", "validation", "test")
+MOST_FOLDS = 9999
 SEXES = {"male": "male", "m": "male", "female": "female", "f": "female", "": ""}
 
 
@@ -30,17 +32,24 @@ class Faults:
     where: Path
     word: str
     lines: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    examples: dict[str, str] = field(default_factory=dict)
 
-    def add(self, line: int, what: str, do: str = "") -> None:
-        """Record a fault of a row."""
+    def add(self, line: int, what: str, do: str = "", found: str = "") -> None:
+        """Record a fault of a row; `found` is the cell that has it."""
         self.lines[what, do].append(line)
+        self.examples.setdefault(what, found)
+
+    def rows(self) -> set[int]:
+        """Return the lines that have a fault so far."""
+        return {line for lines in self.lines.values() for line in lines}
 
     def errors(self) -> list[FinserError]:
-        """Return one error for each kind of fault, which names its lines."""
-        return [
-            FinserError(f"{what}: {named(sorted(set(lines)), self.word)}", where=self.where, do=do)
-            for (what, do), lines in self.lines.items()
-        ]
+        """Return one error for each kind of fault, which names its lines, and the first cell that has it."""
+        return [self._error(what, do, sorted(set(lines))) for (what, do), lines in self.lines.items()]
+
+    def _error(self, what: str, do: str, lines: list[int]) -> FinserError:
+        example = f", e.g. '{self.examples[what]}'" if self.examples[what] else ""
+        return FinserError(f"{what}{example}: {named(lines, self.word)}", where=self.where, do=do)
 
 
 def check_filled(rows: Rows, faults: Faults) -> None:
@@ -56,13 +65,19 @@ def parts(rows: Rows, faults: Faults) -> tuple[list[str], list[int | None]]:
     named_parts, numbers = rows.column("split"), []
     for line, part, fold in zip(rows.lines, named_parts, rows.column("fold"), strict=True):
         if part and part not in PARTS:
-            faults.add(line, f"split '{part}' is none of {', '.join(PARTS)}", "leave the cell empty for clips in none of them")
-        if fold and not (fold.isascii() and fold.isdigit() and int(fold) > 0):
-            faults.add(line, f"fold '{fold}' is no whole number from 1")
-        numbers.append(int(fold) if fold.isascii() and fold.isdigit() else None)
+            faults.add(line, f"split is none of {', '.join(PARTS)}", "leave the cell empty for clips in none of them", part)
+        numbers.append(fold_number(fold))
+        if fold and numbers[-1] is None:
+            faults.add(line, f"fold is no whole number from 1 to {MOST_FOLDS}", found=fold)
         if part and fold:
             faults.add(line, "split and fold are both given", "keep one of the two columns")
     return named_parts, numbers
+
+
+def fold_number(text: str) -> int | None:
+    """Return the number of a fold, from 1 to 9999; None for another text."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_FOLDS)) else 0
+    return number or None
 
 
 def sexes(rows: Rows, faults: Faults) -> list[str]:
@@ -74,9 +89,9 @@ def sexes(rows: Rows, faults: Faults) -> list[str]:
     for line, speaker, cell in zip(rows.lines, rows.column("speaker"), rows.column("sex"), strict=True):
         sex = SEXES.get(cell.lower())
         if sex is None:
-            faults.add(line, f"sex '{cell}' is none of male, female", "leave the cell empty if it is unknown or another one")
+            faults.add(line, "sex is none of male, female", "leave the cell empty if it is unknown or another one", cell)
         elif sex and speaker and known.setdefault(speaker, sex) != sex:
-            faults.add(line, f"speaker '{speaker}' has another sex than in an earlier row")
+            faults.add(line, "a speaker has another sex than in an earlier row", found=speaker)
     return [known.get(speaker, "") for speaker in rows.column("speaker")]
 
 
@@ -89,7 +104,7 @@ def spans(rows: Rows, faults: Faults) -> tuple[list[float | None], list[float | 
         first, last = _seconds(start), _seconds(end)
         for name, cell, value in (("start", start, first), ("end", end, last)):
             if cell and value is None:
-                faults.add(line, f"{name} '{cell}' is no number of seconds from 0", "write e.g. 12.5")
+                faults.add(line, f"{name} is no number of seconds from 0", "write numbers like 12.5", cell)
         if last is not None and last <= (first or 0.0):
             faults.add(line, "end is not after start")
         starts.append(first)
@@ -121,12 +136,15 @@ class Folder:
         if not cell.startswith("/") and ".." not in cell and "//" not in cell and "./" not in cell:
             return cell
         absolute = os.path.normpath(self.root.absolute() / cell)
-        inside = os.path.relpath(absolute, self.root.absolute())
-        return None if inside.startswith("..") or inside == "." else PurePosixPath(inside).as_posix()
+        for path, root in ((absolute, self.root.absolute()), (os.path.realpath(absolute), os.path.realpath(self.root))):
+            inside = os.path.relpath(path, root)
+            if not inside.startswith("..") and inside != ".":
+                return PurePosixPath(inside).as_posix()
+        return None
 
     def find(self, name: str) -> str | None:
         """Return the path on the disk of a relative path, from which it may differ in Unicode's form (NFC, NFD); None: no such file."""
-        parent, found = "", ""
+        parent = ""
         *folders, last = name.split("/")
         for part in folders:
             found = self._listing(parent).get(f"{part}/", "")
@@ -141,11 +159,18 @@ class Folder:
         if folder not in self.listings:
             try:
                 with os.scandir(self.root / folder) as entries:
-                    names = {f"{normalize('NFC', entry.name)}{'/' if entry.is_dir() else ''}": entry.name for entry in entries}
-            except (FileNotFoundError, NotADirectoryError):
-                names = {}
-            self.listings[folder] = names
+                    self.listings[folder] = {f"{normalize('NFC', entry.name)}{'/' * _is_folder(entry)}": entry.name for entry in entries}
+            except OSError as error:
+                unreadable(error, self.root / folder)
         return self.listings[folder]
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """Return whether an entry is a folder; a link to itself, or one that may not be followed, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def files(rows: Rows, root: Path, faults: Faults) -> tuple[list[str], list[str]]:
@@ -154,13 +179,13 @@ def files(rows: Rows, root: Path, faults: Faults) -> tuple[list[str], list[str]]
     for cell in dict.fromkeys(rows.column("path")):
         name = folder.relative(cell) if cell else None
         known[cell] = (name or "", (folder.find(name) if name else None) or "")
-    do = f"paths are relative to {root}, the folder of the table; for another one run: finser corpora add NAME TABLE --root FOLDER"
+    do = f"paths are relative to {root}; for another folder run: finser corpora add NAME TABLE --root FOLDER"
     for line, cell in zip(rows.lines, rows.column("path"), strict=True):
         name, there = known[cell]
         if cell and not name:
-            faults.add(line, "path outside the folder of the recordings", do)
+            faults.add(line, "path outside the folder of the recordings", do, cell)
         elif cell and not there:
-            faults.add(line, f"no such file{_separators(cell)}", do)
+            faults.add(line, f"no such file{_separators(cell)}", do, cell)
     return tuple(map(list, zip(*(known[cell] for cell in rows.column("path")), strict=True)))
 
 
@@ -181,7 +206,7 @@ def clip_names(paths: Sequence[str], starts: Sequence[float | None], ends: Seque
     """Yield the name of every clip: its path without suffix and, of a part of a file, ``@start-end`` in seconds."""
     for path, start, end in zip(paths, starts, ends, strict=True):
         stem = path.rpartition(".")[0] if "." in path.rpartition("/")[2][1:] else path
-        if start is None and end is None:
+        if not start and end is None:
             yield stem
         else:
             yield f"{stem}@{start or 0:.3f}-{'' if end is None else f'{end:.3f}'}"

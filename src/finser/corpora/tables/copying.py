@@ -1,6 +1,7 @@
 """Copy the recordings of a table to data/raw/CORPUS, with the table."""
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from finser.files import check_room, checksum, disk_is_full
 from finser.progress import say, track
 
 
-def copy(source: Table, corpus: str, folder: Path, *, refuse: bool) -> dict[str, int | str]:
+def copy(source: Table, corpus: str, folder: Path, classes: Sequence[str], refuses: Callable[[str], bool]) -> dict[str, int | str]:
     """Check a table, and copy it and its recordings to `folder`.
 
     Parameters
@@ -26,8 +27,11 @@ def copy(source: Table, corpus: str, folder: Path, *, refuse: bool) -> dict[str,
         Name of the corpus.
     folder : Path
         Where to copy.
-    refuse : bool
-        Whether empty files, Git LFS pointers and HTML pages are errors; otherwise they are copied, and `index` excludes them.
+    classes : sequence of str
+        ``emotions`` of params.yaml.
+    refuses : callable
+        Whether it is an error if a file, as ``path`` in the table, is empty, a Git LFS pointer or an HTML page; otherwise it is copied, and
+        `index` excludes it.
 
     Returns
     -------
@@ -40,8 +44,8 @@ def copy(source: Table, corpus: str, folder: Path, *, refuse: bool) -> dict[str,
         Rows or files are faulty, or the disk has too little space.
     """
     table, root = locations.table(corpus), locations.root(corpus)
-    listing = check_table(table, root, source, corpus)
-    found = describe(table, root, listing, refuse=refuse)
+    listing = check_table(table, root, source, corpus, classes)
+    found = describe(table, root, listing, refuses)
     check_room(folder, int(found["bytes"]))
     for path, there in track(listing.files.items(), f"copying {corpus}"):
         _copy(root / there, folder / AUDIO / path)
@@ -54,9 +58,9 @@ def copy(source: Table, corpus: str, folder: Path, *, refuse: bool) -> dict[str,
     return found
 
 
-def describe(table: Path, root: Path, listing: Listing, *, refuse: bool) -> dict[str, int | str]:
+def describe(table: Path, root: Path, listing: Listing, refuses: Callable[[str], bool]) -> dict[str, int | str]:
     """Return number, total size and digest of the recordings, and the checksum of the table."""
-    sizes = [_size(root / there, refuse=refuse) for there in listing.files.values()]
+    sizes = [_size(root / there, refuse=refuses(path)) for path, there in listing.files.items()]
     faults.refuse([size for size in sizes if isinstance(size, FinserError)], root)
     digest = digest_of_files(root, map(PurePosixPath, listing.files.values()))
     return {"files": len(sizes), "bytes": sum(sizes), "digest": digest, "table": f"sha256:{checksum(table)}"}

@@ -1,7 +1,7 @@
 """The emotion of each label of a table, and proposals for labels without one."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from finser.config.reading import flow
@@ -29,8 +29,6 @@ SYNONYMS = {  # in lower case; only for proposals, which the user confirms by wr
     "dis": "disgust",
     "surprised": "surprise",
     "sur": "surprise",
-    "surprise": "surprise",
-    **{name: name for name in EMOTIONS},
 }
 
 
@@ -58,20 +56,35 @@ def unmapped(labels: Iterable[str], mapping: Mapping[str, str | None]) -> dict[s
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def proposed(labels: Iterable[str]) -> dict[str, str | None]:
-    """Return an emotion for each label that is no default emotion: a common synonym, otherwise None, which leaves its clips out."""
-    return {label: SYNONYMS.get(label.lower()) for label in sorted(set(labels)) if label not in EMOTIONS}
+def proposed(labels: Iterable[str], classes: Sequence[str]) -> dict[str, str | None]:
+    """Return an emotion for each label that is no default emotion: one of the `classes` of its name, or a common synonym; else None.
+
+    None leaves its clips out.
+    """
+    likely = {label: SYNONYMS.get(label.lower(), label.lower()) for label in sorted(set(labels)) if label not in EMOTIONS}
+    return {label: emotion if emotion in classes else None for label, emotion in likely.items()}
 
 
-def check_labels(labels: Iterable[str], source: Table, corpus: str, where: Path) -> list[FinserError]:
-    """Return one error with all labels that have no emotion, their counts, and a section that maps them; nothing if there are none."""
+def check_labels(labels: Iterable[str], source: Table, corpus: str, where: Path, classes: Sequence[str]) -> list[FinserError]:
+    """Return one error with all labels that have no emotion, their counts, and a section that maps them; nothing if there are none.
+
+    The section names emotions of `classes` only, which are ``emotions`` of params.yaml.
+    """
     counts = unmapped(labels, source.emotions)
     if not counts:
         return []
     said = ", ".join(f"{label!r} ({count:,})" for label, count in counts.items())
-    section = flow({"emotions": {**source.emotions, **proposed(counts)}})
+    section = flow({"emotions": {**source.emotions, **proposed(counts, classes)}})
     do = (
         f"write to params.yaml, under fetch.{corpus}, for example: {section[1:-1]} "
-        "(null leaves the clips out; add an emotion that is not listed here to the key `emotions`, too)"
+        "(null leaves the clips out; to use another emotion, add it to the key `emotions`, too)"
     )
-    return [FinserError("labels without an emotion", where=where, expected=f"one of {', '.join(EMOTIONS)}", found=said, do=do)]
+    return [
+        FinserError(
+            "labels without an emotion",
+            where=where,
+            expected=f"a default emotion, or an entry under fetch.{corpus}.emotions",
+            found=said,
+            do=do,
+        )
+    ]

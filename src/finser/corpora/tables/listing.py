@@ -1,6 +1,7 @@
 """A table, checked: one row per clip. `fetch` stores it beside the recordings, and `index` reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Listing:
     unused: tuple[str, ...]
 
 
-def check_table(path: Path, root: Path, source: Table, corpus: str, *, labels: bool = True) -> Listing:
+def check_table(path: Path, root: Path, source: Table, corpus: str, classes: Sequence[str] | None) -> Listing:
     """Read and check a table; no recording is opened.
 
     Parameters
@@ -67,8 +68,8 @@ def check_table(path: Path, root: Path, source: Table, corpus: str, *, labels: b
         Section ``fetch.CORPUS``.
     corpus : str
         Name of the corpus, for messages.
-    labels : bool
-        Whether a label without an emotion is a fault.
+    classes : sequence of str, optional
+        ``emotions`` of params.yaml, which the error on labels without an emotion proposes; if None, such labels are accepted.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def check_table(path: Path, root: Path, source: Table, corpus: str, *, labels: b
         raise FinserError("no such folder", where=root, expected=f"the folder of the recordings of {corpus}")
     faults = checks.Faults(path, "row" if path.suffix.lower() == ".parquet" else "line")
     columns, files = _columns(rows, root, source, faults)
-    wrong = faults.errors() + (check_labels(columns["label"], source, corpus, path) if labels else [])
+    wrong = faults.errors() + ([] if classes is None else check_labels(columns["label"], source, corpus, path, classes))
     if wrong:
         raise FinserErrors(wrong)
     return Listing(pa.Table.from_pydict(columns, SCHEMA), files, rows.unused)
@@ -92,7 +93,9 @@ def _columns(rows: Rows, root: Path, source: Table, faults: checks.Faults) -> tu
     paths, there = checks.files(rows, root, faults)
     starts, ends = checks.spans(rows, faults)
     clips = list(checks.clip_names(paths, starts, ends))
-    checks.check_distinct([clip or f"?{line}" for clip, line in zip(clips, rows.lines, strict=True)], rows.lines, faults)
+    unknown = faults.rows()  # whose clip is not known
+    known = [f"?{line}" if line in unknown or not clip else clip for clip, line in zip(clips, rows.lines, strict=True)]
+    checks.check_distinct(known, rows.lines, faults)
     parts, folds = checks.parts(rows, faults)
     columns = {"path": paths, "clip": clips, "speaker": rows.column("speaker"), "label": rows.column("emotion")}
     columns |= {"sex": checks.sexes(rows, faults), "language": [cell or source.language for cell in rows.column("language")]}
@@ -122,7 +125,9 @@ def number_of_rows(corpus: str) -> int:
     if not path.is_file():
         return 0
     if path.suffix.lower() == ".parquet":
-        return pq.read_metadata(path).num_rows
+        with suppress(OSError, pa.ArrowException):  # `fetch` says what is wrong with it
+            return pq.read_metadata(path).num_rows
+        return 0
     with path.open("rb") as file:
         return max(sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1, 1)
 

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -18,6 +18,7 @@ from finser.files import why
 
 COLUMNS: tuple[str, ...] = get_args(ColumnName)
 REQUIRED = ("path", "speaker", "emotion")
+DECIDING = (*REQUIRED, "start", "end", "split", "fold")  # columns that must not be overlooked because of their case
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LONGEST = 2**20  # characters of a cell
 DO_COLUMNS = "rename them, or name them: finser corpora add NAME TABLE --column emotion=label (fetch.NAME.columns in params.yaml)"
@@ -68,8 +69,9 @@ def read_table(path: Path, names: Mapping[str, str] | None = None) -> Rows:
     suffix = path.suffix.lower()
     if suffix not in (*DELIMITERS, ".parquet"):
         raise FinserError("unknown kind of table", where=path, expected="a file that ends in .csv, .tsv or .parquet")
+    wanted = {name: (names or {}).get(name, name) for name in COLUMNS}
     try:
-        head, columns, lines = _of_parquet(path) if suffix == ".parquet" else _of_text(path, DELIMITERS[suffix])
+        head, columns, lines = _of_parquet(path, wanted.values()) if suffix == ".parquet" else _of_text(path, DELIMITERS[suffix])
     except FileNotFoundError:
         raise FinserError("no such table", where=path) from None
     except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
@@ -78,15 +80,14 @@ def read_table(path: Path, names: Mapping[str, str] | None = None) -> Rows:
     if len(head) == 1 and (other := next((mark for mark in ";\t|," if mark in head[0]), None)):
         expected = f"{'tabs' if suffix == '.tsv' else 'commas'} between cells"
         raise FinserError("another delimiter", where=path, expected=expected, found=repr(other), do="save it with that delimiter")
-    wanted = {name: (names or {}).get(name, name) for name in COLUMNS}
     _check_head(head, wanted, path)
     if not lines:
         raise FinserError("has no row", where=path, expected=f"a line for each clip below {', '.join(head)}")
-    cells = {name: _clean(columns[head.index(there)]) for name, there in wanted.items() if there in head}
+    cells = {name: _clean(columns[there]) for name, there in wanted.items() if there in head}
     return Rows(cells, lines, tuple(name for name in head if name not in wanted.values()))
 
 
-def _of_text(path: Path, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
+def _of_text(path: Path, delimiter: str) -> tuple[list[str], dict[str, list[str]], list[int]]:
     """Return names, columns and line numbers of a text file; lines without any text are left out."""
     csv.field_size_limit(LONGEST)
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -100,7 +101,7 @@ def _of_text(path: Path, delimiter: str) -> tuple[list[str], list[list[str]], li
     if wrong:
         do = "quote cells that hold a delimiter or a line break"
         raise FinserError(f"another number of cells than names in the first line: {named(wrong)}", where=path, expected=len(head), do=do)
-    return head, [list(column) for column in zip(*rows, strict=True)] or [[] for _ in head], lines
+    return head, dict(zip(head, map(list, zip(*rows, strict=True)), strict=False)), lines
 
 
 def _numbered(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -112,15 +113,22 @@ def _numbered(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
         before = reader.line_num
 
 
-def _of_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    table = pq.ParquetFile(path).read()
-    columns = [[_as_text(value) for value in column.to_pylist()] for column in table.columns]
-    return table.schema.names, columns, list(range(1, table.num_rows + 1))
+def _of_parquet(path: Path, wanted: Collection[str]) -> tuple[list[str], dict[str, list[str]], list[int]]:
+    """Return the names of all columns, the `wanted` columns, and row numbers; other columns, such as embeddings, are not read."""
+    file = pq.ParquetFile(path)
+    head = file.schema_arrow.names
+    table = file.read([name for name in dict.fromkeys(head) if name in wanted])
+    columns = {
+        name: [_as_text(value) for value in column.to_pylist()] for name, column in zip(table.schema.names, table.columns, strict=True)
+    }
+    return head, columns, list(range(1, file.metadata.num_rows + 1))
 
 
 def _as_text(value: object) -> str:
-    """Return a cell of a Parquet file as text: "" for null and NaN."""
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
+    """Return a cell of a Parquet file as text: "" for null and NaN, ``3`` for 3.0, as pandas stores integers beside empty cells."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    return "" if value is None else str(value)
 
 
 def _clean(column: list[str]) -> list[str]:
@@ -132,6 +140,11 @@ def _check_head(head: list[str], wanted: Mapping[str, str], path: Path) -> None:
     twice = [name for name, times in Counter(head).items() if times > 1]
     if twice:
         raise FinserError(f"two columns of one name: {', '.join(map(repr, twice))}", where=path)
+    others = {name: there for there in head for name in DECIDING if there.lower() == name != there and wanted[name] not in head}
+    if others:
+        options = " ".join(f"--column {name}={there}" for name, there in others.items())
+        do = f"rename them, or run: finser corpora add NAME TABLE {options}"
+        raise FinserError(f"columns {', '.join(map(repr, others.values()))}", where=path, expected=", ".join(others), do=do)
     missing = {name: there for name, there in wanted.items() if there not in head and (name in REQUIRED or there != name)}
     if missing:
         what = f"no column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing.values()))}"
