@@ -165,3 +165,11 @@ def test_other_formats_without_a_length_are_refused_as_streamed(tmp_path, name, 
     path.write_bytes(data)
     with pytest.raises(FinserError, match="the header does not say how long the audio is"):
         sounds.measure(path)
+
+
+@pytest.mark.parametrize("length", [-12, -1, -(2**62), 2**62])
+def test_a_damaged_length_of_a_caf_chunk_ends_the_search(tmp_path, length):
+    path = tmp_path / "a.caf"
+    path.write_bytes(b"caff\0\1\0\0" + struct.pack(">4sq", b"desc", length) + bytes(64))
+    with pytest.raises(FinserError, match="truncated audio; expected a chunk of samples"):
+        sounds.measure(path)

@@ -535,7 +535,7 @@ def test_a_recording_in_two_corpora_is_refused_unless_the_protocol_is_leaky(tmp_
     own[3]["sha256"] = "ravdess/02/001"
     corpora = {"ravdess": clip_rows("ravdess", speakers), "tess": [{**row, **as_of_tess(row)} for row in own]}
     params = project(monkeypatch, tmp_path, corpora)
-    with pytest.raises(FinserError, match=r"pooled: 1 recordings are in two corpora, e.g. ravdess/02/001 and tess/01/003; leave one"):
+    with pytest.raises(FinserError, match=r"pooled: recordings that are in two corpora: 1, e.g. ravdess/02/001 and tess/01/003; leave one"):
         split(params, "speaker")
     split(params, "random")
 

@@ -66,7 +66,8 @@ class Fields(Section):
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"),
         min_length=1,
-        description="speaker; random: by file, LEAKY; cross_corpus: one corpus out; own: as tables or split.own state; own_leaky: LEAKY",
+        description="speaker: no speaker in two parts; random: by file, LEAKY; cross_corpus: one corpus out; own: as stated; "
+        "own_leaky: as stated, LEAKY",
     )
     folds: tuple[Count, ...] = Field(
         (1, 2),

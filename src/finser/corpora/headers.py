@@ -55,7 +55,7 @@ def check(path: Path, where: object = None) -> None:
     size, where, long = path.stat().st_size, path if where is None else where, 0
     with path.open("rb") as file:
         head = file.read(4)
-        if head in OTHERS:
+        if head == OGG or head in OTHERS:
             _check_other(file, head, size, where)
         order = ORDER.get(head, "")
         for name, start, length in _chunks(file, order, 12, size if order else 0):
@@ -80,7 +80,7 @@ def _check_samples(file: IO[bytes], order: str, start: int, length: int, size: i
     """Compare the header's `length` with a file of `size` bytes, whose samples start at `start`."""
     there, end = size - start, start + length
     if STREAMED > length > there:
-        raise _truncated(length, there, where)
+        raise _truncated(f"{length} bytes of samples", there, where)
     # some programs leave out the byte that makes an odd length even
     rest = 0 if length > there else min(_unexplained(file, order, at, size) for at in {end, end + end % 2})
     if length > there or (rest and not length):
@@ -105,8 +105,8 @@ def _unexplained(file: IO[bytes], order: str, position: int, size: int) -> int:
     return 0 if padding else rest
 
 
-def _truncated(length: int, there: int, where: object) -> FinserError:
-    return FinserError("truncated audio", where=where, expected=f"{length} bytes of samples", found=there, do="copy or download it again")
+def _truncated(expected: str, found: int | None, where: object) -> FinserError:
+    return FinserError("truncated audio", where=where, expected=expected, found=found, do="copy or download it again")
 
 
 def _streamed(where: object) -> FinserError:
@@ -115,55 +115,70 @@ def _streamed(where: object) -> FinserError:
 
 
 def _check_other(file: IO[bytes], head: bytes, size: int, where: object) -> None:
-    """Check a file of a format of :data:`OTHERS`."""
-    if head == b"OggS":
+    """Check an Ogg file, or one of a format of :data:`OTHERS`."""
+    if head == OGG:
         if not _ends_a_stream(file, size):
-            raise FinserError("truncated audio", where=where, expected="an Ogg page that ends the stream", do="copy or download it again")
+            raise _truncated("an Ogg page that ends the stream", None, where)
         return
-    start, length = OTHERS[head](file, size)
+    found = OTHERS[head](file, size)
+    if found is None:
+        raise _truncated("a chunk of samples", None, where)
+    start, length = found
     if length is None:
         raise _streamed(where)
     if start + length > size:
-        raise _truncated(length, size - start, where)
+        raise _truncated(f"{length} bytes of samples", size - start, where)
 
 
 def _ends_a_stream(file: IO[bytes], size: int) -> bool:
     """Return whether the last Ogg page is whole and marked as the last of its stream (RFC 3533)."""
     file.seek(max(size - 2**17, 0))  # a page has at most 65,307 bytes
     tail = file.read()
-    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    page = tail[max(tail.rfind(OGG), 0) :]
     whole = len(page) >= 27 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
     return whole and bool(page[5] & 4)
 
 
-def _of_au(file: IO[bytes], size: int) -> tuple[int, int | None]:
-    """Return first byte and length of the samples of an AU file; None: the header states no length."""
+def _of_au(file: IO[bytes], size: int) -> tuple[int, int | None] | None:
+    """Return first byte and length of the samples of an AU file; the length is None if the header states none."""
     start, length = struct.unpack(">II", file.read(8).ljust(8, b"\xff"))
     return start, None if length == IN_DS64 else length
 
 
-def _of_caf(file: IO[bytes], size: int) -> tuple[int, int | None]:
-    """The same of an Apple CAF file, whose chunks have a length of eight bytes; -1: to the end of the file."""
-    place = 8
-    while place + 12 <= size:
+def _of_caf(file: IO[bytes], size: int) -> tuple[int, int | None] | None:
+    """The same of an Apple CAF file, where -1 is the length up to the end of the file; None: it has no chunk of samples."""
+    found = _data_chunk(file, size, 8, ">4sq")
+    return found and (found[0], None if found[1] < 0 else found[1])
+
+
+def _of_w64(file: IO[bytes], size: int) -> tuple[int, int | None] | None:
+    """The same of a Sony Wave64 file, whose lengths include the head of a chunk; chunks start at multiples of 8."""
+    return _data_chunk(file, size, 40, "<4s12xQ", included=24, step=8)
+
+
+def _data_chunk(file: IO[bytes], size: int, place: int, head: str, included: int = 0, step: int = 1) -> tuple[int, int] | None:
+    """Return first byte and length of the chunk ``data``; None if there is none.
+
+    Parameters
+    ----------
+    place : int
+        First byte of the first chunk.
+    head : str
+        Name and length of a chunk, for :mod:`struct`.
+    included : int
+        Bytes of the head that the length counts.
+    step : int
+        Chunks start at multiples of it.
+    """
+    width = struct.calcsize(head)
+    while place + width <= size:
         file.seek(place)
-        name, length = struct.unpack(">4sq", file.read(12))
+        name, length = struct.unpack(head, file.read(width))
         if name == b"data":
-            return place + 12, None if length < 0 else length
-        place += 12 + length
-    return place, size  # without samples: libsndfile says so
+            return place + width, length - included
+        place += width + max(-(-(length - included) // step) * step, 0)  # a damaged length must not lead backwards
+    return None
 
 
-def _of_w64(file: IO[bytes], size: int) -> tuple[int, int | None]:
-    """The same of a Sony Wave64 file, whose chunks have names of 16 bytes, and lengths with their head of 24 bytes."""
-    place = 40
-    while place + 24 <= size:
-        file.seek(place)
-        name, length = struct.unpack("<4s12xQ", file.read(24))
-        if name == b"data":
-            return place + 24, length - 24
-        place += max((length + 7) // 8 * 8, 24)
-    return place, size
-
-
-OTHERS = {b"OggS": None, b".snd": _of_au, b"caff": _of_caf, b"riff": _of_w64}  # first bytes of a file: its samples
+OGG = b"OggS"
+OTHERS = {b".snd": _of_au, b"caff": _of_caf, b"riff": _of_w64}  # first bytes of a file: its samples

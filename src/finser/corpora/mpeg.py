@@ -52,7 +52,7 @@ def frames_of(path: Path) -> Iterator[int]:
         place, first = _after_tags(data), True
         while 0 <= place <= len(data) - 4:
             length, samples = _frame(data[place : place + 4])
-            if not length or not _goes_on(data, place + length):
+            if not length or not _is_followed(data, place + length):
                 place = data.find(b"\xff", place + 1)
                 continue
             if place + length > len(data):
@@ -73,7 +73,7 @@ def _after_tags(data: mmap.mmap) -> int:
     return place
 
 
-def _goes_on(data: mmap.mmap, place: int) -> bool:
+def _is_followed(data: mmap.mmap, place: int) -> bool:
     """Return whether a frame, a tag or the end of the file is at a place: otherwise the frame before it is none."""
     rest = data[place : place + 4]
     return place >= len(data) - 4 or rest[:3] in (b"TAG", b"ID3", b"APE", b"LYR") or not any(rest) or bool(_frame(rest)[0])

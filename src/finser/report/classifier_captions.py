@@ -4,7 +4,6 @@ from finser.report import classifier_tables, tables
 from finser.report.captions import sentences, when
 from finser.report.read import Results
 from finser.scores.intervals import FEWEST
-from finser.splits.table import LEAKY
 
 
 def title(protocol: str) -> str:
@@ -69,7 +68,7 @@ def intro(results: Results) -> str:
 
 def _leaky(results: Results) -> str:
     """The protocols of the run in which speakers are in several parts."""
-    return " and ".join(protocol for protocol in results.params.protocols if LEAKY[protocol])
+    return " and ".join(split.protocol for split in results.splits if split.leaky)
 
 
 def _intervals(results: Results) -> str:

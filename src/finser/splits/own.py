@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from finser import seeds
 from finser.config.inputs import check_folds
 from finser.config.sections.split import OwnFolds, Split
-from finser.corpora.tables.checks import MOST_FOLDS, fold_number
+from finser.corpora.tables.folds import MOST_FOLDS, fold_number
 from finser.errors import FinserError
 from finser.files import why
 from finser.progress import say

@@ -100,7 +100,7 @@ def _refuse_shared(clips: pa.Table) -> None:
         (first[file][1], clip) for file, corpus, clip in zip(*columns, strict=True) if first.setdefault(file, (corpus, clip))[0] != corpus
     ]
     if shared:
-        what = f"{len(shared)} recordings are in two corpora, e.g. {shared[0][0]} and {shared[0][1]}"
+        what = f"recordings that are in two corpora: {len(shared)}, e.g. {shared[0][0]} and {shared[0][1]}"
         raise FinserError(what, where="params.yaml, pooled", do="leave one of the corpora out, or exclude the files: index.exclude")
 
 

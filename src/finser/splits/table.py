@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.config.base import OWN
-from finser.corpora.tables.checks import PARTS
+from finser.corpora.tables.folds import PARTS
 from finser.errors import FinserError
 from finser.files import why
 from finser.seeds import generator

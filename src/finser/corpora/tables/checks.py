@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from finser.corpora.folders import unreadable
+from finser.corpora.tables.folds import MOST_FOLDS, PARTS, fold_number
 from finser.corpora.tables.reading import REQUIRED, Rows, named
 from finser.errors import FinserError
 
-PARTS = ("train", "validation", "test")
-MOST_FOLDS = 9999
 SEXES = {"male": "male", "m": "male", "female": "female", "f": "female", "": ""}
 
 
@@ -72,12 +71,6 @@ def parts(rows: Rows, faults: Faults) -> tuple[list[str], list[int | None]]:
         if part and fold:
             faults.add(line, "split and fold are both given", "keep one of the two columns")
     return named_parts, numbers
-
-
-def fold_number(text: str) -> int | None:
-    """Return the number of a fold, from 1 to 9999; None for another text."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_FOLDS)) else 0
-    return number or None
 
 
 def sexes(rows: Rows, faults: Faults) -> list[str]:

@@ -89,13 +89,13 @@ def check_table(path: Path, root: Path, source: Table, corpus: str, classes: Seq
 
 def _columns(rows: Rows, root: Path, source: Table, faults: checks.Faults) -> tuple[dict[str, list], dict[str, str]]:
     """Return the columns of :data:`SCHEMA` and the files; record what is wrong."""
-    checks.check_filled(rows, faults)
     paths, there = checks.files(rows, root, faults)
     starts, ends = checks.spans(rows, faults)
     clips = list(checks.clip_names(paths, starts, ends))
-    unknown = faults.rows()  # whose clip is not known
+    unknown = faults.rows()  # of no file, or of no span of time
     known = [f"?{line}" if line in unknown or not clip else clip for clip, line in zip(clips, rows.lines, strict=True)]
     checks.check_distinct(known, rows.lines, faults)
+    checks.check_filled(rows, faults)
     parts, folds = checks.parts(rows, faults)
     columns = {"path": paths, "clip": clips, "speaker": rows.column("speaker"), "label": rows.column("emotion")}
     columns |= {"sex": checks.sexes(rows, faults), "language": [cell or source.language for cell in rows.column("language")]}
