@@ -66,8 +66,7 @@ class Fields(Section):
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"),
         min_length=1,
-        description="speaker: no speaker in two parts; random: by file, LEAKY; cross_corpus: one corpus out; own: as stated; "
-        "own_leaky: as stated, LEAKY",
+        description="speaker: speakers kept apart; random: by file, LEAKY; cross_corpus: one corpus out; own: as stated; own_leaky: LEAKY",
     )
     folds: tuple[Count, ...] = Field(
         (1, 2),
