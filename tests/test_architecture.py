@@ -41,6 +41,7 @@ ORDER = [  # of the flow
     "evaluation",
     "summary",
     "report",
+    "predict",
 ]
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())
@@ -129,7 +130,7 @@ def test_stage_has_a_command_and_a_function_that_takes_its_axes(stage, monkeypat
 
 
 def test_sections_of_params_are_named_as_stages():
-    top = {"preset", "corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds", "seed"}
+    top = {"preset", "corpora", "pooled", "emotions", "models", "fusions", "final", "protocols", "folds", "seeds", "seed"}
     options = {"fine_tune"}  # sections of train_classifier that start from trained weights
     assert set(Params.model_fields) - top - options <= set(STAGES)
 

@@ -38,7 +38,7 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, predict, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -224,6 +224,49 @@ def table(
 
     count = write(recipe, folder, target, **options_of(recipe, option or []))
     print(f"{target}: {count:,} clips; next: finser corpora add {recipe} {target} --root {folder}")
+
+
+def bundle(
+    model: Annotated[str, typer.Argument(help="a classifier of `final`, or a fusion of such")],
+    target: Annotated[Path, typer.Argument(help="the folder to write")],
+    folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
+) -> None:
+    """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
+    from finser.config import params as parameters
+    from finser.tools import bundling
+
+    _in_the_root()
+    made = bundling.bundle(parameters.load(), model, target, folds=folds)
+    print(*bundling.said(made, target), sep="\n")
+
+
+def predict(
+    sources: Annotated[list[str], typer.Argument(help="files, folders, globs, lists of paths (.txt), or - for a list on standard input")],
+    from_: Annotated[str, typer.Option("--bundle", help="folder of a bundle, or its id on a hub")],
+    window: Annotated[float, typer.Option("--window", help="seconds of a window of long recordings; 0: each file is one clip")] = 0.0,
+    hop: Annotated[float, typer.Option("--hop", help="seconds from one window to the next; default: a third of a window")] = 0.0,
+    segments: Annotated[bool, typer.Option("--segments", help="merge windows in a row with one emotion")] = False,
+    form: Annotated[
+        Literal["table", "csv", "jsonl", "rttm", "audformat", "parquet"], typer.Option("--format", help="what to write")
+    ] = "table",
+    output: Annotated[Path | None, typer.Option("--output", help="the file to write; default: standard output")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="probability below which a prediction is unsure")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="end with the first file that cannot be read")] = False,
+) -> int:
+    """Predict the emotions of recordings with a bundle. Status 1 if a file cannot be read; the others are predicted all the same."""
+    from finser.predict.predictor import Predictor
+    from finser.predict.run import Session, write
+    from finser.predict.sound import Windows
+    from finser.predict.sources import paths_of
+
+    for option, given in (("--segments", segments), ("--hop", hop)):
+        if given and not window:
+            raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
+    paths = list(paths_of(sources))
+    options = {} if threshold is None else {"threshold": threshold}
+    session = Session(Predictor.from_pretrained(from_, **options), Windows(window, hop or window / 3) if window else None, segments, strict)
+    write(session, paths, form, output)
+    return 1 if session.failed else 0
 
 
 def cluster(

@@ -123,6 +123,11 @@ def classifier(model: str, protocol: str, fold: int, seed: int) -> Path:
     return classifiers(model, protocol, fold) / str(seed)
 
 
+def final(model: str) -> Path:
+    """Return the folder of a classifier that is trained on all speakers."""
+    return MODELS / "final" / model
+
+
 def classifier_result(model: str, protocol: str, fold: int) -> Path:
     """Return the folder of metrics.json, predictions.parquet, validation.parquet and history.csv."""
     return RESULTS / "classifiers" / model / protocol / str(fold)

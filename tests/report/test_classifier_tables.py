@@ -443,7 +443,7 @@ def test_every_seed_is_a_command(synthetic):
 
 
 def test_the_stages_with_times_are_those_of_dvc_yaml(synthetic):
-    assert set(tables.expected_items(synthetic.results)) == set(table(read(ROOT / "dvc.yaml"))) - {"report"}
+    assert set(tables.expected_items(synthetic.results)) == set(table(read(ROOT / "dvc.yaml"))) - {"report", "train_final"}
 
 
 def test_a_name_is_a_title_only_for_its_own_kind(synthetic):

@@ -37,7 +37,7 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
     try:
         with Recording(path) as file:
             blocks, sr = list(file.blocks_of(start, end, path, "float32")), file.samplerate  # (frames, channels) each
-    except (soundfile.LibsndfileError, OSError) as error:
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: raw samples, whose rate nothing states
         raise FinserError(
             f"not readable as audio ({why(error)})", where=path, do="restore the file; if it is a corpus's, then run fetch and index"
         ) from None

@@ -33,7 +33,7 @@ class Classification(Task):
     classifier : NetworkClassifier
         Classifier with its initial weights. Its normalisation is computed from `train`.
     train, validation : Examples
-        Parts of a split.
+        Parts of a split. An empty validation part leaves nothing to validate on: the history has the training loss alone.
     names : tuple
         Seed names of every random draw.
     """
@@ -92,6 +92,8 @@ class Classification(Task):
 
     def validate(self, epoch: int, train_loss: float) -> dict:
         """Loss, UAR and WA on the whole validation part."""
+        if not self.validation.inputs:
+            return {"epoch": epoch, "train_loss": train_loss}
         logits, targets = self._validation_logits()
         confusion = confusion_matrix(targets.numpy(), logits.argmax(1).numpy(), self.n_classes)
         return {
@@ -103,8 +105,8 @@ class Classification(Task):
         }
 
     def score(self, record: dict) -> float:
-        """The validation UAR."""
-        return record["validation_uar"]
+        """The validation UAR; without validation, the training loss decides only whether training diverged."""
+        return record.get("validation_uar", -record["train_loss"])
 
     def _validation_logits(self) -> tuple[Tensor, Tensor]:
         """Return logits (n, classes) and class numbers (n,), on the CPU."""

@@ -44,7 +44,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     examples = read_examples(module_of(options).reader(options), asked, variants(options), classes)
     check_apart(examples.values(), leaky=LEAKY[protocol])
     classifier = begin(options, (seed, model, protocol, fold), len(classes))
-    classifier.receive(_given(params, model, protocol, fold, parts))
+    classifier.receive(given_weights(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} training rows, {len(examples['validation'])} validation rows")
     checkpoint = layout.checkpoint("train_classifier", model, protocol, str(fold), str(seed))
@@ -57,7 +57,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         record = fit(Classification(classifier, examples["train"], examples["validation"], (seed, model, protocol, fold)), checkpoint)
         classifier.net.cpu()
     config = {
-        **_trained_on(parts, examples),
+        **trained_on(parts, examples),
         "begin": initial["weights"],
         "protocol": protocol,
         "fold": fold,
@@ -65,13 +65,13 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(record.history),
-        **_settings(options),
+        **settings_of(options),
     }
     uar = validation_uar(classifier, examples["validation"])
     seconds = record.seconds_before + record.seconds
     times = {"seconds_train": round(seconds, 3), "seconds_per_epoch": round(record.seconds / len(record.history), 3)}
     write_json(layout.training_time("train_classifier", model, protocol, fold, seed), {**times, "validation_uar": uar})
-    _write(layout.classifier(model, protocol, fold, seed), classifier, config, record.history)
+    write_classifier(layout.classifier(model, protocol, fold, seed), classifier, config, record.history)
     checkpoint.unlink(missing_ok=True)
     say(f"{where}: {seconds:.1f} s, validation UAR {uar:.3f}")
 
@@ -109,7 +109,7 @@ def validation_uar(classifier: Classifier, validation: Examples) -> float:
     return float(over_seeds(counts)["uar"][0])
 
 
-def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
+def given_weights(params: Params, model: str, protocol: str, fold: int, parts: dict[str, pa.Table]) -> Path:
     """Return the folder with the initial weights; for encoders that were pretrained here, that of this fold.
 
     Raises
@@ -131,7 +131,8 @@ def _given(params: Params, model: str, protocol: str, fold: int, parts: dict[str
     return folder
 
 
-def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> dict:
+def trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> dict:
+    """Return what a classifier was trained and validated on: classes, corpora, numbers of clips, speakers."""
     train = examples["train"]
     return {
         "classes": list(train.classes),
@@ -145,7 +146,8 @@ def _trained_on(parts: dict[str, pa.Table], examples: dict[str, Examples]) -> di
     }
 
 
-def _settings(options: ClassifierSection) -> dict:
+def settings_of(options: ClassifierSection) -> dict:
+    """Return device, threads and versions of the libraries of a training."""
     if not options.by_gradient:
         return machine.settings(("scikit-learn", "threadpoolctl"), torch=False)
     from finser.training.device import start_torch
@@ -154,7 +156,8 @@ def _settings(options: ClassifierSection) -> dict:
     return machine.settings(LIBRARIES)
 
 
-def _write(folder: Path, classifier: Classifier, config: dict, history: list[dict]) -> None:
+def write_classifier(folder: Path, classifier: Classifier, config: dict, history: list[dict]) -> None:
+    """Write weights, config.json and history.csv, whole or not at all."""
     with whole_folder(folder) as partial:
         classifier.save(partial)
         (partial / "config.json").write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -54,6 +54,16 @@ def known_classifiers(params: Fields) -> Iterator[Contradiction]:
         if name not in params.classifiers:
             line = f"models names '{name}', which is no section of train_classifier or fine_tune; {nearest(name, params.classifiers)}"
             yield Contradiction(line, ("models", *_sections_named(name)))
+    for name in params.final:
+        if name not in params.models:
+            line = f"final names '{name}', which models does not name, and it needs its cross-validation; {nearest(name, params.models)}"
+            yield Contradiction(line, ("final", "models"))
+        elif name in params.classifiers and params.classifiers[name].speakers < 1:
+            line = f"final names '{name}', which is for learning curves: train_classifier.{name}.speakers is a fraction of the speakers"
+            yield Contradiction(line, ("final", *(f"{section}.speakers" for section in _sections_named(name))))
+    if params.final and not params.main_protocol:
+        line = "final trains on all speakers with the epochs of a protocol that keeps speakers apart: add speaker to protocols"
+        yield Contradiction(line, ("final", "protocols"))
     for trunk in params.pretrain.trunks:
         keys = ("pretrain.trunks", *_sections_named(trunk))
         if trunk in params.fine_tune:
@@ -95,7 +105,10 @@ def known_pairs(params: Fields) -> Iterator[Contradiction]:
 def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     """No list names something twice."""
     noise = params.evaluate_classifier.noise
-    listed = {name: getattr(params, name) for name in ("corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds")}
+    listed = {
+        name: getattr(params, name)
+        for name in ("corpora", "pooled", "emotions", "models", "fusions", "final", "protocols", "folds", "seeds")
+    }
     listed |= {f"compare_fin.{name}": getattr(params.compare_fin, name) for name in ("features", "ways", "seeds")}
     listed |= {f"reference_fin.{name}": getattr(params.reference_fin, name) for name in ("features", "seeds")}
     listed["train_fin.data.corpora"] = params.train_fin.data.corpora

@@ -32,7 +32,7 @@ class Fields(Section):
     """All of params.yaml."""
 
     in_files: ClassVar[tuple[str, ...]] = (
-        *("corpora", "pooled", "emotions", "models", "fusions", "protocols", "folds", "seeds", "seed"),
+        *("corpora", "pooled", "emotions", "models", "fusions", "final", "protocols", "folds", "seeds", "seed"),
         *("fetch", "index", "resample", "augment"),
         *(
             "label",
@@ -63,10 +63,11 @@ class Fields(Section):
         description="classifiers to run: sections of train_classifier and fine_tune; svm is the baseline. To remove one, delete its name",
     )
     fusions: tuple[Name, ...] = Field((), description="late fusions to run: sections of fuse_classifiers")
+    final: tuple[Name, ...] = Field((), description="classifiers of `models` to train on all speakers, too, for `finser bundle`")
     protocols: tuple[Protocol, ...] = Field(
         ("speaker", "random"),
         min_length=1,
-        description="speaker: speakers kept apart; random: by file, LEAKY; cross_corpus: one corpus out; own: as stated; own_leaky: LEAKY",
+        description="speaker: kept apart; random: by file, LEAKY; cross_corpus: one out; own: as stated; own_leaky: LEAKY",
     )
     folds: tuple[Count, ...] = Field(
         (1, 2),
@@ -127,6 +128,11 @@ class Fields(Section):
     def unseen_corpora(self) -> tuple[CorpusName, ...]:
         """Corpora that no FIN is trained on."""
         return tuple(corpus for corpus in self.corpora if corpus not in self.train_fin.data.corpora)
+
+    @property
+    def main_protocol(self) -> Protocol | None:
+        """The first of ``protocols`` that keeps speakers apart within a corpus: its scores are those of a bundle."""
+        return next((protocol for protocol in self.protocols if protocol in ("speaker", "own")), None)
 
     def seeds_of(self, model: str) -> tuple[int, ...]:
         """Seeds with which a classifier is trained: the first alone if its training draws nothing."""

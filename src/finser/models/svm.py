@@ -80,9 +80,10 @@ class SvmClassifier:
             "classes": svc.classes_.astype(np.int64),
             "gamma": np.array([svc._gamma]),
         }
-        confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), self.n_classes)
-        # fitted in one call, without epochs: one record, without a loss
-        history = [{"epoch": 1, "validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}]
+        history = [{"epoch": 1}]  # fitted in one call, without epochs: one record, without a loss
+        if len(validation):
+            confusion = confusion_matrix(validation.targets, self.probabilities(validation.inputs).argmax(1), self.n_classes)
+            history[0] |= {"validation_uar": float(uar(confusion)), "validation_wa": float(wa(confusion))}
         return TrainingRecord(history, time.perf_counter() - started)
 
     def probabilities(self, inputs: list[np.ndarray]) -> np.ndarray:

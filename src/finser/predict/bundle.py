@@ -1,0 +1,107 @@
+"""A bundle: a folder with everything that a prediction needs.
+
+``config.json`` holds what :class:`Bundle` describes. Each member, a trained classifier, is a folder below ``members/`` with the files that
+its training wrote. ``README.md`` is the model card. `finser bundle` writes bundles; :class:`finser.predict.predictor.Predictor` reads them.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from finser.audio.frames import SR
+from finser.config.base import Fraction, Section
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.predict.traits import Ranges
+
+CONFIG = "config.json"
+FORMAT = 1
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Member(Section):
+    """One trained classifier of a bundle.
+
+    Its probabilities are sharpened or flattened by its `temperature`, and weighted by its `weight`; weights add up to 1.
+    """
+
+    folder: str = Field(pattern=r"^members/[A-Za-z0-9_.-]+$")
+    weight: float = Field(gt=0, le=1)
+    temperature: float = Field(1.0, gt=0)
+
+
+class Point(Section):
+    """What a threshold would have done to the out-of-fold predictions."""
+
+    threshold: Share = Field(description="least probability of the first class; clips below it are unsure")
+    coverage: Share = Field(description="fraction of the clips at or above it")
+    accuracy: Share = Field(description="fraction of these that were right")
+
+
+class TrainedOn(Section):
+    """A corpus that the members were trained on."""
+
+    name: str
+    title: str
+    licence: str
+    source: str = Field(description="synthetic, local, download or table")
+    clips: int = Field(ge=1)
+    speakers: int = Field(ge=1)
+
+
+class Bundle(Section):
+    """``config.json`` of a bundle."""
+
+    format: Literal[1] = FORMAT
+    finser: str = Field(description="version that wrote it")
+    name: str = Field(description="classifier or late fusion of params.yaml")
+    classes: tuple[str, ...] = Field(min_length=2)
+    sr: Literal[22_050] = Field(SR, description="sampling rate in Hz, to which recordings are converted")
+    quality: Literal["HQ", "VHQ", "MQ"] = Field(description="quality of soxr")
+    definition: Literal["frame", "librosa_default"] = Field(description="how librosa's features are computed: label.definition")
+    members: tuple[Member, ...] = Field(min_length=1)
+    temperature: float = Field(gt=0, description="of the bundle's probabilities, fitted on out-of-fold predictions")
+    threshold: Share = Field(description="default of `unsure`; it is among the points")
+    points: tuple[Point, ...] = Field(description="thresholds, with coverage and accuracy on out-of-fold predictions")
+    protocol: str = Field(description="protocol of the out-of-fold predictions")
+    folds: tuple[int, ...]
+    n_tested: int = Field(ge=1, description="out-of-fold predictions, over all seeds")
+    corpora: tuple[TrainedOn, ...] = Field(min_length=1)
+    ranges: Ranges = Field(description="first and 99th percentile of each trait of the training clips")
+    scores: dict = Field(description="those of results/summary/figures.json")
+    confidence: Fraction = Field(description="of the intervals")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Bundle":
+        if abs(sum(member.weight for member in self.members) - 1) > 1e-6:
+            raise ValueError("the weights of the members do not add up to 1")
+        return self
+
+
+def read(folder: Path) -> Bundle:
+    """Read and validate the config.json of a bundle.
+
+    Raises
+    ------
+    FinserError
+        There is no such folder or file, it is of another format, or a member is missing.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise FinserError("no bundle", where=folder, expected=f"a folder with {CONFIG}", do="finser bundle MODEL DEST writes one")
+    values = read_json(path)
+    found = values.get("format") if isinstance(values, dict) else None
+    if found != FORMAT:
+        raise FinserError("a bundle of another format", where=path, expected=FORMAT, found=found, do="write it again: finser bundle")
+    try:
+        bundle = Bundle.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc'])) or 'config'}: {first['msg']}"
+        raise FinserError(what, where=path, do="write it again: finser bundle") from None
+    for member in bundle.members:
+        if not (folder / PurePosixPath(member.folder)).is_dir():
+            raise FinserError("a member is missing", where=folder / member.folder, do="write the bundle again: finser bundle")
+    return bundle

@@ -1,0 +1,268 @@
+"""Emotions of recordings, by the classifiers of a bundle."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from huggingface_hub import ModelHubMixin
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+
+from finser.audio.frames import to_float
+from finser.errors import FinserError
+from finser.features.labels import features
+from finser.features.rows import Row
+from finser.models import Classifier, load, module_of
+from finser.predict import bundle as bundles
+from finser.predict.sound import Waveform, Windows, cut, of_array, of_file, windows_of_file, windows_of_pcm
+from finser.predict.traits import traits, warnings
+from finser.scores.calibration import rescale
+
+if TYPE_CHECKING:
+    import pandas
+
+BATCH, BATCH_SECONDS = 32, 120.0  # clips per forward pass, and the length of their sound after which no more join
+Source = str | Path | tuple[np.ndarray, int]  # a file, or samples and their rate in Hz
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The emotion of a clip, or of a window of a recording.
+
+    Attributes
+    ----------
+    path : str
+        The file; "" for samples.
+    start, end : float
+        Place in the recording, in seconds.
+    emotion : str
+        The most probable class.
+    confidence : float
+        Its probability.
+    unsure : bool
+        Whether the confidence is below the threshold.
+    probabilities : dict of str to float
+        Calibrated probability of each class, in the order of the classes.
+    warnings : tuple of str
+        How the sound differs from the training clips.
+    """
+
+    path: str
+    start: float
+    end: float
+    emotion: str
+    confidence: float
+    unsure: bool
+    probabilities: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+class Predictor(ModelHubMixin, library_name="finser", tags=["speech-emotion-recognition", "audio-classification"]):
+    """Emotions of recordings, by the classifiers of a bundle.
+
+    ``Predictor.from_pretrained("folder")`` loads a bundle from a folder, ``Predictor.from_pretrained("user/name")`` one of a hub.
+    ``push_to_hub`` uploads it.
+
+    Parameters
+    ----------
+    folder : path
+        A bundle, as `finser bundle` writes it.
+    threshold : float, optional
+        Confidence below which a prediction is unsure; default: that of the bundle, which a fifth of the out-of-fold predictions are below.
+
+    Attributes
+    ----------
+    bundle : Bundle
+        Classes, sampling rate, temperature, scores, and the ranges of the training clips.
+    """
+
+    def __init__(self, folder: str | Path, threshold: float | None = None) -> None:
+        self.folder = Path(folder)
+        self.bundle = bundles.read(self.folder)
+        self.threshold = self.bundle.threshold if threshold is None else threshold
+        if not 0 <= self.threshold <= 1:
+            raise FinserError("no threshold of a probability", expected="0 to 1", found=self.threshold)
+        self.classifiers = [self._member(member) for member in self.bundle.members]
+        self.readers = [module_of(classifier.options).reader(classifier.options) for classifier in self.classifiers]
+
+    def _member(self, member: bundles.Member) -> Classifier:
+        classifier, config = load(self.folder / member.folder)
+        if tuple(config["classes"]) != self.bundle.classes:
+            found = ", ".join(config["classes"])
+            raise FinserError(
+                "a member of other classes", where=self.folder / member.folder, expected=", ".join(self.bundle.classes), found=found
+            )
+        return classifier
+
+    def predict(self, source: Source, sr: int | None = None) -> Prediction:
+        """Return the prediction for a whole clip.
+
+        Parameters
+        ----------
+        source : path or np.ndarray
+            A file that libsndfile reads, or samples of shape (n,) or (n, channels): floats of full scale 1, or integers.
+        sr : int, optional
+            Sampling rate of the samples in Hz.
+
+        Raises
+        ------
+        FinserError
+            The file cannot be read, or there is no sound in it.
+        """
+        (found,) = self.predict_all([_with_rate(source, sr)])
+        return found
+
+    def predict_all(self, sources: Iterable[Source], fault: Callable[[str, FinserError], None] | None = None) -> Iterator[Prediction]:
+        """Yield the prediction for each of some clips, in their order; at most 32 clips, or two minutes, are in memory at a time.
+
+        Parameters
+        ----------
+        sources : iterable
+            Files, or pairs of samples and rate.
+        fault : callable, optional
+            Called with path and error of a clip that cannot be read, which is then left out. Without it, such a clip is an error.
+        """
+        yield from self._predictions(self._sounds(sources, fault))
+
+    def _sounds(self, sources: Iterable[Source], fault: Callable[[str, FinserError], None] | None) -> Iterator[tuple[str, Waveform]]:
+        for source in sources:
+            try:
+                yield _path_of(source), self._sound(source)
+            except FinserError as error:
+                if fault is None:
+                    raise
+                fault(_path_of(source), error)
+
+    def predict_windows(self, source: Source, sr: int | None = None, *, length: float = 3.0, hop: float = 1.0) -> Iterator[Prediction]:
+        """Yield the predictions for the windows of a recording of any length.
+
+        Parameters
+        ----------
+        source, sr
+            As in :meth:`predict`.
+        length, hop : float
+            Seconds of a window, and from one window to the next.
+        """
+        windows, quality, source = Windows(length, hop), self.bundle.quality, _with_rate(source, sr)
+        if isinstance(source, tuple):
+            sounds = cut(iter([to_float(of_array(*source, quality).audio)]), windows)
+        else:
+            sounds = windows_of_file(Path(source), windows, quality)
+        path = _path_of(source)
+        yield from self._predictions((path, sound) for sound in sounds)
+
+    def listen(self, stream: IO[bytes], sr: int, length: float = 3.0, hop: float = 1.0) -> Iterator[Prediction]:
+        """Yield a prediction for each window of raw 16-bit little-endian mono PCM as soon as the window is complete."""
+        sounds = windows_of_pcm(stream, sr, Windows(length, hop), self.bundle.quality)
+        yield from self._predictions((("-", sound) for sound in sounds), size=1)
+
+    def frame(self, sources: Iterable[Source]) -> "pandas.DataFrame":
+        """Return the predictions as a table: path, start, end, emotion, confidence, unsure, a column per class, and the warnings."""
+        import pandas
+
+        return pandas.DataFrame(record(prediction) for prediction in self.predict_all(sources))
+
+    def _sound(self, source: Source) -> Waveform:
+        if isinstance(source, tuple):
+            return of_array(*source, self.bundle.quality)
+        return of_file(Path(source), self.bundle.quality)
+
+    def _predictions(self, sounds: Iterator[tuple[str, Waveform]], size: int = BATCH) -> Iterator[Prediction]:
+        for batch in _batches(sounds, size):
+            rows = [Row("", "original", sound.audio, features(sound.audio, self.bundle.definition)) for _, sound in batch]
+            probabilities = self.probabilities(rows)
+            for (path, sound), row, values in zip(batch, rows, probabilities, strict=True):
+                found = warnings(traits(row.features), self.bundle.ranges)
+                yield self._prediction(path, sound, values, found)
+
+    def probabilities(self, rows: Sequence[Row]) -> np.ndarray:
+        """Return the calibrated probabilities of clips, float64, shape (n, classes)."""
+        total = np.zeros((len(rows), len(self.bundle.classes)))
+        for member, classifier, reader in zip(self.bundle.members, self.classifiers, self.readers, strict=True):
+            own = classifier.probabilities([reader.convert(row) for row in rows])
+            total += member.weight * (own if member.temperature == 1 else rescale(own, member.temperature))
+        return rescale(total, self.bundle.temperature)
+
+    def _prediction(self, path: str, sound: Waveform, values: np.ndarray, found: list[str]) -> Prediction:
+        best, named = int(values.argmax()), dict(zip(self.bundle.classes, values.tolist(), strict=True))
+        confidence = float(values[best])
+        unsure, classes = confidence < self.threshold, self.bundle.classes
+        return Prediction(path, round(sound.start, 3), round(sound.end, 3), classes[best], confidence, unsure, named, tuple(found))
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Copy the bundle to another folder; options as in huggingface_hub's ``ModelHubMixin``."""
+        if Path(save_directory).resolve() == self.folder.resolve():
+            raise FinserError("is the bundle itself", where=save_directory, do="name another folder")
+        return super().save_pretrained(save_directory, **options)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> "Predictor":
+        """Load a bundle from a folder, or by its id from a hub.
+
+        Parameters
+        ----------
+        name : str
+            Folder or id.
+        **options
+            ``threshold``; for a hub also those of huggingface_hub's ``ModelHubMixin.from_pretrained``.
+
+        Raises
+        ------
+        FinserError
+            There is no such folder, and no hub has a bundle of this id; or the bundle is faulty.
+        """
+        if Path(name).is_dir():
+            return cls(name, **options)
+        try:
+            return super().from_pretrained(str(name), **options)
+        except (HFValidationError, HfHubHTTPError, EntryNotFoundError, OSError) as error:
+            what = f"no such folder, and no bundle of this id on a hub ({type(error).__name__})"
+            raise FinserError(what, where=name, do="name a folder that `finser bundle` wrote, or an id like user/name") from None
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Copy the bundle to a folder, for huggingface_hub."""
+        shutil.copytree(self.folder, save_directory, dirs_exist_ok=True)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> "Predictor":
+        """Download a bundle, for huggingface_hub."""
+        from huggingface_hub import snapshot_download
+
+        asked = {name: options.pop(name, None) for name in ("revision", "cache_dir", "force_download", "local_files_only", "token")}
+        return cls(snapshot_download(model_id, **{name: value for name, value in asked.items() if value is not None}), **options)
+
+
+def _with_rate(source: Source, sr: int | None) -> Source:
+    """Return a source as a path, or as samples with their rate."""
+    if isinstance(source, np.ndarray):
+        if sr is None:
+            raise FinserError("samples without their rate", do="predict(samples, sr)")
+        return source, sr
+    if sr is not None:
+        raise FinserError("a rate beside a file, which states its own", where=source, do="leave sr out")
+    return source
+
+
+def _batches(sounds: Iterator[tuple[str, Waveform]], size: int) -> Iterator[list[tuple[str, Waveform]]]:
+    """Yield up to `size` sounds at a time, and fewer if they are long."""
+    held, seconds = [], 0.0
+    for path, sound in sounds:
+        held.append((path, sound))
+        seconds += sound.end - sound.start
+        if len(held) == size or seconds > BATCH_SECONDS:
+            yield held
+            held, seconds = [], 0.0
+    if held:
+        yield held
+
+
+def _path_of(source: Source) -> str:
+    return "" if isinstance(source, tuple) else str(source)
+
+
+def record(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as one row of a table."""
+    facts = {name: getattr(prediction, name) for name in ("path", "start", "end", "emotion", "confidence", "unsure")}
+    return {**facts, **prediction.probabilities, "warnings": "; ".join(prediction.warnings)}

@@ -1,0 +1,83 @@
+"""`finser predict`: predictions for files, written in one of several formats."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finser.errors import FinserError, lines
+from finser.files import whole_file
+from finser.predict import output
+from finser.predict.merging import merged
+from finser.predict.predictor import Prediction, Predictor
+from finser.predict.sound import Windows
+from finser.progress import track
+
+
+@dataclass
+class Session:
+    """One call of `finser predict`.
+
+    Attributes
+    ----------
+    predictor : Predictor
+        The bundle that is used.
+    windows : Windows, optional
+        How recordings are cut; None: each is one clip.
+    segments : bool
+        Whether windows of one emotion are merged.
+    strict : bool
+        Whether the first file that cannot be read ends the run.
+    failed : list of str
+        Files that could not be read.
+    """
+
+    predictor: Predictor
+    windows: Windows | None = None
+    segments: bool = False
+    strict: bool = False
+    failed: list[str] = field(default_factory=list)
+
+    def predictions(self, paths: Sequence[Path]) -> Iterator[Prediction]:
+        """Yield the predictions for files; one that cannot be read is one line on standard error, and the others follow."""
+        shown = track(paths, "predicting", len(paths)) if len(paths) > 1 else paths
+        if self.windows is None:
+            yield from self.predictor.predict_all(shown, self._fault)
+            return
+        for path in shown:
+            found = self._windows(path)
+            yield from merged(found) if self.segments else found
+
+    def _windows(self, path: Path) -> Iterator[Prediction]:
+        try:
+            yield from self.predictor.predict_windows(path, length=self.windows.length, hop=self.windows.hop)
+        except FinserError as error:
+            self._fault(str(path), error)
+
+    def _fault(self, path: str, error: FinserError) -> None:
+        if self.strict:
+            raise error
+        self.failed.append(path)
+        print(lines(error), file=sys.stderr)
+
+
+def write(session: Session, paths: Sequence[Path], form: str, target: Path | None) -> None:
+    """Write the predictions for files to standard output, or whole to a file.
+
+    Raises
+    ------
+    FinserError
+        Parquet needs a file; or, with `strict`, a file cannot be read.
+    """
+    classes = session.predictor.bundle.classes
+    if form == "parquet":
+        if target is None:
+            raise FinserError("Parquet is no text", do="name a file: --output FILE")
+        with whole_file(target) as partial:
+            output.parquet(session.predictions(paths), partial, classes)
+    elif target is None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
+        output.TEXT[form](session.predictions(paths), sys.stdout, classes)
+    else:
+        with whole_file(target) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            output.TEXT[form](session.predictions(paths), file, classes)

@@ -1,0 +1,230 @@
+"""`finser bundle`: make a bundle of a project's trained classifiers, with its model card."""
+
+import json
+import shutil
+from collections.abc import Collection, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from finser import layout
+from finser.audio.frames import SR
+from finser.audio.shards import Only, read_labels
+from finser.classifiers.parts import parts_of
+from finser.classifiers.train_final import all_rows, with_epochs
+from finser.config.params import Params
+from finser.config.reading import read
+from finser.corpora.clips import usable
+from finser.corpora.provenance import provenance
+from finser.emotions import numbers
+from finser.errors import FinserError, nearest
+from finser.evaluation.evaluate_classifier import check_trained_classes, check_trained_settings
+from finser.files import read_json, whole_folder, write_json
+from finser.predict.bundle import CONFIG, Bundle, Member, Point, TrainedOn
+from finser.predict.traits import ranges, traits
+from finser.progress import track
+from finser.scores import calibration
+from finser.scores.predictions import check_classes, probability_columns
+from finser.tools.model_card import model_card
+
+UNSURE = 0.2  # fraction of the out-of-fold predictions below the default threshold
+THRESHOLDS = [number / 20 for number in range(20)]
+KEPT = ("classes", "options", "epochs", "seed", "params", "corpora", "n_train")  # of a classifier's config.json; speakers' names stay here
+AGAIN = "run: dvc repro"
+LOCK = Path("dvc.lock")
+
+
+def bundle(params: Params, name: str, target: Path, *, folds: bool = False) -> Bundle:
+    """Write a bundle, whole or not at all.
+
+    Parameters
+    ----------
+    params : Params
+        The project's parameters.
+    name : str
+        A classifier or a late fusion of params.yaml.
+    target : Path
+        The folder to write, which must not exist.
+    folds : bool
+        Take the classifiers of all folds and seeds of cross-validation as members, instead of the one that is trained on all speakers.
+
+    Raises
+    ------
+    FinserError
+        There is no such classifier, it is not trained or tested yet, or the folder exists.
+    """
+    if name not in params.tested:
+        raise FinserError(f"'{name}' is neither in models nor in fusions", where="params.yaml", do=nearest(name, params.tested))
+    protocol = params.main_protocol
+    if protocol is None:
+        raise FinserError("no protocol keeps speakers apart", where="params.yaml, protocols", expected="speaker or own", do="add speaker")
+    if target.exists():
+        raise FinserError("exists already", where=target, do="delete it, or name another folder")
+    check_made_as_stated(params)
+    folders = dict(_members(params, name, protocol, folds=folds))
+    truth, probabilities = out_of_fold(params, name, protocol)
+    temperature = calibration.temperature_of(probabilities, truth)
+    confident = calibration.rescale(probabilities, temperature)
+    threshold = float(np.floor(100 * np.quantile(confident.max(1), UNSURE)) / 100)
+    made = Bundle(
+        finser=version("finser"),
+        name=name,
+        classes=params.emotions,
+        sr=SR,
+        quality=params.resample.quality,
+        definition=params.label.definition,
+        members=tuple(member for member, _ in folders.values()),
+        temperature=temperature,
+        threshold=threshold,
+        points=tuple(points(confident, truth, threshold)),
+        protocol=protocol,
+        folds=params.folds,
+        n_tested=len(truth),
+        **_training(params, clips_of(params, name, protocol, folds=folds)),
+        scores=_scores(name, protocol),
+        confidence=params.evaluate_classifier.confidence,
+    )
+    with whole_folder(target) as partial:
+        for member, folder in folders.values():
+            _copy(folder, partial / member.folder)
+        write_json(partial / CONFIG, made.model_dump(mode="json"))
+        (partial / "README.md").write_text(model_card(made), encoding="utf-8")
+    return made
+
+
+def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:
+    """Yield the members, with the folders of their classifiers."""
+    fused = name in params.fusions
+    for model, weight in _weights(params, name, protocol).items():
+        places = _places(params, model, protocol) if folds else {model: layout.final(model)}
+        temperature = _temperature(params, model, protocol) if fused else 1.0
+        for place, folder in places.items():
+            if not (folder / "config.json").is_file():
+                do = AGAIN if folds else f"add {model} to `final` in params.yaml, and run: dvc repro train_final"
+                raise FinserError("is not trained", where=folder, do=do)
+            _check(params, model, folder)
+            yield place, (Member(folder=f"members/{place}", weight=weight / len(places), temperature=temperature), folder)
+
+
+def _check(params: Params, model: str, folder: Path) -> None:
+    """Raise an error if a classifier was trained with other settings than those of params.yaml."""
+    config = read_json(folder / "config.json")
+    check_trained_settings(config, with_epochs(params.classifiers[model], config["options"].get("epochs", 1)), folder)
+    check_trained_classes(config, params.emotions, folder)
+
+
+def check_made_as_stated(params: Params) -> None:
+    """Raise an error if DVC recorded other settings of `resample` or `label` than those of params.yaml for a corpus."""
+    recorded = read(LOCK).get("stages", {}) if LOCK.exists() else {}
+    for corpus in params.pooled:
+        for stage in ("resample", "label"):
+            found = recorded.get(f"{stage}@{corpus}", {}).get("params", {}).get("params.yaml", {}).get(stage)
+            now = getattr(params, stage)
+            if found is not None and type(now).model_validate_json(json.dumps(found)) != now:
+                raise FinserError(f"{corpus} was made with other settings of `{stage}` than params.yaml has", where=LOCK, do=AGAIN)
+
+
+def _places(params: Params, model: str, protocol: str) -> dict[str, Path]:
+    """Return the classifiers of all folds and seeds of a model, by a name."""
+    return {
+        f"{model}-{fold}-{seed}": layout.classifier(model, protocol, fold, seed) for fold in params.folds for seed in params.seeds_of(model)
+    }
+
+
+def _weights(params: Params, name: str, protocol: str) -> dict[str, float]:
+    """Return the weight of each model: 1 for a classifier; in a fusion the sum over its seeds, averaged over the folds."""
+    if name not in params.fusions:
+        return {name: 1.0}
+    found: dict[str, float] = dict.fromkeys(params.members_of(name), 0.0)
+    for fold in params.folds:
+        for member, weight in read_json(layout.fusion_result(name, protocol, fold) / "metrics.json")["weights"].items():
+            found[member.split(" ")[0]] += weight / len(params.folds)
+    return {model: weight for model, weight in found.items() if weight > 0}
+
+
+def _temperature(params: Params, model: str, protocol: str) -> float:
+    """Return the geometric mean of the temperatures of a fusion's member, over folds and seeds."""
+    folders = (layout.classifier_result(model, protocol, fold) for fold in params.folds)
+    found = [t for folder in folders for t in read_json(folder / "metrics.json")["temperature_seeds"]]
+    return float(np.exp(np.mean(np.log(found))))
+
+
+def out_of_fold(params: Params, name: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return true classes (n,) and probabilities (n, classes) of all test clips of all folds and seeds."""
+    folder = layout.fusion_result if name in params.fusions else layout.classifier_result
+    columns, tables = probability_columns(params.emotions), []
+    for fold in params.folds:
+        path = folder(name, protocol, fold) / "predictions.parquet"
+        if not path.is_file():
+            raise FinserError("no such file", where=path, do=AGAIN)
+        check_classes(path, params.emotions, AGAIN)
+        tables.append(pq.read_table(path, columns=["emotion", *columns]))
+    table = pa.concat_tables(tables)
+    truth = numbers(table["emotion"].to_pylist(), params.emotions, "the predictions", AGAIN)
+    return np.array(truth), np.stack([table[column].to_numpy() for column in columns], axis=1)
+
+
+def points(probabilities: np.ndarray, truth: np.ndarray, own: float) -> Iterator[Point]:
+    """Yield coverage and accuracy for thresholds from 0 to .95, and for the bundle's own, as long as a prediction reaches them."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
+    for threshold in sorted({*THRESHOLDS, own}):
+        sure = confidence >= threshold
+        if sure.any():
+            yield Point(threshold=threshold, coverage=round(float(sure.mean()), 4), accuracy=round(float(right[sure].mean()), 4))
+
+
+def clips_of(params: Params, name: str, protocol: str, *, folds: bool) -> set[str]:
+    """Return the clips that the members were trained on: all, or those of the training part of a fold."""
+    found: set[str] = set()
+    for model in params.members_of(name) if name in params.fusions else (name,):
+        options = params.classifiers[model]
+        parts = (
+            [parts_of(params, options, protocol, fold)["train"] for fold in params.folds]
+            if folds
+            else [all_rows(params, options, protocol)]
+        )
+        found |= {clip for part in parts for clip in part["clip_id"].to_pylist()}
+    return found
+
+
+def _training(params: Params, trained: Collection[str]) -> dict:
+    """Return the corpora of the clips that were trained on, and the ranges of these clips' traits."""
+    corpora, found = [], []
+    for corpus in sorted({clip.split("/")[0] for clip in trained}):
+        clips = usable(corpus)
+        clips = clips.filter(pc.is_in(clips["clip_id"], pa.array(sorted(trained))))
+        said = provenance(params.fetch[corpus], corpus)
+        facts = {key: said[key] for key in ("title", "licence", "source")}
+        corpora.append(TrainedOn(name=corpus, **facts, clips=clips.num_rows, speakers=pc.count_distinct(clips["speaker"]).as_py()))
+        rows = read_labels(layout.labels(corpus), ("rms", "mel"), Only(clips["clip_id"].to_pylist(), ["original"]))
+        found += [traits(row.features) for row in track(rows, f"traits of {corpus}", clips.num_rows)]
+    return {"corpora": tuple(corpora), "ranges": ranges(found)}
+
+
+def _scores(name: str, protocol: str) -> dict:
+    """Return the scores of all folds together that the card and users need."""
+    figures = read_json(layout.summary())[protocol][name]
+    return {key: figures[key] for key in ("uar", "wa", "f1_macro", "classes", "corpora", "calibration", "n_test", "n_test_speakers")}
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy a trained classifier without the names of its speakers, which may be those of people."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("history.csv"))
+    for path in target.rglob("config.json"):
+        config = read_json(path)
+        kept = {key: config[key] for key in KEPT if key in config} if path.parent == target else {**config, "speakers": []}
+        path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def said(made: Bundle, target: Path) -> Iterator[str]:
+    """Yield what `finser bundle` prints."""
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    uar = made.scores["uar"]
+    yield f"{target}: {made.name}, {len(made.members)} member{'s' * (len(made.members) > 1)}, {size / 1e6:.2f} MB"
+    interval = "" if uar["low"] is None else f" ({made.confidence:.0%} interval {uar['low']:.3f} to {uar['high']:.3f})"
+    yield f"UAR of cross-validation by speaker: {uar['value']:.3f}{interval}, on {made.scores['n_test']:,} clips"
+    yield f"next: finser predict --bundle {target} FILE"

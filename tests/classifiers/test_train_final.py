@@ -1,0 +1,70 @@
+"""Training on all speakers."""
+
+import csv
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from finser import layout
+from finser.audio.shards import read_audio
+from finser.classifiers.train_final import cross_validated_epochs, train_final
+from finser.config.params import Params
+from finser.config.sections.classifiers import KINDS
+from finser.emotions import EMOTIONS
+from finser.features.labels import features
+from finser.features.rows import Row
+from finser.features.statistics import summary_statistics
+from finser.files import read_json
+from finser.models import load
+
+
+def tree(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def kept(params) -> Params:
+    return Params.model_validate({**params.model_dump(), "protocols": ("speaker",), "folds": (1,), "final": tuple(KINDS)})
+
+
+def test_an_svm_is_scikit_learns_of_all_clips(finished, kept):
+    train_final(kept, "svm")
+    classifier, config = load(layout.final("svm"))
+    rows = [row for row in read_audio(layout.shards("ravdess")) if row.variant == "original"]
+    x = np.stack([summary_statistics(Row(row.clip_id, "original", None, features(row.audio))) for row in rows])
+    oracle = make_pipeline(StandardScaler(), SVC(C=kept.classifiers["svm"].c, gamma="scale", break_ties=True))
+    oracle.fit(x.astype(np.float64), [EMOTIONS.index(row.emotion) for row in rows])
+    np.testing.assert_allclose(classifier.decision_function(x), oracle.decision_function(x.astype(np.float64)), atol=1e-9)
+    assert config["n_train"] == len(rows) and len(config["train_speakers"]) == 10
+
+
+@pytest.mark.parametrize("model", ["small_cnn", "fin_ensemble", "mlp"])
+def test_a_network_is_trained_on_all_speakers_for_the_epochs_of_cross_validation(finished, kept, model):
+    train_final(kept, model)
+    config = read_json(layout.final(model) / "config.json")
+    epochs = cross_validated_epochs(kept, model, "speaker")
+    with (layout.final(model) / "history.csv").open(newline="") as file:
+        history = list(csv.DictReader(file))
+    assert len(history) == config["epochs"] == epochs and all(row["validation_uar"] == "" for row in history)
+    assert len(config["train_speakers"]) == 10 and config["n_train"] == 160 * len(kept.classifiers[model].variants)
+    assert not layout.checkpoint("train_final", model).exists()
+
+
+def test_the_same_bytes_again(finished, kept):
+    train_final(kept, "small_cnn")
+    first = tree(layout.final("small_cnn"))
+    train_final(kept, "small_cnn")
+    assert tree(layout.final("small_cnn")) == first
+
+
+def test_epochs_are_the_mean_of_those_that_were_kept(finished, kept, altered):
+    """Under `best`, the epoch with the best validation UAR, of equal ones the first."""
+    best = Params.model_validate({**altered("small_cnn", keep="best").model_dump(), "protocols": ("speaker",), "folds": (1,)})
+    path = layout.classifier("small_cnn", "speaker", 1, 0) / "history.csv"
+    with path.open(newline="") as file:
+        scores = [float(row["validation_uar"]) for row in csv.DictReader(file)]
+    assert cross_validated_epochs(best, "small_cnn", "speaker") == 1 + scores.index(max(scores))
+    assert cross_validated_epochs(kept, "small_cnn", "speaker") == len(scores)

@@ -1,0 +1,52 @@
+"""Bundles that are incomplete, damaged, or of another version."""
+
+import json
+import shutil
+
+import pytest
+
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.predict import bundle
+from finser.predict.predictor import Predictor
+
+
+@pytest.fixture
+def folder(project_of_bundles, tmp_path):
+    shutil.copytree(project_of_bundles / "bundles/svm", tmp_path / "b")
+    return tmp_path / "b"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "a bundle of another format; expected 1; found 2"),
+        ({"classes": ["sad"]}, "classes: Tuple should have at least 2 items"),
+        ({"extra": 1}, "extra: Extra inputs are not permitted"),
+        ({"temperature": 0}, "temperature: Input should be greater than 0"),
+        ({"sr": 16_000}, "sr: Input should be 22050"),
+        ({"definition": "x"}, "definition: Input should be"),
+        ({"ranges": {}}, "ranges.seconds: Field required"),
+        ({"members": []}, "members: Tuple should have at least 1 item"),
+        ({"members": [{"folder": "members/../..", "weight": 1}]}, "members.0.folder: String should match pattern"),
+        ({"members": [{"folder": "members/svm", "weight": 0.5}]}, "the weights of the members do not add up to 1"),
+        ({"members": [{"folder": "members/other", "weight": 1}]}, "a member is missing"),
+        ({"classes": [*"abcdefgh"]}, "a member of other classes; expected a, b"),
+    ],
+)
+def test_a_faulty_config_is_one_line(folder, change, said):
+    values = read_json(folder / bundle.CONFIG) | change
+    (folder / bundle.CONFIG).write_text(json.dumps(values))
+    with pytest.raises(FinserError) as error:
+        Predictor(folder)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_another_folder_is_one_line(tmp_path):
+    with pytest.raises(FinserError, match="no bundle; expected a folder with config.json"):
+        Predictor(tmp_path)
+
+
+def test_what_is_written_can_be_read(folder):
+    made = bundle.read(folder)
+    assert bundle.Bundle.model_validate_json(made.model_dump_json()) == made and made.name == "svm"

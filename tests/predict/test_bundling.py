@@ -1,0 +1,128 @@
+"""What a bundle holds, against the files of results that it is made of."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+from sklearn.metrics import accuracy_score
+
+from finser import layout
+from finser.audio.shards import read_labels
+from finser.config.params import Params
+from finser.errors import FinserError
+from finser.files import read_json
+from finser.predict import bundle as bundles
+from finser.predict.traits import traits
+from finser.scores.calibration import nll, rescale
+from finser.tools.bundling import bundle, out_of_fold, points
+
+
+@pytest.fixture
+def place(project_of_bundles, tmp_path, monkeypatch):
+    shutil.copytree(project_of_bundles, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+
+
+def test_scores_are_those_of_cross_validation(place):
+    made = bundles.read(Path("bundles/small_cnn"))
+    scores = read_json(layout.summary())["speaker"]["small_cnn"]
+    assert made.scores["uar"] == scores["uar"] and made.scores["classes"] == scores["classes"]
+    table = pq.read_table(layout.classifier_result("small_cnn", "speaker", 1) / "predictions.parquet")
+    assert made.n_tested == table.num_rows and made.points[0].coverage == 1
+    assert made.points[0].accuracy == pytest.approx(accuracy_score(table["emotion"].to_pylist(), table["predicted"].to_pylist()), abs=1e-4)
+
+
+def test_the_temperature_is_the_best_for_the_out_of_fold_predictions(place, kept):
+    truth, probabilities = out_of_fold(kept, "svm", "speaker")
+    t = bundles.read(Path("bundles/svm")).temperature
+    losses = [nll(rescale(probabilities, t * factor), truth) for factor in (0.9, 1, 1.1)]
+    assert losses[1] < min(losses[0], losses[2]) or t in (pytest.approx(1 / 20), pytest.approx(20))
+
+
+def test_points_are_coverage_and_accuracy():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
+    found = {point.threshold: (point.coverage, point.accuracy) for point in points(probabilities, np.array([0, 1, 1, 0]), 0.58)}
+    assert found[0.5] == (1, 0.75) and found[0.58] == (0.75, 0.6667) and found[0.7] == (0.5, 1) and max(found) == 0.9
+
+
+def test_ranges_are_those_of_the_clips(place):
+    made = bundles.read(Path("bundles/svm"))
+    seconds = [
+        traits(row.features)["seconds"] for row in read_labels(layout.labels("ravdess"), ("rms", "mel")) if row.variant == "original"
+    ]
+    assert made.ranges.seconds.low == pytest.approx(np.percentile(seconds, 1), abs=1e-3)
+    assert made.corpora[0].clips == len(seconds) and made.corpora[0].speakers == 10
+
+
+def test_no_name_of_a_speaker_is_in_a_bundle(place):
+    text = "".join(path.read_text(errors="ignore") for path in Path("bundles").rglob("*") if path.suffix in (".json", ".md"))
+    assert "ravdess/0" not in text and '"speakers": []' in text
+
+
+def test_the_card_is_one_of_the_hub(place):
+    card = ModelCard.load(Path("bundles/fin_ensemble/README.md"))
+    assert card.data.library_name == "finser" and card.data.pipeline_tag == "audio-classification"
+    made = bundles.read(Path("bundles/fin_ensemble"))
+    assert f"| UAR | {made.scores['uar']['value']:.3f}".replace("0.", ".") in card.text or "1.000" in card.text
+    for words in ("Synthetic speech: this model", "2024/1689", "not for decisions about people", "RAVDESS"):
+        assert words in card.text
+    assert yaml.safe_load(card.content.split("---")[1])["tags"]
+
+
+def test_a_fusion_is_a_bundle_of_its_members(place, kept: Params):
+    from finser.evaluation.fuse_classifiers import fuse_classifiers
+    from finser.summary.summarise import summarise
+
+    fused = {"both": {"members": ("svm", "small_cnn"), "method": "mean"}}
+    params = Params.model_validate({**kept.model_dump(), "fusions": ("both",), "fuse_classifiers": fused})
+    fuse_classifiers(params, "both", "speaker", 1)
+    summarise(params)
+    made = bundle(params, "both", Path("bundles/both"))
+    assert [(member.folder, member.weight) for member in made.members] == [("members/svm", 0.5), ("members/small_cnn", 0.5)]
+    (t,) = read_json(layout.classifier_result("svm", "speaker", 1) / "metrics.json")["temperature_seeds"]
+    assert made.members[0].temperature == pytest.approx(t)
+
+
+def test_a_fifth_of_the_predictions_are_below_the_threshold(place):
+    for name in ("svm", "small_cnn"):
+        made = bundles.read(Path("bundles") / name)
+        (own,) = [point for point in made.points if point.threshold == made.threshold]
+        assert own.coverage >= 0.8
+
+
+def test_clips_are_those_that_were_trained_on(place):
+    final, of_folds = (bundles.read(Path("bundles") / name) for name in ("svm", "of_folds/svm"))
+    trained = read_json(layout.classifier("svm", "speaker", 1, 0) / "config.json")
+    assert (final.corpora[0].clips, of_folds.corpora[0].clips) == (160, trained["n_train"])
+    assert of_folds.corpora[0].speakers == len(trained["train_speakers"])
+
+
+def test_a_stale_project_is_refused(place, kept):
+    values = kept.model_dump()
+    values["train_classifier"]["svm"]["c"] = 777.0
+    with pytest.raises(FinserError, match=r"models/final/svm.*c"):
+        bundle(Params.model_validate(values), "svm", Path("new"))
+    Path("dvc.lock").write_text(
+        yaml.safe_dump({"stages": {"resample@ravdess": {"params": {"params.yaml": {"resample": {"quality": "MQ"}}}}}})
+    )
+    with pytest.raises(FinserError, match="ravdess was made with other settings of `resample` than params.yaml has; run: dvc repro"):
+        bundle(kept, "svm", Path("new"))
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "folds", "said"),
+    [
+        ("smal_cnn", False, "neither in models nor in fusions; did you mean 'small_cnn'"),
+        ("mlp", False, "models/final/mlp: is not trained; add mlp to `final` in params.yaml"),
+        ("svm", False, "exists already"),
+    ],
+)
+def test_what_cannot_be_bundled_is_one_line(place, kept, name, folds, said):
+    with pytest.raises(FinserError, match=said):
+        bundle(kept, name, Path("bundles/svm" if said.startswith("exists") else "new"), folds=folds)
+    assert not Path("new").exists()

@@ -1,0 +1,79 @@
+"""`finser predict` and `finser bundle`, as commands."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from finser.audio.frames import SR
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory) -> Path:
+    """Two clips, one long recording, and a file that is no sound."""
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    for name, seconds in (("a.wav", 1), ("b.flac", 1), ("long.wav", 7)):
+        time = np.arange(seconds * SR) / SR
+        soundfile.write(
+            folder / name, 0.2 * np.sin(2 * np.pi * 450 * time) * (np.sin(31 * time) > 0) + 0.003 * rng.standard_normal(len(time)), SR
+        )
+    (folder / "bad.wav").write_text("no sound")
+    return folder
+
+
+@pytest.fixture
+def predict(project_of_bundles, tmp_path):
+    """Run `finser predict` in an empty folder, with the bundle of the SVM."""
+
+    def run(*arguments: object, expected: int = 0, stdin: str = "") -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "finser", "predict", "--bundle", str(project_of_bundles / "bundles/svm"), *map(str, arguments)]
+        done = subprocess.run(command, cwd=tmp_path, input=stdin, capture_output=True, text=True, env=os.environ)
+        assert done.returncode == expected, done.stderr
+        return done
+
+    return run
+
+
+def test_a_bad_file_is_one_line_and_the_others_are_predicted(predict, sounds):
+    done = predict(sounds, "--format", "jsonl", expected=1)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(one["path"]).name for one in found] == ["a.wav", "b.flac", "long.wav"]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert "bad.wav: not readable as audio" in line and "Traceback" not in done.stderr
+
+
+def test_strict_ends_at_the_first_bad_file(predict, sounds, tmp_path):
+    done = predict(sounds / "a.wav", sounds / "bad.wav", "--strict", "--format", "csv", "--output", "out.csv", expected=1)
+    assert "bad.wav: not readable as audio" in done.stderr and not (tmp_path / "out.csv").exists()
+
+
+def test_segments_of_a_long_recording(predict, sounds):
+    done = predict(sounds / "long.wav", "--window", 2, "--hop", 1, "--segments", "--format", "jsonl")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found[0]["start"] == 0 and found[-1]["end"] == 7
+    assert all(a["end"] == b["start"] for a, b in zip(found, found[1:], strict=False))
+
+
+def test_a_list_on_standard_input_to_a_file(predict, sounds, tmp_path):
+    predict("-", "--format", "parquet", "--output", "out.parquet", stdin=f"{sounds}/a.wav\n{sounds}/b.flac\n")
+    assert (tmp_path / "out.parquet").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--segments"], "--segments is for windows; give their length, too: --window 3"),
+        (["--hop", "1"], "--hop is for windows; give their length, too: --window 3"),
+        (["--format", "parquet"], "Parquet is no text; name a file: --output FILE"),
+        (["--window", "1", "--hop", "2"], "a hop of 2 s and windows of 1 s; expected 0.01 <= hop <= window"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(predict, sounds, arguments, said):
+    done = predict(sounds / "a.wav", *arguments, expected=1)
+    assert done.stderr.splitlines()[-1] == f"error: {said}" or said in done.stderr
