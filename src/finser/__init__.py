@@ -9,9 +9,9 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Import :class:`finser.predict.predictor.Predictor` when it is first asked for: it needs the libraries of the classifiers."""
+    """Import :class:`finser.predict.hub.Predictor` when it is first asked for: it needs the libraries of the classifiers."""
     if name == "Predictor":
-        from finser.predict.predictor import Predictor
+        from finser.predict.hub import Predictor
 
         return Predictor
     raise AttributeError(f"module 'finser' has no attribute '{name}'")

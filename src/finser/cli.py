@@ -230,19 +230,22 @@ def bundle(
     model: Annotated[str, typer.Argument(help="a classifier of `final`, or a fusion of such")],
     target: Annotated[Path, typer.Argument(help="the folder to write")],
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: model.onnx (samples in) and features.onnx (mel and RMS in)")] = False,
 ) -> None:
     """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
     from finser.config import params as parameters
     from finser.tools import bundling
 
     _in_the_root()
-    made = bundling.bundle(parameters.load(), model, target, folds=folds)
+    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx=onnx)
     print(*bundling.said(made, target), sep="\n")
 
 
 def predict(
     sources: Annotated[list[str], typer.Argument(help="files, folders, globs, lists of paths (.txt), or - for a list on standard input")],
-    from_: Annotated[str, typer.Option("--bundle", help="folder of a bundle, or its id on a hub")],
+    from_: Annotated[
+        str | None, typer.Option("--bundle", help="folder of a bundle, or its id on a hub; default: the one that ships with finser")
+    ] = None,
     window: Annotated[float, typer.Option("--window", help="seconds of a window of long recordings; 0: each file is one clip")] = 0.0,
     hop: Annotated[float, typer.Option("--hop", help="seconds from one window to the next; default: a third of a window")] = 0.0,
     segments: Annotated[bool, typer.Option("--segments", help="merge windows in a row with one emotion")] = False,
@@ -254,8 +257,7 @@ def predict(
     strict: Annotated[bool, typer.Option("--strict", help="end with the first file that cannot be read")] = False,
 ) -> int:
     """Predict the emotions of recordings with a bundle. Status 1 if a file cannot be read; the others are predicted all the same."""
-    from finser.predict.predictor import Predictor
-    from finser.predict.run import Session, write
+    from finser.predict.run import Session, load, write
     from finser.predict.sound import Windows
     from finser.predict.sources import paths_of
 
@@ -263,8 +265,7 @@ def predict(
         if given and not window:
             raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
     paths = list(paths_of(sources))
-    options = {} if threshold is None else {"threshold": threshold}
-    session = Session(Predictor.from_pretrained(from_, **options), Windows(window, hop or window / 3) if window else None, segments, strict)
+    session = Session(load(from_, threshold), Windows(window, hop or window / 3) if window else None, segments, strict)
     write(session, paths, form, output)
     return 1 if session.failed else 0
 

@@ -8,7 +8,7 @@ import pytest
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.predict import bundle
-from finser.predict.predictor import Predictor
+from finser.predict.hub import Predictor
 
 
 @pytest.fixture

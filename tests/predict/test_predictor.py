@@ -16,7 +16,8 @@ from finser.errors import FinserError
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.models import load, module_of
-from finser.predict.predictor import Predictor, _batches
+from finser.predict.hub import Predictor
+from finser.predict.predictor import _batches
 from finser.predict.sound import Waveform
 
 from .conftest import FINAL

@@ -13,6 +13,7 @@ speed was not worth their 136 lines.
 """
 
 import warnings
+from collections.abc import Collection
 from functools import cache, partial
 from itertools import chain
 
@@ -25,6 +26,7 @@ from finser.audio.frames import DIMENSIONS, HOP_LENGTH, INT16, N_FFT, SR, frames
 from finser.audio.shards import AudioRow, LabelRow, read_audio, write_labels
 from finser.config.params import Params
 from finser.features.cepstrum import N_MELS, N_MFCC, decibels
+from finser.features.mel_scale import band_centres, mel_bank
 from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
 
@@ -43,8 +45,8 @@ def label(params: Params, corpus: str) -> None:
     say(f"label {corpus}: {total} rows, definition {params.label.definition}")
 
 
-def features(y: np.ndarray, definition: str = "frame") -> dict[str, np.ndarray]:
-    """Compute the five features of a clip.
+def features(y: np.ndarray, definition: str = "frame", names: Collection[str] = tuple(DIMENSIONS)) -> dict[str, np.ndarray]:
+    """Compute the features of a clip.
 
     Parameters
     ----------
@@ -52,26 +54,20 @@ def features(y: np.ndarray, definition: str = "frame") -> dict[str, np.ndarray]:
         int16 samples, shape (n_samples,), mono, 22,050 Hz.
     definition : {"frame", "librosa_default"}
         See the module's docstring.
+    names : collection of str
+        Features to compute, by default all five.
 
     Returns
     -------
     dict of np.ndarray
-        float32, shape (n_samples // 512 + 1, dim): rms (1, full scale 1), zcr (1, fraction of the samples), chroma (12, maximum 1), mfcc
-        (20, dB), mel (128, power).
+        The features of `names`, float32, shape (n_samples // 512 + 1, dim): rms (1, full scale 1), zcr (1, fraction of the samples),
+        chroma (12, maximum 1), mfcc (20, dB), mel (128, power).
     """
     if definition == "frame":
-        return _frame_features(y)
+        return _frame_features(y, names)
     if definition == "librosa_default":
-        return _librosa_default(to_float(y))
+        return {name: value for name, value in _librosa_default(to_float(y)).items() if name in names}
     raise ValueError(f"unknown definition {definition!r}: 'frame' or 'librosa_default'")
-
-
-@cache
-def mel_bank() -> np.ndarray:
-    """Return ``librosa.filters.mel(sr=22050, n_fft=2048)``, shape (128, 1025), float32."""
-    import librosa
-
-    return librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS)
 
 
 @cache
@@ -95,38 +91,51 @@ def _window() -> np.ndarray:
 
 
 @cache
-def _sparse_banks() -> tuple[csr_array, csr_array, csr_array]:
-    """Return the rising and the falling sides of the mel bands, shape (128, 1025) each, and the chroma bank (12, 1025); float64."""
-    import librosa
-
-    peaks = librosa.mel_frequencies(N_MELS + 2, fmin=0, fmax=SR / 2)[1:-1, None]  # (128, 1)
-    rises = librosa.fft_frequencies(sr=SR, n_fft=N_FFT) < peaks  # (128, 1025)
-    mel, chroma = mel_bank().astype(np.float64), chroma_bank().astype(np.float64)
-    return csr_array(np.where(rises, mel, 0)), csr_array(np.where(rises, 0, mel)), csr_array(chroma)
+def _mel_sides() -> tuple[csr_array, csr_array]:
+    """Return the rising and the falling sides of the mel bands, float64, shape (128, 1025) each."""
+    rises = np.fft.rfftfreq(N_FFT, 1 / SR) < band_centres()[:, None]  # (128, 1025)
+    mel = mel_bank().astype(np.float64)
+    return csr_array(np.where(rises, mel, 0)), csr_array(np.where(rises, 0, mel))
 
 
-def _frame_features(y: np.ndarray) -> dict[str, np.ndarray]:
+@cache
+def _sparse_chroma() -> csr_array:
+    return csr_array(chroma_bank().astype(np.float64))  # (12, 1025)
+
+
+def _frame_features(y: np.ndarray, names: Collection[str]) -> dict[str, np.ndarray]:
+    found = dict(zip(("rms", "zcr"), levels(y), strict=True))
+    if {"mel", "mfcc", "chroma"} & set(names):
+        found |= _spectral(y, with_chroma="chroma" in names)
+    if "mfcc" in names:
+        found["mfcc"] = _mfcc(found["mel"])
+    return {name: found[name] for name in DIMENSIONS if name in names}
+
+
+def _spectral(y: np.ndarray, *, with_chroma: bool) -> dict[str, np.ndarray]:
+    """Return mel and, if wanted, chroma of every frame."""
     count = n_frames(len(y))
     rows = -(-count // BLOCK) * BLOCK
     framed = frames(np.pad(y, (0, (rows - count) * HOP_LENGTH)))  # (rows, 2048)
     mel, chroma = np.empty((rows, N_MELS), np.float32), np.empty((rows, N_CHROMA), np.float32)
+    rising, falling = _mel_sides()
     for start in range(0, rows, BLOCK):
-        mel[start : start + BLOCK], chroma[start : start + BLOCK] = _bands(framed[start : start + BLOCK])
-    mel, (rms, zcr) = mel[:count], levels(y)
-    return {"rms": rms, "zcr": zcr, "chroma": _normalised(chroma[:count]), "mfcc": _mfcc(mel), "mel": mel}
+        power = _power(framed[start : start + BLOCK])  # (1025, block)
+        mel[start : start + BLOCK] = (rising @ power + falling @ power).T
+        if with_chroma:
+            chroma[start : start + BLOCK] = (_sparse_chroma() @ power).T
+    return {"mel": mel[:count]} | ({"chroma": _normalised(chroma[:count])} if with_chroma else {})
 
 
-def _bands(framed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mel and chroma powers (block, 128) and (block, 12), float64, of int16 frames (block, 2048).
+def _power(framed: np.ndarray) -> np.ndarray:
+    """Return the power spectra (1025, block), float64, of int16 frames (block, 2048).
 
     A power is the squared magnitude of the spectrum rounded to complex64, as in librosa. Products of two float32 are exact in float64, so a
     fused multiply-add, where the CPU has one, changes no bit.
     """
-    rising, falling, pitches = _sparse_banks()
     spectrum = scipy.fft.rfft(framed * _window(), axis=1).astype(np.complex64)  # pocketfft runs the same code on every CPU
     real, imag = spectrum.real.T.astype(np.float64), spectrum.imag.T.astype(np.float64)
-    power = (real * real + imag * imag).astype(np.float32).astype(np.float64)  # (1025, block)
-    return (rising @ power + falling @ power).T, (pitches @ power).T
+    return (real * real + imag * imag).astype(np.float32).astype(np.float64)
 
 
 def levels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from finser.audio.decibels import power_to_db
-from finser.audio.frames import DIMENSIONS, SR
+from finser.audio.frames import SR
 from finser.config.sections.classifiers import LogMel, SpectrogramAugment, SpectrogramNetwork
 from finser.config.sections.masks import Masks
+from finser.features.mel_scale import band_centres
 from finser.features.rows import Reader, Row
 
 FLOOR_DB = -80.0  # floor of the spectrograms
@@ -200,9 +201,7 @@ def _between(low: np.ndarray, high: np.ndarray, fraction: np.ndarray) -> np.ndar
 @cache
 def _centres(bands: int) -> np.ndarray:
     """Return the centre frequencies of the bands in Hz: librosa's 128, averaged in groups."""
-    import librosa
-
-    return librosa.mel_frequencies(DIMENSIONS["mel"] + 2, fmin=0.0, fmax=SR / 2)[1:-1].reshape(bands, -1).mean(1)
+    return band_centres().reshape(bands, -1).mean(1)
 
 
 def band_positions(bands: int, factors: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from finser.predict.traits import Ranges
 
 CONFIG = "config.json"
 FORMAT = 1
+SHIPPED = Path(__file__).parent / "shipped"  # the bundle that is installed with finser
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -51,6 +52,15 @@ class TrainedOn(Section):
     speakers: int = Field(ge=1)
 
 
+class Onnx(Section):
+    """Graphs of the bundle: model.onnx (samples in) and features.onnx (mel powers and RMS in), compared with torch."""
+
+    opset: int
+    clips: int = Field(ge=1, description="training clips that were compared")
+    waveform_difference: float = Field(ge=0, description="largest difference of a probability between model.onnx and torch")
+    features_difference: float = Field(ge=0, description="the same for features.onnx")
+
+
 class Bundle(Section):
     """``config.json`` of a bundle."""
 
@@ -72,6 +82,7 @@ class Bundle(Section):
     ranges: Ranges = Field(description="first and 99th percentile of each trait of the training clips")
     scores: dict = Field(description="those of results/summary/figures.json")
     confidence: Fraction = Field(description="of the intervals")
+    onnx: Onnx | None = Field(None, description="graphs of the bundle, if it has any")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Bundle":

@@ -1,24 +1,20 @@
 """Emotions of recordings, by the classifiers of a bundle."""
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from huggingface_hub import ModelHubMixin
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
 from finser.audio.frames import to_float
 from finser.errors import FinserError
 from finser.features.labels import features
 from finser.features.rows import Row
-from finser.models import Classifier, load, module_of
 from finser.predict import bundle as bundles
+from finser.predict.engines import engine_of
 from finser.predict.sound import Waveform, Windows, cut, of_array, of_file, windows_of_file, windows_of_pcm
-from finser.predict.traits import traits, warnings
-from finser.scores.calibration import rescale
+from finser.predict.traits import FEATURES, traits, warnings
 
 if TYPE_CHECKING:
     import pandas
@@ -59,18 +55,17 @@ class Prediction:
     warnings: tuple[str, ...]
 
 
-class Predictor(ModelHubMixin, library_name="finser", tags=["speech-emotion-recognition", "audio-classification"]):
-    """Emotions of recordings, by the classifiers of a bundle.
-
-    ``Predictor.from_pretrained("folder")`` loads a bundle from a folder, ``Predictor.from_pretrained("user/name")`` one of a hub.
-    ``push_to_hub`` uploads it.
+class LocalPredictor:
+    """Emotions of recordings, by the classifiers of a bundle in a folder.
 
     Parameters
     ----------
-    folder : path
-        A bundle, as `finser bundle` writes it.
+    folder : path, optional
+        A bundle, as `finser bundle` writes it; default: the one that ships with finser.
     threshold : float, optional
         Confidence below which a prediction is unsure; default: that of the bundle, which a fifth of the out-of-fold predictions are below.
+    engine : {"auto", "torch", "onnx"}
+        What computes the probabilities; see :func:`finser.predict.engines.engine_of`.
 
     Attributes
     ----------
@@ -78,23 +73,14 @@ class Predictor(ModelHubMixin, library_name="finser", tags=["speech-emotion-reco
         Classes, sampling rate, temperature, scores, and the ranges of the training clips.
     """
 
-    def __init__(self, folder: str | Path, threshold: float | None = None) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | None = None, threshold: float | None = None, engine: str = "auto") -> None:
+        self.folder = bundles.SHIPPED if folder is None else Path(folder)
         self.bundle = bundles.read(self.folder)
         self.threshold = self.bundle.threshold if threshold is None else threshold
         if not 0 <= self.threshold <= 1:
             raise FinserError("no threshold of a probability", expected="0 to 1", found=self.threshold)
-        self.classifiers = [self._member(member) for member in self.bundle.members]
-        self.readers = [module_of(classifier.options).reader(classifier.options) for classifier in self.classifiers]
-
-    def _member(self, member: bundles.Member) -> Classifier:
-        classifier, config = load(self.folder / member.folder)
-        if tuple(config["classes"]) != self.bundle.classes:
-            found = ", ".join(config["classes"])
-            raise FinserError(
-                "a member of other classes", where=self.folder / member.folder, expected=", ".join(self.bundle.classes), found=found
-            )
-        return classifier
+        self.engine = engine_of(self.folder, self.bundle, engine)
+        self.features = tuple(dict.fromkeys((*FEATURES, *self.engine.features)))
 
     def predict(self, source: Source, sr: int | None = None) -> Prediction:
         """Return the prediction for a whole clip.
@@ -171,67 +157,17 @@ class Predictor(ModelHubMixin, library_name="finser", tags=["speech-emotion-reco
 
     def _predictions(self, sounds: Iterator[tuple[str, Waveform]], size: int = BATCH) -> Iterator[Prediction]:
         for batch in _batches(sounds, size):
-            rows = [Row("", "original", sound.audio, features(sound.audio, self.bundle.definition)) for _, sound in batch]
-            probabilities = self.probabilities(rows)
+            rows = [Row("", "original", sound.audio, features(sound.audio, self.bundle.definition, self.features)) for _, sound in batch]
+            probabilities = self.engine.probabilities(rows)
             for (path, sound), row, values in zip(batch, rows, probabilities, strict=True):
                 found = warnings(traits(row.features), self.bundle.ranges)
                 yield self._prediction(path, sound, values, found)
-
-    def probabilities(self, rows: Sequence[Row]) -> np.ndarray:
-        """Return the calibrated probabilities of clips, float64, shape (n, classes)."""
-        total = np.zeros((len(rows), len(self.bundle.classes)))
-        for member, classifier, reader in zip(self.bundle.members, self.classifiers, self.readers, strict=True):
-            own = classifier.probabilities([reader.convert(row) for row in rows])
-            total += member.weight * (own if member.temperature == 1 else rescale(own, member.temperature))
-        return rescale(total, self.bundle.temperature)
 
     def _prediction(self, path: str, sound: Waveform, values: np.ndarray, found: list[str]) -> Prediction:
         best, named = int(values.argmax()), dict(zip(self.bundle.classes, values.tolist(), strict=True))
         confidence = float(values[best])
         unsure, classes = confidence < self.threshold, self.bundle.classes
         return Prediction(path, round(sound.start, 3), round(sound.end, 3), classes[best], confidence, unsure, named, tuple(found))
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
-        """Copy the bundle to another folder; options as in huggingface_hub's ``ModelHubMixin``."""
-        if Path(save_directory).resolve() == self.folder.resolve():
-            raise FinserError("is the bundle itself", where=save_directory, do="name another folder")
-        return super().save_pretrained(save_directory, **options)
-
-    @classmethod
-    def from_pretrained(cls, name: str | Path, **options: Any) -> "Predictor":
-        """Load a bundle from a folder, or by its id from a hub.
-
-        Parameters
-        ----------
-        name : str
-            Folder or id.
-        **options
-            ``threshold``; for a hub also those of huggingface_hub's ``ModelHubMixin.from_pretrained``.
-
-        Raises
-        ------
-        FinserError
-            There is no such folder, and no hub has a bundle of this id; or the bundle is faulty.
-        """
-        if Path(name).is_dir():
-            return cls(name, **options)
-        try:
-            return super().from_pretrained(str(name), **options)
-        except (HFValidationError, HfHubHTTPError, EntryNotFoundError, OSError) as error:
-            what = f"no such folder, and no bundle of this id on a hub ({type(error).__name__})"
-            raise FinserError(what, where=name, do="name a folder that `finser bundle` wrote, or an id like user/name") from None
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        """Copy the bundle to a folder, for huggingface_hub."""
-        shutil.copytree(self.folder, save_directory, dirs_exist_ok=True)
-
-    @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> "Predictor":
-        """Download a bundle, for huggingface_hub."""
-        from huggingface_hub import snapshot_download
-
-        asked = {name: options.pop(name, None) for name in ("revision", "cache_dir", "force_download", "local_files_only", "token")}
-        return cls(snapshot_download(model_id, **{name: value for name, value in asked.items() if value is not None}), **options)
 
 
 def _with_rate(source: Source, sr: int | None) -> Source:

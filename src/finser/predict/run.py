@@ -8,8 +8,9 @@ from pathlib import Path
 from finser.errors import FinserError, lines
 from finser.files import whole_file
 from finser.predict import output
+from finser.predict.bundle import Bundle
 from finser.predict.merging import merged
-from finser.predict.predictor import Prediction, Predictor
+from finser.predict.predictor import LocalPredictor, Prediction
 from finser.predict.sound import Windows
 from finser.progress import track
 
@@ -20,7 +21,7 @@ class Session:
 
     Attributes
     ----------
-    predictor : Predictor
+    predictor : LocalPredictor
         The bundle that is used.
     windows : Windows, optional
         How recordings are cut; None: each is one clip.
@@ -32,7 +33,7 @@ class Session:
         Files that could not be read.
     """
 
-    predictor: Predictor
+    predictor: LocalPredictor
     windows: Windows | None = None
     segments: bool = False
     strict: bool = False
@@ -59,6 +60,33 @@ class Session:
             raise error
         self.failed.append(path)
         print(lines(error), file=sys.stderr)
+
+
+def load(name: str | None, threshold: float | None = None) -> LocalPredictor:
+    """Return the predictor of a bundle: a folder, an id of a hub, or, for None, the one that ships with finser.
+
+    That one is an example, and a note on standard error says so.
+    """
+    if name is None:
+        predictor = LocalPredictor(threshold=threshold)
+        print(notice(predictor.bundle), file=sys.stderr)
+        return predictor
+    if Path(name).is_dir():
+        return LocalPredictor(name, threshold)
+    from finser.predict.hub import Predictor  # imports huggingface_hub, which takes half a second
+
+    return Predictor.from_pretrained(name, threshold=threshold)
+
+
+def notice(bundle: Bundle) -> str:
+    """Return what the bundle that ships with finser is, and what it is not."""
+    corpora = " and ".join(f"{corpus.speakers} speakers of {corpus.title}" for corpus in bundle.corpora)
+    uar = bundle.scores["uar"]
+    return (
+        f"note: the bundle that ships with finser is used: a small network, trained on {corpora}: {', '.join(bundle.classes)}; acted "
+        f"English. UAR on speakers that it has not heard: {uar['value']:.2f} ({bundle.confidence:.0%} interval {uar['low']:.2f} to "
+        f"{uar['high']:.2f}), lower on other speech. It is an example, and not for decisions about people. --bundle takes another one."
+    )
 
 
 def write(session: Session, paths: Sequence[Path], form: str, target: Path | None) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from finser.audio.frames import HOP_LENGTH, SR
 from finser.config.base import Section
+from finser.features.mel_scale import band_centres
 
 SILENCE_DB = -90.0  # floor of a level
 QUIET_DB = -60.0  # a recording whose loudest frame is below this is almost silent
@@ -22,6 +23,7 @@ WORDS = {  # per trait: what to say below and above its range, if anything, and 
     "contrast_db": ("noisy (little contrast of loud and quiet frames)", "", "{:.1f} dB"),
 }
 NAMES = tuple(WORDS)
+FEATURES = ("rms", "mel")  # that the traits are computed from
 
 
 class Range(Section):
@@ -63,7 +65,7 @@ def traits(features: Mapping[str, np.ndarray]) -> dict[str, float]:
         "seconds": len(rms) * HOP_LENGTH / SR,
         "level_db": float(decibels(np.sqrt(np.mean(rms**2)))),
         "peak_db": float(levels.max()),
-        "bandwidth_hz": float(_centres(len(power))[strong[-1]]) if len(strong) else 0.0,
+        "bandwidth_hz": float(band_centres()[strong[-1]]) if len(strong) else 0.0,
         "contrast_db": float(high - low),
     }
 
@@ -71,13 +73,6 @@ def traits(features: Mapping[str, np.ndarray]) -> dict[str, float]:
 def decibels(rms: np.ndarray) -> np.ndarray:
     """Return levels in dB, not below -90."""
     return 20 * np.log10(np.maximum(rms, 10 ** (SILENCE_DB / 20)))
-
-
-def _centres(bands: int) -> np.ndarray:
-    """Return the centre frequencies of librosa's mel bands in Hz, shape (bands,)."""
-    import librosa
-
-    return librosa.mel_frequencies(bands + 2, fmin=0.0, fmax=SR / 2)[1:-1]
 
 
 def ranges(of_clips: Iterable[Mapping[str, float]]) -> Ranges:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.audio.frames import SR
-from finser.audio.shards import Only, read_labels
+from finser.audio.shards import Only, read_audio, read_labels
 from finser.classifiers.parts import parts_of
 from finser.classifiers.train_final import all_rows, with_epochs
 from finser.config.params import Params
@@ -23,22 +23,25 @@ from finser.corpora.provenance import provenance
 from finser.emotions import numbers
 from finser.errors import FinserError, nearest
 from finser.evaluation.evaluate_classifier import check_trained_classes, check_trained_settings
+from finser.features.labels import features
+from finser.features.rows import Row
 from finser.files import read_json, whole_folder, write_json
-from finser.predict.bundle import CONFIG, Bundle, Member, Point, TrainedOn
-from finser.predict.traits import ranges, traits
+from finser.predict.bundle import CONFIG, Bundle, Member, Onnx, Point, TrainedOn
+from finser.predict.traits import FEATURES, ranges, traits
 from finser.progress import track
 from finser.scores import calibration
 from finser.scores.predictions import check_classes, probability_columns
 from finser.tools.model_card import model_card
 
 UNSURE = 0.2  # fraction of the out-of-fold predictions below the default threshold
+COMPARED = 200  # clips on which ONNX is compared with torch
 THRESHOLDS = [number / 20 for number in range(20)]
 KEPT = ("classes", "options", "epochs", "seed", "params", "corpora", "n_train")  # of a classifier's config.json; speakers' names stay here
 AGAIN = "run: dvc repro"
 LOCK = Path("dvc.lock")
 
 
-def bundle(params: Params, name: str, target: Path, *, folds: bool = False) -> Bundle:
+def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: bool = False) -> Bundle:
     """Write a bundle, whole or not at all.
 
     Parameters
@@ -51,11 +54,13 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False) -> B
         The folder to write, which must not exist.
     folds : bool
         Take the classifiers of all folds and seeds of cross-validation as members, instead of the one that is trained on all speakers.
+    onnx : bool
+        Also write the ONNX graphs, and compare them with torch on up to 200 training clips.
 
     Raises
     ------
     FinserError
-        There is no such classifier, it is not trained or tested yet, or the folder exists.
+        There is no such classifier, it is not trained or tested yet, it cannot be written as ONNX, or the folder exists.
     """
     if name not in params.tested:
         raise FinserError(f"'{name}' is neither in models nor in fusions", where="params.yaml", do=nearest(name, params.tested))
@@ -66,34 +71,60 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False) -> B
         raise FinserError("exists already", where=target, do="delete it, or name another folder")
     check_made_as_stated(params)
     folders = dict(_members(params, name, protocol, folds=folds))
+    trained = clips_of(params, name, protocol, folds=folds)
+    made = _described(params, name, protocol, tuple(member for member, _ in folders.values()), trained)
+    with whole_folder(target) as partial:
+        for member, folder in folders.values():
+            _copy(folder, partial / member.folder)
+        if onnx:
+            made = made.model_copy(update={"onnx": _exported(made, partial, trained)})
+        write_json(partial / CONFIG, made.model_dump(mode="json"))
+        (partial / "README.md").write_text(model_card(made), encoding="utf-8")
+    return made
+
+
+def _described(params: Params, name: str, protocol: str, members: tuple[Member, ...], trained: Collection[str]) -> Bundle:
+    """Return config.json: temperature, thresholds, training data and scores."""
     truth, probabilities = out_of_fold(params, name, protocol)
     temperature = calibration.temperature_of(probabilities, truth)
     confident = calibration.rescale(probabilities, temperature)
     threshold = float(np.floor(100 * np.quantile(confident.max(1), UNSURE)) / 100)
-    made = Bundle(
+    return Bundle(
         finser=version("finser"),
         name=name,
         classes=params.emotions,
         sr=SR,
         quality=params.resample.quality,
         definition=params.label.definition,
-        members=tuple(member for member, _ in folders.values()),
+        members=members,
         temperature=temperature,
         threshold=threshold,
         points=tuple(points(confident, truth, threshold)),
         protocol=protocol,
         folds=params.folds,
         n_tested=len(truth),
-        **_training(params, clips_of(params, name, protocol, folds=folds)),
+        **_training(params, trained),
         scores=_scores(name, protocol),
         confidence=params.evaluate_classifier.confidence,
     )
-    with whole_folder(target) as partial:
-        for member, folder in folders.values():
-            _copy(folder, partial / member.folder)
-        write_json(partial / CONFIG, made.model_dump(mode="json"))
-        (partial / "README.md").write_text(model_card(made), encoding="utf-8")
-    return made
+
+
+def _exported(made: Bundle, folder: Path, trained: Collection[str]) -> Onnx:
+    """Write the ONNX graphs of a bundle; they are compared with torch on training clips, evenly spaced in the order of their names."""
+    try:
+        from finser.tools.onnx.export import export
+    except ImportError as error:
+        raise FinserError(f"{error.name} is not installed", do="pip install 'finser[onnx]', or leave out --onnx") from None
+
+    chosen = sorted(trained)[:: max(1, len(trained) // COMPARED)][:COMPARED]
+    return export(folder, made, list(_rows(chosen, made.definition)))
+
+
+def _rows(clips: Collection[str], definition: str) -> Iterator[Row]:
+    """Yield clips with audio, mel and RMS."""
+    for corpus in sorted({clip.split("/")[0] for clip in clips}):
+        for row in read_audio(layout.shards(corpus), Only(clips, ["original"])):
+            yield Row(row.clip_id, row.variant, row.audio, features(row.audio, definition, FEATURES))
 
 
 def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:
@@ -200,7 +231,7 @@ def _training(params: Params, trained: Collection[str]) -> dict:
         said = provenance(params.fetch[corpus], corpus)
         facts = {key: said[key] for key in ("title", "licence", "source")}
         corpora.append(TrainedOn(name=corpus, **facts, clips=clips.num_rows, speakers=pc.count_distinct(clips["speaker"]).as_py()))
-        rows = read_labels(layout.labels(corpus), ("rms", "mel"), Only(clips["clip_id"].to_pylist(), ["original"]))
+        rows = read_labels(layout.labels(corpus), FEATURES, Only(clips["clip_id"].to_pylist(), ["original"]))
         found += [traits(row.features) for row in track(rows, f"traits of {corpus}", clips.num_rows)]
     return {"corpora": tuple(corpora), "ranges": ranges(found)}
 
