@@ -68,7 +68,7 @@ class Bundle(Section):
     finser: str = Field(description="version that wrote it")
     name: str = Field(description="classifier or late fusion of params.yaml")
     classes: tuple[str, ...] = Field(min_length=2)
-    sr: Literal[22_050] = Field(SR, description="sampling rate in Hz, to which recordings are converted")
+    sr: int = Field(SR, ge=SR, le=SR, description="sampling rate in Hz, to which recordings are converted")
     quality: Literal["HQ", "VHQ", "MQ"] = Field(description="quality of soxr")
     definition: Literal["frame", "librosa_default"] = Field(description="how librosa's features are computed: label.definition")
     members: tuple[Member, ...] = Field(min_length=1)
