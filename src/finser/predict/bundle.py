@@ -52,6 +52,18 @@ class TrainedOn(Section):
     speakers: int = Field(ge=1)
 
 
+class OtherCorpus(Section):
+    """A corpus that no member was trained on, and the bundle's score on it."""
+
+    name: str
+    title: str
+    source: str = Field(description="synthetic, local, download or table")
+    clips: int = Field(ge=1, description="of the bundle's classes")
+    speakers: int = Field(ge=1)
+    classes: tuple[str, ...] = Field(description="those of the bundle's classes that it has")
+    uar: dict = Field(description="value, low and high, by speaker; all of the bundle's classes may be predicted")
+
+
 class Onnx(Section):
     """Graphs of the bundle: model.onnx (samples in) and features.onnx (mel powers and RMS in), compared with torch."""
 
@@ -82,6 +94,7 @@ class Bundle(Section):
     ranges: Ranges = Field(description="first and 99th percentile of each trait of the training clips")
     scores: dict = Field(description="those of results/summary/figures.json")
     confidence: Fraction = Field(description="of the intervals")
+    others: tuple[OtherCorpus, ...] = Field((), description="corpora of the project that no member was trained on")
     onnx: Onnx | None = Field(None, description="graphs of the bundle, if it has any")
 
     @model_validator(mode="after")

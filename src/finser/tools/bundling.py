@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.audio.frames import SR
-from finser.audio.shards import Only, read_audio, read_labels
+from finser.audio.shards import Only, read_labels
 from finser.classifiers.parts import parts_of
 from finser.classifiers.train_final import all_rows, with_epochs
 from finser.config.params import Params
@@ -23,8 +23,6 @@ from finser.corpora.provenance import provenance
 from finser.emotions import numbers
 from finser.errors import FinserError, nearest
 from finser.evaluation.evaluate_classifier import check_trained_classes, check_trained_settings
-from finser.features.labels import features
-from finser.features.rows import Row
 from finser.files import read_json, whole_folder, write_json
 from finser.predict.bundle import CONFIG, Bundle, Member, Onnx, Point, TrainedOn
 from finser.predict.traits import FEATURES, ranges, traits
@@ -32,6 +30,7 @@ from finser.progress import track
 from finser.scores import calibration
 from finser.scores.predictions import check_classes, probability_columns
 from finser.tools.model_card import model_card
+from finser.tools.other_corpora import rows_of, scores_on_others
 
 UNSURE = 0.2  # fraction of the out-of-fold predictions below the default threshold
 COMPARED = 200  # clips on which ONNX is compared with torch
@@ -76,6 +75,7 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
     with whole_folder(target) as partial:
         for member, folder in folders.values():
             _copy(folder, partial / member.folder)
+        made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
         if onnx:
             made = made.model_copy(update={"onnx": _exported(made, partial, trained)})
         write_json(partial / CONFIG, made.model_dump(mode="json"))
@@ -117,14 +117,8 @@ def _exported(made: Bundle, folder: Path, trained: Collection[str]) -> Onnx:
         raise FinserError(f"{error.name} is not installed", do="pip install 'finser[onnx]', or leave out --onnx") from None
 
     chosen = sorted(trained)[:: max(1, len(trained) // COMPARED)][:COMPARED]
-    return export(folder, made, list(_rows(chosen, made.definition)))
-
-
-def _rows(clips: Collection[str], definition: str) -> Iterator[Row]:
-    """Yield clips with audio, mel and RMS."""
-    for corpus in sorted({clip.split("/")[0] for clip in clips}):
-        for row in read_audio(layout.shards(corpus), Only(clips, ["original"])):
-            yield Row(row.clip_id, row.variant, row.audio, features(row.audio, definition, FEATURES))
+    rows = [rows_of(corpus, chosen, made.definition, FEATURES) for corpus in sorted({clip.split("/")[0] for clip in chosen})]
+    return export(folder, made, [row for some in rows for row in some])
 
 
 def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:
