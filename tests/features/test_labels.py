@@ -198,3 +198,13 @@ def test_the_documented_tolerances_are_those_that_hold_for_all_of_ravdess():
         assert not of["above"] and LIMITS.get(name, 1e-6) == of["tolerance"]
     for number in (f"{said['frames']:,}", f"{said['features']['chroma']['absolute']:.1e}".replace("e-0", "e-")):
         assert number in text, f"docs/features.md does not say {number}"
+
+
+@pytest.mark.parametrize("definition", ["frame", "librosa_default"])
+@pytest.mark.parametrize("names", [("rms", "mel"), ("zcr",), ("mfcc",), ("chroma",), ()])
+def test_some_features_have_the_bits_that_they_have_among_all(names, definition):
+    y = (3000 * np.random.default_rng(0).standard_normal(20_000)).astype(np.int16)
+    every, some = features(y, definition), features(y, definition, names)
+    assert set(some) == set(names)
+    for name in names:
+        np.testing.assert_array_equal(some[name], every[name])
