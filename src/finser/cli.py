@@ -231,13 +231,14 @@ def bundle(
     target: Annotated[Path, typer.Argument(help="the folder to write")],
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: model.onnx (samples in) and features.onnx (mel and RMS in)")] = False,
+    onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only the latter, which `finser predict` uses")] = False,
 ) -> None:
     """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
     from finser.config import params as parameters
     from finser.tools import bundling
 
     _in_the_root()
-    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx=onnx)
+    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx="all" if onnx else "features" if onnx_features else "none")
     print(*bundling.said(made, target), sep="\n")
 
 

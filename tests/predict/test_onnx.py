@@ -34,8 +34,9 @@ def place(project_of_bundles, kept) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project_of_bundles)
         patch.setenv("FINSER_CORES", "1")
-        bundle(kept, "small_cnn", Path("onnx/one"), onnx=True)
-        bundle(kept, "shallow_cnn", Path("onnx/folds"), folds=True, onnx=True)
+        bundle(kept, "small_cnn", Path("onnx/one"), onnx="all")
+        bundle(kept, "shallow_cnn", Path("onnx/folds"), folds=True, onnx="all")
+        bundle(kept, "small_cnn", Path("onnx/features"), onnx="features")
     return project_of_bundles
 
 
@@ -83,6 +84,13 @@ def test_the_stated_difference_is_that_of_the_training_clips(place, kind, monkey
     assert f"{stated.clips} training clips" in (folder / "README.md").read_text()
 
 
+def test_features_alone(place):
+    made, whole = (bundles.read(place / "onnx" / name) for name in ("features", "one"))
+    assert made.onnx.waveform_difference is None and made.onnx.features_difference == whole.onnx.features_difference
+    assert not (place / "onnx/features/model.onnx").exists() and "model.onnx" not in (place / "onnx/features/README.md").read_text()
+    assert (place / "onnx/features/features.onnx").read_bytes() == (place / "onnx/one/features.onnx").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("kind", "bands", "center"),
     [("small_cnn", 32, "cmn"), ("small_cnn", 64, "clip"), ("small_cnn", 128, "cmn"), ("shallow_cnn", 64, "clip"), ("resnet18", 64, "clip")],
@@ -115,7 +123,7 @@ def test_a_waveform_beyond_full_scale_is_scaled_down():
 def test_other_kinds_are_refused_and_nothing_is_written(place, kept, model, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     with pytest.raises(FinserError, match="no ONNX for this kind of classifier"):
-        bundle(kept, model, tmp_path / "made", onnx=True)
+        bundle(kept, model, tmp_path / "made", onnx="all")
     assert not list(tmp_path.iterdir())
 
 

@@ -65,12 +65,12 @@ class OtherCorpus(Section):
 
 
 class Onnx(Section):
-    """Graphs of the bundle: model.onnx (samples in) and features.onnx (mel powers and RMS in), compared with torch."""
+    """Graphs of the bundle, compared with torch: features.onnx (mel powers and RMS in), and perhaps model.onnx (samples in)."""
 
     opset: int
     clips: int = Field(ge=1, description="training clips that were compared")
-    waveform_difference: float = Field(ge=0, description="largest difference of a probability between model.onnx and torch")
-    features_difference: float = Field(ge=0, description="the same for features.onnx")
+    features_difference: float = Field(ge=0, description="largest difference of a probability between features.onnx and torch")
+    waveform_difference: float | None = Field(None, ge=0, description="the same for model.onnx; null: the bundle has none")
 
 
 class Bundle(Section):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FEATURES = "features.onnx"
 
 
-class Engine(Protocol):
+class ProbabilityEngine(Protocol):
     """What computes probabilities.
 
     Attributes
@@ -66,7 +66,7 @@ class OnnxEngine:
         return np.stack([self.session.run(None, one)[0] for one in inputs]).astype(np.float64)
 
 
-def engine_of(folder: Path, bundle: Bundle, kind: str = "auto") -> Engine:
+def engine_of(folder: Path, bundle: Bundle, kind: str = "auto") -> ProbabilityEngine:
     """Return the engine of a bundle.
 
     Parameters

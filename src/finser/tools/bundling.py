@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -37,10 +38,11 @@ COMPARED = 200  # clips on which ONNX is compared with torch
 THRESHOLDS = [number / 20 for number in range(20)]
 KEPT = ("classes", "options", "epochs", "seed", "params", "corpora", "n_train")  # of a classifier's config.json; speakers' names stay here
 AGAIN = "run: dvc repro"
+Graphs = Literal["none", "features", "all"]
 LOCK = Path("dvc.lock")
 
 
-def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: bool = False) -> Bundle:
+def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: Graphs = "none") -> Bundle:
     """Write a bundle, whole or not at all.
 
     Parameters
@@ -53,8 +55,8 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         The folder to write, which must not exist.
     folds : bool
         Take the classifiers of all folds and seeds of cross-validation as members, instead of the one that is trained on all speakers.
-    onnx : bool
-        Also write the ONNX graphs, and compare them with torch on up to 200 training clips.
+    onnx : {"none", "features", "all"}
+        ONNX graphs to write: none, features.onnx, or model.onnx, too. They are compared with torch on up to 200 training clips.
 
     Raises
     ------
@@ -76,8 +78,8 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         for member, folder in folders.values():
             _copy(folder, partial / member.folder)
         made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
-        if onnx:
-            made = made.model_copy(update={"onnx": _exported(made, partial, trained)})
+        if onnx != "none":
+            made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all")})
         write_json(partial / CONFIG, made.model_dump(mode="json"))
         (partial / "README.md").write_text(model_card(made), encoding="utf-8")
     return made
@@ -109,7 +111,7 @@ def _described(params: Params, name: str, protocol: str, members: tuple[Member, 
     )
 
 
-def _exported(made: Bundle, folder: Path, trained: Collection[str]) -> Onnx:
+def _exported(made: Bundle, folder: Path, trained: Collection[str], *, with_waveform: bool) -> Onnx:
     """Write the ONNX graphs of a bundle; they are compared with torch on training clips, evenly spaced in the order of their names."""
     try:
         from finser.tools.onnx.export import export
@@ -118,7 +120,7 @@ def _exported(made: Bundle, folder: Path, trained: Collection[str]) -> Onnx:
 
     chosen = sorted(trained)[:: max(1, len(trained) // COMPARED)][:COMPARED]
     rows = [rows_of(corpus, chosen, made.definition, FEATURES) for corpus in sorted({clip.split("/")[0] for clip in chosen})]
-    return export(folder, made, [row for some in rows for row in some])
+    return export(folder, made, [row for some in rows for row in some], with_waveform=with_waveform)
 
 
 def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:

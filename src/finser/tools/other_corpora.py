@@ -16,7 +16,7 @@ from finser.emotions import numbers
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.predict.bundle import Bundle, OtherCorpus
-from finser.predict.engines import Engine, TorchEngine
+from finser.predict.engines import ProbabilityEngine, TorchEngine
 from finser.progress import track
 from finser.scores.intervals import estimates, per_speaker
 from finser.summary.figures import written
@@ -53,7 +53,7 @@ def scores_on_others(params: Params, made: Bundle, folder: Path) -> Iterator[Oth
             yield _scored(params, made, engine, corpus, clips)
 
 
-def _scored(params: Params, made: Bundle, engine: Engine, corpus: str, clips: pa.Table) -> OtherCorpus:
+def _scored(params: Params, made: Bundle, engine: ProbabilityEngine, corpus: str, clips: pa.Table) -> OtherCorpus:
     rows = rows_of(corpus, clips["clip_id"].to_pylist(), made.definition, engine.features)
     of_clip = {one["clip_id"]: one for one in clips.select(["clip_id", "speaker", "emotion"]).to_pylist()}
     tested, predicted = [], []

@@ -1,8 +1,8 @@
 """ONNX graphs of a bundle, and their comparison with torch.
 
-``model.onnx`` takes the samples of a clip, ``features.onnx`` its mel powers and RMS, which librosa computes faster than the operators of
-ONNX do. Both return the bundle's calibrated probabilities. `finser predict` uses the second one, because onnxruntime starts in a tenth of
-the time that torch takes.
+``features.onnx`` takes the mel powers and the RMS of a clip, ``model.onnx`` its samples. Both return the bundle's calibrated probabilities.
+`finser predict` uses the first one: onnxruntime starts in a tenth of the time that torch takes, and NumPy computes mel powers in a third of
+the time that ONNX's operators take.
 """
 
 import warnings
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from finser.audio.frames import to_float
 from finser.errors import FinserError
 from finser.features.log_mel import ROUND_TO
 from finser.features.rows import Row
@@ -25,8 +26,8 @@ WAVEFORM = "model.onnx"
 LONGEST = 1024  # padded length in units of 32 frames: 12 minutes, of the example that the exporter traces
 
 
-def export(folder: Path, bundle: Bundle, rows: Sequence[Row]) -> Onnx:
-    """Write model.onnx and features.onnx of a bundle to its folder, and compare both with torch.
+def export(folder: Path, bundle: Bundle, rows: Sequence[Row], *, with_waveform: bool = True) -> Onnx:
+    """Write features.onnx and model.onnx of a bundle to its folder, and compare both with torch.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def export(folder: Path, bundle: Bundle, rows: Sequence[Row]) -> Onnx:
         Its config.json.
     rows : sequence of Row
         Clips to compare on, with audio, mel and RMS.
+    with_waveform : bool
+        Whether to write model.onnx, too.
 
     Raises
     ------
@@ -45,8 +48,8 @@ def export(folder: Path, bundle: Bundle, rows: Sequence[Row]) -> Onnx:
     engine = TorchEngine(folder, bundle)
     check(bundle, engine)
     networks = [network(classifier) for classifier in engine.classifiers]
-    for name, with_front_end in ((WAVEFORM, True), (FEATURES, False)):
-        onnx.save(graph_of(bundle, engine.classifiers, networks, with_front_end=with_front_end), folder / name)
+    for name in (FEATURES, WAVEFORM) if with_waveform else (FEATURES,):
+        onnx.save(graph_of(bundle, engine.classifiers, networks, with_front_end=name == WAVEFORM), folder / name)
     return compared(folder, engine, rows)
 
 
@@ -104,15 +107,13 @@ def mel_bands() -> int:
 
 
 def compared(folder: Path, engine: TorchEngine, rows: Iterable[Row]) -> Onnx:
-    """Return the largest difference of a probability from torch, over clips and classes, for both graphs."""
+    """Return the largest difference of a probability from torch, over clips and classes, of each graph."""
     rows = list(rows)
     wanted = engine.probabilities(rows)
-    whole = session(folder / WAVEFORM)
-    found = np.stack([whole.run(None, {"waveform": row.audio.astype(np.float32) / 32768})[0] for row in rows])
-    fast = OnnxEngine(folder).probabilities(rows)
-    return Onnx(
-        opset=OPSET,
-        clips=len(rows),
-        waveform_difference=float(f"{np.abs(found - wanted).max():.2g}"),
-        features_difference=float(f"{np.abs(fast - wanted).max():.2g}"),
-    )
+    differences = {"features_difference": OnnxEngine(folder).probabilities(rows) - wanted}
+    if (folder / WAVEFORM).exists():
+        whole = session(folder / WAVEFORM)
+        found = np.stack([whole.run(None, {"waveform": to_float(row.audio)})[0] for row in rows])
+        differences["waveform_difference"] = found - wanted
+    largest = {name: float(f"{np.abs(values).max():.2g}") for name, values in differences.items()}
+    return Onnx(opset=OPSET, clips=len(rows), **largest)
