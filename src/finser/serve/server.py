@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from finser.predict.predictor import Predictor
@@ -22,6 +23,7 @@ def server(predictor: Predictor, limits: Limits, names: Collection[str] = ()) ->
         http=_protocol(limits.patience),
         ws="none",
         access_log=False,
+        log_config=_quiet(),
         log_level="error",
         proxy_headers=False,  # a client could name any address, and pass the limit of its own
         server_header=False,
@@ -31,6 +33,11 @@ def server(predictor: Predictor, limits: Limits, names: Collection[str] = ()) ->
         timeout_graceful_shutdown=KEEP_ALIVE,
     )
     return uvicorn.Server(config)
+
+
+def _quiet() -> dict[str, Any]:
+    """Return uvicorn's configuration of logs, without the remarks of the parser of forms on what clients send."""
+    return {**LOGGING_CONFIG, "loggers": {**LOGGING_CONFIG["loggers"], "python_multipart": {"level": "CRITICAL"}}}
 
 
 def _protocol(patience: float) -> type[H11Protocol]:

@@ -2,7 +2,7 @@
 
 const PALETTE = ["#8b93a0", "#4fb3d9", "#e3b505", "#2f6fbf", "#d6382d", "#8e5bb5", "#4f9a3c", "#ee8a2a"];
 const HEAT = [[13, 8, 60], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]];
-const LEFT = 42, RIGHT = 10, TOP = 6, BOTTOM = 20;
+const LEFT = 50, RIGHT = 10, TOP = 6, BOTTOM = 20;
 
 export function colour(place) {
   return place < PALETTE.length ? PALETTE[place] : `hsl(${(place * 137) % 360} 55% 55%)`;

@@ -2,6 +2,7 @@ import { colour, drawProbabilities, drawSpectrogram, drawWaveform } from "/drawi
 import { Recording, decoded } from "/recording.js";
 
 const at = (id) => document.getElementById(id);
+const counted = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
 let about, answer, recording, address;
 
@@ -34,12 +35,12 @@ async function introduce() {
   const { limits, uar } = about;
   const interval = uar.low === null ? "too few test speakers for an interval" : `${about.confidence * 100} % interval ${uar.low.toFixed(3)} to ${uar.high.toFixed(3)}`;
   const chance = (1 / about.classes.length).toFixed(3);
-  const corpora = about.corpora.map((one) => `${one.title} (${one.clips.toLocaleString("en")} clips, ${one.speakers} speakers; licence: ${one.licence})`);
+  const corpora = about.corpora.map((one) => `${one.title} (${counted(one.clips, "clip")}, ${counted(one.speakers, "speaker")}; licence: ${one.licence})`);
   const facts = {
     Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : ""),
     Emotions: about.classes.join(", "),
     "Trained on": corpora.join("; "),
-    UAR: `${uar.value.toFixed(3)} (${interval}); chance is ${chance}. Cross-validation by speaker, ${about.tested_clips.toLocaleString("en")} clips of ${about.tested_speakers} speakers`,
+    UAR: `${uar.value.toFixed(3)} (${interval}); chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
     Recalls: about.classes.filter((name) => name in about.recalls).map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
     "Unsure below": about.threshold.toFixed(2),
     Temperature: about.temperature.toFixed(2),
@@ -105,7 +106,6 @@ function listen(file) {
 // --- the answer
 
 function show() {
-  document.querySelector("main").classList.remove("empty");
   at("result").hidden = at("pictures").hidden = false;
   const { prediction } = answer;
   at("headline").textContent = prediction ? prediction.emotion : longText();
@@ -211,7 +211,6 @@ function dropping(event, over) {
   at("drop").classList.toggle("over", over);
 }
 
-document.querySelector("main").classList.add("empty");
 at("record").addEventListener("click", record);
 at("file").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
