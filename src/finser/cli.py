@@ -271,7 +271,9 @@ def predict(
 
 def serve(
     from_: Annotated[str, typer.Option("--bundle", help="folder of a bundle, or its id on a hub")],
-    host: Annotated[str, typer.Option("--host", help="address to listen at; other machines reach any but a loopback address")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="address to listen at; other machines reach any but a loopback address")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0: any that is free", min=0, max=65_535)] = 8300,
     name: Annotated[list[str] | None, typer.Option("--name", help="a further Host name to answer to; may be repeated")] = None,
     max_mb: Annotated[float, typer.Option("--max-mb", help="largest upload, in 10^6 bytes")] = 64.0,

@@ -109,9 +109,9 @@ def clip() -> bytes:
 
 @pytest.fixture(scope="session")
 def long_clip() -> bytes:
-    """Twelve tones in a row, about 7 s."""
+    """About 12 s, in which the tone changes after each 3 s or so."""
     rng = np.random.default_rng(2)
-    return encoded(np.concatenate([tone(number % 8, rng) for number in range(12)]))
+    return encoded(np.concatenate([tone(number, rng) for number in (0, 4, 3, 7) for _ in range(5)]))
 
 
 @pytest.fixture(scope="session")

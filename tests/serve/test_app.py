@@ -200,7 +200,9 @@ def test_an_error_of_the_server_is_one_line_and_it_lives_on(serving, predictor: 
 def test_a_port_that_is_taken_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(FinserError, match=rf"127.0.0.1:{port}: cannot listen \(Address already in use.*; choose others: --host, --port"):
+        with pytest.raises(
+            FinserError, match=rf"127.0.0.1:{port}: cannot listen \(Address already in use.*; choose others: --host, --port"
+        ):
             listening("127.0.0.1", port)
     with pytest.raises(FinserError, match="no.such.host:0: cannot listen"):
         listening("no.such.host", 0)
@@ -218,7 +220,10 @@ def test_an_address_of_others_is_a_warning_and_ctrl_c_ends(bundle_folder: Path, 
         assert httpx.get(f"{url}api/health").status_code == 200
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-    assert said.splitlines() == ["warning: 0.0.0.0 is not loopback: others can use this server, and nothing is encrypted", "error: interrupted"]
+    assert said.splitlines() == [
+        "warning: 0.0.0.0 is not loopback: others can use this server, and nothing is encrypted",
+        "error: interrupted",
+    ]
 
 
 def test_missing_packages_are_one_line(monkeypatch):

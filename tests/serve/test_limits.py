@@ -39,7 +39,9 @@ def test_windows_within_the_limits(window, hop):
     check_windows(window, hop, Limits())
 
 
-@pytest.mark.parametrize(("window", "hop"), [(0, 0), (61, 61), (3, 0.1), (3, 4), (-1, -1), (float("nan"), 1), (1, float("nan")), (0.05, 0.05)])
+@pytest.mark.parametrize(
+    ("window", "hop"), [(0, 0), (61, 61), (3, 0.1), (3, 4), (-1, -1), (float("nan"), 1), (1, float("nan")), (0.05, 0.05)]
+)
 def test_windows_that_cost_too_much(window, hop):
     with pytest.raises(FinserError, match="window|hop"):
         check_windows(window, hop, Limits())

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import resources
 from importlib.metadata import version
-from importlib.resources import files
 from typing import IO, Annotated, Any, TypeVar
 
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
@@ -80,7 +80,7 @@ def make(predictor: Predictor, limits: Limits, names: Collection[str] = ()) -> F
 
 
 def _sender(name: str, kind: str) -> Callable[[], Response]:
-    content = files("finser.serve").joinpath("page", name).read_bytes()
+    content = resources.files("finser.serve").joinpath("page", name).read_bytes()
 
     async def send() -> Response:
         return Response(content, media_type=kind)
@@ -159,7 +159,9 @@ class Api:
                 file.write(chunk)
             return await self._computed(partial(self._answer, file, cut, picture))
 
-    async def batch(self, files: Annotated[list[UploadFile], File(description="recordings, none longer than limits.clip_seconds")]) -> Several:
+    async def batch(
+        self, files: Annotated[list[UploadFile], File(description="recordings, none longer than limits.clip_seconds")]
+    ) -> Several:
         """Take several files as a form, and return a prediction or an error for each, in their order.
 
         `curl -F files=@a.wav -F files=@b.flac http://127.0.0.1:8300/api/batch`

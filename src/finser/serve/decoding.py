@@ -60,7 +60,7 @@ def heard(file: IO[bytes], limits: Limits) -> Heard:
             blocks = list(_blocks(sound, limits))
             sr = sound.samplerate
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
-        raise FinserError(f"not readable as audio ({why(error)})", expected=FORMATS) from None
+        raise FinserError(f"not readable as audio ({why(error).rstrip('.')})", expected=FORMATS) from None
     if not blocks:
         raise FinserError("holds no sample")
     return Heard(np.concatenate(blocks), sr)

@@ -47,7 +47,7 @@ async function introduce() {
   };
   at("bundle").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
   at("synthetic").hidden = !about.corpora.some((one) => one.synthetic);
-  at("limits").textContent = `At most ${limits.megabytes} MB and ${limits.seconds} s.`;
+  at("limits").textContent = `At most ${limits.megabytes}\u00a0MB and ${limits.seconds}\u00a0s.`;
 }
 
 // --- a recording
@@ -69,6 +69,7 @@ async function predict(file, name) {
   } catch (error) {
     say("");
     fail(`${name}: ${error.message}`);
+    ["result", "pictures", "player"].forEach((id) => (at(id).hidden = true)); // they are another recording's
   } finally {
     busy(false);
   }
