@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -130,10 +131,10 @@ def served(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         found = re.search(r"tones answers at (http://127\.0\.0\.1:\d+)/", line)
         assert found, line + (folder.parent / "served.log").read_text()
         yield Running(found[1], process.pid)
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.wait(30)
         assert list(folder.iterdir()) == [], "an upload is left, or a file was written"
-        assert (folder.parent / "served.log").read_text() == "", "the server said something of its requests"
+        assert (folder.parent / "served.log").read_text() == "error: interrupted\n", "and nothing of its requests"
 
 
 @pytest.fixture
