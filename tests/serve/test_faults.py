@@ -295,6 +295,22 @@ def test_500_uploads_at_once(served: Running, clip: bytes):
     lives(served.url)
 
 
+def test_bodies_are_not_held_in_memory(served: Running):
+    """60 at once, of 10 MB each: those that are taken are on the disk, and those that are refused are dropped as they come."""
+    body = bytes(10 * MB)
+
+    def upload(_: int) -> httpx.Response:
+        with httpx.Client(timeout=120, trust_env=False, verify=False) as client:
+            return client.post(f"{served.url}/api/predict", content=body)
+
+    with memory_of(served) as memory, ThreadPoolExecutor(60) as threads:
+        answers = list(threads.map(upload, range(60)))
+    print(f"answers {dict(Counter(answer.status_code for answer in answers))}; {memory}")
+    assert all(error(answer, answer.status_code) for answer in answers) and {answer.status_code for answer in answers} <= {422, 503}
+    assert memory.grown < 60 * 2**19 + 50 * MB
+    lives(served.url)
+
+
 def test_a_minute_of_eight_channels_in_a_small_file(served: Running):
     """Silence as FLAC: what a decoder makes of a file may be a thousand times as large as the file."""
     target = io.BytesIO()
