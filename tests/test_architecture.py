@@ -42,6 +42,7 @@ ORDER = [  # of the flow
     "summary",
     "report",
     "predict",
+    "serve",
 ]
 FOR_PEOPLE = ["tools", "cli", "__main__"]  # beside the flow: these may import all of it
 LIBRARIES = yaml.safe_load((ROOT / "workflow" / "libraries.yaml").read_text())

@@ -30,6 +30,9 @@ STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
 RESTARTED = "FINSER_RESTARTED"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FromBundle = Annotated[
+    str | None, typer.Option("--bundle", help="folder of a bundle, or its id on a hub; default: the one that ships with finser")
+]
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -38,7 +41,7 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, predict, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, predict, serve, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -244,9 +247,7 @@ def bundle(
 
 def predict(
     sources: Annotated[list[str], typer.Argument(help="files, folders, globs, lists of paths (.txt), or - for a list on standard input")],
-    from_: Annotated[
-        str | None, typer.Option("--bundle", help="folder of a bundle, or its id on a hub; default: the one that ships with finser")
-    ] = None,
+    from_: FromBundle = None,
     window: Annotated[float, typer.Option("--window", help="seconds of a window of long recordings; 0: each file is one clip")] = 0.0,
     hop: Annotated[float, typer.Option("--hop", help="seconds from one window to the next; default: a third of a window")] = 0.0,
     segments: Annotated[bool, typer.Option("--segments", help="merge windows in a row with one emotion")] = False,
@@ -269,6 +270,29 @@ def predict(
     session = Session(load(from_, threshold), Windows(window, hop or window / 3) if window else None, segments, strict)
     write(session, paths, form, output)
     return 1 if session.failed else 0
+
+
+def serve(
+    from_: FromBundle = None,
+    host: Annotated[
+        str, typer.Option("--host", help="address to listen at; other machines reach any but a loopback address")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0: any that is free", min=0, max=65_535)] = 8300,
+    name: Annotated[list[str] | None, typer.Option("--name", help="a further Host name to answer to; may be repeated")] = None,
+    max_mb: Annotated[float, typer.Option("--max-mb", help="largest upload, in 10^6 bytes")] = 64.0,
+    max_seconds: Annotated[float, typer.Option("--max-seconds", help="longest recording")] = 600.0,
+    waiting: Annotated[int, typer.Option("--waiting", help="requests that may wait for the one that is computed", min=0)] = 16,
+    rate: Annotated[int, typer.Option("--rate", help="requests of one client address in a minute", min=1)] = 120,
+) -> None:
+    """Serve a page and an HTTP API for a bundle on this machine: record or drop a file, and see its emotions. Nothing is stored."""
+    from finser.serve import run
+    from finser.serve.limits import Limits
+
+    run.check_installed()
+    from finser.predict.run import load
+
+    limits = Limits(megabytes=max_mb, seconds=max_seconds, waiting=waiting, per_minute=rate)
+    run.serve(load(from_), host, port, limits, [one.lower() for one in name or ()])
 
 
 def cluster(
