@@ -4,15 +4,11 @@ A command imports its modules when it runs, so that `finser --help` takes less t
 another status and one line on standard error that begins with ``error:``.
 """
 
-import atexit
 import errno
 import os
-import shutil
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
-from importlib.util import find_spec
 from inspect import Parameter, Signature
 from itertools import chain, count
 from pathlib import Path
@@ -24,6 +20,7 @@ from finser import layout
 from finser.errors import FinserError, lines
 from finser.files import whole_file, write_text
 from finser.project import stages
+from finser.project.caches import give_numba_a_cache
 from finser.project.place import check_code
 
 STAGES = "Stages (dvc.yaml calls them)"
@@ -38,7 +35,7 @@ def program() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
     for stage in stages.table().values() if stages.DVC.exists() else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, predict, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, predict, listen, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -269,6 +266,34 @@ def predict(
     return 1 if session.failed else 0
 
 
+def listen(
+    source: Annotated[str, typer.Argument(help="-: raw 16-bit little-endian mono PCM on standard input; default: a microphone")] = "",
+    from_: Annotated[str, typer.Option("--bundle", help="folder of a bundle, or its id on a hub")] = "",
+    window: Annotated[float, typer.Option("--window", help="seconds of a window")] = 3.0,
+    hop: Annotated[float, typer.Option("--hop", help="seconds from one window, and one line, to the next")] = 1.0,
+    rate: Annotated[
+        int | None, typer.Option("--rate", help="Hz; default: 16000 for -, and the microphone's own", min=1000, max=768_000)
+    ] = None,
+    form: Annotated[Literal["table", "jsonl"], typer.Option("--format", help="what to write")] = "table",
+    device: Annotated[str, typer.Option("--device", help="name or number of a microphone; default: the system's")] = "",
+    devices: Annotated[bool, typer.Option("--devices", help="list the microphones, and end")] = False,
+) -> None:
+    """Predict emotions while somebody speaks, a line per hop, with the latency in milliseconds."""
+    if devices:
+        from finser.predict.microphone import devices as found
+
+        print(*found(), sep="\n")
+        return
+    if source not in ("", "-") or (source and device):
+        raise FinserError("listens to a microphone, or to - alone", found=f"{source} {device}", do="for files: finser predict")
+    if not from_:
+        raise FinserError("no bundle is named", do="name the folder that `finser bundle` wrote: --bundle FOLDER")
+    from finser.predict.live import listen as live
+    from finser.predict.sound import Windows
+
+    live(from_, None if source else device, rate, Windows(window, hop), form)
+
+
 def cluster(
     partition: Annotated[list[str] | None, typer.Option("--partition", help="use this partition; may be repeated; else all")] = None,
     account: Annotated[str, typer.Option("--account", help="account of the jobs; else your default one")] = "",
@@ -304,24 +329,8 @@ def readme() -> None:
 def main() -> None:
     """Entry point: run a command; every error that a user can cause is one line and a nonzero status."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it at its first call; other values give other bits
-    _give_numba_a_cache()
+    give_numba_a_cache()
     sys.exit(_status(_checked))
-
-
-def _give_numba_a_cache() -> None:
-    """Give numba a temporary cache folder if no other is writable: otherwise it would refuse to compile."""
-    if "NUMBA_CACHE_DIR" in os.environ or _writable(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numba"):
-        return
-    packages = [Path(find_spec(name).origin).parent for name in ("finser", "librosa")]
-    if not all(_writable(package / "__pycache__") for package in packages):
-        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="finser-numba-")
-        atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
-
-
-def _writable(folder: Path) -> bool:
-    """Return whether a folder can be written or made."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return folder.is_absolute() and os.access(existing, os.W_OK)
 
 
 def _own_code() -> None:
