@@ -33,9 +33,10 @@ DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 def program() -> typer.Typer:
     """Make the command line: a command for every stage of dvc.yaml in the current folder, and those for users."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
-    for stage in stages.table().values() if stages.DVC.exists() else ():
+    skipped = sys.argv[1:2] == ["doctor"]  # which runs whatever is wrong with dvc.yaml
+    for stage in stages.table().values() if stages.DVC.exists() and not skipped else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, predict, listen, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, doctor, predict, listen, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -179,6 +180,13 @@ def check() -> None:
     params = parameters.load()
     check_inputs(params)
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
+
+
+def doctor() -> int:
+    """Examine the installation, and what params.yaml needs: what is missing, and how to get it. Status 1 if something is missing."""
+    from finser.tools.doctor import main as examined
+
+    return examined()
 
 
 def corpora(context: typer.Context) -> None:
