@@ -39,7 +39,7 @@ LOOKED_AT = 40  # files of a folder from which the others are estimated
 
 
 @dataclass(frozen=True)
-class Sound:
+class Extent:
     """A corpus: clips, their seconds, and the bytes of its files."""
 
     clips: int
@@ -55,22 +55,22 @@ def needed(params: Params) -> int:
     FinserError
         A folder or a table that params.yaml relies on is missing.
     """
-    sounds = {corpus: sound(params, corpus) for corpus in params.corpora}
-    return sum(one.size + prepared(params, one, corpus in params.pooled) for corpus, one in sounds.items()) + noisy(
-        params, [sounds[corpus] for corpus in params.pooled]
+    extents = {corpus: extent(params, corpus) for corpus in params.corpora}
+    return sum(one.size + prepared(params, one, corpus in params.pooled) for corpus, one in extents.items()) + noisy(
+        params, [extents[corpus] for corpus in params.pooled]
     )
 
 
-def prepared(params: Params, sound: Sound, pooled: bool) -> int:
+def prepared(params: Params, extent: Extent, pooled: bool) -> int:
     """Return the bytes of a corpus in data/, without data/raw; features are of `pooled` corpora only."""
     every = sum(length(params, variant) for variant in params.variants)  # of all variants, in lengths of the original
-    total = sound.seconds * (SAMPLES + every * (SAMPLES + FRAMES))
+    total = extent.seconds * (SAMPLES + every * (SAMPLES + FRAMES))
     if pooled:
-        total += sound.seconds * every * FRAMES
+        total += extent.seconds * every * FRAMES
         if "statistics" in params.features.representations:
-            total += sound.clips * len(params.variants) * 4 * STATISTICS
+            total += extent.clips * len(params.variants) * 4 * STATISTICS
         if "filter_banks" in params.features.representations:
-            total += sound.seconds * sum(length(params, variant) for variant in params.features.filter_bank_variants) * BANKS
+            total += extent.seconds * sum(length(params, variant) for variant in params.features.filter_bank_variants) * BANKS
     return round(total)
 
 
@@ -79,7 +79,7 @@ def length(params: Params, variant: str) -> float:
     return 1 / params.augment.speed_pitch.rate if variant == "speed_pitch" else 1.0
 
 
-def noisy(params: Params, pooled: Sequence[Sound]) -> int:
+def noisy(params: Params, pooled: Sequence[Extent]) -> int:
     """Return the bytes of data/noisy."""
     asked, clips = params.evaluate_classifier.noise, sum(one.clips for one in pooled)
     tested = min(asked.clips, clips // params.split.folds)
@@ -88,14 +88,14 @@ def noisy(params: Params, pooled: Sequence[Sound]) -> int:
     return round(rows * seconds * (SAMPLES + FRAMES))
 
 
-def sound(params: Params, corpus: str) -> Sound:
+def extent(params: Params, corpus: str) -> Extent:
     """Return what is known of a corpus: from its index, else from some of its files, else from its plan or its publisher."""
     source, raw = params.fetch[corpus], layout.raw(corpus)
     if layout.clips(corpus).exists():
         clips = read_clips(corpus)
         kept = clips.num_rows - len(excluded(clips))
         seconds = sum(value or 0 for value in clips["seconds"].to_pylist()) * kept / max(clips.num_rows, 1)
-        return Sound(kept, seconds, size_of(raw))
+        return Extent(kept, seconds, size_of(raw))
     if isinstance(source, Table):
         return _of_files(_of_table(params, source, corpus))
     if isinstance(source, Local):
@@ -103,7 +103,7 @@ def sound(params: Params, corpus: str) -> Sound:
         return _of_files([folder / name for name in audio_files(folder)])
     seconds, sr = PUBLISHED[corpus]
     count, seconds = expected_count(source, corpus), SPOKEN if isinstance(source, Synthetic) else seconds
-    return Sound(count, count * seconds, round(count * seconds * 2 * sr))
+    return Extent(count, count * seconds, round(count * seconds * 2 * sr))
 
 
 def _of_table(params: Params, source: Table, corpus: str) -> list[Path]:
@@ -114,7 +114,7 @@ def _of_table(params: Params, source: Table, corpus: str) -> list[Path]:
     return [Path(root, path) for path in listing.files.values()]
 
 
-def _of_files(paths: Sequence[Path]) -> Sound:
+def _of_files(paths: Sequence[Path]) -> Extent:
     """Return number, length and size of files, from some that are evenly spread; those that cannot be read do not count."""
     import soundfile
 
@@ -127,8 +127,8 @@ def _of_files(paths: Sequence[Path]) -> Sound:
         except (soundfile.LibsndfileError, OSError):
             continue  # `index` says what is wrong with it
     if not seconds:
-        return Sound(len(paths), 0.0, 0)
-    return Sound(len(paths), len(paths) * statistics.mean(seconds), round(len(paths) * statistics.mean(sizes)))
+        return Extent(len(paths), 0.0, 0)
+    return Extent(len(paths), len(paths) * statistics.mean(seconds), round(len(paths) * statistics.mean(sizes)))
 
 
 def size_of(folder: Path) -> int:

@@ -98,6 +98,8 @@ def of_installation(root: Path) -> list[Finding]:
         return [Finding(MISSING, "libraries", "finser is not installed as a package", ENVIRONMENT)]
     names = {name: installed.module_of(name) for name in (*needs, *(name for some in extras.values() for name in some))}
     probed = installed.probe(list(dict.fromkeys(names.values())))
+    for module in probed.faults:
+        sys.modules.setdefault(module, None)  # the other sections must not import what may end this process: they get an error instead
     faults = {name: probed.faults[module] for name, module in names.items() if module in probed.faults}
     return [
         *of_libraries(needs, faults),
@@ -276,18 +278,20 @@ def state_of(params: "Params", corpus: str) -> str:
         Its folder or table is missing, faulty or incomplete.
     """
     from finser import layout
-    from finser.config import locations
-    from finser.corpora import local
-    from finser.corpora.tables.listing import check_table
     from finser.files import read_json
 
     source, said = params.fetch[corpus], layout.raw(corpus) / "SOURCE.json"
     if said.exists() and read_json(said).get("source") == source.source:
         return f"fetched ({source.source})"
     if source.source == "table":
+        from finser.config import locations
+        from finser.corpora.tables.listing import check_table
+
         check_table(locations.table(corpus), locations.root(corpus), source, corpus, params.emotions)
         return "found; fetch copies it"
     if source.source == "local":
+        from finser.corpora import local
+
         folder = local.folder_of(corpus)
         local.survey(folder, corpus, partial(params.index.refuses, corpus))
         local.check_complete(folder, source, corpus)

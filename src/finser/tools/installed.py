@@ -108,7 +108,8 @@ def probe(modules: Sequence[str]) -> Probed:
 
 def _events(modules: Sequence[str]) -> tuple[list[list], str]:
     """Run the probe; return what it printed, and how it ended if not well."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "MPLCONFIGDIR": str(Path.home())}  # matplotlib makes a folder unless it is told one
+    environment = {**os.environ, **quiet}
     command = [sys.executable, "-P", "-c", PROBE, *modules]
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
