@@ -4,15 +4,11 @@ A command imports its modules when it runs, so that `finser --help` takes less t
 another status and one line on standard error that begins with ``error:``.
 """
 
-import atexit
 import errno
 import os
-import shutil
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
-from importlib.util import find_spec
 from inspect import Parameter, Signature
 from itertools import chain, count
 from pathlib import Path
@@ -24,24 +20,24 @@ from finser import layout
 from finser.errors import FinserError, lines
 from finser.files import whole_file, write_text
 from finser.project import stages
-from finser.project.place import check_code
+from finser.project.caches import give_numba_a_cache
+from finser.project.place import check_code, check_root
+from finser.tools import using
 
 STAGES = "Stages (dvc.yaml calls them)"
 PEOPLE = "For people"
 RESTARTED = "FINSER_RESTARTED"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FromBundle = Annotated[
-    str | None, typer.Option("--bundle", help="folder of a bundle, or its id on a hub; default: the one that ships with finser")
-]
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def program() -> typer.Typer:
     """Make the command line: a command for every stage of dvc.yaml in the current folder, and those for users."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Reproducible speech emotion recognition.")
-    for stage in stages.table().values() if stages.DVC.exists() else ():
+    skipped = sys.argv[1:2] == ["doctor"]  # which runs whatever is wrong with dvc.yaml
+    for stage in stages.table().values() if stages.DVC.exists() and not skipped else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, predict, serve, bundle, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, doctor, *using.COMMANDS, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -76,7 +72,7 @@ def preset(
     """Rewrite params.yaml (the old one is kept as params.yaml.bak, .2.bak and so on)."""
     from finser.tools.preset import make
 
-    _in_the_root()
+    check_root()
     text, places = make(name, path, allow_partial)
     kept = _replace(Path("params.yaml"), text)
     if places:
@@ -88,7 +84,7 @@ def migrate() -> None:
     """Rewrite a params.yaml of an earlier version of finser; the old one is kept, paths in it go to local.yaml."""
     from finser.tools.preset import migrated
 
-    _in_the_root()
+    check_root()
     text, places = migrated(Path("params.yaml"))
     kept = _replace(Path("params.yaml"), text)
     if places:
@@ -103,12 +99,6 @@ def _replace(target: Path, text: str) -> str:
     kept = f"; the old {target} is {_keep(target)}" if target.exists() and target.read_bytes() != text.encode() else ""
     write_text(target, text)
     return kept
-
-
-def _in_the_root() -> None:
-    """Raise an error outside a project."""
-    if not Path("dvc.yaml").exists():
-        raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
 
 
 def _keep(path: Path) -> Path:
@@ -187,6 +177,13 @@ def check() -> None:
     print(f"params.yaml is valid: preset {params.preset}; corpora {', '.join(params.corpora)}; models {', '.join(params.models)}")
 
 
+def doctor() -> int:
+    """Examine the installation, and what params.yaml needs: what is missing, and how to get it. Status 1 if something is missing."""
+    from finser.tools.doctor import main as examined
+
+    return examined()
+
+
 def corpora(context: typer.Context) -> None:
     """List the published corpora, and what this project has of its own: paths, clips found, excluded and ignored. See also: add, table."""
     if context.invoked_subcommand is None:
@@ -210,7 +207,7 @@ def add(
     """Check a table of own recordings, and add it to params.yaml and local.yaml as a corpus."""
     from finser.tools.own_corpus import add as added
 
-    _in_the_root()
+    check_root()
     new = added(name, table, root, only=only, columns=column or (), title=title, licence=licence, home=home, language=language)
     kept = _replace(Path("params.yaml"), new.params) + _replace(Path("local.yaml"), new.places)
     print(*new.said, f"params.yaml and local.yaml have the corpus {name}{kept}", sep="\n")
@@ -229,72 +226,6 @@ def table(
     print(f"{target}: {count:,} clips; next: finser corpora add {recipe} {target} --root {folder}")
 
 
-def bundle(
-    model: Annotated[str, typer.Argument(help="a classifier of `final`, or a fusion of such")],
-    target: Annotated[Path, typer.Argument(help="the folder to write")],
-    folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: model.onnx (samples in) and features.onnx (mel and RMS in)")] = False,
-    onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only the latter, which `finser predict` uses")] = False,
-) -> None:
-    """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
-    from finser.config import params as parameters
-    from finser.tools import bundling
-
-    _in_the_root()
-    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx="all" if onnx else "features" if onnx_features else "none")
-    print(*bundling.said(made, target), sep="\n")
-
-
-def predict(
-    sources: Annotated[list[str], typer.Argument(help="files, folders, globs, lists of paths (.txt), or - for a list on standard input")],
-    from_: FromBundle = None,
-    window: Annotated[float, typer.Option("--window", help="seconds of a window of long recordings; 0: each file is one clip")] = 0.0,
-    hop: Annotated[float, typer.Option("--hop", help="seconds from one window to the next; default: a third of a window")] = 0.0,
-    segments: Annotated[bool, typer.Option("--segments", help="merge windows in a row with one emotion")] = False,
-    form: Annotated[
-        Literal["table", "csv", "jsonl", "rttm", "audformat", "parquet"], typer.Option("--format", help="what to write")
-    ] = "table",
-    output: Annotated[Path | None, typer.Option("--output", help="the file to write; default: standard output")] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="probability below which a prediction is unsure")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="end with the first file that cannot be read")] = False,
-) -> int:
-    """Predict the emotions of recordings with a bundle. Status 1 if a file cannot be read; the others are predicted all the same."""
-    from finser.predict.run import Session, load, write
-    from finser.predict.sound import Windows
-    from finser.predict.sources import paths_of
-
-    for option, given in (("--segments", segments), ("--hop", hop)):
-        if given and not window:
-            raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
-    paths = list(paths_of(sources))
-    session = Session(load(from_, threshold), Windows(window, hop or window / 3) if window else None, segments, strict)
-    write(session, paths, form, output)
-    return 1 if session.failed else 0
-
-
-def serve(
-    from_: FromBundle = None,
-    host: Annotated[
-        str, typer.Option("--host", help="address to listen at; other machines reach any but a loopback address")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0: any that is free", min=0, max=65_535)] = 8300,
-    name: Annotated[list[str] | None, typer.Option("--name", help="a further Host name to answer to; may be repeated")] = None,
-    max_mb: Annotated[float, typer.Option("--max-mb", help="largest upload, in 10^6 bytes")] = 64.0,
-    max_seconds: Annotated[float, typer.Option("--max-seconds", help="longest recording")] = 600.0,
-    waiting: Annotated[int, typer.Option("--waiting", help="requests that may wait for the one that is computed", min=0)] = 16,
-    rate: Annotated[int, typer.Option("--rate", help="requests of one client address in a minute", min=1)] = 120,
-) -> None:
-    """Serve a page and an HTTP API for a bundle on this machine: record or drop a file, and see its emotions. Nothing is stored."""
-    from finser.serve import run
-    from finser.serve.limits import Limits
-
-    run.check_installed()
-    from finser.predict.run import load
-
-    limits = Limits(megabytes=max_mb, seconds=max_seconds, waiting=waiting, per_minute=rate)
-    run.serve(load(from_), host, port, limits, [one.lower() for one in name or ()])
-
-
 def cluster(
     partition: Annotated[list[str] | None, typer.Option("--partition", help="use this partition; may be repeated; else all")] = None,
     account: Annotated[str, typer.Option("--account", help="account of the jobs; else your default one")] = "",
@@ -303,7 +234,7 @@ def cluster(
     """Ask the cluster's scheduler what there is, and write a Snakemake profile that fits: workflow/profiles/SCHEDULER."""
     from finser.tools.cluster.write import write
 
-    _in_the_root()
+    check_root()
     contents, said, advice = write(tuple(partition or ()), account, probe)
     print(*said, sep="\n")
     kept = [_replace(path, text) for path, text in contents.items()]
@@ -315,7 +246,7 @@ def schema() -> None:
     from finser.config.schema_docs import write
     from finser.project.stage_docs import update
 
-    _in_the_root()
+    check_root()
     write(Path("docs"))
     update(Path("docs/architecture.md"))
 
@@ -330,24 +261,8 @@ def readme() -> None:
 def main() -> None:
     """Entry point: run a command; every error that a user can cause is one line and a nonzero status."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it at its first call; other values give other bits
-    _give_numba_a_cache()
+    give_numba_a_cache()
     sys.exit(_status(_checked))
-
-
-def _give_numba_a_cache() -> None:
-    """Give numba a temporary cache folder if no other is writable: otherwise it would refuse to compile."""
-    if "NUMBA_CACHE_DIR" in os.environ or _writable(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numba"):
-        return
-    packages = [Path(find_spec(name).origin).parent for name in ("finser", "librosa")]
-    if not all(_writable(package / "__pycache__") for package in packages):
-        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="finser-numba-")
-        atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
-
-
-def _writable(folder: Path) -> bool:
-    """Return whether a folder can be written or made."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return folder.is_absolute() and os.access(existing, os.W_OK)
 
 
 def _own_code() -> None:

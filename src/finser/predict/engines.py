@@ -1,5 +1,6 @@
 """From the sound of clips to a bundle's probabilities, by torch or by onnxruntime."""
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,7 @@ def engine_of(folder: Path, bundle: Bundle, kind: str = "auto") -> ProbabilityEn
 
 def session(path: Path) -> "onnxruntime.InferenceSession":
     """Load a graph into onnxruntime, with one thread: the networks are small, and several predictions may run at once."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # versions from 1.29 on would identify this machine, and report what they run
     try:
         import onnxruntime
     except ImportError:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from finser.predict.predictor import Prediction, record
 from finser.workers import in_batches
@@ -17,19 +17,29 @@ ROWS = 1024  # of a Parquet file in memory
 def table(predictions: Iterable[Prediction], file: IO[str], classes: Sequence[str]) -> None:
     """Write a line per prediction for people: file, time, emotion, the three largest probabilities, and warnings below it."""
     for one in predictions:
-        ranked = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
-        shares = ", ".join(f"{name} {value:.2f}" for name, value in ranked)
-        emotion = f"unsure ({one.emotion})" if one.unsure else one.emotion
-        print(f"{one.path or '(samples)'}  {one.start:g}-{one.end:g} s  {emotion}  [{shares}]", file=file, flush=True)
+        print(f"{one.path or '(samples)'}  {in_words(one)}", file=file, flush=True)
         for line in one.warnings:
             print(f"    warning: {line}", file=file, flush=True)
+
+
+def in_words(one: Prediction) -> str:
+    """Return time, emotion and the three largest probabilities of a prediction."""
+    ranked = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
+    shares = ", ".join(f"{name} {value:.2f}" for name, value in ranked)
+    emotion = f"unsure ({one.emotion})" if one.unsure else one.emotion
+    return f"{one.start:g}-{one.end:g} s  {emotion}  [{shares}]"
 
 
 def json_lines(predictions: Iterable[Prediction], file: IO[str], classes: Sequence[str]) -> None:
     """Write a JSON object per line: path, start, end, emotion, confidence, unsure, probabilities, warnings."""
     for one in predictions:
-        facts = {name: getattr(one, name) for name in ("path", "start", "end", "emotion", "confidence", "unsure", "probabilities")}
-        print(json.dumps({**facts, "warnings": list(one.warnings)}, ensure_ascii=False), file=file, flush=True)
+        print(json.dumps(facts(one), ensure_ascii=False), file=file, flush=True)
+
+
+def facts(one: Prediction) -> dict[str, Any]:
+    """Return a prediction as values of JSON."""
+    names = ("path", "start", "end", "emotion", "confidence", "unsure", "probabilities")
+    return {**{name: getattr(one, name) for name in names}, "warnings": list(one.warnings)}
 
 
 def comma_separated(predictions: Iterable[Prediction], file: IO[str], classes: Sequence[str]) -> None:

@@ -122,11 +122,12 @@ def windows_of_file(path: Path, windows: Windows, quality: str) -> Iterator[Wave
 
 def windows_of_pcm(stream: IO[bytes], sr: int, windows: Windows, quality: str) -> Iterator[Waveform]:
     """Yield the windows of raw 16-bit little-endian mono PCM, as soon as each is complete."""
+    read = stream.read1 if hasattr(stream, "read1") else stream.read  # a pipe's `read` waits for a whole block
 
     def blocks() -> Iterator[np.ndarray]:
         """Yield float32 blocks; a last odd byte is dropped."""
         rest = b""
-        while data := stream.read(2 * PCM_BLOCK):
+        while data := read(2 * PCM_BLOCK):
             data = rest + data
             rest = data[len(data) // 2 * 2 :]
             yield np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32768

@@ -10,6 +10,12 @@ from finser.errors import FinserError
 FOLDERS = ("data", "models", "results")
 
 
+def check_root() -> None:
+    """Raise an error outside a project."""
+    if not Path("dvc.yaml").exists():
+        raise FinserError("no dvc.yaml here", where=Path.cwd(), do="run in the project's root")
+
+
 def check_place() -> None:
     """Raise an error in a folder whose results would be recorded wrongly or not at all.
 
@@ -19,10 +25,9 @@ def check_place() -> None:
         The folder is no project, the code is another copy's, or data/, models/, results/ or a folder in them is a link that leaves the
         project.
     """
-    root = Path.cwd()
-    if not Path("dvc.yaml").exists():
-        raise FinserError("no dvc.yaml here", where=root, do="run in the project's root")
+    check_root()
     check_code()
+    root = Path.cwd()
     folders = [path for name in FOLDERS for depth in ("", "/*", "/*/*") for path in sorted(Path().glob(name + depth)) if path.is_dir()]
     for path in folders:
         target = path.resolve()

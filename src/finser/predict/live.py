@@ -1,0 +1,164 @@
+"""`finser listen`: predictions while a recording is made, from a microphone or from raw PCM on standard input."""
+
+import json
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO
+
+import numpy as np
+
+from finser.audio.frames import SR
+from finser.errors import FinserError
+from finser.predict.output import facts, in_words
+from finser.predict.predictor import LocalPredictor, Prediction
+from finser.predict.run import load
+from finser.predict.sound import Windows
+from finser.progress import say
+
+PIPE_RATE = 16_000  # Hz of standard input, unless --rate states another
+PCM = "raw 16-bit little-endian mono PCM"
+HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM")  # first bytes of sound files
+Take = Callable[[int], tuple[bytes, float]]
+
+
+class Piece:
+    """Sound without a gap: a stream of raw 16-bit mono PCM that remembers when its samples arrived.
+
+    Parameters
+    ----------
+    take : callable
+        Returns some bytes, about as many as it is asked for at most, and the time on :func:`time.monotonic` at which they arrived. It
+        returns no bytes at the end.
+    start : float
+        Place of the first sample in the recording, in seconds.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that were read.
+    """
+
+    def __init__(self, take: Take, start: float = 0.0) -> None:
+        self.start, self.size = start, 0
+        self._take, self._ended = take, False
+        self._arrived: deque[tuple[int, float]] = deque()  # whole samples so far, and when the last of them arrived
+
+    def read1(self, size: int) -> bytes:
+        """Return what has arrived, without waiting for `size` bytes; no bytes at the end."""
+        data, moment = self._take(size)
+        self.size, self._ended = self.size + len(data), not data
+        self._arrived.append((self.size // 2, moment))
+        return data
+
+    def arrival(self, samples: int) -> float:
+        """Return when the first `samples` were there; at the end of the stream, when the end was seen, for which its last window waits.
+
+        Ask for growing numbers of samples: earlier times are forgotten.
+        """
+        while len(self._arrived) > 1 and (self._ended or self._arrived[0][0] < samples):
+            self._arrived.popleft()
+        return self._arrived[0][1]
+
+
+@dataclass(frozen=True)
+class LivePrediction:
+    """A prediction, and the seconds from the arrival of its window's last sample to the prediction."""
+
+    prediction: Prediction
+    latency: float
+
+
+def heard(predictor: LocalPredictor, pieces: Iterable[Piece], sr: int, windows: Windows) -> Iterator[LivePrediction]:
+    """Yield the prediction for each window as soon as it is complete. A window never spans two pieces."""
+    for piece in pieces:
+        for one in predictor.listen(piece, sr, windows.length, windows.hop):
+            latency = time.monotonic() - piece.arrival(round(one.end * sr))
+            yield LivePrediction(replace(one, start=round(piece.start + one.start, 3), end=round(piece.start + one.end, 3)), latency)
+
+
+def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
+    """Yield the one piece of standard input, and say if its last byte is half a sample.
+
+    Raises
+    ------
+    FinserError
+        The stream is a terminal, or begins as a file of another format.
+    """
+    if stream.isatty():
+        raise FinserError("standard input is a terminal", expected=PCM, do="ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | finser listen -")
+
+    def take(size: int) -> tuple[bytes, float]:
+        """Read what is there."""
+        data = stream.read1(size)
+        if not piece.size and data.startswith(HEADERS):
+            do = "take the header off: ffmpeg -i - -f s16le -ac 1 -ar 16000 -; or use finser predict"
+            raise FinserError("begins as a sound file", where="standard input", expected=PCM, do=do)
+        return data, time.monotonic()
+
+    piece = Piece(take)
+    yield piece
+    if piece.size > 1 and piece.size % 2:
+        say("standard input: the last byte is half a sample, and is left out")
+
+
+def warm_up(predictor: LocalPredictor, seconds: float) -> None:
+    """Predict noise: the first prediction loads libraries, which would delay the first line."""
+    predictor.predict(np.random.default_rng(0).uniform(-0.1, 0.1, round(seconds * SR)).astype(np.float32), SR)
+
+
+def write(found: Iterable[LivePrediction], form: str, file: IO[str]) -> None:
+    """Write a line per prediction, at once.
+
+    Raises
+    ------
+    FinserError
+        There is none.
+    """
+    count = 0
+    for count, one in enumerate(found, 1):  # noqa: B007
+        print(LINES[form](one), file=file, flush=True)
+    if not count:
+        raise FinserError("no sound", where="standard input", expected=PCM, do="look at the program that sends it")
+
+
+def as_text(one: LivePrediction) -> str:
+    """Return a line for people: time, emotion, the three largest probabilities, latency, and the kinds of warnings."""
+    kinds = ", ".join(re.split(r" ?[:(]", line)[0] for line in one.prediction.warnings)
+    return f"{in_words(one.prediction)}  {1000 * one.latency:.0f} ms" + (f"  (warning: {kinds})" if kinds else "")
+
+
+def as_json(one: LivePrediction) -> str:
+    """Return an object as `finser predict --format jsonl` writes it, without a path, and with ``latency_ms``."""
+    said = facts(one.prediction)
+    del said["path"]
+    return json.dumps({**said, "latency_ms": round(1000 * one.latency, 1)}, ensure_ascii=False)
+
+
+LINES: dict[str, Callable[[LivePrediction], str]] = {"table": as_text, "jsonl": as_json}
+
+
+def listen(name: str | None, device: str | None, sr: int | None, windows: Windows, form: str) -> None:
+    """Write predictions until the sound ends.
+
+    Parameters
+    ----------
+    name : str, optional
+        Folder or id of the bundle; default: the one that ships with finser.
+    device : str, optional
+        As for :class:`finser.predict.microphone.Microphone`; None: standard input.
+    sr : int, optional
+        Rate in Hz; default: 16,000 for standard input, and the microphone's own.
+    """
+    if device is None:
+        predictor, sr, pieces = load(name), sr or PIPE_RATE, pieces_of(sys.stdin.buffer)
+    else:
+        from finser.predict.microphone import Microphone
+
+        microphone = Microphone(device, sr)
+        predictor, sr, pieces = load(name), microphone.sr, microphone.pieces()
+    warm_up(predictor, windows.length)
+    write(heard(predictor, pieces, sr, windows), form, sys.stdout)
