@@ -7,7 +7,7 @@ import numpy as np
 
 from finser.audio.frames import FULL_SCALE, HOP_LENGTH, INT16, N_FFT
 from finser.config.sections.classifiers import LogMel
-from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO
+from finser.features.log_mel import FLOOR_DB, LEAST_SD, MARGIN, ROUND_TO
 from finser.features.mel_scale import mel_bank
 from finser.tools.onnx.builder import Builder, Name
 
@@ -57,6 +57,9 @@ def normalised(graph: Builder, spectrogram: Name, mean: np.ndarray, scale: np.nd
     scaled = graph.Mul(graph.Sub(spectrogram, mean), 1 / scale)
     axes = np.array([0, 1] if center == "clip" else [0])
     centred = graph.Sub(scaled, graph.ReduceMean(scaled, axes, keepdims=1))
+    if center == "cmvn":
+        variance = graph.ReduceMean(graph.Mul(centred, centred), axes, keepdims=1)
+        centred = graph.Div(centred, graph.Sqrt(graph.Add(variance, LEAST_SD**2)))
     length = graph.Gather(graph.Shape(spectrogram), np.array([0]))  # (1,)
     missing = graph.Mod(graph.Neg(length), np.array([ROUND_TO]))  # frames up to the next multiple of 32
     amounts = graph.Concat(np.array([0, 0]), missing, np.array([0]), axis=0)
