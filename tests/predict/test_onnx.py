@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import soundfile
@@ -83,6 +84,17 @@ def test_the_stated_difference_is_that_of_the_training_clips(place, kind, monkey
     assert np.abs(OnnxEngine(folder).probabilities(rows) - wanted).max() <= max(2 * stated.features_difference, 1e-6)
     assert max(stated.features_difference, stated.waveform_difference) < 1e-4
     assert f"{stated.clips} training clips" in (folder / "README.md").read_text()
+
+
+def test_weights_of_8_bits(place, kept, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    made = bundle(kept, "small_cnn", tmp_path / "made", onnx="all", int8=True)
+    assert made.onnx.bits == 8 and made.onnx.same_class > 0.9 and 1e-6 < made.onnx.features_difference < 0.3
+    for name in ("features.onnx", "model.onnx"):
+        assert (tmp_path / "made" / name).stat().st_size < (place / "onnx/one" / name).stat().st_size
+    kinds = {node.op_type for node in onnx.load(tmp_path / "made/features.onnx").graph.node}
+    assert "ConvInteger" in kinds and "Conv" not in kinds
+    assert "8 bits" in (tmp_path / "made/README.md").read_text() and bundles.read(place / "onnx/one").onnx.same_class == 1
 
 
 def test_features_alone(place):

@@ -69,6 +69,10 @@ class Onnx(Section):
 
     opset: int
     clips: int = Field(ge=1, description="training clips that were compared")
+    bits: Literal[8, 32] = Field(32, description="of the weights")
+    same_class: float = Field(
+        ge=0, le=1, description="fraction of these clips for which features.onnx predicts the class that torch predicts"
+    )
     features_difference: float = Field(ge=0, description="largest difference of a probability between features.onnx and torch")
     waveform_difference: float | None = Field(None, ge=0, description="the same for model.onnx; null: the bundle has none")
 

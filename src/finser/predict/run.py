@@ -8,7 +8,6 @@ from pathlib import Path
 from finser.errors import FinserError, lines
 from finser.files import whole_file
 from finser.predict import output
-from finser.predict.bundle import Bundle
 from finser.predict.merging import merged
 from finser.predict.predictor import LocalPredictor, Prediction
 from finser.predict.sound import Windows
@@ -69,7 +68,7 @@ def load(name: str | None, threshold: float | None = None) -> LocalPredictor:
     """
     if name is None:
         predictor = LocalPredictor(threshold=threshold)
-        print(notice(predictor.bundle), file=sys.stderr)
+        print(notice(predictor), file=sys.stderr)
         return predictor
     if Path(name).is_dir():
         return LocalPredictor(name, threshold)
@@ -78,14 +77,16 @@ def load(name: str | None, threshold: float | None = None) -> LocalPredictor:
     return Predictor.from_pretrained(name, threshold=threshold)
 
 
-def notice(bundle: Bundle) -> str:
+def notice(predictor: LocalPredictor) -> str:
     """Return what the bundle that ships with finser is, and what it is not."""
+    bundle, uar = predictor.bundle, predictor.bundle.scores["uar"]
     corpora = " and ".join(f"{corpus.speakers} speakers of {corpus.title}" for corpus in bundle.corpora)
-    uar = bundle.scores["uar"]
+    interval = f"{bundle.confidence:.0%} interval {uar['low']:.2f} to {uar['high']:.2f}"
+    others = "".join(f", {other.uar['value']:.2f} on {other.title}" for other in bundle.others)
     return (
-        f"note: the bundle that ships with finser is used: a small network, trained on {corpora}: {', '.join(bundle.classes)}; acted "
-        f"English. UAR on speakers that it has not heard: {uar['value']:.2f} ({bundle.confidence:.0%} interval {uar['low']:.2f} to "
-        f"{uar['high']:.2f}), lower on other speech. It is an example, and not for decisions about people. --bundle takes another one."
+        f"note: no --bundle is named: the example that ships with finser is used, a small network, trained on {corpora}: acted English, "
+        f"{len(bundle.classes)} emotions. Its UAR is {uar['value']:.2f} on speakers that it has not heard ({interval}){others}; chance is "
+        f"{1 / len(bundle.classes):.2f}. It is not for decisions about people. Its card: {predictor.folder / 'README.md'}"
     )
 
 

@@ -42,7 +42,7 @@ Graphs = Literal["none", "features", "all"]
 LOCK = Path("dvc.lock")
 
 
-def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: Graphs = "none") -> Bundle:
+def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: Graphs = "none", int8: bool = False) -> Bundle:
     """Write a bundle, whole or not at all.
 
     Parameters
@@ -57,6 +57,8 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         Take the classifiers of all folds and seeds of cross-validation as members, instead of the one that is trained on all speakers.
     onnx : {"none", "features", "all"}
         ONNX graphs to write: none, features.onnx, or model.onnx, too. They are compared with torch on up to 200 training clips.
+    int8 : bool
+        Whether their weights have 8 bits.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
             _copy(folder, partial / member.folder)
         made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
         if onnx != "none":
-            made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all")})
+            made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all", int8=int8)})
         write_json(partial / CONFIG, made.model_dump(mode="json"))
         (partial / "README.md").write_text(model_card(made), encoding="utf-8")
     return made
@@ -111,7 +113,7 @@ def _described(params: Params, name: str, protocol: str, members: tuple[Member, 
     )
 
 
-def _exported(made: Bundle, folder: Path, trained: Collection[str], *, with_waveform: bool) -> Onnx:
+def _exported(made: Bundle, folder: Path, trained: Collection[str], **options: bool) -> Onnx:
     """Write the ONNX graphs of a bundle; they are compared with torch on training clips, evenly spaced in the order of their names."""
     try:
         from finser.tools.onnx.export import export
@@ -120,7 +122,7 @@ def _exported(made: Bundle, folder: Path, trained: Collection[str], *, with_wave
 
     chosen = sorted(trained)[:: max(1, len(trained) // COMPARED)][:COMPARED]
     rows = [rows_of(corpus, chosen, made.definition, FEATURES) for corpus in sorted({clip.split("/")[0] for clip in chosen})]
-    return export(folder, made, [row for some in rows for row in some], with_waveform=with_waveform)
+    return export(folder, made, [row for some in rows for row in some], **options)
 
 
 def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:

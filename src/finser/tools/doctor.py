@@ -351,20 +351,20 @@ def of_cache() -> Iterator[Finding]:
 
 
 def of_bundles() -> Iterator[Finding]:
-    """Yield the bundles right below this folder or in bundles/, and classifiers of which one can be made."""
-    from finser.predict.bundle import CONFIG, read
+    """Yield the bundle of the package, those right below this folder or in bundles/, and classifiers of which one can be made."""
+    from finser.predict.bundle import CONFIG, SHIPPED, read
 
     found = []
-    for path in sorted((*Path().glob(f"*/{CONFIG}"), *Path().glob(f"bundles/*/{CONFIG}"))):
+    for path in (SHIPPED / CONFIG, *sorted((*Path().glob(f"*/{CONFIG}"), *Path().glob(f"bundles/*/{CONFIG}")))):
         if not (path.parent / "members").is_dir():
             continue
         try:
-            found.append(f"{path.parent} ({read(path.parent).name})")
+            found.append(f"{'installed' if path.parent == SHIPPED else path.parent} ({read(path.parent).name})")
         except FinserError as error:
             yield Finding(WARNING, "bundles", str(error))
     kept = sorted(path.name for path in Path("models/final").glob("*") if path.is_dir())
-    do = f"finser bundle {kept[0]} FOLDER writes one" if kept else "docs/predict.md describes how to make one"
-    yield Finding(OK, "bundles", _few(found)) if found else Finding(NOTE, "bundles", "none here", do)
+    do = f"finser bundle {kept[0]} FOLDER writes one" if kept else "docs/predict.md describes how to make your own"
+    yield Finding(OK, "bundles", _few(found)) if len(found) > 1 else Finding(NOTE, "bundles", _few(found), do)
 
 
 def _few(names: list[str]) -> str:
