@@ -24,7 +24,7 @@ def folder(project_of_bundles, tmp_path):
         ({"classes": ["sad"]}, "classes: Tuple should have at least 2 items"),
         ({"extra": 1}, "extra: Extra inputs are not permitted"),
         ({"temperature": 0}, "temperature: Input should be greater than 0"),
-        ({"sr": 16_000}, "sr: Input should be 22050"),
+        ({"sr": 16_000}, "sr: Input should be greater than or equal to 22050"),
         ({"definition": "x"}, "definition: Input should be"),
         ({"ranges": {}}, "ranges.seconds: Field required"),
         ({"members": []}, "members: Tuple should have at least 1 item"),
