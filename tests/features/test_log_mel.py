@@ -214,7 +214,7 @@ def collate(crop: int = 0, augment: SpectrogramAugment | None = None, center: st
     return CollateFrames(np.full(64, 2, np.float32), np.full(64, 4, np.float32), center, crop, augment)
 
 
-@pytest.mark.parametrize("center", ["clip", "cmn", "cmvn"])
+@pytest.mark.parametrize("center", ["clip", "cmn"])
 def test_whole_clips_are_normalised_and_padded_with_zeros(center):
     clips = [np.random.default_rng(n).normal(-30, 9, (n, 64)).astype(np.float32) for n in (1, 31, 32, 70)]
     batch, counts = collate(center=center)(clips, None)
@@ -222,8 +222,6 @@ def test_whole_clips_are_normalised_and_padded_with_zeros(center):
     for row, clip in zip(batch.numpy(), clips, strict=True):
         scaled = (clip - 2) / 4
         expected = scaled - (scaled.mean() if center == "clip" else scaled.mean(0, keepdims=True))
-        if center == "cmvn":
-            expected /= np.sqrt(scaled.var(0) + 0.01)
         assert row[: len(clip)] == pytest.approx(expected, abs=1e-5)
         assert not row[len(clip) :].any()
 

@@ -24,7 +24,6 @@ from finser.features.rows import Reader, Row
 FLOOR_DB = -80.0  # floor of the spectrograms
 MARGIN = 2  # frames kept on either side when silence is trimmed
 ROUND_TO = 32  # frames: few different padded lengths, because every new one costs a new plan on CPU
-LEAST_SD = 0.1  # of a band of a clip, in standard deviations of the training part: a band without sound is not amplified
 NOISE_POWERS = 3  # independent powers whose mean is a mel band's power under white noise
 
 
@@ -37,13 +36,15 @@ def log_mel(row: Row, options: LogMel) -> np.ndarray:
     """Return the clip's mel powers in dB without silent ends, float32, shape (n_frames, ``options.bands``).
 
     Adjacent bands of the 128 are averaged in power. Ends more than ``options.trim_db`` below the loudest frame are trimmed as by
-    ``librosa.effects.trim(y, top_db=trim_db)``, with a margin of two frames on either side; 0 disables trimming.
+    ``librosa.effects.trim(y, top_db=trim_db)``, with a margin of two frames on either side; 0 disables trimming. Cells more than
+    ``options.range_db`` below the loudest are raised to that level, as by ``librosa.power_to_db(top_db=range_db)``; 0 disables this.
     """
     power = row.features["mel"]
     if options.trim_db:
         power = power[sounding(row.features["rms"][:, 0], options.trim_db)]
     power = power.reshape(len(power), options.bands, -1).mean(2)  # (n_frames, bands)
-    return power_to_db(power, 10 ** (FLOOR_DB / 10))
+    found = power_to_db(power, 10 ** (FLOOR_DB / 10))
+    return np.maximum(found, found.max() - np.float32(options.range_db)) if options.range_db else found
 
 
 def sounding(rms: np.ndarray, top_db: float) -> slice:
@@ -77,8 +78,7 @@ class CollateFrames:
     augment : SpectrogramAugment, optional
         Augmentation of training clips.
     center : str
-        ``clip`` subtracts the clip's mean, ``cmn`` its mean in every band; ``cmvn`` also divides by its standard deviation in every band,
-        so that a recording with a lower noise floor has no larger values. In training these are taken over the crop, after the changes
+        ``clip`` subtracts the clip's mean, ``cmn`` its mean in every band. In training this mean is taken over the crop, after the changes
         of speed and noise and before the masks; in validation and test over the whole clip. The effect of this difference on the scores
         was not measured.
     """
@@ -105,16 +105,13 @@ class CollateFrames:
         return -(-len(clip) // ROUND_TO) * ROUND_TO
 
     def normalise(self, batch: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Apply the training part's mean and standard deviation, then each clip's own, as `center` says; padding becomes 0."""
-        valid, n_frames = frames_of(counts, batch.shape[1])[:, :, None], counts[:, None, None].astype(np.float32)  # (batch, t, 1)
+        """Apply the training part's mean and standard deviation, then subtract each clip's own mean; padding becomes 0."""
+        valid = frames_of(counts, batch.shape[1])[:, :, None]  # (batch, t, 1)
         scaled = (batch - self.mean) * (1 / self.scale) * valid
-        means = scaled.sum(1, keepdims=True) / n_frames  # (batch, 1, bands)
+        means = scaled.sum(1, keepdims=True) / counts[:, None, None].astype(np.float32)  # (batch, 1, bands)
         if self.center == "clip":
             means = means.mean(2, keepdims=True)
-        centred = scaled - means * valid
-        if self.center == "cmvn":
-            centred /= np.sqrt(np.square(centred).sum(1, keepdims=True) / n_frames + np.float32(LEAST_SD**2))
-        return centred
+        return scaled - means * valid
 
     def _crops(self, clips: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return random crops in dB, (batch, `crop`, bands), with random speed and noise, and their frame counts (batch,)."""

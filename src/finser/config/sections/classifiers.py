@@ -121,9 +121,10 @@ class LogMel(Section):
     trim_db: float = Field(
         30.0, ge=0, le=100, description="trim leading and trailing frames this many dB below the loudest frame; 0: no trimming"
     )
-    center: Literal["clip", "cmn", "cmvn"] = Field(
-        "clip", description="subtract the clip's mean: over all bands (clip), or per band (cmn); cmvn: also divide by its sd per band"
+    range_db: float = Field(
+        0.0, ge=0, le=100, description="raise cells this many dB below the clip's loudest to that level, which hides its noise; 0: none"
     )
+    center: Literal["clip", "cmn"] = Field("clip", description="subtract the clip's mean: over all bands (clip), or per band (cmn)")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
 
 

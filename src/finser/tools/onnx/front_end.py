@@ -7,7 +7,7 @@ import numpy as np
 
 from finser.audio.frames import FULL_SCALE, HOP_LENGTH, INT16, N_FFT
 from finser.config.sections.classifiers import LogMel
-from finser.features.log_mel import FLOOR_DB, LEAST_SD, MARGIN, ROUND_TO
+from finser.features.log_mel import FLOOR_DB, MARGIN, ROUND_TO
 from finser.features.mel_scale import mel_bank
 from finser.tools.onnx.builder import Builder, Name
 
@@ -37,7 +37,8 @@ def log_mel(graph: Builder, mel: Name, rms: Name, options: LogMel) -> Name:
     if options.bands < mel_bank().shape[0]:
         groups = np.array([0, options.bands, -1])  # 0: the length stays
         mel = graph.ReduceMean(graph.Reshape(mel, groups), np.array([2]), keepdims=0)
-    return graph.Mul(graph.Log(graph.Max(mel, 10 ** (FLOOR_DB / 10))), 10 / np.log(10))
+    found = graph.Mul(graph.Log(graph.Max(mel, 10 ** (FLOOR_DB / 10))), 10 / np.log(10))
+    return graph.Max(found, graph.Sub(graph.ReduceMax(found), options.range_db)) if options.range_db else found
 
 
 def _sounding(graph: Builder, mel: Name, rms: Name, trim_db: float) -> Name:
@@ -57,9 +58,6 @@ def normalised(graph: Builder, spectrogram: Name, mean: np.ndarray, scale: np.nd
     scaled = graph.Mul(graph.Sub(spectrogram, mean), 1 / scale)
     axes = np.array([0, 1] if center == "clip" else [0])
     centred = graph.Sub(scaled, graph.ReduceMean(scaled, axes, keepdims=1))
-    if center == "cmvn":
-        variance = graph.ReduceMean(graph.Mul(centred, centred), axes, keepdims=1)
-        centred = graph.Div(centred, graph.Sqrt(graph.Add(variance, LEAST_SD**2)))
     length = graph.Gather(graph.Shape(spectrogram), np.array([0]))  # (1,)
     missing = graph.Mod(graph.Neg(length), np.array([ROUND_TO]))  # frames up to the next multiple of 32
     amounts = graph.Concat(np.array([0, 0]), missing, np.array([0]), axis=0)
