@@ -109,7 +109,7 @@ def test_features_alone(place):
     [
         ("small_cnn", 32, "cmn"),
         ("small_cnn", 64, "clip"),
-        ("small_cnn", 128, "cmvn"),
+        ("small_cnn", 128, "cmn"),
         ("shallow_cnn", 64, "clip"),
         ("resnet18", 64, "clip"),
     ],

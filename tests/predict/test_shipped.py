@@ -54,6 +54,8 @@ def test_it_says_what_it_is_and_is_not(capsys):
     assert isinstance(predictor.engine, OnnxEngine) and len(said.splitlines()) == 1
     for words in ("28 speakers of CREMA-D", f"{uar['value']:.2f}", "not for decisions about people", "README.md", "on RAVDESS"):
         assert words in said
+    LocalPredictor()
+    assert capsys.readouterr().err == said, "Python's users are told, too"
     load(str(SHIPPED))
     assert capsys.readouterr().err == "", "whoever names a bundle knows it"
 

@@ -33,8 +33,8 @@ def test_what_is_asked_for(asked, found):
 
 
 def test_a_list_is_relative_to_its_folder(place, monkeypatch):
-    (place / "d/list.txt").write_text("\ufeffb.FLAC\n# a comment\n\n  ../a.wav\n", encoding="utf-8")
-    assert [str(path) for path in paths_of(["d/list.txt"])] == ["d/b.FLAC", "d/../a.wav"]
+    (place / "d/list.txt").write_text("\ufeffb.FLAC\r\n\n../a.wav\n#1.wav\n 2.wav \n", encoding="utf-8")
+    assert [str(path) for path in paths_of(["d/list.txt"])] == ["d/b.FLAC", "d/../a.wav", "d/#1.wav", "d/ 2.wav "]
     monkeypatch.setattr("sys.stdin", io.StringIO("a.wav\nd/b.FLAC\n"))
     assert [str(path) for path in paths_of(["-"])] == ["a.wav", "d/b.FLAC"]
 
@@ -42,6 +42,6 @@ def test_a_list_is_relative_to_its_folder(place, monkeypatch):
 @pytest.mark.parametrize("asked", ["*.ogg", "empty", "none.txt"])
 def test_nothing_is_one_line(place, asked):
     (place / "empty").mkdir()
-    (place / "none.txt").write_text("# nothing\n")
+    (place / "none.txt").write_text("\n\n")
     with pytest.raises(FinserError, match="no sound file; expected files that end in"):
         list(paths_of([asked]))

@@ -1,6 +1,8 @@
 """Parts of long recordings: a clip from `start` to `end`, in seconds."""
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -49,6 +51,9 @@ class Recording(soundfile.SoundFile):
     soundfile seeks to its place after every read of a file that it calls seekable. In an MP3, the frames after libsndfile's seek are wrong,
     so that every block but the first would be.
     """
+
+    def __init__(self, path: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
+        super().__init__(os.fsencode(path), *arguments, **options)  # soundfile refuses names that are no UTF-8, except as bytes
 
     def seekable(self) -> bool:
         """Return False, so that reading does not seek."""

@@ -133,3 +133,16 @@ def read(folder: Path) -> Bundle:
         if not (folder / PurePosixPath(member.folder)).is_dir():
             raise FinserError("a member is missing", where=folder / member.folder, do="write the bundle again: finser bundle")
     return bundle
+
+
+def notice(bundle: Bundle, folder: Path) -> str:
+    """Return what the bundle that ships with finser is, and what it is not."""
+    corpora = " and ".join(f"{corpus.speakers} speakers of {corpus.title}" for corpus in bundle.corpora)
+    uar = bundle.scores["uar"]
+    interval = f"{bundle.confidence:.0%} interval {uar['low']:.2f} to {uar['high']:.2f}"
+    others = "".join(f", {other.uar['value']:.2f} on {other.title}" for other in bundle.others)
+    return (
+        f"note: no bundle is named: the example that ships with finser is used, a small network, trained on {corpora}: acted English, "
+        f"{len(bundle.classes)} emotions. Its UAR is {uar['value']:.2f} on speakers that it has not heard ({interval}){others}; chance is "
+        f"{1 / len(bundle.classes):.2f}. It is not for decisions about people. Its card: {folder / 'README.md'}"
+    )

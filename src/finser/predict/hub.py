@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelHubMixin
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub import ModelHubMixin, constants
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from finser.errors import FinserError
 from finser.predict.predictor import LocalPredictor
@@ -45,8 +45,11 @@ class Predictor(LocalPredictor, ModelHubMixin, library_name="finser", tags=["spe
             return cls(name, **options)
         try:
             return super().from_pretrained(str(name), **options)
-        except (HFValidationError, HfHubHTTPError, EntryNotFoundError, OSError) as error:
-            what = f"no such folder, and no bundle of this id on a hub ({type(error).__name__})"
+        except LocalEntryNotFoundError:
+            what = f"no such folder; the hub {constants.ENDPOINT} cannot be reached, and no copy of it is here"
+            raise FinserError(what, where=name, do="name a folder that `finser bundle` wrote, or connect") from None
+        except (HFValidationError, HfHubHTTPError, EntryNotFoundError) as error:
+            what = f"no such folder, and no bundle of this id on a hub, or no access to it ({type(error).__name__})"
             raise FinserError(what, where=name, do="name a folder that `finser bundle` wrote, or an id like user/name") from None
 
     def _save_pretrained(self, save_directory: Path) -> None:

@@ -75,7 +75,8 @@ def parquet(predictions: Iterable[Prediction], path: Path, classes: Sequence[str
     kinds = {"path": pa.string(), "emotion": pa.string(), "unsure": pa.bool_(), "warnings": pa.string()}
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns(classes)])
     with pq.ParquetWriter(path, schema) as writer:
-        for some in in_batches(map(record, predictions), ROWS):
+        rows = ({**record(one), "path": one.path.encode("utf-8", "backslashreplace").decode()} for one in predictions)
+        for some in in_batches(rows, ROWS):
             writer.write_table(pa.Table.from_pylist(list(some), schema))
 
 

@@ -7,14 +7,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from finser.audio.frames import to_float
 from finser.errors import FinserError
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.predict import bundle as bundles
+from finser.predict.bundle import notice
 from finser.predict.engines import engine_of
-from finser.predict.sound import Waveform, Windows, cut, of_array, of_file, windows_of_file, windows_of_pcm
+from finser.predict.sound import Waveform, Windows, cut, float_of_array, of_array, of_file, windows_of_file, windows_of_pcm
 from finser.predict.traits import FEATURES, traits, warnings
+from finser.progress import say
 
 if TYPE_CHECKING:
     import pandas
@@ -81,6 +82,8 @@ class LocalPredictor:
             raise FinserError("no threshold of a probability", expected="0 to 1", found=self.threshold)
         self.engine = engine_of(self.folder, self.bundle, engine)
         self.features = tuple(dict.fromkeys((*FEATURES, *self.engine.features)))
+        if folder is None:
+            say(notice(self.bundle, self.folder))
 
     def predict(self, source: Source, sr: int | None = None) -> Prediction:
         """Return the prediction for a whole clip.
@@ -101,7 +104,9 @@ class LocalPredictor:
         return found
 
     def predict_all(self, sources: Iterable[Source], fault: Callable[[str, FinserError], None] | None = None) -> Iterator[Prediction]:
-        """Yield the prediction for each of some clips, in their order; at most 32 clips, or two minutes, are in memory at a time.
+        """Yield the prediction for each of some clips, in their order.
+
+        At most 32 clips are in memory at a time, or as many as exceed two minutes together. A clip is at most ten minutes long.
 
         Parameters
         ----------
@@ -114,6 +119,7 @@ class LocalPredictor:
 
     def _sounds(self, sources: Iterable[Source], fault: Callable[[str, FinserError], None] | None) -> Iterator[tuple[str, Waveform]]:
         for source in sources:
+            source = _with_rate(source, None)
             try:
                 yield _path_of(source), self._sound(source)
             except FinserError as error:
@@ -133,7 +139,7 @@ class LocalPredictor:
         """
         windows, quality, source = Windows(length, hop), self.bundle.quality, _with_rate(source, sr)
         if isinstance(source, tuple):
-            sounds = cut(iter([to_float(of_array(*source, quality).audio)]), windows)
+            sounds = cut(iter([float_of_array(*source, quality)]), windows)
         else:
             sounds = windows_of_file(Path(source), windows, quality)
         path = _path_of(source)
@@ -172,7 +178,8 @@ class LocalPredictor:
 
 def _with_rate(source: Source, sr: int | None) -> Source:
     """Return a source as a path, or as samples with their rate."""
-    if isinstance(source, np.ndarray):
+    if not isinstance(source, (str, Path, tuple)):
+        source = np.asarray(source)
         if sr is None:
             raise FinserError("samples without their rate", do="predict(samples, sr)")
         return source, sr

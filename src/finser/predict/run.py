@@ -28,6 +28,8 @@ class Session:
         Whether windows of one emotion are merged.
     strict : bool
         Whether the first file that cannot be read ends the run.
+    with_bar : bool
+        Whether a progress bar is shown; rows on a terminal would overwrite it.
     failed : list of str
         Files that could not be read.
     """
@@ -36,11 +38,12 @@ class Session:
     windows: Windows | None = None
     segments: bool = False
     strict: bool = False
+    with_bar: bool = True
     failed: list[str] = field(default_factory=list)
 
     def predictions(self, paths: Sequence[Path]) -> Iterator[Prediction]:
         """Yield the predictions for files; one that cannot be read is one line on standard error, and the others follow."""
-        shown = track(paths, "predicting", len(paths)) if len(paths) > 1 else paths
+        shown = track(paths, "predicting", len(paths)) if len(paths) > 1 and self.with_bar else paths
         if self.windows is None:
             yield from self.predictor.predict_all(shown, self._fault)
             return
@@ -66,28 +69,11 @@ def load(name: str | None, threshold: float | None = None) -> LocalPredictor:
 
     That one is an example, and a note on standard error says so.
     """
-    if name is None:
-        predictor = LocalPredictor(threshold=threshold)
-        print(notice(predictor), file=sys.stderr)
-        return predictor
-    if Path(name).is_dir():
+    if name is None or Path(name).is_dir():
         return LocalPredictor(name, threshold)
     from finser.predict.hub import Predictor  # imports huggingface_hub, which takes half a second
 
     return Predictor.from_pretrained(name, threshold=threshold)
-
-
-def notice(predictor: LocalPredictor) -> str:
-    """Return what the bundle that ships with finser is, and what it is not."""
-    bundle, uar = predictor.bundle, predictor.bundle.scores["uar"]
-    corpora = " and ".join(f"{corpus.speakers} speakers of {corpus.title}" for corpus in bundle.corpora)
-    interval = f"{bundle.confidence:.0%} interval {uar['low']:.2f} to {uar['high']:.2f}"
-    others = "".join(f", {other.uar['value']:.2f} on {other.title}" for other in bundle.others)
-    return (
-        f"note: no --bundle is named: the example that ships with finser is used, a small network, trained on {corpora}: acted English, "
-        f"{len(bundle.classes)} emotions. Its UAR is {uar['value']:.2f} on speakers that it has not heard ({interval}){others}; chance is "
-        f"{1 / len(bundle.classes):.2f}. It is not for decisions about people. Its card: {predictor.folder / 'README.md'}"
-    )
 
 
 def write(session: Session, paths: Sequence[Path], form: str, target: Path | None) -> None:
@@ -105,6 +91,7 @@ def write(session: Session, paths: Sequence[Path], form: str, target: Path | Non
         with whole_file(target) as partial:
             output.parquet(session.predictions(paths), partial, classes)
     elif target is None:
+        session.with_bar = not sys.stdout.isatty()
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
         output.TEXT[form](session.predictions(paths), sys.stdout, classes)
     else:

@@ -1,6 +1,7 @@
 """Waveform for predictions: whole clips, and windows of recordings of any length, which are never in memory as a whole."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from finser.files import why
 
 PCM_BLOCK = 4096  # samples per read of raw PCM
 SHORTEST = 0.01  # seconds of a window and of a hop
+LONGEST = 600.0  # seconds of a clip and of a window: what is in memory at a time
 MOST_CHANNELS = 64  # more columns are the samples of an array that is (channels, n)
 
 
@@ -35,9 +37,9 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Refuse windows without a sample, endless ones, and gaps between windows."""
-        if not (SHORTEST <= self.hop <= self.length < np.inf):
+        if not (SHORTEST <= self.hop <= self.length <= LONGEST):
             what = f"a hop of {self.hop:g} s and windows of {self.length:g} s"
-            raise FinserError(what, expected=f"{SHORTEST} <= hop <= window, in seconds", do="choose others: --window, --hop")
+            raise FinserError(what, expected=f"{SHORTEST} <= hop <= window <= {LONGEST:g}, in seconds", do="choose others: --window, --hop")
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,38 @@ class Waveform:
 
 
 def of_file(path: Path, quality: str) -> Waveform:
-    """Read a whole recording; errors as in :func:`finser.audio.resample.decode`."""
+    """Read a whole recording.
+
+    Raises
+    ------
+    FinserError
+        As :func:`finser.audio.resample.decode` does; or there is no such file, or it is longer than ten minutes.
+    """
+    if not path.is_file():
+        raise FinserError("no such file", where=path)
+    with suppress(soundfile.LibsndfileError, OSError, TypeError), Recording(path) as file:  # resample_clip raises these errors
+        check_length(file.frames / file.samplerate, path)
     audio, _ = resample_clip(path, SR, quality)
     return Waveform(audio, 0.0, len(audio) / SR)
 
 
+def check_length(seconds: float, where: object) -> None:
+    """Raise an error for a clip that is too long to be in memory as a whole."""
+    if seconds > LONGEST:
+        do = "cut it into windows: --window 3, or predict_windows"
+        raise FinserError("too long for one clip", where=where, expected=f"at most {LONGEST:g} s", found=f"{seconds:.0f} s", do=do)
+
+
 def of_array(y: np.ndarray, sr: int, quality: str) -> Waveform:
-    """Convert samples.
+    """Convert the samples of a clip; errors as in :func:`float_of_array`, or it is longer than ten minutes."""
+    wave = float_of_array(y, sr, quality)
+    check_length(len(wave) / SR, "samples")
+    audio, _ = to_int16(wave)
+    return Waveform(audio, 0.0, len(audio) / SR)
+
+
+def float_of_array(y: np.ndarray, sr: int, quality: str) -> np.ndarray:
+    """Mix and resample samples; return float32, shape (n,), 22,050 Hz.
 
     Parameters
     ----------
@@ -91,8 +118,7 @@ def of_array(y: np.ndarray, sr: int, quality: str) -> Waveform:
         wave = soxr.resample(wave, sr, SR, quality=quality)
     if not len(wave):
         raise FinserError("too short to resample", found=f"{len(y)} samples at {sr} Hz")
-    audio, _ = to_int16(wave)
-    return Waveform(audio, 0.0, len(audio) / SR)
+    return wave
 
 
 def as_float(y: np.ndarray) -> np.ndarray:
@@ -106,6 +132,8 @@ def as_float(y: np.ndarray) -> np.ndarray:
 
 def windows_of_file(path: Path, windows: Windows, quality: str) -> Iterator[Waveform]:
     """Yield the windows of a recording, of which a few seconds are in memory at a time."""
+    if not path.is_file():
+        raise FinserError("no such file", where=path)
     try:
         with Recording(path) as file:
             sr = file.samplerate

@@ -55,5 +55,6 @@ def _expanded(asked: str) -> Iterator[Path]:
 
 
 def _listed(text: str, folder: Path) -> Iterator[Path]:
-    """Yield the paths of a list; empty lines, and lines that begin with #, are skipped."""
-    yield from (folder / line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    """Yield the paths of a list, one per line; empty lines are skipped."""
+    names = (line.removesuffix("\r") for line in text.split("\n"))
+    yield from (folder / name for name in names if name)

@@ -12,7 +12,6 @@ classes only, and its temperature scaling (``CalibratedClassifierCV``) calibrate
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 
 FLOOR = float(np.finfo(np.float64).eps)  # 2.2e-16, as scikit-learn's log_loss clips: 36 nats
@@ -151,6 +150,8 @@ def temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
     def loss(log_temperature: float) -> float:
         """NLL at a temperature, given as its logarithm."""
         return float(logsumexp(gaps * np.exp(-log_temperature), axis=1).mean())
+
+    from scipy.optimize import minimize_scalar  # takes a fifth of a second, which predictions would wait for
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-8})
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Collection, Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +73,8 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         raise FinserError("no protocol keeps speakers apart", where="params.yaml, protocols", expected="speaker or own", do="add speaker")
     if target.exists():
         raise FinserError("exists already", where=target, do="delete it, or name another folder")
+    if onnx != "none":
+        check_onnx_installed()
     check_made_as_stated(params)
     folders = dict(_members(params, name, protocol, folds=folds))
     trained = clips_of(params, name, protocol, folds=folds)
@@ -79,12 +82,19 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
     with whole_folder(target) as partial:
         for member, folder in folders.values():
             _copy(folder, partial / member.folder)
-        made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
         if onnx != "none":
             made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all", int8=int8)})
+        made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
         write_json(partial / CONFIG, made.model_dump(mode="json"))
         (partial / "README.md").write_text(model_card(made), encoding="utf-8")
     return made
+
+
+def check_onnx_installed() -> None:
+    """Raise an error if a package that writes ONNX is missing."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise FinserError(f"{' and '.join(missing)} not installed", do="pip install 'finser[onnx]', or leave out --onnx")
 
 
 def _described(params: Params, name: str, protocol: str, members: tuple[Member, ...], trained: Collection[str]) -> Bundle:
@@ -115,12 +125,10 @@ def _described(params: Params, name: str, protocol: str, members: tuple[Member, 
 
 def _exported(made: Bundle, folder: Path, trained: Collection[str], **options: bool) -> Onnx:
     """Write the ONNX graphs of a bundle; they are compared with torch on training clips, evenly spaced in the order of their names."""
-    try:
-        from finser.tools.onnx.export import export
-    except ImportError as error:
-        raise FinserError(f"{error.name} is not installed", do="pip install 'finser[onnx]', or leave out --onnx") from None
+    from finser.tools.onnx.export import export
 
-    chosen = sorted(trained)[:: max(1, len(trained) // COMPARED)][:COMPARED]
+    places = np.linspace(0, len(trained) - 1, min(len(trained), COMPARED)).round().astype(int)
+    chosen = [sorted(trained)[place] for place in places]
     rows = [rows_of(corpus, chosen, made.definition, FEATURES) for corpus in sorted({clip.split("/")[0] for clip in chosen})]
     return export(folder, made, [row for some in rows for row in some], **options)
 
@@ -149,7 +157,7 @@ def _check(params: Params, model: str, folder: Path) -> None:
 def check_made_as_stated(params: Params) -> None:
     """Raise an error if DVC recorded other settings of `resample` or `label` than those of params.yaml for a corpus."""
     recorded = read(LOCK).get("stages", {}) if LOCK.exists() else {}
-    for corpus in params.pooled:
+    for corpus in params.corpora:
         for stage in ("resample", "label"):
             found = recorded.get(f"{stage}@{corpus}", {}).get("params", {}).get("params.yaml", {}).get(stage)
             now = getattr(params, stage)

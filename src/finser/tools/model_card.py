@@ -19,13 +19,26 @@ def model_card(made: Bundle) -> str:
         "library_name": "finser",
         "pipeline_tag": "audio-classification",
         "license": "other",
-        "license_name": "those of the training corpora",
+        "license_name": "training-corpora",
+        "license_link": "#training-data",
         "tags": ["speech-emotion-recognition", "audio"],
-        "metrics": ["recall"],
+        "metrics": ["recall", "accuracy"],
+        "model-index": [{"name": made.name, "results": [_result(made)]}],
     }
     return environment.get_template(TEMPLATE).render(
         head=yaml.safe_dump(head, sort_keys=False).strip(), bundle=made, rate=rate, cell=lambda text: str(text).replace("|", "\\|")
     )
+
+
+def _result(made: Bundle) -> dict:
+    """Return UAR and WA of cross-validation in the form of a hub's ``model-index``."""
+    corpora = " and ".join(corpus.title for corpus in made.corpora)
+    names = (("recall", "UAR, cross-validation by speaker", "uar"), ("accuracy", "WA, cross-validation by speaker", "wa"))
+    return {
+        "task": {"type": "audio-classification", "name": "speech emotion recognition"},
+        "dataset": {"type": "-".join(corpus.name for corpus in made.corpora), "name": corpora},
+        "metrics": [{"type": kind, "name": name, "value": round(made.scores[key]["value"], 4)} for kind, name, key in names],
+    }
 
 
 def rate(value: float | None) -> str:

@@ -16,8 +16,8 @@ from finser.emotions import numbers
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.predict.bundle import Bundle, OtherCorpus
-from finser.predict.engines import ProbabilityEngine, TorchEngine
-from finser.progress import track
+from finser.predict.engines import ProbabilityEngine, engine_of
+from finser.progress import say, track
 from finser.scores.intervals import estimates, per_speaker
 from finser.summary.figures import written
 from finser.workers import in_batches
@@ -34,7 +34,7 @@ def rows_of(corpus: str, clips: Collection[str], definition: str, names: Sequenc
 def scores_on_others(params: Params, made: Bundle, folder: Path) -> Iterator[OtherCorpus]:
     """Yield the scores on each corpus of ``corpora`` that no member was trained on, and that has clips of the bundle's classes.
 
-    Every clip of these classes is tested, and all classes may be predicted.
+    Every clip of these classes is tested, and all classes may be predicted. A corpus without shards yet is named on standard error.
 
     Parameters
     ----------
@@ -43,9 +43,12 @@ def scores_on_others(params: Params, made: Bundle, folder: Path) -> Iterator[Oth
     made, folder
         The bundle and its folder, with the members.
     """
-    engine = TorchEngine(folder, made)
+    engine = engine_of(folder, made)
     for corpus in params.corpora:
-        if corpus in {one.name for one in made.corpora} or not layout.shards(corpus).is_dir():
+        if corpus in {one.name for one in made.corpora}:
+            continue
+        if not layout.shards(corpus).is_dir():
+            say(f"not tested on {corpus}: there is no {layout.shards(corpus)}; dvc repro augment@{corpus} makes it")
             continue
         clips = usable(corpus)
         clips = clips.filter(pc.is_in(clips["emotion"], pa.array(made.classes)))

@@ -23,6 +23,8 @@ from finser.tools.onnx import front_end
 from finser.tools.onnx.builder import OPSET, Builder, Name
 
 WAVEFORM = "model.onnx"
+LEAST_SAME = 0.95  # fraction of the clips for which the class must stay
+MOST_DIFFERENCE = 1e-3  # of a probability, with 32-bit weights
 LONGEST = 1024  # padded length in units of 32 frames: 12 minutes, of the example that the exporter traces
 
 
@@ -110,6 +112,17 @@ def mel_bands() -> int:
     return front_end.mel_bank().shape[0]
 
 
+def check_agreement(same: float, bits: int, difference: float) -> None:
+    """Raise an error if the class differs for more than a twentieth of the clips, or if a probability of 32-bit weights differs."""
+    if same < LEAST_SAME:
+        found = f"{same:.1%} of the clips"
+        raise FinserError(f"{bits}-bit weights predict other classes", expected=f"{LEAST_SAME:.0%} the same", found=found, do="no --int8")
+    if bits == 32 and difference > MOST_DIFFERENCE:
+        raise FinserError(
+            "the graph differs from torch", expected=f"at most {MOST_DIFFERENCE}", found=f"{difference:.2g}", do="report this"
+        )
+
+
 def quantise(path: Path) -> None:
     """Replace a graph by one with 8-bit weights; the scales of activations are computed for each clip."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -128,5 +141,6 @@ def compared(folder: Path, engine: TorchEngine, rows: Iterable[Row], bits: int) 
         whole = session(folder / WAVEFORM)
         found = np.stack([whole.run(None, {"waveform": to_float(row.audio)})[0] for row in rows])
         differences["waveform_difference"] = found - wanted
+    check_agreement(same, bits, np.abs(fast - wanted).max())
     largest = {name: float(f"{np.abs(values).max():.2g}") for name, values in differences.items()}
     return Onnx(opset=OPSET, clips=len(rows), bits=bits, same_class=round(same, 4), **largest)
