@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -77,3 +79,20 @@ def test_a_list_on_standard_input_to_a_file(predict, sounds, tmp_path):
 def test_options_that_do_not_fit_are_one_line(predict, sounds, arguments, said):
     done = predict(sounds / "a.wav", *arguments, expected=1)
     assert done.stderr.splitlines()[-1] == f"error: {said}" or said in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl", "rttm", "audformat", "parquet"])
+def test_a_name_that_is_no_text_stops_nothing(predict, sounds, tmp_path, form):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (b"caf\xe9.wav", b"last.wav"):
+        shutil.copy(sounds / "a.wav", folder / os.fsdecode(name))
+    done = predict(folder, "--format", form, *(("--output", "out.parquet") if form == "parquet" else ()))
+    said = str(pq.read_table(tmp_path / "out.parquet")["path"].to_pylist()) if form == "parquet" else done.stdout
+    assert "caf" in said and "last" in said
+
+
+def test_a_bar_is_not_drawn_over_rows_on_a_terminal(project_of_bundles, sounds):
+    command = f"{sys.executable} -m finser predict --bundle {project_of_bundles / 'bundles/svm'} {sounds / 'a.wav'} {sounds / 'b.flac'}"
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, env=os.environ)
+    assert "predicting" not in done.stdout and len(done.stdout.strip().splitlines()) >= 2

@@ -103,7 +103,7 @@ def test_what_is_no_sound_is_one_line(y, sr, said):
 
 @pytest.mark.parametrize(("length", "hop"), [(0, 0), (1, 0), (1, 2), (-1, -1), (1e-5, 1e-5), (np.inf, 1), (np.nan, np.nan)])
 def test_windows_have_a_length_and_no_gaps(length, hop):
-    with pytest.raises(FinserError, match="expected 0.01 <= hop <= window, in seconds"):
+    with pytest.raises(FinserError, match="expected 0.01 <= hop <= window <= 600, in seconds"):
         Windows(length, hop)
 
 
@@ -117,7 +117,19 @@ def test_damaged_recordings_are_one_line(tmp_path):
         ("x.raw", "not readable as audio"),
         ("a.wav", "not readable as audio"),
         ("nan.wav", "not numbers"),
-        ("none.wav", "not readable as audio"),
+        ("none.wav", "no such file"),
     ):
         with pytest.raises(FinserError, match=f"{name}: .*{said}"):
             list(windows_of_file(tmp_path / name, Windows(1, 1), "HQ"))
+
+
+def test_a_clip_of_more_than_ten_minutes_is_refused_and_its_windows_are_not(tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(8000 * 601, np.int16), 8000)
+    with pytest.raises(
+        FinserError, match="long.flac: too long for one clip; expected at most 600 s; found 601 s; cut it into windows: --window 3"
+    ):
+        of_file(path, "HQ")
+    with pytest.raises(FinserError, match="samples: too long for one clip"):
+        of_array(np.zeros(8000 * 601, np.int16), 8000, "HQ")
+    assert len(list(windows_of_file(path, Windows(100, 100), "HQ"))) == 7
