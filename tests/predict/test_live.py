@@ -83,6 +83,8 @@ def test_a_line_comes_as_soon_as_its_window_is_complete(command):
         (b"", "error: standard input: no sound; expected raw 16-bit little-endian mono PCM"),
         (b"\x01", "error: standard input: no sound"),
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "error: standard input: begins as a sound file; expected raw"),
+        (b"\xff\xfb\x90\x64" + bytes(20), "error: standard input: begins as a sound file; expected raw"),
+        (b"\x00\x00\x00\x20ftypM4A " + bytes(20), "error: standard input: begins as a sound file; expected raw"),
     ],
 )
 def test_what_is_no_pcm_is_one_line(command, sound, said):

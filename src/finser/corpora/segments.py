@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -52,8 +52,10 @@ class Recording(soundfile.SoundFile):
     so that every block but the first would be.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
-        super().__init__(os.fsencode(path), *arguments, **options)  # soundfile refuses names that are no UTF-8, except as bytes
+    def __init__(self, file: str | os.PathLike[str] | IO[bytes], *arguments: Any, **options: Any) -> None:
+        if isinstance(file, str | os.PathLike):
+            file = os.fsencode(file)  # soundfile refuses names that are no UTF-8, except as bytes
+        super().__init__(file, *arguments, **options)
 
     def seekable(self) -> bool:
         """Return False, so that reading does not seek."""

@@ -21,7 +21,11 @@ from finser.progress import say
 
 PIPE_RATE = 16_000  # Hz of standard input, unless --rate states another
 PCM = "raw 16-bit little-endian mono PCM"
-HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM")  # first bytes of sound files
+HEADERS = (  # first bytes of sound files: WAV, FLAC, Ogg, MP3, AIFF, WebM, CAF; M4A has "ftyp" at its fifth byte
+    *(b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x02", b"ID3\x03", b"ID3\x04", b"FORM", b"\x1aE\xdf\xa3", b"caff"),
+    *(b"\xff\xfb\x90", b"\xff\xfb\xb0", b"\xff\xfb\xe0", b"\xff\xf3\x84", b"\xff\xf1\x50"),
+)
+FIRST = 12  # bytes
 Take = Callable[[int], tuple[bytes, float]]
 
 
@@ -92,9 +96,9 @@ def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
         raise FinserError("standard input is a terminal", expected=PCM, do="ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | finser listen -")
 
     def take(size: int) -> tuple[bytes, float]:
-        """Read what is there."""
-        data = stream.read1(size)
-        if not piece.size and data.startswith(HEADERS):
+        """Read what is there; at first, enough to know the header of a sound file."""
+        data = stream.read1(size) if piece.size else stream.read(FIRST)
+        if not piece.size and (data.startswith(HEADERS) or data[4:8] == b"ftyp"):
             do = "take the header off: ffmpeg -i - -f s16le -ac 1 -ar 16000 -; or use finser predict"
             raise FinserError("begins as a sound file", where="standard input", expected=PCM, do=do)
         return data, time.monotonic()

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from finser.predict.bundle import Bundle
-from finser.predict.predictor import Prediction
+from finser.predict.bundle import SHIPPED, Bundle
+from finser.predict.predictor import LocalPredictor, Prediction
 from finser.serve.limits import Limits
 
 
@@ -53,6 +53,14 @@ class Taken(BaseModel):
     per_minute: int = Field(description="requests of one client address")
 
 
+class Other(BaseModel):
+    """A score on a corpus that the model was not trained on."""
+
+    title: str
+    clips: int
+    uar: Score
+
+
 class About(BaseModel):
     """The bundle that answers."""
 
@@ -70,6 +78,8 @@ class About(BaseModel):
     tested_speakers: int
     recalls: dict[str, float] = Field(description="by class")
     corpora: list[Trained]
+    others: list[Other]
+    example: bool = Field(description="whether it is the example that ships with finser")
     limits: Taken
 
 
@@ -124,12 +134,12 @@ def found(prediction: Prediction) -> Found:
     return Found(**values, warnings=list(prediction.warnings))
 
 
-def about(bundle: Bundle, threshold: float, limits: Limits) -> About:
+def about(predictor: LocalPredictor, limits: Limits) -> About:
     """Return what a user needs to know of the bundle and the server."""
-    scores = bundle.scores
+    bundle, scores = predictor.bundle, predictor.bundle.scores
     return About(
         **{name: getattr(bundle, name) for name in ("name", "finser", "temperature", "protocol", "confidence")},
-        threshold=threshold,
+        threshold=predictor.threshold,
         classes=list(bundle.classes),
         members=len(bundle.members),
         uar=_score(scores["uar"]),
@@ -138,6 +148,8 @@ def about(bundle: Bundle, threshold: float, limits: Limits) -> About:
         tested_speakers=scores["n_test_speakers"],
         recalls={name: one["recall"] for name, one in scores["classes"].items()},
         corpora=list(_trained(bundle)),
+        others=[Other(title=one.title, clips=one.clips, uar=_score(one.uar)) for one in bundle.others],
+        example=predictor.folder == SHIPPED,
         limits=Taken(**{name: getattr(limits, name) for name in Taken.model_fields}),
     )
 

@@ -138,7 +138,7 @@ class Api:
 
     async def bundle(self) -> About:
         """Return name, classes, scores and training corpora of the bundle, and the limits of the server."""
-        return about(self.predictor.bundle, self.predictor.threshold, self.limits)
+        return about(self.predictor, self.limits)
 
     async def predict(
         self,

@@ -356,7 +356,7 @@ def of_bundles() -> Iterator[Finding]:
 
     found = []
     for path in (SHIPPED / CONFIG, *sorted((*Path().glob(f"*/{CONFIG}"), *Path().glob(f"bundles/*/{CONFIG}")))):
-        if not (path.parent / "members").is_dir():
+        if path.parent != SHIPPED and not (path.parent / "members").is_dir():
             continue
         try:
             found.append(f"{'installed' if path.parent == SHIPPED else path.parent} ({read(path.parent).name})")
@@ -364,7 +364,7 @@ def of_bundles() -> Iterator[Finding]:
             yield Finding(WARNING, "bundles", str(error))
     kept = sorted(path.name for path in Path("models/final").glob("*") if path.is_dir())
     do = f"finser bundle {kept[0]} FOLDER writes one" if kept else "docs/predict.md describes how to make your own"
-    yield Finding(OK, "bundles", _few(found)) if len(found) > 1 else Finding(NOTE, "bundles", _few(found), do)
+    yield Finding(OK, "bundles", _few(found)) if len(found) > 1 else Finding(NOTE, "bundles", _few(found) or "none", do)
 
 
 def _few(names: list[str]) -> str:

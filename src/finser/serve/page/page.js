@@ -36,11 +36,13 @@ async function introduce() {
   const interval = uar.low === null ? "too few test speakers for an interval" : `${about.confidence * 100} % interval ${uar.low.toFixed(3)} to ${uar.high.toFixed(3)}`;
   const chance = (1 / about.classes.length).toFixed(3);
   const corpora = about.corpora.map((one) => `${one.title} (${counted(one.clips, "clip")}, ${counted(one.speakers, "speaker")}; licence: ${one.licence})`);
+  const others = about.others.map((one) => `${one.uar.value.toFixed(3)} on ${one.title} (${counted(one.clips, "clip")})`);
   const facts = {
-    Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : ""),
+    Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : "") + (about.example ? ": the example that is installed with finser, to try it out" : ""),
     Emotions: about.classes.join(", "),
     "Trained on": corpora.join("; "),
     UAR: `${uar.value.toFixed(3)} (${interval}); chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
+    ...(others.length ? { "UAR elsewhere": `${others.join(", ")}; not trained on these` } : {}),
     Recalls: about.classes.filter((name) => name in about.recalls).map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
     "Unsure below": about.threshold.toFixed(2),
     Temperature: about.temperature.toFixed(2),
@@ -189,15 +191,18 @@ async function record() {
     return;
   }
   fail("");
+  at("record").disabled = true; // while the browser asks: a second click would begin a second recording
   try {
-    recording = await Recording.begin((seconds) => {
+    recording = await Recording.begin((seconds, bytes) => {
       if (!recording) return;
       say(`recording: ${seconds.toFixed(1)} s`);
-      if (about && seconds >= about.limits.seconds - 1) record();
+      if (about && (seconds >= about.limits.seconds - 1 || bytes >= 0.95e6 * about.limits.megabytes)) record();
     });
     pressed(true);
   } catch (error) {
     fail(error.name === "NotAllowedError" ? "The browser does not allow this page to use the microphone." : error.message);
+  } finally {
+    at("record").disabled = false;
   }
 }
 

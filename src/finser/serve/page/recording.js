@@ -3,7 +3,7 @@
 const RAW = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 export class Recording {
-  // Ask for the microphone, and begin. `told` is called with the seconds so far.
+  // Ask for the microphone, and begin. `told` is called with the seconds and the bytes so far.
   static async begin(told) {
     if (!navigator.mediaDevices || !window.AudioWorkletNode) {
       throw new Error("This page may not record: browsers allow it on this computer (127.0.0.1) or over https alone.");
@@ -11,14 +11,19 @@ export class Recording {
     const recording = new Recording();
     recording.stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
     recording.context = new AudioContext();
-    await recording.context.audioWorklet.addModule("/recorder.js");
+    try {
+      await recording.context.audioWorklet.addModule("/recorder.js");
+    } catch (error) {
+      recording.release(); // or the microphone would stay on
+      throw error;
+    }
     const node = new AudioWorkletNode(recording.context, "finser-recorder", { numberOfOutputs: 1 });
     recording.blocks = [];
     recording.count = 0;
     node.port.onmessage = ({ data }) => {
       recording.blocks.push(data);
       recording.count += data.length;
-      told(recording.seconds);
+      told(recording.seconds, recording.bytes);
     };
     recording.context.createMediaStreamSource(recording.stream).connect(node);
     node.connect(recording.context.destination); // it is silent; a node that leads nowhere may not be run
@@ -29,10 +34,19 @@ export class Recording {
     return this.count / this.context.sampleRate;
   }
 
-  // End, and return the file.
-  async end() {
+  // The size of the file so far.
+  get bytes() {
+    return 44 + 2 * this.count;
+  }
+
+  async release() {
     this.stream.getTracks().forEach((track) => track.stop());
     await this.context.close();
+  }
+
+  // End, and return the file.
+  async end() {
+    await this.release();
     return wav(this.blocks, this.context.sampleRate);
   }
 }
