@@ -148,7 +148,7 @@ def test_batches_end_before_they_are_long():
 def test_a_bundle_that_is_not_found_is_one_line(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(FinserError, match=f"{name}: no such folder(, and no bundle of this id on a hub|; the hub .* cannot be reached)"):
+    with pytest.raises(FinserError, match=f"{name}: no such folder"):
         Predictor.from_pretrained(name)
 
 

@@ -218,11 +218,14 @@ def test_bundles_are_named_and_damaged_ones_said(tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "read", lambda path: SimpleNamespace(name="svm") if path == Path("mine") else really(path))
     wrong, right = doctor.of_bundles()
     assert wrong.state == WARNING and "bundles/old/config.json: a bundle of another format" in wrong.found
-    assert (right.state, right.found) == (OK, "mine (svm)")
+    assert (right.state, right.found) == (OK, "installed (small_cnn), mine (svm)")
     shutil.rmtree("mine")
     shutil.rmtree("bundles")
     (none,) = doctor.of_bundles()
-    assert none.state == NOTE and none.do == "finser bundle svm FOLDER writes one"
+    assert (none.state, none.found, none.do) == (NOTE, "installed (small_cnn)", "finser bundle svm FOLDER writes one")
+    monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "nosuch")
+    missing, none = doctor.of_bundles()
+    assert missing.state == WARNING and "nosuch: no bundle" in missing.found and none.found == "none"
 
 
 def test_long_lines_are_wrapped_and_cut():

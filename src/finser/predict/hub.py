@@ -43,6 +43,8 @@ class Predictor(LocalPredictor, ModelHubMixin, library_name="finser", tags=["spe
         """
         if Path(name).is_dir():
             return cls(name, **options)
+        if str(name).count("/") != 1:  # a mistyped folder is no question for a hub
+            raise FinserError("no such folder", where=name, do="name a folder that `finser bundle` wrote, or an id like user/name")
         try:
             return super().from_pretrained(str(name), **options)
         except LocalEntryNotFoundError:

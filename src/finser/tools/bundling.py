@@ -39,6 +39,7 @@ COMPARED = 200  # clips on which ONNX is compared with torch
 THRESHOLDS = [number / 20 for number in range(20)]
 KEPT = ("classes", "options", "epochs", "seed", "params", "corpora", "n_train")  # of a classifier's config.json; speakers' names stay here
 AGAIN = "run: dvc repro"
+TESTED = "run: dvc repro evaluate_classifier train_final, then: dvc repro --single-item summarise"
 Graphs = Literal["none", "features", "all"]
 LOCK = Path("dvc.lock")
 
@@ -197,7 +198,7 @@ def out_of_fold(params: Params, name: str, protocol: str) -> tuple[np.ndarray, n
     for fold in params.folds:
         path = folder(name, protocol, fold) / "predictions.parquet"
         if not path.is_file():
-            raise FinserError("no such file", where=path, do=AGAIN)
+            raise FinserError("no such file", where=path, do=TESTED)
         check_classes(path, params.emotions, AGAIN)
         tables.append(pq.read_table(path, columns=["emotion", *columns]))
     table = pa.concat_tables(tables)
@@ -244,6 +245,8 @@ def _training(params: Params, trained: Collection[str]) -> dict:
 
 def _scores(name: str, protocol: str) -> dict:
     """Return the scores of all folds together that the card and users need."""
+    if not layout.summary().is_file():
+        raise FinserError("no such file", where=layout.summary(), do=TESTED)
     figures = read_json(layout.summary())[protocol][name]
     return {key: figures[key] for key in ("uar", "wa", "f1_macro", "classes", "corpora", "calibration", "n_test", "n_test_speakers")}
 
