@@ -33,7 +33,7 @@ def test_every_kind_has_a_heading_and_every_key_of_it_a_line(sections, kinds, na
 
 def test_sections_within_a_kind_are_tables_of_their_own(sections):
     for kind in ("shallow_cnn", "small_cnn", "resnet18"):
-        assert sections[f"#### {kind}.log_mel"] == ["bands", "trim_db", "center", "crop_frames"]
+        assert sections[f"#### {kind}.log_mel"] == ["bands", "trim_db", "range_db", "center", "crop_frames"]
         assert "time_width" in sections[f"#### {kind}.augment"]
 
 

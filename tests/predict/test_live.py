@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def test_a_pipe_gives_the_windows_of_the_file(command, svm, tmp_path, sr):
 
 def test_a_line_comes_as_soon_as_its_window_is_complete(command):
     """Two seconds, and not a byte more, while the stream stays open; then Ctrl-C ends it in one line."""
-    process = subprocess.Popen([*command, "--window", "2", "--rate", str(SR)], stdin=-1, stdout=-1, stderr=-1, env=os.environ)
+    wakes = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests that run in the background would ignore it
+    process = subprocess.Popen([*command, "--window", "2", "--rate", str(SR)], stdin=-1, stdout=-1, stderr=-1, preexec_fn=wakes)
     try:
         sound = wave(2, SR).tobytes()
         for first in range(0, len(sound), 9999):

@@ -124,7 +124,13 @@ def served(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with (
         (folder.parent / "served.log").open("wb") as log,
         subprocess.Popen(
-            [*command, "--rate", "1000000"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            [*command, "--rate", "1000000"],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            preexec_fn=wakes,
         ) as process,
     ):
         line = process.stdout.readline()
@@ -158,3 +164,8 @@ def serving(predictor: Predictor) -> Callable[..., object]:
             bound.close()
 
     return start
+
+
+def wakes() -> None:
+    """Let a process be interrupted even if the tests run in the background, where shells ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
