@@ -17,7 +17,7 @@ import soundfile
 from finser.audio.frames import SR
 from finser.errors import FinserError
 from finser.predict.hub import Predictor
-from finser.predict.live import Piece, as_text, heard, pieces_of, warm_up, write
+from finser.predict.live import Piece, as_text, heard, is_file, pieces_of, warm_up, write
 from finser.predict.sound import Windows
 
 
@@ -92,6 +92,53 @@ def test_a_line_comes_as_soon_as_its_window_is_complete(command):
 def test_what_is_no_pcm_is_one_line(command, sound, said):
     done = answer(command, sound, expected=1)
     assert done.stderr.decode().startswith(said) and len(done.stderr.splitlines()) == 1 and not done.stdout
+
+
+class Dripping(io.BytesIO):
+    """A pipe that gives one byte at a time."""
+
+    def read1(self, size: int = -1) -> bytes:
+        return super().read1(min(size, 1))
+
+
+def of_format(kind: str) -> bytes:
+    target = io.BytesIO()
+    soundfile.write(target, wave(0.5, SR), SR, format=kind)
+    return target.getvalue()
+
+
+FILES = {
+    **{kind: of_format(kind) for kind in ("WAV", "FLAC", "OGG", "AIFF", "RF64")},
+    "MP3 of lame": b"\xff\xfb\x90\x64" + bytes(8),
+    "MP3 at 22,050 Hz": of_format("MP3"),
+    "MP3 with CRC": b"\xff\xfa\x90\x64" + bytes(8),
+    "MP3 at 8 kHz": b"\xff\xe3\x18\xc4" + bytes(8),
+    **{f"ID3v2.{n}": b"ID3" + bytes([n]) + bytes(8) for n in (2, 3, 4)},
+    "M4A": b"\x00\x00\x00\x20ftypM4A ",
+    "WebM": b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81",
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("stream", [io.BytesIO, Dripping])
+def test_a_sound_file_is_no_pcm_even_if_it_drips(kind, stream):
+    piece = next(pieces_of(stream(FILES[kind])))
+    with pytest.raises(FinserError, match="standard input: begins as a sound file; expected raw 16-bit") as said:
+        piece.read1(4096)
+    assert "\n" not in str(said.value)
+
+
+def test_pcm_is_no_sound_file():
+    """Every first sample passes beside others near it, but for those that are the header of an MP3 frame."""
+    refused = [first for first in range(-(2**15), 2**15) if is_file(np.array([first, first + 1, 0, 0, 0, 0]).astype("<i2").tobytes())]
+    assert all(first & 0xFF == 0xFF and first < -1024 for first in refused) and len(refused) <= 6
+    assert not is_file(b"") and not is_file(b"\xff") and not is_file(b"\xff" * 12) and not is_file(bytes(12))
+
+
+def test_what_drips_is_read_whole():
+    sound = wave(0.01, SR).tobytes()
+    piece = next(pieces_of(Dripping(sound)))
+    assert b"".join(iter(lambda: piece.read1(4096), b"")) == sound and piece.size == len(sound)
 
 
 @pytest.mark.parametrize(

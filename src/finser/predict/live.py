@@ -21,11 +21,8 @@ from finser.progress import say
 
 PIPE_RATE = 16_000  # Hz of standard input, unless --rate states another
 PCM = "raw 16-bit little-endian mono PCM"
-HEADERS = (  # first bytes of sound files: WAV, FLAC, Ogg, MP3, AIFF, WebM, CAF; M4A has "ftyp" at its fifth byte
-    *(b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x02", b"ID3\x03", b"ID3\x04", b"FORM", b"\x1aE\xdf\xa3", b"caff"),
-    *(b"\xff\xfb\x90", b"\xff\xfb\xb0", b"\xff\xfb\xe0", b"\xff\xf3\x84", b"\xff\xf1\x50"),
-)
-FIRST = 12  # bytes
+HEAD = 12  # bytes that tell a sound file from PCM
+HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x02", b"ID3\x03", b"ID3\x04", b"FORM", b"\x1aE\xdf\xa3")  # the last one: WebM
 Take = Callable[[int], tuple[bytes, float]]
 
 
@@ -96,9 +93,9 @@ def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
         raise FinserError("standard input is a terminal", expected=PCM, do="ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | finser listen -")
 
     def take(size: int) -> tuple[bytes, float]:
-        """Read what is there; at first, enough to know the header of a sound file."""
-        data = stream.read1(size) if piece.size else stream.read(FIRST)
-        if not piece.size and (data.startswith(HEADERS) or data[4:8] == b"ftyp"):
+        """Read what is there."""
+        data = stream.read1(size) if piece.size else head_of(stream)
+        if not piece.size and is_file(data):
             do = "take the header off: ffmpeg -i - -f s16le -ac 1 -ar 16000 -; or use finser predict"
             raise FinserError("begins as a sound file", where="standard input", expected=PCM, do=do)
         return data, time.monotonic()
@@ -107,6 +104,26 @@ def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
     yield piece
     if piece.size > 1 and piece.size % 2:
         say("standard input: the last byte is half a sample, and is left out")
+
+
+def head_of(stream: IO[bytes]) -> bytes:
+    """Return the first 12 bytes, or all if there are fewer: a pipe may give them one at a time."""
+    head = b""
+    while len(head) < HEAD and (more := stream.read1(HEAD - len(head))):
+        head += more
+    return head
+
+
+def is_file(head: bytes) -> bool:
+    """Return whether 12 bytes begin a sound file: by its mark, by the box of an M4A file, or by the header of an MP3 frame.
+
+    A sample of -1 is ``ff ff``: a frame must be of layer III, and have a valid bit rate, sampling rate and emphasis.
+    """
+    if head.startswith(HEADERS) or head[4:8] == b"ftyp":
+        return True
+    word = int.from_bytes(head[:4])  # of ISO 11172-3: sync 11 bits, version 2, layer 2, CRC 1, bit rate 4, rate 2, ..., emphasis 2
+    sync, version, layer = word >> 21, word >> 19 & 3, word >> 17 & 3
+    return sync == 0x7FF and version != 1 and layer == 1 and word >> 12 & 15 not in (0, 15) and word >> 10 & 3 != 3 and word & 3 != 2
 
 
 def warm_up(predictor: LocalPredictor, seconds: float) -> None:
