@@ -149,9 +149,9 @@ def serving(predictor: Predictor) -> Callable[..., object]:
     from finser.serve.server import server
 
     @contextmanager
-    def start(names: tuple[str, ...] = (), **limits: float) -> Iterator[str]:
+    def start(names: tuple[str, ...] = (), of: Predictor = predictor, **limits: float) -> Iterator[str]:
         bound = listening("127.0.0.1", 0)
-        made = server(predictor, Limits(**limits), names)
+        made = server(of, Limits(**limits), names)
         thread = threading.Thread(target=made.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         while not made.started:

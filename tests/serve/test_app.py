@@ -1,5 +1,6 @@
 """The HTTP API: its answers are the predictor's, and its description is complete."""
 
+import json
 import os
 import re
 import socket
@@ -16,8 +17,9 @@ from openapi_spec_validator import validate
 
 from finser.audio.frames import SR
 from finser.errors import FinserError
+from finser.predict.bundle import SHIPPED
 from finser.predict.hub import Predictor
-from finser.predict.predictor import Prediction
+from finser.predict.predictor import LocalPredictor, Prediction
 from finser.serve import run
 from finser.serve.limits import Limits
 from finser.serve.run import is_loopback, listening
@@ -87,7 +89,24 @@ def test_the_bundle_says_who_answers(served: Running, predictor: Predictor):
     assert found["name"] == "tones" and tuple(found["classes"]) == predictor.bundle.classes
     assert found["uar"] == {"value": 0.75, "low": 0.6, "high": 0.85} and found["temperature"] == 0.5 and found["threshold"] == 0.3
     assert found["corpora"] == [{"title": "Tones", "licence": "CC0", "synthetic": False, "clips": 32, "speakers": 32}]
-    assert found["limits"]["seconds"] == 60
+    assert found["limits"]["seconds"] == 60 and found["others"] == [] and found["example"] is False
+
+
+def test_the_example_says_that_it_is_one_and_how_it_fares_elsewhere(serving):
+    config = json.loads((SHIPPED / "config.json").read_text())
+    with serving(of=LocalPredictor()) as url:
+        found = httpx.get(f"{url}/api/bundle").json()
+    assert found["example"] is True and len(config["others"]) == len(found["others"]) > 0
+    for shown, stated in zip(found["others"], config["others"], strict=True):
+        uar = {end: stated["uar"][end] for end in ("value", "low", "high")}
+        assert shown == {"name": stated["name"], "title": stated["title"], "uar": uar}
+
+
+def test_every_status_that_is_described_is_in_the_documentation(served: Running):
+    described = httpx.get(f"{served.url}/openapi.json").json()["paths"]
+    statuses = {status for path, method in ENDPOINTS.items() for status in described[path][method]["responses"]} - {"200"}
+    rows = re.findall(r"^\| (\d{3}(?:, \d{3})*) \|", (Path(__file__).parents[2] / "docs/serve.md").read_text(), re.MULTILINE)
+    assert {status for row in rows for status in row.split(", ")} == statuses
 
 
 def test_the_description_is_valid_and_whole(served: Running):
@@ -98,7 +117,8 @@ def test_the_description_is_valid_and_whole(served: Running):
         operation = described["paths"][path][method]
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         assert schema["$ref"] and operation["summary"] and operation["description"]
-        assert method == "get" or {"403", "408", "413", "422", "429", "503"} <= set(operation["responses"])
+        assert {"403", "404", "405", "413", "500"} <= set(operation["responses"])
+        assert method == "get" or {"400", "408", "415", "422", "429", "503", "507"} <= set(operation["responses"])
         assert all(status == "200" or one["content"]["application/json"]["schema"]["$ref"].endswith("/Fault")
                    for status, one in operation["responses"].items())  # fmt: skip
     assert httpx.get(f"{served.url}/docs").status_code == 404, "FastAPI's page of documentation loads scripts from elsewhere"
@@ -149,11 +169,17 @@ def test_a_name_that_is_given_is_answered_to(serving):
         assert httpx.get(f"{url}/api/health", headers={"Host": "other.example"}).status_code == 403
 
 
+def hardened(answer: httpx.Response) -> None:
+    """An answer has each header that tells a browser to load and keep nothing, and has it once."""
+    assert "default-src 'none'" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store" and "server" not in answer.headers
+    names = [name.lower() for name, _ in answer.headers.raw]
+    assert len(names) == len(set(names)) and b"x-frame-options" in names
+
+
 def test_every_answer_tells_browsers_to_load_and_keep_nothing(served: Running):
     for path in ("/", "/page.js", "/api/health", "/nothing"):
-        headers = httpx.get(served.url + path).headers
-        assert "default-src 'none'" in headers["content-security-policy"] and headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == "no-store" and "server" not in headers
+        hardened(httpx.get(served.url + path))
 
 
 def test_the_page_names_no_other_site():
@@ -195,6 +221,11 @@ def test_an_error_of_the_server_is_one_line_and_it_lives_on(serving, predictor: 
             patch.setattr(predictor, "predict", lambda *_: 1 / 0)
             answer = httpx.post(f"{url}/api/predict", content=clip)
             assert (answer.status_code, answer.json()) == (500, {"error": "an error of the server (ZeroDivisionError)"})
+            hardened(answer)
+            patch.setattr(predictor, "predict", lambda *_: Path("/no/such/file").stat())
+            answer = httpx.post(f"{url}/api/predict", content=clip)
+            assert (answer.status_code, answer.json()) == (500, {"error": "an error of the server (FileNotFoundError)"})
+            hardened(answer)
         assert httpx.post(f"{url}/api/predict", content=clip).status_code == 200
 
 

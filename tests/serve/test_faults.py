@@ -120,6 +120,8 @@ def test_what_is_no_upload_is_one_line(served: Running, clip: bytes):
     assert "not a form" in error(httpx.post(f"{url}/api/predict", files={"files": clip}), 415)
     assert "files" in error(post(url, clip, "/api/batch"), 422)
     assert error(post(url, b"no form", "/api/batch", headers={"Content-Type": "multipart/form-data; boundary=x"}), 400)
+    for kind in ("multipart/form-data", "multipart/form-data; boundary="):
+        assert error(post(url, b"no boundary", "/api/batch", headers={"Content-Type": kind}), 400)
     assert error(post(url, b"--x\r\ncut short", "/api/batch", headers={"Content-Type": "multipart/form-data; boundary=x"}), 400)
     assert "too many files; expected at most 20" in error(httpx.post(f"{url}/api/batch", files=[("files", b"a")] * 21), 413)
     assert "Not Found" in error(httpx.get(f"{url}/etc/passwd"), 404)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from finser.predict.bundle import SHIPPED, read
 from finser.predict.hub import Predictor
+from finser.predict.predictor import LocalPredictor
 
 from .conftest import Running
 
@@ -157,6 +160,67 @@ def test_the_microphone_is_recorded_by_the_keyboard(page: Page):
     page.wait(lambda: page.text("headline") or page.text("fault"))
     assert page.text("fault") == "" and page.text("status").startswith("your recording: 1.")
     assert page.said() == []
+
+
+def test_two_clicks_while_the_browser_asks_begin_one_recording(page: Page):
+    page.open(1400)
+    page.driver.execute_script("""
+        const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        window.asked = 0;
+        navigator.mediaDevices.getUserMedia = async (what) => {
+            window.asked += 1;
+            await new Promise((go) => { window.allow = go; });
+            return really(what);
+        };
+        const button = document.getElementById("record");
+        button.focus();
+        button.click();
+        button.click();
+    """)
+    assert page.run("window.asked") == 1 and not page.element("record").is_enabled() and not page.element("file").is_enabled()
+    page.run("window.allow()")
+    page.wait(lambda: page.text("status").startswith("recording: 0."))
+    assert page.text("record") == "Stop" and page.run("document.activeElement.id") == "record" and not page.element("file").is_enabled()
+    page.element("record").click()
+    page.wait(lambda: page.text("status").startswith("your recording: "))
+    assert page.text("fault") == "" and page.run("window.asked") == 1 and page.element("file").is_enabled() and page.said() == []
+
+
+def test_a_recording_that_cannot_begin_gives_the_microphone_back(page: Page):
+    page.open(1400)
+    page.driver.execute_script("""
+        const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (what) => (window.stream = await really(what));
+        AudioWorklet.prototype.addModule = async () => { throw new Error("no such module"); };
+        document.getElementById("record").click();
+    """)
+    page.wait(lambda: page.text("fault"))
+    assert page.text("fault") == "no such module" and page.text("record") == "Record"
+    assert page.run("window.stream.getTracks().map((track) => track.readyState)") == ["ended"]
+    assert page.element("record").is_enabled() and page.element("file").is_enabled()
+
+
+@pytest.mark.parametrize("limits", [{"megabytes": 0.25}, {"seconds": 2.5}])
+def test_a_recording_ends_before_the_server_would_refuse_it(page: Page, serving, limits: dict[str, float]):
+    with serving(**limits) as url:
+        small = Page(page.driver, url)
+        small.open(1400)
+        small.element("record").click()
+        small.wait(lambda: small.text("headline") or small.text("fault"))
+        assert small.text("fault") == "" and re.match(r"your recording: [12]\.\d s", small.text("status")), small.text("status")
+
+
+def test_the_example_is_named_and_scores_elsewhere_are_shown(page: Page, serving):
+    page.open(1400)
+    assert not page.element("example").is_displayed() and "not trained on" not in page.text("bundle")
+    with serving(of=LocalPredictor()) as url:
+        example = Page(page.driver, url)
+        example.open(400)
+        sentence = "This is the example that ships with finser: it is not for decisions about people."
+        assert example.text("example") == sentence and example.run("document.documentElement.scrollWidth") <= 400
+        shown, others = example.text("bundle"), read(SHIPPED).others
+        assert others and all(f"{one.title} {one.uar['value']:.3f} (" in shown for one in others)
+        assert "too few test speakers" in shown or all(one.uar["low"] is not None for one in others)
 
 
 def test_a_file_is_dropped(page: Page):

@@ -26,7 +26,7 @@ class Fault(BaseModel):
 
 
 class Score(BaseModel):
-    """A score of cross-validation, with its interval."""
+    """A score, with its interval."""
 
     value: float
     low: float | None = Field(description="lower end of the interval; null if too few speakers were tested")
@@ -41,6 +41,14 @@ class Trained(BaseModel):
     synthetic: bool = Field(description="whether a synthesizer spoke it")
     clips: int
     speakers: int
+
+
+class Other(BaseModel):
+    """A corpus that the bundle was not trained on, and its score there."""
+
+    name: str
+    title: str
+    uar: Score = Field(description="unweighted average recall, over those of the bundle's classes that the corpus has")
 
 
 class Taken(BaseModel):
@@ -78,8 +86,8 @@ class About(BaseModel):
     tested_speakers: int
     recalls: dict[str, float] = Field(description="by class")
     corpora: list[Trained]
-    others: list[Other]
-    example: bool = Field(description="whether it is the example that ships with finser")
+    others: list[Other] = Field(description="corpora that the bundle was not trained on")
+    example: bool = Field(description="whether it is the example that ships with finser, which is not for decisions about people")
     limits: Taken
 
 
@@ -134,7 +142,7 @@ def found(prediction: Prediction) -> Found:
     return Found(**values, warnings=list(prediction.warnings))
 
 
-def about(predictor: LocalPredictor, limits: Limits) -> About:
+def about(bundle: Bundle, threshold: float, limits: Limits, *, example: bool = False) -> About:
     """Return what a user needs to know of the bundle and the server."""
     bundle, scores = predictor.bundle, predictor.bundle.scores
     return About(
@@ -148,8 +156,8 @@ def about(predictor: LocalPredictor, limits: Limits) -> About:
         tested_speakers=scores["n_test_speakers"],
         recalls={name: one["recall"] for name, one in scores["classes"].items()},
         corpora=list(_trained(bundle)),
-        others=[Other(title=one.title, clips=one.clips, uar=_score(one.uar)) for one in bundle.others],
-        example=predictor.folder == SHIPPED,
+        others=[Other(name=one.name, title=one.title, uar=_score(one.uar)) for one in bundle.others],
+        example=example,
         limits=Taken(**{name: getattr(limits, name) for name in Taken.model_fields}),
     )
 

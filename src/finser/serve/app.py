@@ -17,10 +17,11 @@ from starlette.requests import ClientDisconnect
 
 from finser.errors import FinserError
 from finser.files import disk_is_full
+from finser.predict.bundle import SHIPPED
 from finser.predict.predictor import LocalPredictor
 from finser.serve.answers import About, Answer, Fault, Found, Health, Item, Picture, Several, about, found
 from finser.serve.decoding import Heard, TooLongError, heard
-from finser.serve.gate import Gate, refused
+from finser.serve.gate import HEADERS, Gate, refused
 from finser.serve.limits import Limits, Slots, check_windows
 from finser.serve.pictures import envelope, spectrogram
 
@@ -35,15 +36,20 @@ PAGE = {  # path -> file, type
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 FAULTS = {
+    400: "a form that cannot be read, such as one without a boundary",
     403: "a page of another origin, or an unknown Host",
+    404: "no such path",
+    405: "a method that the path does not have",
     408: "the upload is too slow",
     413: "too many bytes or seconds",
     415: "a form where the bytes of a file belong",
     422: "no audio that can be read, or wrong parameters",
     429: "too many requests of this address",
+    500: "an error of the server",
     503: "too many requests at a time",
     507: "no room for the upload",
 }
+OF_READS = (403, 404, 405, 413, 500)  # faults of requests without a body; a Content-Length above the limit is refused there, too
 RAW = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 ABOUT = """Predict emotions of recordings with one bundle of finser. Nothing that is sent is stored.
 
@@ -67,8 +73,9 @@ def make(predictor: LocalPredictor, limits: Limits, names: Collection[str] = ())
     slots = Slots(limits.running + limits.waiting)
     api = Api(predictor, limits, slots)
     said = {status: {"model": Fault, "description": what} for status, what in FAULTS.items()}
-    app.add_api_route("/api/health", api.health, summary="Does the server live?")
-    app.add_api_route("/api/bundle", api.bundle, summary="Which bundle answers, and what are the limits?")
+    read = {status: said[status] for status in OF_READS}
+    app.add_api_route("/api/health", api.health, summary="Does the server live?", responses=read)
+    app.add_api_route("/api/bundle", api.bundle, summary="Which bundle answers, and what are the limits?", responses=read)
     app.add_api_route("/api/predict", api.predict, methods=["POST"], summary="Predict one recording", responses=said, openapi_extra=RAW)
     app.add_api_route("/api/batch", api.batch, methods=["POST"], summary="Predict several short recordings", responses=said)
     for path, (name, kind) in PAGE.items():
@@ -108,7 +115,9 @@ async def _system(request: Request, error: OSError) -> JSONResponse:
 
 
 async def _other(request: Request, error: Exception) -> JSONResponse:
-    return refused(500, f"an error of the server ({type(error).__name__})")
+    answer = refused(500, f"an error of the server ({type(error).__name__})")
+    answer.raw_headers.extend(HEADERS)  # Starlette sends it from outside the gate
+    return answer
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> JSONResponse:
@@ -137,8 +146,9 @@ class Api:
         return Health(version=version("finser"), requests=self.slots.taken, places=self.slots.count)
 
     async def bundle(self) -> About:
-        """Return name, classes, scores and training corpora of the bundle, and the limits of the server."""
-        return about(self.predictor, self.limits)
+        """Return name, classes, scores and corpora of the bundle, and the limits of the server."""
+        example = self.predictor.folder == SHIPPED
+        return about(self.predictor.bundle, self.predictor.threshold, self.limits, example=example)
 
     async def predict(
         self,

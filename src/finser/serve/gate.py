@@ -127,7 +127,8 @@ def hardened(send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *HEADERS]}
+            there = {name for name, _ in message["headers"]}
+            message = {**message, "headers": [*message["headers"], *(one for one in HEADERS if one[0] not in there)]}
         await send(message)
 
     return sending

@@ -1,5 +1,5 @@
 import { colour, drawProbabilities, drawSpectrogram, drawWaveform } from "/drawing.js";
-import { Recording, decoded } from "/recording.js";
+import { Recording, decoded, full } from "/recording.js";
 
 const at = (id) => document.getElementById(id);
 const counted = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
@@ -32,8 +32,11 @@ async function introduce() {
   const response = await fetch("/api/bundle");
   about = await response.json();
   if (!response.ok) throw new Error(about.error);
-  const { limits, uar } = about;
-  const interval = uar.low === null ? "too few test speakers for an interval" : `${about.confidence * 100} % interval ${uar.low.toFixed(3)} to ${uar.high.toFixed(3)}`;
+  const { limits } = about;
+  const scored = ({ value, low, high }) => {
+    const interval = low === null ? "too few test speakers for an interval" : `${about.confidence * 100} % interval ${low.toFixed(3)} to ${high.toFixed(3)}`;
+    return `${value.toFixed(3)} (${interval})`;
+  };
   const chance = (1 / about.classes.length).toFixed(3);
   const corpora = about.corpora.map((one) => `${one.title} (${counted(one.clips, "clip")}, ${counted(one.speakers, "speaker")}; licence: ${one.licence})`);
   const others = about.others.map((one) => `${one.uar.value.toFixed(3)} on ${one.title} (${counted(one.clips, "clip")})`);
@@ -41,13 +44,14 @@ async function introduce() {
     Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : "") + (about.example ? ": the example that is installed with finser, to try it out" : ""),
     Emotions: about.classes.join(", "),
     "Trained on": corpora.join("; "),
-    UAR: `${uar.value.toFixed(3)} (${interval}); chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
-    ...(others.length ? { "UAR elsewhere": `${others.join(", ")}; not trained on these` } : {}),
+    UAR: `${scored(about.uar)}; chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
+    ...(about.others.length && { "UAR on corpora that it was not trained on": about.others.map((one) => `${one.title} ${scored(one.uar)}`).join("; ") }),
     Recalls: about.classes.filter((name) => name in about.recalls).map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
     "Unsure below": about.threshold.toFixed(2),
     Temperature: about.temperature.toFixed(2),
   };
   at("bundle").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
+  at("example").hidden = !about.example;
   at("synthetic").hidden = !about.corpora.some((one) => one.synthetic);
   at("limits").textContent = `At most ${limits.megabytes}\u00a0MB and ${limits.seconds}\u00a0s.`;
 }
@@ -187,22 +191,26 @@ async function record() {
     const ended = recording;
     recording = null;
     pressed(false);
-    await predict(await ended.end(), "your recording");
+    busy(true);
+    const file = await ended.end().finally(() => busy(false));
+    await predict(file, "your recording");
     return;
   }
   fail("");
-  at("record").disabled = true; // while the browser asks: a second click would begin a second recording
+  const focused = document.activeElement === at("record"); // what is disabled loses the focus
+  busy(true); // the browser may ask for permission, and a second click would begin a second recording
   try {
     recording = await Recording.begin((seconds, bytes) => {
       if (!recording) return;
       say(`recording: ${seconds.toFixed(1)} s`);
-      if (about && (seconds >= about.limits.seconds - 1 || bytes >= 0.95e6 * about.limits.megabytes)) record();
+      if (about && full(seconds, bytes, about.limits)) record();
     });
-    pressed(true);
   } catch (error) {
     fail(error.name === "NotAllowedError" ? "The browser does not allow this page to use the microphone." : error.message);
   } finally {
-    at("record").disabled = false;
+    busy(false);
+    pressed(Boolean(recording));
+    if (focused) at("record").focus();
   }
 }
 
