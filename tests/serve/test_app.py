@@ -99,7 +99,7 @@ def test_the_example_says_that_it_is_one_and_how_it_fares_elsewhere(serving):
     assert found["example"] is True and len(config["others"]) == len(found["others"]) > 0
     for shown, stated in zip(found["others"], config["others"], strict=True):
         uar = {end: stated["uar"][end] for end in ("value", "low", "high")}
-        assert shown == {"name": stated["name"], "title": stated["title"], "uar": uar}
+        assert shown == {**{key: stated[key] for key in ("name", "title", "clips")}, "uar": uar}
 
 
 def test_every_status_that_is_described_is_in_the_documentation(served: Running):

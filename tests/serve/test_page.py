@@ -212,14 +212,14 @@ def test_a_recording_ends_before_the_server_would_refuse_it(page: Page, serving,
 
 def test_the_example_is_named_and_scores_elsewhere_are_shown(page: Page, serving):
     page.open(1400)
-    assert not page.element("example").is_displayed() and "not trained on" not in page.text("bundle")
+    assert not page.element("example").is_displayed() and "elsewhere" not in page.text("bundle")
     with serving(of=LocalPredictor()) as url:
         example = Page(page.driver, url)
         example.open(400)
         sentence = "This is the example that ships with finser: it is not for decisions about people."
         assert example.text("example") == sentence and example.run("document.documentElement.scrollWidth") <= 400
         shown, others = example.text("bundle"), read(SHIPPED).others
-        assert others and all(f"{one.title} {one.uar['value']:.3f} (" in shown for one in others)
+        assert others and all(f"on {one.title}, {one.clips:,} clips" in shown and f"{one.uar['value']:.3f} (" in shown for one in others)
         assert "too few test speakers" in shown or all(one.uar["low"] is not None for one in others)
 
 

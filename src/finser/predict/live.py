@@ -22,7 +22,19 @@ from finser.progress import say
 PIPE_RATE = 16_000  # Hz of standard input, unless --rate states another
 PCM = "raw 16-bit little-endian mono PCM"
 HEAD = 12  # bytes that tell a sound file from PCM
-HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3\x02", b"ID3\x03", b"ID3\x04", b"FORM", b"\x1aE\xdf\xa3")  # the last one: WebM
+HEADERS = (  # first bytes of sound files: WAV, FLAC, Ogg, MP3 with a tag, AIFF, WebM, CAF, AAC at 44.1 kHz
+    b"RIFF",
+    b"RF64",
+    b"fLaC",
+    b"OggS",
+    b"ID3\x02",
+    b"ID3\x03",
+    b"ID3\x04",
+    b"FORM",
+    b"\x1aE\xdf\xa3",
+    b"caff",
+    b"\xff\xf1\x50",
+)
 Take = Callable[[int], tuple[bytes, float]]
 
 
@@ -93,7 +105,7 @@ def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
         raise FinserError("standard input is a terminal", expected=PCM, do="ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | finser listen -")
 
     def take(size: int) -> tuple[bytes, float]:
-        """Read what is there."""
+        """Read what is there; at first, enough to know a sound file."""
         data = stream.read1(size) if piece.size else head_of(stream)
         if not piece.size and is_file(data):
             do = "take the header off: ffmpeg -i - -f s16le -ac 1 -ar 16000 -; or use finser predict"

@@ -43,14 +43,6 @@ class Trained(BaseModel):
     speakers: int
 
 
-class Other(BaseModel):
-    """A corpus that the bundle was not trained on, and its score there."""
-
-    name: str
-    title: str
-    uar: Score = Field(description="unweighted average recall, over those of the bundle's classes that the corpus has")
-
-
 class Taken(BaseModel):
     """Limits of the server."""
 
@@ -64,6 +56,7 @@ class Taken(BaseModel):
 class Other(BaseModel):
     """A score on a corpus that the model was not trained on."""
 
+    name: str
     title: str
     clips: int
     uar: Score
@@ -86,8 +79,8 @@ class About(BaseModel):
     tested_speakers: int
     recalls: dict[str, float] = Field(description="by class")
     corpora: list[Trained]
-    others: list[Other] = Field(description="corpora that the bundle was not trained on")
-    example: bool = Field(description="whether it is the example that ships with finser, which is not for decisions about people")
+    others: list[Other]
+    example: bool = Field(description="whether it is the example that ships with finser")
     limits: Taken
 
 
@@ -142,7 +135,7 @@ def found(prediction: Prediction) -> Found:
     return Found(**values, warnings=list(prediction.warnings))
 
 
-def about(bundle: Bundle, threshold: float, limits: Limits, *, example: bool = False) -> About:
+def about(predictor: LocalPredictor, limits: Limits) -> About:
     """Return what a user needs to know of the bundle and the server."""
     bundle, scores = predictor.bundle, predictor.bundle.scores
     return About(
@@ -156,8 +149,8 @@ def about(bundle: Bundle, threshold: float, limits: Limits, *, example: bool = F
         tested_speakers=scores["n_test_speakers"],
         recalls={name: one["recall"] for name, one in scores["classes"].items()},
         corpora=list(_trained(bundle)),
-        others=[Other(name=one.name, title=one.title, uar=_score(one.uar)) for one in bundle.others],
-        example=example,
+        others=[Other(name=one.name, title=one.title, clips=one.clips, uar=_score(one.uar)) for one in bundle.others],
+        example=predictor.folder == SHIPPED,
         limits=Taken(**{name: getattr(limits, name) for name in Taken.model_fields}),
     )
 

@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect
 
 from finser.errors import FinserError
 from finser.files import disk_is_full
-from finser.predict.bundle import SHIPPED
 from finser.predict.predictor import LocalPredictor
 from finser.serve.answers import About, Answer, Fault, Found, Health, Item, Picture, Several, about, found
 from finser.serve.decoding import Heard, TooLongError, heard
@@ -147,8 +146,7 @@ class Api:
 
     async def bundle(self) -> About:
         """Return name, classes, scores and corpora of the bundle, and the limits of the server."""
-        example = self.predictor.folder == SHIPPED
-        return about(self.predictor.bundle, self.predictor.threshold, self.limits, example=example)
+        return about(self.predictor, self.limits)
 
     async def predict(
         self,

@@ -39,13 +39,13 @@ async function introduce() {
   };
   const chance = (1 / about.classes.length).toFixed(3);
   const corpora = about.corpora.map((one) => `${one.title} (${counted(one.clips, "clip")}, ${counted(one.speakers, "speaker")}; licence: ${one.licence})`);
-  const others = about.others.map((one) => `${one.uar.value.toFixed(3)} on ${one.title} (${counted(one.clips, "clip")})`);
+  const others = about.others.map((one) => `${scored(one.uar)} on ${one.title}, ${counted(one.clips, "clip")}`);
   const facts = {
-    Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : "") + (about.example ? ": the example that is installed with finser, to try it out" : ""),
+    Name: about.name + (about.members > 1 ? `, ${about.members} classifiers` : ""),
     Emotions: about.classes.join(", "),
     "Trained on": corpora.join("; "),
     UAR: `${scored(about.uar)}; chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
-    ...(about.others.length && { "UAR on corpora that it was not trained on": about.others.map((one) => `${one.title} ${scored(one.uar)}`).join("; ") }),
+    ...(others.length ? { "UAR elsewhere": `${others.join("; ")}. It was not trained on these` } : {}),
     Recalls: about.classes.filter((name) => name in about.recalls).map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
     "Unsure below": about.threshold.toFixed(2),
     Temperature: about.temperature.toFixed(2),
