@@ -208,7 +208,7 @@ def test_gpus(monkeypatch):
 
 
 def test_bundles_are_named_and_damaged_ones_said(tmp_path, monkeypatch):
-    """A folder without members, such as models/final/NAME, is no bundle."""
+    """The hint on models/final is there with bundles and without."""
     monkeypatch.chdir(tmp_path)
     for name in ("mine", "bundles/old"):
         (tmp_path / name / "members").mkdir(parents=True)
@@ -218,14 +218,40 @@ def test_bundles_are_named_and_damaged_ones_said(tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "read", lambda path: SimpleNamespace(name="svm") if path == Path("mine") else really(path))
     wrong, right = doctor.of_bundles()
     assert wrong.state == WARNING and "bundles/old/config.json: a bundle of another format" in wrong.found
-    assert (right.state, right.found) == (OK, "installed (small_cnn), mine (svm)")
+    assert right == Finding(OK, "bundles", "installed (small_cnn), mine (svm)", "finser bundle svm FOLDER writes one")
     shutil.rmtree("mine")
     shutil.rmtree("bundles")
     (none,) = doctor.of_bundles()
     assert (none.state, none.found, none.do) == (NOTE, "installed (small_cnn)", "finser bundle svm FOLDER writes one")
-    monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "nosuch")
-    missing, none = doctor.of_bundles()
-    assert missing.state == WARNING and "nosuch: no bundle" in missing.found and none.found == "none"
+    shutil.rmtree("models")
+    (none,) = doctor.of_bundles()
+    assert none == Finding(NOTE, "bundles", "installed (small_cnn)", "docs/predict.md describes how to make your own")
+
+
+def test_a_missing_example_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere/shipped").mkdir(parents=True)
+    for folder in ("shipped", "nosuch"):
+        monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "elsewhere" / folder)
+        missing, none = doctor.of_bundles()
+        assert missing == Finding(WARNING, "bundles", "the example is missing", "install finser again")
+        assert none == Finding(NOTE, "bundles", "none", "docs/predict.md describes how to make your own")
+
+
+def test_a_bundle_that_lost_its_members_is_said_and_files_of_others_are_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = {"web": '{"port": 1}', "list": "[1]", "number": "3", "cut": '{"members', "binary": "\x00"}
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(text)
+    shutil.copytree(bundle.SHIPPED, tmp_path / "mine")
+    shutil.rmtree(tmp_path / "mine/members")
+    wrong, rest = doctor.of_bundles()
+    assert wrong.state == WARNING and "mine/members/small_cnn: a member is missing" in wrong.found
+    assert (rest.state, rest.found, rest.do) == (NOTE, "installed (small_cnn)", "docs/predict.md describes how to make your own")
+    monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "mine")
+    damaged = next(doctor.of_bundles())
+    assert damaged == Finding(WARNING, "bundles", "the example is damaged (a member is missing)", "install finser again")
 
 
 def test_long_lines_are_wrapped_and_cut():

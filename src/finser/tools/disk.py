@@ -2,12 +2,13 @@
 
 A second of sound is 44,100 bytes of samples in data/audio and data/shards, 162 numbers of four bytes for each of 43 frames in data/labels
 and data/fin_outputs, and 128 numbers for each of 100 frames of filter banks. Rows, indexes and splits add less than a hundredth. Models and
-results are not estimated.
+results are not estimated. The cache of DVC, which may hold a copy of all this, and the file systems are looked up here, too.
 """
 
 import os
 import statistics
 from collections.abc import Sequence
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from finser.corpora.index import excluded
 from finser.features import filter_banks
 from finser.features.statistics import DIM as STATISTICS
 
+LINKS = ("reflink", "hardlink", "symlink")  # DVC's types of cache that take no second copy
 SAMPLES = 2 * SR  # bytes per second of audio
 FRAMES = 4 * sum(DIMENSIONS.values()) * SR // HOP_LENGTH  # bytes per second of labels, and of the outputs of FINs
 BANKS = 4 * filter_banks.BANDS * filter_banks.RATE // filter_banks.HOP  # bytes per second of filter banks
@@ -141,3 +143,22 @@ def size_of(folder: Path) -> int:
             except OSError:
                 continue
     return total
+
+
+def cache() -> tuple[Path, bool]:
+    """Return the folder of DVC's cache, and whether its files are links to it only, not copies."""
+    settings = ConfigParser(interpolation=None, strict=False)
+    settings.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    folder = Path(".dvc", settings.get("cache", "dir", fallback="cache"))
+    kinds = settings.get("cache", "type", fallback="reflink,copy").split(",")
+    return folder, kinds[0].strip() in LINKS[1:]
+
+
+def existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that exists."""
+    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+
+
+def device_of(path: Path) -> int:
+    """Return the number of the file system that a path is on, or would be."""
+    return existing(path).stat().st_dev

@@ -10,7 +10,6 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from configparser import ConfigParser
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError
@@ -28,7 +27,6 @@ OK, NOTE, WARNING, MISSING = "ok", "note", "warning", "missing"
 WIDTH, MARGIN, MOST = 100, 20, 4  # characters of a line, of its beginning, and lines of a finding
 OLDEST = (3, 11)
 ENVIRONMENT = "make environment"
-LINKS = ("reflink", "hardlink", "symlink")  # DVC's types of cache that take no second copy
 
 
 @dataclass(frozen=True)
@@ -305,7 +303,7 @@ def of_disk(params: "Params") -> Iterator[Finding]:
 
     from finser.tools import disk
 
-    folder, linked = cache()
+    folder, linked = disk.cache()
     try:
         whole = disk.needed(params)
     except FinserError:  # which the corpora's lines report
@@ -314,25 +312,16 @@ def of_disk(params: "Params") -> Iterator[Finding]:
         return
     there = disk.size_of(Path("data"))
     kept = 0 if linked else max(whole - disk.size_of(folder), 0)
-    same = _disk_of(folder) == _disk_of(Path())
+    same = disk.device_of(folder) == disk.device_of(Path())
     here = max(whole - there, 0) + (kept if same else 0)
     about = f"the data of this run are about {decimal(whole)}, by an estimate without models" + ("" if linked else ", and DVC keeps a copy")
     for path, more in ((Path(), here), *(() if same else ((folder, kept),))):
-        free = shutil.disk_usage(_existing(path)).free
+        free = shutil.disk_usage(disk.existing(path)).free
         found = f"{decimal(free)} free{'' if path == Path() else f' for {path}'}, {decimal(more)} still needed: {about}"
         if free > more:
             yield Finding(OK, "disk", found)
         else:
             yield Finding(MISSING, "disk", found, "make room, or keep DVC's copies elsewhere: dvc cache dir PATH")
-
-
-def cache() -> tuple[Path, bool]:
-    """Return the folder of DVC's cache, and whether its files are links to it only, not copies."""
-    settings = ConfigParser(interpolation=None, strict=False)
-    settings.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
-    folder = Path(".dvc", settings.get("cache", "dir", fallback="cache"))
-    kinds = settings.get("cache", "type", fallback="reflink,copy").split(",")
-    return folder, kinds[0].strip() in LINKS[1:]
 
 
 def of_cache() -> Iterator[Finding]:
@@ -341,7 +330,7 @@ def of_cache() -> Iterator[Finding]:
 
     from finser.tools import disk
 
-    folder, linked = cache()
+    folder, linked = disk.cache()
     if not folder.exists():
         yield Finding(OK, "cache", f"{folder}: empty; the first run fills it")
     elif os.access(folder, os.W_OK):
@@ -354,30 +343,36 @@ def of_bundles() -> Iterator[Finding]:
     """Yield the bundle of the package, those right below this folder or in bundles/, and classifiers of which one can be made."""
     from finser.predict.bundle import CONFIG, SHIPPED, read
 
-    found = []
-    for path in (SHIPPED / CONFIG, *sorted((*Path().glob(f"*/{CONFIG}"), *Path().glob(f"bundles/*/{CONFIG}")))):
-        if path.parent != SHIPPED and not (path.parent / "members").is_dir():
-            continue
+    found, own = [], []
+    try:
+        found.append(f"installed ({read(SHIPPED).name})")
+    except FinserError as error:
+        what = f"damaged ({error.brief})" if (SHIPPED / CONFIG).exists() else "missing"
+        yield Finding(WARNING, "bundles", f"the example is {what}", "install finser again")
+    for path in filter(_is_bundle, sorted((*Path().glob(f"*/{CONFIG}"), *Path().glob(f"bundles/*/{CONFIG}")))):
         try:
-            found.append(f"{'installed' if path.parent == SHIPPED else path.parent} ({read(path.parent).name})")
+            own.append(f"{path.parent} ({read(path.parent).name})")
         except FinserError as error:
             yield Finding(WARNING, "bundles", str(error))
     kept = sorted(path.name for path in Path("models/final").glob("*") if path.is_dir())
-    do = f"finser bundle {kept[0]} FOLDER writes one" if kept else "docs/predict.md describes how to make your own"
-    yield Finding(OK, "bundles", _few(found)) if len(found) > 1 else Finding(NOTE, "bundles", _few(found) or "none", do)
+    do = f"finser bundle {kept[0]} FOLDER writes one" if kept else "" if own else "docs/predict.md describes how to make your own"
+    yield Finding(OK if own else NOTE, "bundles", _few([*found, *own]) or "none", do)
+
+
+def _is_bundle(path: Path) -> bool:
+    """Return whether a config.json is of a bundle, perhaps a damaged one: other programs write files of this name, too."""
+    from finser.files import read_json
+
+    if (path.parent / "members").is_dir():
+        return True
+    try:
+        return "members" in read_json(path)
+    except (FinserError, TypeError):
+        return False
 
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _existing(path: Path) -> Path:
-    """Return a path, or the nearest folder above it that exists."""
-    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
-
-
-def _disk_of(path: Path) -> int:
-    return _existing(path).stat().st_dev
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
