@@ -102,6 +102,10 @@ def test_random_is_named_leaky_in_every_table_of_it(synthetic):
     assert all(caption.startswith("*Protocol random (LEAKY) (synthetic speech): ") for caption in pictures)
 
 
+def test_one_unseen_corpus_is_singular(real):
+    assert "TESS was not used to train FINs." in real.text
+
+
 def test_one_corpus_out_says_what_was_tested_on_which_emotions(cross, real):
     rows = cross.table("Protocol one corpus out: which corpus each fold tests on")
     clips = [clip for corpus in ("ravdess", "tess") for clip in pq.read_table(cross.folder / layout.clips(corpus)).to_pylist()]

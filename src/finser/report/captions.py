@@ -47,7 +47,7 @@ def synthetic_label(results: Results, corpora: Collection[str]) -> str:
 
 def opening(results: Results) -> str:
     """The run in three sentences: corpora, FINs, classifiers."""
-    params = results.params
+    params, unseen = results.params, results.params.unseen_corpora
     n_corpora, n_models, n_protocols = len(results.corpora), len(params.models), len(params.protocols)
     *first, last = [tables.PROTOCOL_TITLES[protocol] for protocol in params.protocols]
     protocols = f"{', '.join(first)} and {last}" if first else last
@@ -58,7 +58,7 @@ def opening(results: Results) -> str:
         f"{n_corpora} {plural(n_corpora, 'corpus', 'corpora')} ({names(results, params.corpora)}) were resampled, augmented and labelled "
         "with librosa's features.",
         f"Five feature imitating networks (FINs) were trained on {names(results, params.train_fin.data.corpora)} to compute these features "
-        "from raw frames." + when(params.unseen_corpora, f" {names(results, params.unseen_corpora)} were not used to train FINs."),
+        "from raw frames." + when(unseen, f" {names(results, unseen)} {plural(len(unseen), 'was', 'were')} not used to train FINs."),
         f"Then {n_models} {plural(n_models, 'classifier', 'classifiers')}{seeds} {plural(n_models, 'was', 'were')} trained on "
         f"{names(results, params.pooled)} to recognise {chosen_emotions(results)}, on {folds}, under the "
         f"{plural(n_protocols, 'protocol', 'protocols')} {protocols}.",
