@@ -11,7 +11,6 @@ from threading import Lock
 from typing import TypeVar
 
 from rich.filesize import decimal
-from rich.progress import track as rich_track
 
 Item = TypeVar("Item")
 LOG_EVERY = 10.0  # seconds between two lines in a log
@@ -23,6 +22,7 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
         total = len(items)
     if sys.stderr.isatty():
         from rich.console import Console
+        from rich.progress import track as rich_track
 
         yield from rich_track(items, description=what, total=total, console=Console(stderr=True))
         return

@@ -1,5 +1,6 @@
 """ONNX graphs of bundles: against torch on clips of the corpus, on silence, on short and loud clips, and on made-up networks."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,13 +19,15 @@ from finser.audio.frames import SR, to_float, to_int16
 from finser.audio.shards import read_audio
 from finser.config.sections.classifiers import KINDS
 from finser.errors import FinserError
+from finser.features.examples import Examples
 from finser.features.labels import features
 from finser.features.rows import Row
-from finser.models import begin
+from finser.models import Classifier, begin
 from finser.predict import bundle as bundles
 from finser.predict.engines import OnnxEngine, TorchEngine
 from finser.predict.predictor import LocalPredictor
-from finser.tools.bundling import bundle
+from finser.scores.calibration import rescale
+from finser.tools.bundling import bundle, said
 from finser.tools.onnx import front_end
 from finser.tools.onnx.builder import Builder
 from finser.tools.onnx.export import export
@@ -39,7 +42,12 @@ def place(project_of_bundles, kept) -> Path:
         bundle(kept, "small_cnn", Path("onnx/one"), onnx="all")
         bundle(kept, "shallow_cnn", Path("onnx/folds"), folds=True, onnx="all")
         bundle(kept, "small_cnn", Path("onnx/features"), onnx="features")
+        for kind in ("svm", "mlp", "ast"):
+            bundle(kept, kind, Path("onnx") / kind, folds=True, onnx="all")
     return project_of_bundles
+
+
+SLOW = "torch librosa sklearn huggingface_hub pandas scipy.fft finser.config.params"
 
 
 def sounds() -> dict[str, np.ndarray]:
@@ -58,6 +66,16 @@ def sounds() -> dict[str, np.ndarray]:
 
 def row(audio: np.ndarray) -> Row:
     return Row("", "original", audio, features(audio))
+
+
+def saved(place: Path, folder: Path, classifier: Classifier, classes: str = "abc") -> bundles.Bundle:
+    """Write a classifier as the only member of a bundle, without config.json of the bundle."""
+    made = bundles.read(place / "onnx/one").model_copy(update={"classes": tuple(classes), "temperature": 1.3})
+    member = folder / made.members[0].folder
+    member.mkdir(parents=True)
+    classifier.save(member)
+    (member / "config.json").write_text(f'{{"classes": {json.dumps(list(classes))}, "options": {classifier.options.model_dump_json()}}}')
+    return made
 
 
 def run(path: Path, **inputs: np.ndarray) -> np.ndarray:
@@ -121,13 +139,38 @@ def test_every_network_and_option_of_its_front_end(place, tmp_path, kind, bands,
     )
     classifier = begin(options, ("test",), 3)
     classifier.net.mean.copy_(torch.randn(bands)), classifier.net.scale.copy_(torch.rand(bands) + 1)
-    made = bundles.read(place / "onnx/one").model_copy(update={"classes": ("a", "b", "c"), "temperature": 1.3})
-    folder = tmp_path / made.members[0].folder
-    folder.mkdir(parents=True)
-    classifier.save(folder)
-    (folder / "config.json").write_text(f'{{"classes": ["a", "b", "c"], "options": {options.model_dump_json()}}}')
-    found = export(tmp_path, made, [row(audio) for audio in sounds().values()])
+    made = saved(place, tmp_path, classifier)
+    found = export(tmp_path, made, [row(audio) for audio in sounds().values()], np.arange(len(sounds())) % 3)
     assert found.features_difference < 1e-5 and found.waveform_difference < 2e-4 and found.clips == len(sounds())
+    assert found.uar == found.torch_uar and found.inputs == ("mel", "rms")
+
+
+def test_an_ast_on_clips_that_are_shorter_and_longer_than_its_frames(place, tmp_path):
+    options = KINDS["ast"](model_size="nano", frames=64)
+    classifier = begin(options, ("test",), 3)
+    classifier.net.mean.fill_(-4.2), classifier.net.scale.fill_(4.5)
+    made = saved(place, tmp_path, classifier)
+    found = export(tmp_path, made, [row(audio) for audio in sounds().values()], np.arange(len(sounds())) % 3)
+    assert found.features_difference < 1e-5 and found.waveform_difference is None and found.inputs == ("filter_banks",)
+
+
+@pytest.mark.parametrize("classes", [(0, 1, 2, 3), (0, 2), (1, 2, 3)])
+def test_an_svm_of_all_or_some_of_the_classes(place, tmp_path, classes):
+    """Against NumPy's prediction, which other tests compare with scikit-learn."""
+    rng, clips = np.random.default_rng(1), sounds()
+    targets = np.repeat(classes, 6)
+    inputs = list((rng.standard_normal((len(targets), 211)) + targets[:, None]).astype(np.float32))
+    classifier = begin(KINDS["svm"](), ("test",), 4)
+    names = [str(number) for number in range(len(targets))]
+    part = Examples("train", names, names, ["original"] * len(names), targets, inputs, tuple("abcd"))
+    classifier.solve(part, part.at([]))
+    made = saved(place, tmp_path, classifier, "abcd")
+    found = export(tmp_path, made, [row(audio) for audio in clips.values()], np.arange(len(clips)) % 4)
+    assert found.features_difference < 1e-4 and found.inputs == ("statistics",)
+    graph = OnnxEngine(tmp_path)
+    for values in inputs:
+        wanted = rescale(classifier.probabilities([values]), made.temperature)[0]
+        np.testing.assert_allclose(graph.session.run(None, {"statistics": values})[0], wanted, atol=1e-4)
 
 
 def test_a_waveform_beyond_full_scale_is_scaled_down():
@@ -140,11 +183,22 @@ def test_a_waveform_beyond_full_scale_is_scaled_down():
         np.testing.assert_allclose(found, to_float(to_int16(np.float32(factor) * wave)[0]), atol=1.01 / 32768)
 
 
-@pytest.mark.parametrize("model", ["svm", "fin_ensemble"])
-def test_other_kinds_are_refused_and_nothing_is_written(place, kept, model, monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", sounds())
+@pytest.mark.parametrize(("kind", "given"), [("svm", "statistics"), ("mlp", "statistics"), ("ast", "filter_banks")])
+def test_kinds_whose_front_end_is_no_part_of_a_graph(place, kind, given, name):
+    folder = place / "onnx" / kind
+    made = bundles.read(folder)
+    assert made.onnx.inputs == (given,) and made.onnx.waveform_difference is None and made.onnx.features_difference < 1e-4
+    assert any("model.onnx is not written" in line for line in said(made, folder, "all")) and not (folder / "model.onnx").exists()
+    assert f"one float32 array: `{given}`, shape (" in (folder / "README.md").read_text()
+    found, wanted = (LocalPredictor(folder, engine=engine).predict(sounds()[name], SR) for engine in ("onnx", "torch"))
+    assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-4)
+
+
+def test_other_kinds_are_refused_and_nothing_is_written(place, kept, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
-    with pytest.raises(FinserError, match="no ONNX for this kind of classifier"):
-        bundle(kept, model, tmp_path / "made", onnx="all")
+    with pytest.raises(FinserError, match="no ONNX for this kind of classifier; expected svm, mlp"):
+        bundle(kept, "fin_ensemble", tmp_path / "made", onnx="all")
     assert not list(tmp_path.iterdir())
 
 
@@ -165,13 +219,13 @@ def test_engines(place, tmp_path, monkeypatch):
         LocalPredictor(tmp_path / "broken")
 
 
-def test_prediction_imports_neither_torch_nor_librosa(place, tmp_path):
-    """Both take seconds to start."""
+def test_prediction_imports_no_slow_library(place, tmp_path):
+    """Some take seconds to start."""
     soundfile.write(tmp_path / "a.wav", sounds()["a minute"][: 3 * SR], SR)
     code = (
         "import sys; from finser.cli import main; sys.argv = ['finser', 'predict', '--bundle', sys.argv[1], sys.argv[2]]\n"
         "try: main()\n"
-        "except SystemExit as end: print(end.code, {'torch', 'librosa', 'sklearn', 'huggingface_hub'} & set(sys.modules))"
+        f"except SystemExit as end: print(end.code, set({SLOW.split()}) & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, str(place / "onnx/one"), str(tmp_path / "a.wav")]
     home = tmp_path / "home"

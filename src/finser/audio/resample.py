@@ -1,6 +1,7 @@
 """Stage `resample`: convert any recording to 22,050 Hz mono int16, with soxr and without clipping."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -9,7 +10,6 @@ import soxr
 from finser import layout
 from finser.audio.frames import to_int16
 from finser.audio.shards import AudioRow, write_audio
-from finser.config.params import Params
 from finser.corpora.clips import read_clips
 from finser.corpora.segments import Recording
 from finser.errors import FinserError
@@ -17,6 +17,9 @@ from finser.files import why
 from finser.progress import track
 from finser.seeds import seed_for
 from finser.workers import map_in_order
+
+if TYPE_CHECKING:
+    from finser.config.params import Params  # a prediction, too, imports this module, and would wait for it
 
 
 def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
@@ -46,7 +49,12 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
     samples = np.concatenate(blocks)  # (n, channels)
     if not np.isfinite(samples).all():
         raise FinserError("holds samples that are not numbers", where=path, do="restore or repair the file")
-    return samples.mean(axis=1), sr
+    return mixed(samples), sr
+
+
+def mixed(samples: np.ndarray) -> np.ndarray:
+    """Return the mean of the channels, shape (n,), of samples (n, channels)."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # a mean over one column takes as long as resampling
 
 
 def resample_clip(path: Path, sr: int, quality: str, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, float]:
@@ -59,7 +67,7 @@ def resample_clip(path: Path, sr: int, quality: str, start: float | None = None,
     return to_int16(y)
 
 
-def resample(params: Params, corpus: str) -> None:
+def resample(params: "Params", corpus: str) -> None:
     """Step: convert every kept clip of `corpus`, ordered by clip_id, to data/audio/CORPUS/."""
     clips = [clip for clip in read_clips(corpus).to_pylist() if clip["status"] == "ok"]
     clips.sort(key=lambda clip: clip["clip_id"])

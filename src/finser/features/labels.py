@@ -16,19 +16,21 @@ import warnings
 from collections.abc import Collection
 from functools import cache, partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.fft
 from scipy.sparse import csr_array
 
 from finser import layout
 from finser.audio.frames import DIMENSIONS, HOP_LENGTH, INT16, N_FFT, SR, frames, n_frames, padded, to_float
 from finser.audio.shards import AudioRow, LabelRow, read_audio, write_labels
-from finser.config.params import Params
 from finser.features.cepstrum import N_MELS, N_MFCC, decibels
 from finser.features.mel_scale import band_centres, mel_bank
 from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
+
+if TYPE_CHECKING:
+    from finser.config.params import Params  # a prediction, too, imports this module, and would wait for it
 
 N_CHROMA = DIMENSIONS["chroma"]
 TINY = np.finfo(np.float32).tiny
@@ -36,7 +38,7 @@ BLOCK = 16  # frames per matrix product: a constant, so that no value depends on
 BATCH = 32  # clips per task of a worker
 
 
-def label(params: Params, corpus: str) -> None:
+def label(params: "Params", corpus: str) -> None:
     """Step: data/shards/CORPUS -> data/labels/CORPUS, row by row."""
     batches = in_batches(read_audio(layout.shards(corpus)), BATCH)
     function = partial(_label_batch, definition=params.label.definition)
@@ -91,11 +93,11 @@ def _window() -> np.ndarray:
 
 
 @cache
-def _mel_sides() -> tuple[csr_array, csr_array]:
-    """Return the rising and the falling sides of the mel bands, float64, shape (128, 1025) each."""
+def _mel_sides() -> csr_array:
+    """Return the rising sides of the mel bands, and below them the falling ones, float64, shape (2 * 128, 1025)."""
     rises = np.fft.rfftfreq(N_FFT, 1 / SR) < band_centres()[:, None]  # (128, 1025)
     mel = mel_bank().astype(np.float64)
-    return csr_array(np.where(rises, mel, 0)), csr_array(np.where(rises, 0, mel))
+    return csr_array(np.concatenate([np.where(rises, mel, 0), np.where(rises, 0, mel)]))
 
 
 @cache
@@ -118,10 +120,10 @@ def _spectral(y: np.ndarray, *, with_chroma: bool) -> dict[str, np.ndarray]:
     rows = -(-count // BLOCK) * BLOCK
     framed = frames(np.pad(y, (0, (rows - count) * HOP_LENGTH)))  # (rows, 2048)
     mel, chroma = np.empty((rows, N_MELS), np.float32), np.empty((rows, N_CHROMA), np.float32)
-    rising, falling = _mel_sides()
     for start in range(0, rows, BLOCK):
         power = _power(framed[start : start + BLOCK])  # (1025, block)
-        mel[start : start + BLOCK] = (rising @ power + falling @ power).T
+        sides = _mel_sides() @ power  # (256, block)
+        mel[start : start + BLOCK] = (sides[:N_MELS] + sides[N_MELS:]).T
         if with_chroma:
             chroma[start : start + BLOCK] = (_sparse_chroma() @ power).T
     return {"mel": mel[:count]} | ({"chroma": _normalised(chroma[:count])} if with_chroma else {})
@@ -133,7 +135,7 @@ def _power(framed: np.ndarray) -> np.ndarray:
     A power is the squared magnitude of the spectrum rounded to complex64, as in librosa. Products of two float32 are exact in float64, so a
     fused multiply-add, where the CPU has one, changes no bit.
     """
-    spectrum = scipy.fft.rfft(framed * _window(), axis=1).astype(np.complex64)  # pocketfft runs the same code on every CPU
+    spectrum = np.fft.rfft(framed * _window(), axis=1).astype(np.complex64)  # pocketfft runs the same code on every CPU
     real, imag = spectrum.real.T.astype(np.float64), spectrum.imag.T.astype(np.float64)
     return (real * real + imag * imag).astype(np.float32).astype(np.float64)
 
@@ -161,7 +163,9 @@ def _normalised(chroma: np.ndarray) -> np.ndarray:
 
 def _mfcc(mel: np.ndarray) -> np.ndarray:
     """Return ``librosa.feature.mfcc(S=power_to_db(mel, ref=1, amin=1e-10, top_db=None))``, shape (n_frames, 20)."""
-    return scipy.fft.dct(decibels(mel), axis=1, norm="ortho")[:, :N_MFCC].copy()
+    from scipy.fft import dct  # half of the time that a prediction takes to start, were it imported above
+
+    return dct(decibels(mel), axis=1, norm="ortho")[:, :N_MFCC].copy()
 
 
 def _librosa_default(y: np.ndarray) -> dict[str, np.ndarray]:

@@ -65,14 +65,17 @@ class OtherCorpus(Section):
 
 
 class Onnx(Section):
-    """Graphs of the bundle, compared with torch: features.onnx (mel powers and RMS in), and perhaps model.onnx (samples in)."""
+    """Graphs of the bundle, compared with torch: features.onnx (features in), and perhaps model.onnx (samples in)."""
 
     opset: int
+    inputs: tuple[str, ...] = Field(("mel", "rms"), description="of features.onnx")
     clips: int = Field(ge=1, description="training clips that were compared")
     bits: Literal[8, 32] = Field(32, description="of the weights")
     same_class: float = Field(
         ge=0, le=1, description="fraction of these clips for which features.onnx predicts the class that torch predicts"
     )
+    uar: float | None = Field(None, ge=0, le=1, description="of features.onnx on these clips; null: not measured")
+    torch_uar: float | None = Field(None, ge=0, le=1, description="of torch on these clips")
     features_difference: float = Field(ge=0, description="largest difference of a probability between features.onnx and torch")
     waveform_difference: float | None = Field(None, ge=0, description="the same for model.onnx; null: the bundle has none")
 

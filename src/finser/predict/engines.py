@@ -1,14 +1,17 @@
 """From the sound of clips to a bundle's probabilities, by torch or by onnxruntime."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from finser.audio.frames import DIMENSIONS
 from finser.errors import FinserError
+from finser.features import filter_banks, statistics
 from finser.features.rows import Row
 from finser.models import Classifier, load, module_of
 from finser.predict.bundle import Bundle, Member
@@ -18,6 +21,33 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FEATURES = "features.onnx"
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of features.onnx.
+
+    Attributes
+    ----------
+    shape : tuple
+        A word is a length that changes.
+    convert : callable
+        Row -> float32 array of this shape.
+    features : tuple of str
+        librosa's features that `convert` needs.
+    """
+
+    shape: tuple[str | int, ...]
+    convert: Callable[[Row], np.ndarray]
+    features: tuple[str, ...]
+
+
+INPUTS = {
+    "mel": Input(("frames", DIMENSIONS["mel"]), lambda row: row.features["mel"], ("mel",)),
+    "rms": Input(("frames",), lambda row: row.features["rms"][:, 0], ("rms",)),
+    "statistics": Input((statistics.DIM,), statistics.summary_statistics, statistics.FEATURES),
+    "filter_banks": Input(("frames", filter_banks.BANDS), filter_banks.of_row, ()),
+}
 
 
 class ProbabilityEngine(Protocol):
@@ -56,14 +86,17 @@ class TorchEngine:
 class OnnxEngine:
     """The graph features.onnx of a bundle, which includes its temperatures and weights."""
 
-    features = ("rms", "mel")
-
     def __init__(self, folder: Path) -> None:
         self.session = session(folder / FEATURES)
+        self.inputs = tuple(one.name for one in self.session.get_inputs())
+        if unknown := sorted(set(self.inputs) - set(INPUTS)):
+            found, do = ", ".join(unknown), "write the bundle again: finser bundle MODEL DEST --onnx"
+            raise FinserError("a graph with other inputs", where=folder / FEATURES, expected=f"of {', '.join(INPUTS)}", found=found, do=do)
+        self.features = tuple(dict.fromkeys(name for one in self.inputs for name in INPUTS[one].features))
 
     def probabilities(self, rows: Sequence[Row]) -> np.ndarray:
         """Return the calibrated probabilities of clips, float64, shape (n, classes)."""
-        inputs = ({"mel": row.features["mel"], "rms": row.features["rms"][:, 0]} for row in rows)
+        inputs = ({name: INPUTS[name].convert(row) for name in self.inputs} for row in rows)
         return np.stack([self.session.run(None, one)[0] for one in inputs]).astype(np.float64)
 
 

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 
 from finser.audio.frames import SR, to_int16
-from finser.audio.resample import resample_clip
+from finser.audio.resample import mixed, resample_clip
 from finser.corpora.segments import Recording
 from finser.errors import FinserError
 from finser.files import why
@@ -137,7 +137,7 @@ def windows_of_file(path: Path, windows: Windows, quality: str) -> Iterator[Wave
     try:
         with Recording(path) as file:
             sr = file.samplerate
-            blocks = (block.mean(axis=1) for block in file.blocks_of(None, None, path, "float32"))
+            blocks = (mixed(block) for block in file.blocks_of(None, None, path, "float32"))
             found = cut(resampled(finite(blocks, path), sr, quality), windows)
             first = next(found, None)
             if first is None:

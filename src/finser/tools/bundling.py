@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from finser import layout
-from finser.audio.frames import SR
+from finser.audio.frames import DIMENSIONS, SR
 from finser.audio.shards import Only, read_labels
 from finser.classifiers.parts import parts_of
 from finser.classifiers.train_final import all_rows, with_epochs
@@ -130,8 +130,16 @@ def _exported(made: Bundle, folder: Path, trained: Collection[str], **options: b
 
     places = np.linspace(0, len(trained) - 1, min(len(trained), COMPARED)).round().astype(int)
     chosen = [sorted(trained)[place] for place in places]
-    rows = [rows_of(corpus, chosen, made.definition, FEATURES) for corpus in sorted({clip.split("/")[0] for clip in chosen})]
-    return export(folder, made, [row for some in rows for row in some], **options)
+    corpora = sorted({clip.split("/")[0] for clip in chosen})
+    rows = [row for corpus in corpora for row in rows_of(corpus, chosen, made.definition, tuple(DIMENSIONS))]
+    emotions = {clip: emotion for corpus in corpora for clip, emotion in _emotions_of(corpus)}
+    truth = numbers([emotions[row.clip_id] for row in rows], made.classes, "the training clips", AGAIN)
+    return export(folder, made, rows, np.array(truth), **options)
+
+
+def _emotions_of(corpus: str) -> Iterator[tuple[str, str]]:
+    clips = usable(corpus)
+    return zip(clips["clip_id"].to_pylist(), clips["emotion"].to_pylist(), strict=True)
 
 
 def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterator[tuple[str, tuple[Member, Path]]]:
@@ -260,11 +268,13 @@ def _copy(folder: Path, target: Path) -> None:
         path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
-def said(made: Bundle, target: Path) -> Iterator[str]:
+def said(made: Bundle, target: Path, asked: Graphs = "none") -> Iterator[str]:
     """Yield what `finser bundle` prints."""
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     uar = made.scores["uar"]
     yield f"{target}: {made.name}, {len(made.members)} member{'s' * (len(made.members) > 1)}, {size / 1e6:.2f} MB"
     interval = "" if uar["low"] is None else f" ({made.confidence:.0%} interval {uar['low']:.3f} to {uar['high']:.3f})"
     yield f"UAR of cross-validation by speaker: {uar['value']:.3f}{interval}, on {made.scores['n_test']:,} clips"
+    if made.onnx is not None and made.onnx.waveform_difference is None and asked == "all":
+        yield f"model.onnx is not written: {made.name} does not read log-mel spectrograms alone, and other features are no part of a graph"
     yield f"next: finser predict --bundle {target} FILE"

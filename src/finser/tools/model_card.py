@@ -8,6 +8,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from finser.predict.bundle import Bundle
 
 TEMPLATE = "model_card.md.jinja"
+INPUTS = {  # of features.onnx
+    "mel": "`mel`, shape (frames, 128), of `librosa.feature.melspectrogram(y=y, sr={sr})`, transposed",
+    "rms": "`rms`, shape (frames,), of `librosa.feature.rms(y=y)`",
+    "statistics": "`statistics`, shape (211,), of `finser.features.statistics.summary_statistics`",
+    "filter_banks": "`filter_banks`, shape (frames, 128), of `finser.features.filter_banks.filter_banks`, which takes samples at 16,000 Hz",
+}
+COUNTS = {1: "one float32 array", 2: "two float32 arrays", 3: "three float32 arrays", 4: "four float32 arrays"}
 
 
 def model_card(made: Bundle) -> str:
@@ -26,7 +33,11 @@ def model_card(made: Bundle) -> str:
         "model-index": [{"name": made.name, "results": [_result(made)]}],
     }
     return environment.get_template(TEMPLATE).render(
-        head=yaml.safe_dump(head, sort_keys=False).strip(), bundle=made, rate=rate, cell=lambda text: str(text).replace("|", "\\|")
+        head=yaml.safe_dump(head, sort_keys=False).strip(),
+        bundle=made,
+        rate=rate,
+        cell=lambda text: str(text).replace("|", "\\|"),
+        inputs=inputs,
     )
 
 
@@ -39,6 +50,12 @@ def _result(made: Bundle) -> dict:
         "dataset": {"type": "-".join(corpus.name for corpus in made.corpora), "name": corpora},
         "metrics": [{"type": kind, "name": name, "value": round(made.scores[key]["value"], 4)} for kind, name, key in names],
     }
+
+
+def inputs(names: tuple[str, ...], sr: int) -> str:
+    """Return the inputs of features.onnx in words; `sr` is in Hz."""
+    said = [INPUTS[name].format(sr=sr) for name in names]
+    return f"{COUNTS[len(said)]}: {', and '.join([', '.join(said[:-1]), said[-1]] if len(said) > 1 else said)}"
 
 
 def rate(value: float | None) -> str:

@@ -17,8 +17,8 @@ def bundle(
     model: Annotated[str, typer.Argument(help="a classifier of `final`, or a fusion of such")],
     target: Annotated[Path, typer.Argument(help="the folder to write")],
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: model.onnx (samples in) and features.onnx (mel and RMS in)")] = False,
-    onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only the latter, which `finser predict` uses")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: features.onnx (features in) and, for log-mel networks, model.onnx (samples in)")] = False,
+    onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only features.onnx, which `finser predict` uses")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: a third of the size, and other probabilities")] = False,
 ) -> None:
     """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
@@ -30,7 +30,7 @@ def bundle(
     if int8 and graphs == "none":
         raise FinserError("--int8 is for ONNX", do="give --onnx or --onnx-features, too")
     made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx=graphs, int8=int8)
-    print(*bundling.said(made, target), sep="\n")
+    print(*bundling.said(made, target, graphs), sep="\n")
 
 
 def predict(

@@ -1,12 +1,12 @@
 """ONNX graphs of a bundle, and their comparison with torch.
 
-``features.onnx`` takes the mel powers and the RMS of a clip, ``model.onnx`` its samples. Both return the bundle's calibrated probabilities.
-`finser predict` uses the first one: onnxruntime starts in a tenth of the time that torch takes, and NumPy computes mel powers in a third of
-the time that ONNX's operators take.
+``features.onnx`` takes features of a clip (:data:`finser.predict.engines.INPUTS`), ``model.onnx`` its samples. Both return the bundle's
+calibrated probabilities. `finser predict` uses the first one: onnxruntime starts in a tenth of the time that torch takes, and NumPy computes
+mel powers in a third of the time that ONNX's operators take. The second is written if all members are networks on log-mel spectrograms,
+whose front end is part of the graph.
 """
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +14,24 @@ import onnx
 
 from finser.audio.frames import to_float
 from finser.errors import FinserError
-from finser.features.log_mel import ROUND_TO
 from finser.features.rows import Row
-from finser.models.network import SpectrogramClassifier
 from finser.predict.bundle import Bundle, Onnx
-from finser.predict.engines import FEATURES, OnnxEngine, TorchEngine, session
+from finser.predict.engines import FEATURES, INPUTS, OnnxEngine, TorchEngine, session
+from finser.scores.metrics import confusion_matrix, uar
 from finser.tools.onnx import front_end
 from finser.tools.onnx.builder import OPSET, Builder, Name
+from finser.tools.onnx.members import Part, part_of
 
 WAVEFORM = "model.onnx"
 LEAST_SAME = 0.95  # fraction of the clips for which the class must stay
 MOST_DIFFERENCE = 1e-3  # of a probability, with 32-bit weights
-LONGEST = 1024  # padded length in units of 32 frames: 12 minutes, of the example that the exporter traces
+MOST_UAR = 0.01  # that weights of 8 bits may lose
+FRONT_END = ("mel", "rms")  # inputs that are computed from samples in model.onnx
 
 
-def export(folder: Path, bundle: Bundle, rows: Sequence[Row], *, with_waveform: bool = True, int8: bool = False) -> Onnx:
+def export(
+    folder: Path, bundle: Bundle, rows: Sequence[Row], truth: np.ndarray, *, with_waveform: bool = True, int8: bool = False
+) -> Onnx:
     """Write features.onnx and model.onnx of a bundle to its folder, and compare both with torch.
 
     Parameters
@@ -38,89 +41,62 @@ def export(folder: Path, bundle: Bundle, rows: Sequence[Row], *, with_waveform: 
     bundle : Bundle
         Its config.json.
     rows : sequence of Row
-        Clips to compare on, with audio, mel and RMS.
+        Clips to compare on, with samples and all features.
+    truth : np.ndarray
+        Their classes, shape (n,), on which UAR is compared.
     with_waveform : bool
-        Whether to write model.onnx, too.
+        Whether to write model.onnx, too, if the front ends of all members can be part of a graph.
     int8 : bool
         Whether to store weights with 8 bits, and compute with them: a third of the size.
 
     Raises
     ------
     FinserError
-        A member is not a network on log-mel spectrograms, or has a recurrent layer.
+        There is no ONNX for a member, or the graph differs from torch.
     """
     engine = TorchEngine(folder, bundle)
-    check(bundle, engine)
-    networks = [network(classifier) for classifier in engine.classifiers]
-    for name in (FEATURES, WAVEFORM) if with_waveform else (FEATURES,):
-        onnx.save(graph_of(bundle, engine.classifiers, networks, with_front_end=name == WAVEFORM), folder / name)
+    parts = [part_of(classifier, member.folder) for member, classifier in zip(bundle.members, engine.classifiers, strict=True)]
+    names = (FEATURES, WAVEFORM) if with_waveform and set(inputs_of(parts)) <= set(FRONT_END) else (FEATURES,)
+    for name in names:
+        onnx.save(graph_of(bundle, parts, with_front_end=name == WAVEFORM), folder / name)
         if int8:
             quantise(folder / name)
-    return compared(folder, engine, rows, 8 if int8 else 32)
+    return compared(folder, engine, rows, truth, 8 if int8 else 32)
 
 
-def check(bundle: Bundle, engine: TorchEngine) -> None:
-    """Raise an error for a member whose network or front end cannot be exported."""
-    for member, classifier in zip(bundle.members, engine.classifiers, strict=True):
-        if not isinstance(classifier, SpectrogramClassifier) or getattr(classifier.options, "recurrent", 0):
-            found = f"{member.folder}: {classifier.options.model}" + " with a recurrent layer" * hasattr(classifier.options, "recurrent")
-            expected = "small_cnn without `recurrent`, shallow_cnn or resnet18"
-            raise FinserError("no ONNX for this kind of classifier", expected=expected, found=found, do="leave out --onnx")
-
-
-def network(classifier: SpectrogramClassifier) -> onnx.ModelProto:
-    """Return the network, from a normalised spectrogram (1, t, bands) and its number of frames (1,) to logits (1, classes)."""
-    import torch
-
-    example = torch.zeros(1, 4 * ROUND_TO, classifier.options.log_mel.bands), torch.tensor([4 * ROUND_TO])
-    units = torch.export.Dim("units", min=1, max=LONGEST)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about itself
-        program = torch.onnx.export(
-            classifier.net.eval(),
-            example,
-            dynamo=True,
-            dynamic_shapes=({1: ROUND_TO * units}, {}),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    return program.model_proto
-
-
-def graph_of(
-    bundle: Bundle, classifiers: Sequence[SpectrogramClassifier], networks: Sequence[onnx.ModelProto], *, with_front_end: bool
-) -> onnx.ModelProto:
-    """Return the graph of all members, from samples or from mel powers and RMS, to calibrated probabilities (classes,)."""
-    graph = Builder()
-    mel, rms = front_end.mel_and_rms(graph, front_end.rounded(graph, "waveform")) if with_front_end else ("mel", "rms")
+def graph_of(bundle: Bundle, parts: Sequence[Part], *, with_front_end: bool) -> onnx.ModelProto:
+    """Return the graph of all members, from samples or from features, to calibrated probabilities (classes,)."""
+    graph, names = Builder(), inputs_of(parts)
+    given = dict(zip(names, names, strict=True))
+    if with_front_end:
+        given = dict(zip(FRONT_END, front_end.mel_and_rms(graph, front_end.rounded(graph, "waveform")), strict=True))
     total: Name | None = None
-    for number, (member, classifier, net) in enumerate(zip(bundle.members, classifiers, networks, strict=True)):
-        spectrogram = front_end.log_mel(graph, mel, rms, classifier.options.log_mel)
-        mean, scale = classifier.net.mean.numpy(), classifier.net.scale.numpy()
-        inputs = front_end.normalised(graph, spectrogram, mean, scale, classifier.options.log_mel.center)
-        logits = graph.Squeeze(graph.inline(net, f"member{number}/", *inputs), np.array([0]))
+    for number, (member, part) in enumerate(zip(bundle.members, parts, strict=True)):
+        logits = part.logits(graph, f"member{number}/", *(given[name] for name in part.inputs))
         weighted = graph.Mul(graph.Softmax(graph.Div(logits, member.temperature)), member.weight)
         total = weighted if total is None else graph.Add(total, weighted)
     calibrated = graph.Softmax(graph.Div(graph.Log(graph.Max(total, np.finfo(np.float32).tiny)), bundle.temperature))
-    inputs = {"waveform": ["samples"]} if with_front_end else {"mel": ["frames", mel_bands()], "rms": ["frames"]}
+    inputs = {"waveform": ["samples"]} if with_front_end else {name: list(INPUTS[name].shape) for name in names}
     about = {"classes": ",".join(bundle.classes), "sampling_rate": str(bundle.sr), "finser": bundle.finser}
     return graph.model(inputs, calibrated, "probabilities", len(bundle.classes), about)
 
 
-def mel_bands() -> int:
-    """Return the number of mel powers per frame."""
-    return front_end.mel_bank().shape[0]
+def inputs_of(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the names of all inputs, each once."""
+    return tuple(dict.fromkeys(name for part in parts for name in part.inputs))
 
 
-def check_agreement(same: float, bits: int, difference: float) -> None:
-    """Raise an error if the class differs for more than a twentieth of the clips, or if a probability of 32-bit weights differs."""
-    if same < LEAST_SAME:
-        found = f"{same:.1%} of the clips"
-        raise FinserError(f"{bits}-bit weights predict other classes", expected=f"{LEAST_SAME:.0%} the same", found=found, do="no --int8")
-    if bits == 32 and difference > MOST_DIFFERENCE:
-        raise FinserError(
-            "the graph differs from torch", expected=f"at most {MOST_DIFFERENCE}", found=f"{difference:.2g}", do="report this"
-        )
+def check_agreement(found: Onnx) -> None:
+    """Raise an error if a probability of 32-bit weights differs, or if 8-bit weights predict other classes or with a lower UAR."""
+    largest = max(found.features_difference, found.waveform_difference or 0.0)
+    if found.bits == 32 and largest > MOST_DIFFERENCE:
+        raise FinserError("the graph differs from torch", expected=f"at most {MOST_DIFFERENCE}", found=f"{largest:.2g}", do="report this")
+    if found.same_class < LEAST_SAME:
+        what, said = f"{found.bits}-bit weights predict other classes", f"{found.same_class:.1%} of the clips"
+        raise FinserError(what, expected=f"{LEAST_SAME:.0%} the same", found=said, do="no --int8")
+    if found.uar < found.torch_uar - MOST_UAR:
+        what, said = f"{found.bits}-bit weights lower the UAR on {found.clips} training clips", f"{found.uar:.3f}"
+        raise FinserError(what, expected=f"{found.torch_uar - MOST_UAR:.3f} or more", found=said, do="no --int8")
 
 
 def quantise(path: Path) -> None:
@@ -130,17 +106,27 @@ def quantise(path: Path) -> None:
     quantize_dynamic(str(path), str(path), weight_type=QuantType.QUInt8)
 
 
-def compared(folder: Path, engine: TorchEngine, rows: Iterable[Row], bits: int) -> Onnx:
-    """Return the largest difference of a probability from torch, over clips and classes, of each graph."""
-    rows = list(rows)
-    wanted = engine.probabilities(rows)
-    fast = OnnxEngine(folder).probabilities(rows)
-    same = float((fast.argmax(1) == wanted.argmax(1)).mean())
-    differences = {"features_difference": fast - wanted}
+def compared(folder: Path, engine: TorchEngine, rows: Sequence[Row], truth: np.ndarray, bits: int) -> Onnx:
+    """Return the largest difference of a probability from torch, over clips and classes, of each graph, and the UAR of features.onnx."""
+    fast = OnnxEngine(folder)
+    wanted, found = engine.probabilities(rows), fast.probabilities(rows)
+    differences = {"features_difference": found - wanted}
     if (folder / WAVEFORM).exists():
         whole = session(folder / WAVEFORM)
-        found = np.stack([whole.run(None, {"waveform": to_float(row.audio)})[0] for row in rows])
-        differences["waveform_difference"] = found - wanted
-    check_agreement(same, bits, np.abs(fast - wanted).max())
-    largest = {name: float(f"{np.abs(values).max():.2g}") for name, values in differences.items()}
-    return Onnx(opset=OPSET, clips=len(rows), bits=bits, same_class=round(same, 4), **largest)
+        differences["waveform_difference"] = np.stack([whole.run(None, {"waveform": to_float(row.audio)})[0] for row in rows]) - wanted
+    stated = Onnx(
+        opset=OPSET,
+        inputs=fast.inputs,
+        clips=len(rows),
+        bits=bits,
+        same_class=round(float((found.argmax(1) == wanted.argmax(1)).mean()), 4),
+        uar=_uar(found, truth),
+        torch_uar=_uar(wanted, truth),
+        **{name: float(f"{np.abs(values).max():.2g}") for name, values in differences.items()},
+    )
+    check_agreement(stated)
+    return stated
+
+
+def _uar(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    return round(float(uar(confusion_matrix(truth, probabilities.argmax(1), probabilities.shape[1]))), 4)
