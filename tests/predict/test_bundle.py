@@ -42,6 +42,16 @@ def test_a_faulty_config_is_one_line(folder, change, said):
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no tensors"])
+def test_a_damaged_member_is_one_line_with_advice_on_bundles(folder, content):
+    path = folder / "members/svm/model.safetensors"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(FinserError) as error:
+        Predictor(folder)
+    said = str(error.value)
+    assert "members/svm: " in said and "copy the bundle again" in said and "dvc repro" not in said and "\n" not in said
+
+
 def test_another_folder_is_one_line(tmp_path):
     with pytest.raises(FinserError, match="no bundle; expected a folder with config.json"):
         Predictor(tmp_path)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finser.predict import output
-from finser.predict.predictor import Prediction
+from finser.predict.predictor import Prediction, columns
 
 FOUND = [
     Prediction("d/a b.wav", 0.0, 1.5, "sad", 0.75, False, {"angry": 0.25, "sad": 0.75}, ()),
@@ -78,6 +78,6 @@ def test_each_line_appears_at_once(form):
 def test_without_a_prediction_a_table_has_its_columns(tmp_path):
     file = io.StringIO()
     output.comma_separated(iter(()), file, CLASSES)
-    assert file.getvalue() == ",".join(output.columns(CLASSES)) + "\n"
+    assert file.getvalue() == ",".join(columns(CLASSES)) + "\n"
     output.parquet(iter(()), tmp_path / "a.parquet", CLASSES)
-    assert pq.read_table(tmp_path / "a.parquet").column_names == output.columns(CLASSES)
+    assert pq.read_table(tmp_path / "a.parquet").column_names == columns(CLASSES)

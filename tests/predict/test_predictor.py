@@ -110,7 +110,9 @@ def test_raw_pcm_is_predicted_as_it_comes(place):
 
 
 def test_a_frame_has_a_row_per_clip(place):
-    table = Predictor(place / "svm").frame([(one, SR) for one in clips(3)])
+    predictor = Predictor(place / "svm")
+    table = predictor.frame([(one, SR) for one in clips(3)])
+    assert list(predictor.frame([]).columns) == list(table.columns)
     assert isinstance(table, pd.DataFrame) and len(table) == 3
     assert list(table.columns[:6]) == ["path", "start", "end", "emotion", "confidence", "unsure"] and table.columns[-1] == "warnings"
     np.testing.assert_allclose(table.iloc[:, 6:-1].sum(axis=1), 1)

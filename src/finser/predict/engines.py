@@ -142,7 +142,10 @@ def session(path: Path) -> "onnxruntime.InferenceSession":
 
 
 def _member(folder: Path, member: Member, classes: tuple[str, ...]) -> Classifier:
-    classifier, config = load(folder / member.folder)
+    try:
+        classifier, config = load(folder / member.folder)
+    except FinserError as error:  # whose advice is for the project that trained it
+        raise FinserError(error.brief, where=folder / member.folder, do="copy the bundle again, or write it again: finser bundle") from None
     if tuple(config["classes"]) != classes:
         where, found = folder / member.folder, ", ".join(config["classes"])
         raise FinserError("a member of other classes", where=where, expected=", ".join(classes), found=found)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from finser.predict.predictor import Prediction, record
+from finser.predict.predictor import Prediction, columns, record
 from finser.workers import in_batches
 
 DIGITS = 4  # of probabilities in text
@@ -87,11 +87,6 @@ TEXT: dict[str, Callable[[Iterable[Prediction], IO[str], Sequence[str]], None]] 
     "rttm": rttm,
     "audformat": audformat,
 }
-
-
-def columns(classes: Sequence[str]) -> list[str]:
-    """Return the columns of a table of predictions."""
-    return ["path", "start", "end", "emotion", "confidence", "unsure", *classes, "warnings"]
 
 
 def _rows(rows: Iterator[dict], file: IO[str], names: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Emotions of recordings, by the classifiers of a bundle."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -154,7 +154,8 @@ class LocalPredictor:
         """Return the predictions as a table: path, start, end, emotion, confidence, unsure, a column per class, and the warnings."""
         import pandas
 
-        return pandas.DataFrame(record(prediction) for prediction in self.predict_all(sources))
+        rows = [record(prediction) for prediction in self.predict_all(sources)]
+        return pandas.DataFrame(rows, columns=columns(self.bundle.classes))
 
     def _sound(self, source: Source) -> Waveform:
         if isinstance(source, tuple):
@@ -203,6 +204,11 @@ def _batches(sounds: Iterator[tuple[str, Waveform]], size: int) -> Iterator[list
 
 def _path_of(source: Source) -> str:
     return "" if isinstance(source, tuple) else str(source)
+
+
+def columns(classes: Sequence[str]) -> list[str]:
+    """Return the columns of a table of predictions."""
+    return ["path", "start", "end", "emotion", "confidence", "unsure", *classes, "warnings"]
 
 
 def record(prediction: Prediction) -> dict[str, Any]:

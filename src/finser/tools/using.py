@@ -17,7 +17,7 @@ def bundle(
     model: Annotated[str, typer.Argument(help="a classifier of `final`, or a fusion of such")],
     target: Annotated[Path, typer.Argument(help="the folder to write")],
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: features.onnx (features in) and, for log-mel networks, model.onnx (samples in)")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: features.onnx, and model.onnx for log-mel networks")] = False,
     onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only features.onnx, which `finser predict` uses")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: a third of the size, and other probabilities")] = False,
 ) -> None:

@@ -1,9 +1,9 @@
 """ONNX graphs of a bundle, and their comparison with torch.
 
 ``features.onnx`` takes features of a clip (:data:`finser.predict.engines.INPUTS`), ``model.onnx`` its samples. Both return the bundle's
-calibrated probabilities. `finser predict` uses the first one: onnxruntime starts in a tenth of the time that torch takes, and NumPy computes
-mel powers in a third of the time that ONNX's operators take. The second is written if all members are networks on log-mel spectrograms,
-whose front end is part of the graph.
+calibrated probabilities. `finser predict` uses the first one: onnxruntime starts in a tenth of the time that torch takes, and NumPy
+computes mel powers in a third of the time that ONNX's operators take. The second is written if all members are networks on log-mel
+spectrograms, whose front end is part of the graph.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,7 @@ MOST_UAR = 0.01  # that weights of 8 bits may lose
 FRONT_END = ("mel", "rms")  # inputs that are computed from samples in model.onnx
 
 
-def export(
-    folder: Path, bundle: Bundle, rows: Sequence[Row], truth: np.ndarray, *, with_waveform: bool = True, int8: bool = False
-) -> Onnx:
+def export(folder: Path, bundle: Bundle, rows: Sequence[Row], truth: np.ndarray, *, with_waveform: bool = True, int8: bool = False) -> Onnx:
     """Write features.onnx and model.onnx of a bundle to its folder, and compare both with torch.
 
     Parameters

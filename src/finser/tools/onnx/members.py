@@ -153,9 +153,7 @@ def exported(net: nn.Module, example: Sequence[torch.Tensor], dynamic: tuple | N
     """Return a network as ONNX, for one clip."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
-        program = torch.onnx.export(
-            net.eval(), tuple(example), dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, verbose=False
-        )
+        program = torch.onnx.export(net.eval(), tuple(example), dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, verbose=False)
     return program.model_proto
 
 
