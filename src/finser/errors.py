@@ -22,9 +22,12 @@ class FinserError(Exception):
     ----------
     brief : str
         The error without `where` and `do`, which may differ between machines.
+    where : object
+        As given.
     """
 
     def __init__(self, what: str, *, where: object = None, expected: object = None, found: object = None, do: str = "") -> None:
+        self.where = where
         parts = [what]
         if expected is not None:
             parts.append(f"expected {expected}")
@@ -39,6 +42,7 @@ class FinserErrors(FinserError):
     """Several errors of one file, a line each, in the order given and without repetitions."""
 
     def __init__(self, errors: Sequence[FinserError]) -> None:
+        self.where = None
         self.brief = "\n".join(dict.fromkeys(map(str, errors)))
         Exception.__init__(self, self.brief)
 

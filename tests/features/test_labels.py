@@ -9,6 +9,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,12 @@ def assert_like_librosa(y: np.ndarray):
     for name, tolerance in LIMITS.items():
         limit = tolerance * expected[name] + 1e-20 if name == "mel" else tolerance
         assert (np.abs(found[name] - expected[name]) <= limit).all(), name
+
+
+def test_the_spectra_have_the_bits_of_scipys():
+    """Labels of earlier versions were computed by scipy.fft; both are pocketfft."""
+    blocks = np.random.default_rng(0).standard_normal((20, 16, 2048))
+    assert np.array_equal(np.fft.rfft(blocks, axis=2), scipy.fft.rfft(blocks, axis=2))
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,6 +1,7 @@
 """The Audio Spectrogram Transformer: its filter banks, its net, and what it begins from."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from transformers.audio_utils import mel_filter_bank
 
 from finser import layout
 from finser.classifiers.pretrain import CollatePairs, pretrain
@@ -19,6 +21,7 @@ from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.masks import Masks
 from finser.errors import FinserError
+from finser.features import filter_banks as filter_bank_module
 from finser.features.filter_banks import RATE, filter_banks
 from finser.features.rows import Row
 from finser.files import checksum, read_json
@@ -52,6 +55,13 @@ def test_filter_banks_are_those_of_the_published_extractor(seed, n):
     theirs = ASTFeatureExtractor(do_normalize=False, max_length=len(mine))(y, sampling_rate=RATE, return_tensors="np").input_values[0]
     assert mine.shape == (1 + (n - 400) // 160, 128) and mine.dtype == np.float32
     assert np.allclose(mine, theirs, atol=1e-4)  # logarithms: a hundredth of a per cent of the power
+
+
+def test_the_bands_have_the_bits_of_transformers():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "At least one mel filter")
+        bank = mel_filter_bank(257, 128, 20, 8000, 16_000, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True)
+    assert np.array_equal(filter_bank_module._triangles().toarray(), bank.T)
 
 
 def test_filter_banks_do_not_ask_torchaudio(monkeypatch):

@@ -30,7 +30,7 @@ def folder(project_of_bundles, tmp_path):
         ({"members": []}, "members: Tuple should have at least 1 item"),
         ({"members": [{"folder": "members/../..", "weight": 1}]}, "members.0.folder: String should match pattern"),
         ({"members": [{"folder": "members/svm", "weight": 0.5}]}, "the weights of the members do not add up to 1"),
-        ({"members": [{"folder": "members/other", "weight": 1}]}, "a member is missing"),
+        ({"members": [{"folder": "members/other", "weight": 1}]}, "a file of the bundle is missing"),
         ({"classes": [*"abcdefgh"]}, "a member of other classes; expected a, b"),
     ],
 )
@@ -49,7 +49,7 @@ def test_a_damaged_member_is_one_line_with_advice_on_bundles(folder, content):
     with pytest.raises(FinserError) as error:
         Predictor(folder)
     said = str(error.value)
-    assert "members/svm: " in said and "copy the bundle again" in said and "dvc repro" not in said and "\n" not in said
+    assert "members/svm/model.safetensors: " in said and "copy the bundle again" in said and "dvc repro" not in said and "\n" not in said
 
 
 def test_another_folder_is_one_line(tmp_path):

@@ -11,14 +11,16 @@ from huggingface_hub import ModelCard
 from sklearn.metrics import accuracy_score
 
 from finser import layout
-from finser.audio.shards import read_labels
+from finser.audio.frames import HOP_LENGTH, SR, n_frames
+from finser.audio.shards import read_audio
 from finser.config.params import Params
 from finser.errors import FinserError
 from finser.files import read_json
 from finser.predict import bundle as bundles
-from finser.predict.traits import traits
 from finser.scores.calibration import nll, rescale
 from finser.tools.bundling import bundle, out_of_fold, points
+from finser.tools.model_card import model_card
+from finser.tools.other_corpora import scores_on_others
 
 
 @pytest.fixture
@@ -51,11 +53,38 @@ def test_points_are_coverage_and_accuracy():
 
 def test_ranges_are_those_of_the_clips(place):
     made = bundles.read(Path("bundles/svm"))
-    seconds = [
-        traits(row.features)["seconds"] for row in read_labels(layout.labels("ravdess"), ("rms", "mel")) if row.variant == "original"
-    ]
+    seconds = [n_frames(len(row.audio)) * HOP_LENGTH / SR for row in read_audio(layout.shards("ravdess")) if row.variant == "original"]
     assert made.ranges.seconds.low == pytest.approx(np.percentile(seconds, 1), abs=1e-3)
     assert made.corpora[0].clips == len(seconds) and made.corpora[0].speakers == 10
+
+
+def test_what_fins_learned_from_is_in_the_card(place):
+    made, svm = (bundles.read(Path("bundles") / name) for name in ("fin_ensemble", "svm"))
+    assert [(one.use, one.name, one.source) for one in made.earlier] == [("FINs", "ravdess", "synthetic")] and svm.earlier == ()
+    metrics = read_json(layout.classifier_result("fin_ensemble", "speaker", 1) / "metrics.json")
+    assert made.heard_by_fins == metrics["n_test_speakers_heard_by_fins"]
+    card = Path("bundles/fin_ensemble/README.md").read_text()
+    assert "| FINs | none: spoken by a synthesizer" in card and "of the test speakers" not in card
+    assert "But 3 of the test speakers are among those whose clips trained the FINs" in model_card(
+        made.model_copy(update={"heard_by_fins": 3})
+    )
+
+
+def test_a_corpus_that_only_fins_learned_from_is_not_scored_as_unknown(place, kept):
+    made = bundles.read(Path("bundles/svm"))
+    elsewhere = made.model_copy(update={"corpora": (made.corpora[0].model_copy(update={"name": "mine"}),)})
+    assert [one.name for one in scores_on_others(kept, elsewhere, Path("bundles/svm"))] == ["ravdess"]
+    earlier = bundles.read(Path("bundles/fin_ensemble")).earlier
+    assert not list(scores_on_others(kept, elsewhere.model_copy(update={"earlier": earlier}), Path("bundles/svm")))
+
+
+def test_the_card_says_whose_scores_it_states(place):
+    made = bundles.read(Path("bundles/of_folds/svm"))
+    said = {kind: model_card(made.model_copy(update={"kind": kind})) for kind in ("single", "folds", "fusion")}
+    assert made.kind == "folds" and bundles.read(Path("bundles/svm")).kind == "single"
+    assert "This bundle averages" in said["folds"] and "those of single models" in said["folds"]
+    assert "late fusions of cross-validation" in said["fusion"] and "those of the late fusion of each fold" in said["fusion"]
+    assert "on all speakers above" in said["single"] and "averages" not in said["single"]
 
 
 def test_no_name_of_a_speaker_is_in_a_bundle(place):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -58,6 +59,17 @@ def test_a_command_runs_the_code_of_the_project_that_it_is_called_in(project):
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     done = subprocess.run([sys.executable, "-c", code, "check"], cwd=project, env=environment, capture_output=True, text=True)
     assert done.stdout == "the code of this copy\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("dvc.lock", "schema: '2.0'\n"), (".dvc/tmp/rwlock", "{}")])
+def test_a_file_that_dvc_is_writing_is_not_cut_short(project, name, text):
+    path = project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    writer = Timer(0.7, path.write_text, [text])
+    writer.start()
+    check_lock()
+    writer.join()
 
 
 @pytest.mark.parametrize("text", ["", "schema: '2.0'\nstages:\n  split@speaker:\n    md5: "])

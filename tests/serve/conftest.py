@@ -83,7 +83,7 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folds=(1,),
         n_tested=80,
         corpora=(TrainedOn(name="tones", title="Tones", licence="CC0", source="local", clips=32, speakers=32),),
-        ranges=ranges(traits(row.features) for row in rows),
+        ranges=ranges(traits(row.features, row.audio) for row in rows),
         scores=scores(),
         confidence=0.95,
     )

@@ -19,7 +19,7 @@ from finser.seeds import seed_for
 from finser.workers import map_in_order
 
 if TYPE_CHECKING:
-    from finser.config.params import Params  # a prediction, too, imports this module, and would wait for it
+    from finser.config.params import Params  # predictions import this module, and do not need it
 
 
 def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
@@ -54,7 +54,7 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
 
 def mixed(samples: np.ndarray) -> np.ndarray:
     """Return the mean of the channels, shape (n,), of samples (n, channels)."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # a mean over one column takes as long as resampling
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # a mean over one column takes half as long as resampling
 
 
 def resample_clip(path: Path, sr: int, quality: str, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, float]:

@@ -5,7 +5,6 @@ last bits on other CPUs; here both have the same bits everywhere. torchaudio is 
 the extractor's. The time of both was not compared.
 """
 
-import warnings
 from functools import cache
 
 import numpy as np
@@ -75,11 +74,15 @@ def row_frames(_: Row, n_frames: int) -> np.ndarray:
 def _triangles() -> csr_array:
     """Return the weights of the bands, shape (128, 257).
 
-    The matrix is sparse, because its products then have one order of summation; that of BLAS depends on the CPU.
+    They equal ``transformers.audio_utils.mel_filter_bank`` with ``mel_scale="kaldi"`` and ``triangularize_in_mel_space=True``, whose import
+    takes more than a second. The lowest bands fall between two bins, and are empty, as Kaldi's are. The matrix is sparse, because its
+    products then have one order of summation; that of BLAS depends on the CPU.
     """
-    from transformers.audio_utils import mel_filter_bank  # takes seconds
+    corners, bins = np.linspace(_mel(20.0), _mel(RATE / 2), BANDS + 2), _mel(RATE / N_FFT * np.arange(N_FFT // 2 + 1))  # (130,), (257,)
+    widths, distances = np.diff(corners), corners[:, None] - bins  # (129,), (130, 257)
+    rising, falling = -distances[:-2] / widths[:-1, None], distances[2:] / widths[1:, None]  # (128, 257) each
+    return csr_array(np.maximum(0, np.minimum(rising, falling)))
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "At least one mel filter")  # of 128 the lowest fall between two bins, as Kaldi's do
-        bank = mel_filter_bank(N_FFT // 2 + 1, BANDS, 20, RATE // 2, RATE, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True)
-    return csr_array(bank.T)
+
+def _mel(hz: np.ndarray | float) -> np.ndarray:
+    return 1127.0 * np.log(1.0 + hz / 700.0)

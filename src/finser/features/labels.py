@@ -30,7 +30,7 @@ from finser.progress import say, track
 from finser.workers import in_batches, map_in_order
 
 if TYPE_CHECKING:
-    from finser.config.params import Params  # a prediction, too, imports this module, and would wait for it
+    from finser.config.params import Params  # predictions import this module, and do not need it
 
 N_CHROMA = DIMENSIONS["chroma"]
 TINY = np.finfo(np.float32).tiny
@@ -163,7 +163,7 @@ def _normalised(chroma: np.ndarray) -> np.ndarray:
 
 def _mfcc(mel: np.ndarray) -> np.ndarray:
     """Return ``librosa.feature.mfcc(S=power_to_db(mel, ref=1, amin=1e-10, top_db=None))``, shape (n_frames, 20)."""
-    from scipy.fft import dct  # half of the time that a prediction takes to start, were it imported above
+    from scipy.fft import dct  # its import takes a third of a second, and most predictions need no MFCC
 
     return dct(decibels(mel), axis=1, norm="ortho")[:, :N_MFCC].copy()
 

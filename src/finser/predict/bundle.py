@@ -16,7 +16,7 @@ from finser.errors import FinserError
 from finser.files import read_json
 from finser.predict.traits import Ranges
 
-CONFIG = "config.json"
+CONFIG, FEATURES, WEIGHTS = "config.json", "features.onnx", "model.safetensors"  # files of a bundle; the last one of a member
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "shipped"  # the bundle that is installed with finser
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -64,6 +64,16 @@ class OtherCorpus(Section):
     uar: dict = Field(description="value, low and high, by speaker; all of the bundle's classes may be predicted")
 
 
+class Earlier(Section):
+    """What a member learned from before its own training: a corpus, or published weights."""
+
+    use: Literal["FINs", "pretraining", "published weights"]
+    name: str
+    title: str
+    licence: str | None = Field(description="null: not stated in params.yaml")
+    source: str = Field(description="synthetic, local, download or table")
+
+
 class Onnx(Section):
     """Graphs of the bundle, compared with torch: features.onnx (features in), and perhaps model.onnx (samples in)."""
 
@@ -72,9 +82,9 @@ class Onnx(Section):
     clips: int = Field(ge=1, description="training clips that were compared")
     bits: Literal[8, 32] = Field(32, description="of the weights")
     same_class: float = Field(
-        ge=0, le=1, description="fraction of these clips for which features.onnx predicts the class that torch predicts"
+        ge=0, le=1, description="fraction of these clips for which a graph predicts the class that torch predicts; the least of both graphs"
     )
-    uar: float | None = Field(None, ge=0, le=1, description="of features.onnx on these clips; null: not measured")
+    uar: float | None = Field(None, ge=0, le=1, description="of a graph on these clips, the lower of both; null: not measured")
     torch_uar: float | None = Field(None, ge=0, le=1, description="of torch on these clips")
     features_difference: float = Field(ge=0, description="largest difference of a probability between features.onnx and torch")
     waveform_difference: float | None = Field(None, ge=0, description="the same for model.onnx; null: the bundle has none")
@@ -86,6 +96,9 @@ class Bundle(Section):
     format: Literal[1] = FORMAT
     finser: str = Field(description="version that wrote it")
     name: str = Field(description="classifier or late fusion of params.yaml")
+    kind: Literal["single", "folds", "fusion"] = Field(
+        "single", description="one classifier trained on all speakers; those of cross-validation; or those of a late fusion"
+    )
     classes: tuple[str, ...] = Field(min_length=2)
     sr: int = Field(SR, ge=SR, le=SR, description="sampling rate in Hz, to which recordings are converted")
     quality: Literal["HQ", "VHQ", "MQ"] = Field(description="quality of soxr")
@@ -98,6 +111,8 @@ class Bundle(Section):
     folds: tuple[int, ...]
     n_tested: int = Field(ge=1, description="out-of-fold predictions, over all seeds")
     corpora: tuple[TrainedOn, ...] = Field(min_length=1)
+    earlier: tuple[Earlier, ...] = Field((), description="what FINs, pretrained encoders and published weights of members learned from")
+    heard_by_fins: int = Field(0, ge=0, description="test speakers of cross-validation on whose clips the FINs of a member were trained")
     ranges: Ranges = Field(description="first and 99th percentile of each trait of the training clips")
     scores: dict = Field(description="those of results/summary/figures.json")
     confidence: Fraction = Field(description="of the intervals")
@@ -131,11 +146,17 @@ def read(folder: Path) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc'])) or 'config'}: {first['msg']}"
-        raise FinserError(what, where=path, do="write it again: finser bundle") from None
-    for member in bundle.members:
-        if not (folder / PurePosixPath(member.folder)).is_dir():
-            raise FinserError("a member is missing", where=folder / member.folder, do="write the bundle again: finser bundle")
+        raise FinserError(what, where=path, do=restoring(folder)) from None
+    needed = [PurePosixPath(member.folder) / name for member in bundle.members for name in (CONFIG, WEIGHTS)]
+    for name in (*needed, *([FEATURES] if bundle.onnx else [])):
+        if not (folder / name).is_file():
+            raise FinserError("a file of the bundle is missing", where=folder / name, do=restoring(folder))
     return bundle
+
+
+def restoring(folder: Path) -> str:
+    """Return what to do about a bundle that is incomplete or damaged."""
+    return "install finser again" if folder == SHIPPED else "copy the bundle again, or write it again: finser bundle"
 
 
 def notice(bundle: Bundle, folder: Path) -> str:

@@ -14,13 +14,11 @@ from finser.errors import FinserError
 from finser.features import filter_banks, statistics
 from finser.features.rows import Row
 from finser.models import Classifier, load, module_of
-from finser.predict.bundle import Bundle, Member
+from finser.predict.bundle import FEATURES, Bundle, Member, restoring
 from finser.scores.calibration import rescale
 
 if TYPE_CHECKING:
     import onnxruntime
-
-FEATURES = "features.onnx"
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,8 @@ class OnnxEngine:
         self.session = session(folder / FEATURES)
         self.inputs = tuple(one.name for one in self.session.get_inputs())
         if unknown := sorted(set(self.inputs) - set(INPUTS)):
-            found, do = ", ".join(unknown), "write the bundle again: finser bundle MODEL DEST --onnx"
-            raise FinserError("a graph with other inputs", where=folder / FEATURES, expected=f"of {', '.join(INPUTS)}", found=found, do=do)
+            found, expected = ", ".join(unknown), f"of {', '.join(INPUTS)}"
+            raise FinserError("a graph with other inputs", where=folder / FEATURES, expected=expected, found=found, do=restoring(folder))
         self.features = tuple(dict.fromkeys(name for one in self.inputs for name in INPUTS[one].features))
 
     def probabilities(self, rows: Sequence[Row]) -> np.ndarray:
@@ -131,21 +129,19 @@ def session(path: Path) -> "onnxruntime.InferenceSession":
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if not path.is_file():
-        raise FinserError("no such file", where=path, do="write the bundle again: finser bundle MODEL DEST --onnx")
+        raise FinserError("no such file", where=path, do=restoring(path.parent))
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public class
         what = " ".join(str(error).split())[:200]
-        raise FinserError(
-            f"not a readable graph ({what})", where=path, do="write the bundle again: finser bundle MODEL DEST --onnx"
-        ) from None
+        raise FinserError(f"not a readable graph ({what})", where=path, do=restoring(path.parent)) from None
 
 
 def _member(folder: Path, member: Member, classes: tuple[str, ...]) -> Classifier:
     try:
         classifier, config = load(folder / member.folder)
     except FinserError as error:  # whose advice is for the project that trained it
-        raise FinserError(error.brief, where=folder / member.folder, do="copy the bundle again, or write it again: finser bundle") from None
+        raise FinserError(error.brief, where=error.where or folder / member.folder, do=restoring(folder)) from None
     if tuple(config["classes"]) != classes:
         where, found = folder / member.folder, ", ".join(config["classes"])
         raise FinserError("a member of other classes", where=where, expected=", ".join(classes), found=found)

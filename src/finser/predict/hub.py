@@ -34,7 +34,7 @@ class Predictor(LocalPredictor, ModelHubMixin, library_name="finser", tags=["spe
         name : str
             Folder or id.
         **options
-            ``threshold``; for a hub also those of huggingface_hub's ``ModelHubMixin.from_pretrained``.
+            ``threshold`` and ``engine``; for a hub also those of huggingface_hub's ``ModelHubMixin.from_pretrained``.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from typing import IO, Any
 from finser.predict.predictor import Prediction, columns, record
 from finser.workers import in_batches
 
-DIGITS = 4  # of probabilities in text
+DIGITS = 4  # of numbers in CSV and RTTM
 ROWS = 1024  # of a Parquet file in memory
 
 

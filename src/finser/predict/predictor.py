@@ -64,7 +64,8 @@ class LocalPredictor:
     folder : path, optional
         A bundle, as `finser bundle` writes it; default: the one that ships with finser.
     threshold : float, optional
-        Confidence below which a prediction is unsure; default: that of the bundle, which a fifth of the out-of-fold predictions are below.
+        Confidence below which a prediction is unsure; default: that of the bundle, below which at most a fifth of the out-of-fold
+        predictions are.
     engine : {"auto", "torch", "onnx"}
         What computes the probabilities; see :func:`finser.predict.engines.engine_of`.
 
@@ -167,7 +168,7 @@ class LocalPredictor:
             rows = [Row("", "original", sound.audio, features(sound.audio, self.bundle.definition, self.features)) for _, sound in batch]
             probabilities = self.engine.probabilities(rows)
             for (path, sound), row, values in zip(batch, rows, probabilities, strict=True):
-                found = warnings(traits(row.features), self.bundle.ranges)
+                found = warnings(traits(row.features, row.audio), self.bundle.ranges)
                 yield self._prediction(path, sound, values, found)
 
     def _prediction(self, path: str, sound: Waveform, values: np.ndarray, found: list[str]) -> Prediction:

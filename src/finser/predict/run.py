@@ -64,16 +64,16 @@ class Session:
         print(lines(error), file=sys.stderr)
 
 
-def load(name: str | None, threshold: float | None = None) -> LocalPredictor:
+def load(name: str | None, threshold: float | None = None, engine: str = "auto") -> LocalPredictor:
     """Return the predictor of a bundle: a folder, an id of a hub, or, for None, the one that ships with finser.
 
     That one is an example, and a note on standard error says so.
     """
     if name is None or Path(name).is_dir():
-        return LocalPredictor(name, threshold)
+        return LocalPredictor(name, threshold, engine)
     from finser.predict.hub import Predictor  # imports huggingface_hub, which takes half a second
 
-    return Predictor.from_pretrained(name, threshold=threshold)
+    return Predictor.from_pretrained(name, threshold=threshold, engine=engine)
 
 
 def write(session: Session, paths: Sequence[Path], form: str, target: Path | None) -> None:

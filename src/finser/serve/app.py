@@ -134,7 +134,7 @@ HANDLERS: dict[type[Exception], Any] = {
 
 
 class Api:
-    """Routes. Predictions are computed in threads of their own, `limits.running` at a time, as torch and numba are parallel already."""
+    """Routes. Predictions are computed in threads of their own, `limits.running` at a time, since torch may be parallel already."""
 
     def __init__(self, predictor: LocalPredictor, limits: Limits, slots: Slots) -> None:
         self.predictor, self.limits, self.slots = predictor, limits, slots

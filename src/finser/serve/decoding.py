@@ -7,6 +7,7 @@ from typing import IO
 import numpy as np
 import soundfile
 
+from finser.audio.resample import mixed
 from finser.corpora.segments import Recording
 from finser.errors import FinserError
 from finser.files import why
@@ -79,7 +80,7 @@ def _blocks(sound: Recording, limits: Limits) -> Iterator[np.ndarray]:
         _check_length(count, most, limits)
         if not np.isfinite(block).all():
             raise FinserError("holds samples that are not numbers (NaN or infinite)")
-        yield block.mean(axis=1)
+        yield mixed(block)
 
 
 def _check_length(count: int, most: int, limits: Limits) -> None:

@@ -12,7 +12,9 @@ from finser.audio.frames import SR
 from finser.errors import FinserError
 from finser.files import why
 from finser.predict.predictor import LocalPredictor
+from finser.serve.decoding import Heard
 from finser.serve.limits import Limits
+from finser.serve.pictures import spectrogram
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 
@@ -41,11 +43,18 @@ def serve(predictor: LocalPredictor, host: str, port: int, limits: Limits, names
     from finser.serve.server import server
 
     with listening(host, port) as bound:
-        predictor.predict(np.zeros(SR, np.float32), SR)  # librosa compiles its loops now, and not while the first user waits
+        warm_up(predictor)
         if not is_loopback(bound.getsockname()[0]):
             print(f"warning: {host} is not loopback: others can use this server, and nothing is encrypted", file=sys.stderr)
         print(f"{predictor.bundle.name} answers at {address(bound)}  (Ctrl-C ends it)", flush=True)
         server(predictor, limits, {host.lower(), *names}).run(sockets=[bound])
+
+
+def warm_up(predictor: LocalPredictor) -> None:
+    """Predict and draw a silent second: libraries are loaded now, and not while the first user waits."""
+    silence = np.zeros(SR, np.float32)
+    predictor.predict(silence, SR)
+    spectrogram(Heard(silence, SR))
 
 
 def check_installed() -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from finser import layout
 from finser.audio.frames import DIMENSIONS, SR
-from finser.audio.shards import Only, read_labels
+from finser.audio.shards import Only, read_aligned
 from finser.classifiers.parts import parts_of
 from finser.classifiers.train_final import all_rows, with_epochs
 from finser.config.params import Params
@@ -31,6 +31,7 @@ from finser.predict.traits import FEATURES, ranges, traits
 from finser.progress import track
 from finser.scores import calibration
 from finser.scores.predictions import check_classes, probability_columns
+from finser.tools.earlier import earlier, heard_by_fins
 from finser.tools.model_card import model_card
 from finser.tools.other_corpora import rows_of, scores_on_others
 
@@ -79,13 +80,15 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
     check_made_as_stated(params)
     folders = dict(_members(params, name, protocol, folds=folds))
     trained = clips_of(params, name, protocol, folds=folds)
-    made = _described(params, name, protocol, tuple(member for member, _ in folders.values()), trained)
+    made = _described(params, name, protocol, tuple(member for member, _ in folders.values()), trained, folds=folds)
     with whole_folder(target) as partial:
         for member, folder in folders.values():
             _copy(folder, partial / member.folder)
         if onnx != "none":
             made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all", int8=int8)})
         made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
+        if int8:
+            _check_others(params, made, partial)
         write_json(partial / CONFIG, made.model_dump(mode="json"))
         (partial / "README.md").write_text(model_card(made), encoding="utf-8")
     return made
@@ -98,7 +101,7 @@ def check_onnx_installed() -> None:
         raise FinserError(f"{' and '.join(missing)} not installed", do="pip install 'finser[onnx]', or leave out --onnx")
 
 
-def _described(params: Params, name: str, protocol: str, members: tuple[Member, ...], trained: Collection[str]) -> Bundle:
+def _described(params: Params, name: str, protocol: str, members: tuple[Member, ...], trained: Collection[str], *, folds: bool) -> Bundle:
     """Return config.json: temperature, thresholds, training data and scores."""
     truth, probabilities = out_of_fold(params, name, protocol)
     temperature = calibration.temperature_of(probabilities, truth)
@@ -111,7 +114,10 @@ def _described(params: Params, name: str, protocol: str, members: tuple[Member, 
         sr=SR,
         quality=params.resample.quality,
         definition=params.label.definition,
+        kind="fusion" if name in params.fusions else "folds" if folds else "single",
         members=members,
+        earlier=earlier(params, _models(params, name)),
+        heard_by_fins=heard_by_fins(params, name, protocol),
         temperature=temperature,
         threshold=threshold,
         points=tuple(points(confident, truth, threshold)),
@@ -135,6 +141,14 @@ def _exported(made: Bundle, folder: Path, trained: Collection[str], **options: b
     emotions = {clip: emotion for corpus in corpora for clip, emotion in _emotions_of(corpus)}
     truth = numbers([emotions[row.clip_id] for row in rows], made.classes, "the training clips", AGAIN)
     return export(folder, made, rows, np.array(truth), **options)
+
+
+def _check_others(params: Params, made: Bundle, folder: Path) -> None:
+    """Raise an error if 8-bit weights have a lower UAR than torch on a corpus that no member was trained on."""
+    from finser.tools.onnx.export import check_uar
+
+    for ours, torchs in zip(made.others, scores_on_others(params, made, folder, "torch"), strict=True):
+        check_uar(ours.uar["value"], torchs.uar["value"], ours.title)
 
 
 def _emotions_of(corpus: str) -> Iterator[tuple[str, str]]:
@@ -226,7 +240,7 @@ def points(probabilities: np.ndarray, truth: np.ndarray, own: float) -> Iterator
 def clips_of(params: Params, name: str, protocol: str, *, folds: bool) -> set[str]:
     """Return the clips that the members were trained on: all, or those of the training part of a fold."""
     found: set[str] = set()
-    for model in params.members_of(name) if name in params.fusions else (name,):
+    for model in _models(params, name):
         options = params.classifiers[model]
         parts = (
             [parts_of(params, options, protocol, fold)["train"] for fold in params.folds]
@@ -235,6 +249,11 @@ def clips_of(params: Params, name: str, protocol: str, *, folds: bool) -> set[st
         )
         found |= {clip for part in parts for clip in part["clip_id"].to_pylist()}
     return found
+
+
+def _models(params: Params, name: str) -> tuple[str, ...]:
+    """Return the classifiers of a late fusion, or the classifier itself."""
+    return tuple(params.members_of(name)) if name in params.fusions else (name,)
 
 
 def _training(params: Params, trained: Collection[str]) -> dict:
@@ -246,8 +265,9 @@ def _training(params: Params, trained: Collection[str]) -> dict:
         said = provenance(params.fetch[corpus], corpus)
         facts = {key: said[key] for key in ("title", "licence", "source")}
         corpora.append(TrainedOn(name=corpus, **facts, clips=clips.num_rows, speakers=pc.count_distinct(clips["speaker"]).as_py()))
-        rows = read_labels(layout.labels(corpus), FEATURES, Only(clips["clip_id"].to_pylist(), ["original"]))
-        found += [traits(row.features) for row in track(rows, f"traits of {corpus}", clips.num_rows)]
+        only = Only(clips["clip_id"].to_pylist(), ["original"])
+        rows = track(read_aligned(layout.shards(corpus), layout.labels(corpus), FEATURES, only), f"traits of {corpus}", clips.num_rows)
+        found += [traits(label.features, audio.audio) for audio, label in rows]
     return {"corpora": tuple(corpora), "ranges": ranges(found)}
 
 
@@ -276,5 +296,5 @@ def said(made: Bundle, target: Path, asked: Graphs = "none") -> Iterator[str]:
     interval = "" if uar["low"] is None else f" ({made.confidence:.0%} interval {uar['low']:.3f} to {uar['high']:.3f})"
     yield f"UAR of cross-validation by speaker: {uar['value']:.3f}{interval}, on {made.scores['n_test']:,} clips"
     if made.onnx is not None and made.onnx.waveform_difference is None and asked == "all":
-        yield f"model.onnx is not written: {made.name} does not read log-mel spectrograms alone, and other features are no part of a graph"
+        yield "model.onnx is not written: finser has the front end of log-mel networks alone as ONNX operators"
     yield f"next: finser predict --bundle {target} FILE"

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
@@ -70,6 +69,8 @@ def declared() -> tuple[list[str], dict[str, list[str]]]:
     """
     path = CHECKOUT / "pyproject.toml"
     if path.is_file():
+        import tomllib  # Python 3.10, which `finser doctor` reports, lacks it
+
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
         needs, extras = project["dependencies"], project.get("optional-dependencies", {})
     else:

@@ -6,15 +6,16 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from finser.predict.bundle import Bundle
+from finser.predict.engines import INPUTS
 
 TEMPLATE = "model_card.md.jinja"
-INPUTS = {  # of features.onnx
-    "mel": "`mel`, shape (frames, 128), of `librosa.feature.melspectrogram(y=y, sr={sr})`, transposed",
-    "rms": "`rms`, shape (frames,), of `librosa.feature.rms(y=y)`",
-    "statistics": "`statistics`, shape (211,), of `finser.features.statistics.summary_statistics`",
-    "filter_banks": "`filter_banks`, shape (frames, 128), of `finser.features.filter_banks.filter_banks`, which takes samples at 16,000 Hz",
+ABOUT = {  # inputs of features.onnx
+    "mel": "`librosa.feature.melspectrogram(y=y, sr={sr})`, transposed",
+    "rms": "`librosa.feature.rms(y=y)`",
+    "statistics": "statistics of MFCC, their deltas, zero-crossing rate and RMS over the frames of a clip: "
+    "`finser.features.statistics.summary_statistics`",
+    "filter_banks": "Kaldi's log-mel filter banks of the clip, resampled to 16,000 Hz by soxr: `finser.features.filter_banks.filter_banks`",
 }
-COUNTS = {1: "one float32 array", 2: "two float32 arrays", 3: "three float32 arrays", 4: "four float32 arrays"}
 
 
 def model_card(made: Bundle) -> str:
@@ -37,7 +38,7 @@ def model_card(made: Bundle) -> str:
         bundle=made,
         rate=rate,
         cell=lambda text: str(text).replace("|", "\\|"),
-        inputs=inputs,
+        input=about_input,
     )
 
 
@@ -52,10 +53,10 @@ def _result(made: Bundle) -> dict:
     }
 
 
-def inputs(names: tuple[str, ...], sr: int) -> str:
-    """Return the inputs of features.onnx in words; `sr` is in Hz."""
-    said = [INPUTS[name].format(sr=sr) for name in names]
-    return f"{COUNTS[len(said)]}: {', and '.join([', '.join(said[:-1]), said[-1]] if len(said) > 1 else said)}"
+def about_input(name: str, sr: int) -> str:
+    """Return an input of features.onnx in words; `sr` is in Hz."""
+    shape = ", ".join(map(str, INPUTS[name].shape)) + "," * (len(INPUTS[name].shape) == 1)
+    return f"`{name}`, shape ({shape}): {ABOUT[name].format(sr=sr)}"
 
 
 def rate(value: float | None) -> str:

@@ -31,9 +31,10 @@ def rows_of(corpus: str, clips: Collection[str], definition: str, names: Sequenc
         yield Row(row.clip_id, row.variant, row.audio, features(row.audio, definition, names))
 
 
-def scores_on_others(params: Params, made: Bundle, folder: Path) -> Iterator[OtherCorpus]:
-    """Yield the scores on each corpus of ``corpora`` that no member was trained on, and that has clips of the bundle's classes.
+def scores_on_others(params: Params, made: Bundle, folder: Path, kind: str = "auto") -> Iterator[OtherCorpus]:
+    """Yield the scores on each corpus of ``corpora`` that no member, FIN or encoder was trained on.
 
+    A corpus without clips of the bundle's classes is left out.
     Every clip of these classes is tested, and all classes may be predicted. A corpus without shards yet is named on standard error.
 
     Parameters
@@ -42,10 +43,12 @@ def scores_on_others(params: Params, made: Bundle, folder: Path) -> Iterator[Oth
         The project's parameters.
     made, folder
         The bundle and its folder, with the members.
+    kind : {"auto", "torch", "onnx"}
+        See :func:`finser.predict.engines.engine_of`.
     """
-    engine = engine_of(folder, made)
+    engine, known = engine_of(folder, made, kind), {one.name for one in (*made.corpora, *made.earlier)}
     for corpus in params.corpora:
-        if corpus in {one.name for one in made.corpora}:
+        if corpus in known:
             continue
         if not layout.shards(corpus).is_dir():
             say(f"not tested on {corpus}: there is no {layout.shards(corpus)}; dvc repro augment@{corpus} makes it")

@@ -19,7 +19,7 @@ def bundle(
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: features.onnx, and model.onnx for log-mel networks")] = False,
     onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only features.onnx, which `finser predict` uses")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: a third of the size, and other probabilities")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: smaller, and other probabilities")] = False,
 ) -> None:
     """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
     from finser.config import params as parameters
@@ -44,6 +44,7 @@ def predict(
     ] = "table",
     output: Annotated[Path | None, typer.Option("--output", help="the file to write; default: standard output")] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="probability below which a prediction is unsure")] = None,
+    engine: Annotated[Literal["auto", "torch", "onnx"], typer.Option("--engine", help="auto: the ONNX graph of a bundle, if any")] = "auto",
     strict: Annotated[bool, typer.Option("--strict", help="end with the first file that cannot be read")] = False,
 ) -> int:
     """Predict the emotions of recordings with a bundle. Status 1 if a file cannot be read; the others are predicted all the same."""
@@ -55,7 +56,7 @@ def predict(
         if given and not window:
             raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
     paths = list(paths_of(sources))
-    session = Session(load(from_, threshold), Windows(window, hop or window / 3) if window else None, segments, strict)
+    session = Session(load(from_, threshold, engine), Windows(window, hop or window / 3) if window else None, segments, strict)
     write(session, paths, form, output)
     return 1 if session.failed else 0
 

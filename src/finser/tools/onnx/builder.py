@@ -7,7 +7,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from finser.errors import FinserError
+
 OPSET, IR_VERSION = 20, 10  # of onnxruntime 1.17 and later
+LARGEST = 2_000_000_000  # bytes of weights; protobuf ends at 2^31
 
 Name = str  # of a tensor of the graph
 
@@ -87,6 +90,10 @@ class Builder:
         about : dict of str
             Metadata.
         """
+        total = sum(len(constant.raw_data) for constant in self.constants)
+        if total > LARGEST:
+            found = f"{total / 1e9:.1f} GB"
+            raise FinserError("too large for one ONNX graph", expected="at most 2 GB of weights", found=found, do="leave out --onnx")
         self.nodes.append(helper.make_node("Identity", [output], [name]))
         given = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in inputs.items()]
         returned = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size])]

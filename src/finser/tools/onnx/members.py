@@ -20,7 +20,7 @@ from finser.models.svm import SvmClassifier
 from finser.tools.onnx import front_end
 from finser.tools.onnx.builder import OPSET, Builder, Name
 
-LONGEST = 1024  # padded length in units of 32 frames: 12 minutes, of the example that the exporter traces
+LONGEST = 1024  # units of 32 frames that the exporter must allow: 12.7 minutes, more than a clip may have
 NEVER = -1e30  # logit of a class that an SVM was not trained on
 
 
