@@ -129,12 +129,12 @@ def test_the_worse_graph_counts(place):
     good = bundles.read(place / "onnx/one").onnx
     check_agreement(good)
     check_agreement(good.model_copy(update={"same_class": 0.5}))  # of 32 bits: only a difference is an error
-    for change, said in (
+    for change, line in (
         ({"waveform_difference": 0.1}, "the graph differs from torch; expected at most 0.001; found 0.1"),
         ({"bits": 8, "same_class": 0.9}, "8-bit weights predict other classes; expected 95% the same; found 90.0% of the clips"),
         ({"bits": 8, "uar": 0.5, "torch_uar": 0.6}, "expected 0.590 or more; found 0.500"),
     ):
-        with pytest.raises(FinserError, match=said):
+        with pytest.raises(FinserError, match=line):
             check_agreement(good.model_copy(update=change))
 
 
