@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from dvc.fs import localfs
+from dvc.lock import make_lock
 from dvc.rwlock import rwlock
 
 from finser.project.dvc_locks import JOB, TMP, drop_dead, kept
@@ -85,7 +87,28 @@ def test_entries_of_killed_jobs_go_and_others_stay():
         pass
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"read": 1}'])
+@pytest.mark.parametrize("content", ["", '{"read": {"/a"'])
+def test_a_record_that_a_kill_has_cut_short_is_written_anew(content, capsys):
+    (TMP / "rwlock").write_text(content)
+    drop_dead(set())
+    assert recorded() == {} and "rwlock: cut short, since DVC was killed while it wrote it; written anew" in capsys.readouterr().err
+    with rwlock(str(TMP.absolute()), localfs, "x", ["/a"], ["/d"], False):
+        pass
+
+
+def test_a_record_that_dvc_is_writing_is_not_touched():
+    (TMP / "rwlock").write_text("")
+    guard = make_lock(str(TMP.absolute() / "rwlock.lock"), tmp_dir=str(TMP.absolute()))
+    guard.lock()
+    entries = {"/d": {"pid": 1, "cmd": "x"}}
+    writer = Timer(1.0, lambda: (write(write=entries), guard.unlock()))
+    writer.start()
+    drop_dead(set())
+    writer.join()
+    assert recorded() == {"write": entries}
+
+
+@pytest.mark.parametrize("content", ["[]", '{"read": 1}'])
 def test_a_damaged_record_stops_no_job(content):
     (TMP / "rwlock").write_text(content)
     drop_dead(set())

@@ -247,11 +247,11 @@ def test_a_bundle_that_lost_its_members_is_said_and_files_of_others_are_not(tmp_
     shutil.copytree(bundle.SHIPPED, tmp_path / "mine")
     shutil.rmtree(tmp_path / "mine/members")
     wrong, rest = doctor.of_bundles()
-    assert wrong.state == WARNING and "mine/members/small_cnn: a member is missing" in wrong.found
+    assert wrong.state == WARNING and "mine/members/small_cnn: a file of the bundle is missing" in wrong.found
     assert (rest.state, rest.found, rest.do) == (NOTE, "installed (small_cnn)", "docs/predict.md describes how to make your own")
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "mine")
     damaged = next(doctor.of_bundles())
-    assert damaged == Finding(WARNING, "bundles", "the example is damaged (a member is missing)", "install finser again")
+    assert damaged == Finding(WARNING, "bundles", "the example is damaged (a file of the bundle is missing)", "install finser again")
 
 
 def test_long_lines_are_wrapped_and_cut():

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from finser.files import write_json
+from finser.progress import say
+
 TMP = Path(".dvc/tmp")
 JOB = re.compile(r" repro --single-item (\S+)$")  # how a rule runs DVC
 
@@ -55,6 +58,7 @@ def drop_dead(running: Iterable[str]) -> None:
     running : iterable of str
         Jobs that run now, by :func:`finser.project.claims.running`.
     """
+    repair()
     alive = set(running)
 
     def dead(info: dict) -> bool:
@@ -70,6 +74,42 @@ def drop_dead(running: Iterable[str]) -> None:
     recorded = _recorded()
     if any(map(dead, [*recorded["write"].values(), *(one for several in recorded["read"].values() for one in several)])):
         _edit(drop)
+
+
+def repair() -> None:
+    """Write the record anew if DVC was killed while it wrote it: every later DVC would end with an error.
+
+    The entries of jobs that run are lost. A stage command restores those of its own DVC when it ends, and the claim of a job keeps others
+    from running it.
+    """
+    if _is_whole():
+        return
+    from dvc.exceptions import DvcException
+    from dvc.lock import make_lock
+
+    guard = make_lock(str(TMP.absolute() / "rwlock.lock"), tmp_dir=str(TMP.absolute()), hardlink_lock=_hardlinks())
+    with suppress(OSError, DvcException), guard:  # nobody writes now
+        if not _is_whole():
+            write_json(TMP / "rwlock", {})
+            say(f"{TMP / 'rwlock'}: cut short, since DVC was killed while it wrote it; written anew")
+
+
+def _is_whole() -> bool:
+    """Return whether the record is JSON, or does not exist."""
+    try:
+        json.loads((TMP / "rwlock").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _hardlinks() -> bool:
+    """Return whether DVC guards its files by hard links."""
+    from dvc.config import Config
+
+    return Config(".dvc")["core"].get("hardlink_lock", False)
 
 
 def _caller() -> dict:
@@ -93,11 +133,9 @@ def _recorded() -> dict[str, dict]:
 
 def _edit(change: Callable[[dict], None]) -> None:
     """Change the record through DVC's own function, which guards the file and knows its format; its import takes .5 s."""
-    from dvc.config import Config
     from dvc.exceptions import DvcException
     from dvc.fs import localfs
     from dvc.rwlock import _edit_rwlock as edit
 
-    hardlinks = Config(".dvc")["core"].get("hardlink_lock", False)
-    with suppress(OSError, DvcException), edit(str(TMP.absolute()), localfs, hardlinks) as lock:
+    with suppress(OSError, DvcException), edit(str(TMP.absolute()), localfs, _hardlinks()) as lock:
         change(lock)

@@ -1,15 +1,13 @@
 """Checks that finser may run in the current folder."""
 
-import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import finser
 from finser.errors import FinserError
 
 FOLDERS = ("data", "models", "results")
-LOOKS = 12  # at a file that DVC may be writing
+LOOKS = 12  # at dvc.lock
 
 
 def check_root() -> None:
@@ -50,39 +48,19 @@ def check_git() -> None:
 
 
 def check_lock() -> None:
-    """Raise an error for DVC's files that a full disk or a kill has cut short: DVC writes them in place."""
+    """Raise an error if a full disk or a kill has cut dvc.lock short: DVC writes it in place."""
     lock = Path("dvc.lock")
-    if not _soon(_is_whole, lock):
-        do = "git checkout dvc.lock, or remove it, and run again: DVC restores results from its cache"
-        raise FinserError("cut short: the disk was full, or DVC was killed, while DVC wrote it", where=lock, do=do)
-    running = Path(".dvc/tmp/rwlock")
-    if not _soon(_is_json, running):
-        raise FinserError("cut short: DVC was killed while it wrote it", where=running, do=f"if no DVC runs here: rm {running}")
-
-
-def _soon(condition: Callable[[Path], bool], path: Path) -> bool:
-    """Return whether a condition holds within 3 seconds: a DVC that runs may be writing the file."""
     for _ in range(LOOKS):
-        if condition(path):
-            return True
-        time.sleep(3 / LOOKS)
-    return condition(path)
+        if _is_whole(lock):
+            return
+        time.sleep(3 / LOOKS)  # a DVC that runs may be writing it
+    do = "git checkout dvc.lock, or remove it, and run again: DVC restores results from its cache"
+    raise FinserError("cut short: the disk was full, or DVC was killed, while DVC wrote it", where=lock, do=do)
 
 
 def _is_whole(path: Path) -> bool:
     """Return whether a file ends with a line break, or does not exist."""
     return not path.exists() or path.read_bytes().endswith(b"\n")
-
-
-def _is_json(path: Path) -> bool:
-    """Return whether a file is JSON, or does not exist."""
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return True
-    except ValueError:
-        return False
-    return True
 
 
 def check_code() -> None:
