@@ -247,7 +247,7 @@ def test_a_bundle_that_lost_its_members_is_said_and_files_of_others_are_not(tmp_
     shutil.copytree(bundle.SHIPPED, tmp_path / "mine")
     shutil.rmtree(tmp_path / "mine/members")
     wrong, rest = doctor.of_bundles()
-    assert wrong.state == WARNING and "mine/members/small_cnn: a file of the bundle is missing" in wrong.found
+    assert wrong.state == WARNING and "mine/members/small_cnn/config.json: a file of the bundle is missing" in wrong.found
     assert (rest.state, rest.found, rest.do) == (NOTE, "installed (small_cnn)", "docs/predict.md describes how to make your own")
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path / "mine")
     damaged = next(doctor.of_bundles())
