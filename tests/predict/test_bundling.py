@@ -18,8 +18,8 @@ from finser.errors import FinserError
 from finser.files import read_json
 from finser.predict import bundle as bundles
 from finser.scores.calibration import nll, rescale
-from finser.tools.bundling import bundle, out_of_fold, points
-from finser.tools.model_card import model_card
+from finser.tools.bundling import bundle, out_of_fold, points, said
+from finser.tools.model_card import model_card, rate
 from finser.tools.other_corpora import scores_on_others
 
 
@@ -78,13 +78,30 @@ def test_a_corpus_that_only_fins_learned_from_is_not_scored_as_unknown(place, ke
     assert not list(scores_on_others(kept, elsewhere.model_copy(update={"earlier": earlier}), Path("bundles/svm")))
 
 
+def test_classes_without_a_tested_clip_are_named_and_do_not_lower_chance(place):
+    made = bundles.read(Path("bundles/svm"))
+    assert made.tested_classes == made.classes and "of the other classes" not in model_card(made)
+    missing, *rest = made.classes
+    scores = {**made.scores, "classes": {**made.scores["classes"], missing: {"recall": None, "precision": None}}}
+    without = made.model_copy(update={"scores": scores})
+    card = model_card(without)
+    assert without.tested_classes == tuple(rest) and f"Chance is {rate(1 / len(rest))} UAR. UAR is the mean of {len(rest)} recalls." in card
+    assert any(f"no clip of {missing} was tested" in line for line in said(without, Path("bundles/svm")))
+
+
+def test_a_run_of_few_folds_is_said(place):
+    made = bundles.read(Path("bundles/svm"))
+    tested, speakers = made.scores["n_test_speakers"], made.corpora[0].speakers
+    assert tested < speakers and any(f"those of {tested} of {speakers} speakers" in line for line in said(made, Path("bundles/svm")))
+
+
 def test_the_card_says_whose_scores_it_states(place):
     made = bundles.read(Path("bundles/of_folds/svm"))
-    said = {kind: model_card(made.model_copy(update={"kind": kind})) for kind in ("single", "folds", "fusion")}
+    cards = {kind: model_card(made.model_copy(update={"kind": kind})) for kind in ("single", "folds", "fusion")}
     assert made.kind == "folds" and bundles.read(Path("bundles/svm")).kind == "single"
-    assert "This bundle averages" in said["folds"] and "those of single models" in said["folds"]
-    assert "late fusions of cross-validation" in said["fusion"] and "those of the late fusion of each fold" in said["fusion"]
-    assert "on all speakers above" in said["single"] and "averages" not in said["single"]
+    assert "This bundle averages" in cards["folds"] and "those of single models" in cards["folds"]
+    assert "late fusions of cross-validation" in cards["fusion"] and "those of the late fusion of each fold" in cards["fusion"]
+    assert "on all speakers above" in cards["single"] and "averages" not in cards["single"]
 
 
 def test_no_name_of_a_speaker_is_in_a_bundle(place):

@@ -55,6 +55,37 @@ def test_strict_ends_at_the_first_bad_file(predict, sounds, tmp_path):
     assert "bad.wav: not readable as audio" in done.stderr and not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl", "rttm", "audformat", "parquet"])
+@pytest.mark.parametrize("target", ["a.wav", "../sounds/a.wav", "new.FLAC"])
+def test_predictions_never_replace_a_recording(predict, sounds, tmp_path, form, target):
+    shutil.copytree(sounds, tmp_path / "sounds")
+    output = tmp_path / "sounds" / target
+    done = predict("sounds", "--format", form, "--output", output, expected=1)
+    assert "is a recording, which the predictions would replace; name another file" in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "sounds").iterdir()} == {
+        path.name: path.read_bytes() for path in sounds.iterdir()
+    }
+
+
+def test_a_list_is_not_replaced_by_its_predictions_where_it_is_a_source_itself(predict, sounds, tmp_path):
+    (tmp_path / "odd.dat").write_bytes((sounds / "a.wav").read_bytes())
+    done = predict("odd.dat", "--output", "odd.dat", expected=1)
+    assert "is a recording" in done.stderr and (tmp_path / "odd.dat").read_bytes() == (sounds / "a.wav").read_bytes()
+
+
+def test_the_suffix_of_the_output_chooses_the_format(predict, sounds, tmp_path):
+    for name, begin in (("a.csv", b"path,start,end"), ("a.jsonl", b'{"path"'), ("a.rttm", b"SPEAKER"), ("a.parquet", b"PAR1")):
+        predict(sounds / "a.wav", "--output", name)
+        assert (tmp_path / name).read_bytes().startswith(begin)
+    predict(sounds / "a.wav", "--output", "b.csv", "--format", "jsonl")
+    assert json.loads((tmp_path / "b.csv").read_text())["start"] == 0
+
+
+def test_an_output_in_no_folder_is_one_line_and_makes_none(predict, sounds, tmp_path):
+    done = predict(sounds / "a.wav", "--output", "new/a.csv", expected=1)
+    assert "new: no such folder" in done.stderr and not (tmp_path / "new").exists()
+
+
 def test_segments_of_a_long_recording(predict, sounds):
     done = predict(sounds / "long.wav", "--window", 2, "--hop", 1, "--segments", "--format", "jsonl")
     found = [json.loads(line) for line in done.stdout.splitlines()]

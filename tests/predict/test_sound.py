@@ -107,6 +107,18 @@ def test_windows_have_a_length_and_no_gaps(length, hop):
         Windows(length, hop)
 
 
+def test_folders_and_empty_files_are_said(tmp_path):
+    (tmp_path / "empty.wav").touch()
+    for path, said in (
+        (tmp_path, "is a folder, not a recording"),
+        (tmp_path / "empty.wav", "is empty"),
+        (tmp_path / "x", "no such file or folder"),
+    ):
+        for read in (lambda path: of_file(path, "HQ"), lambda path: list(windows_of_file(path, Windows(1, 1), "HQ"))):
+            with pytest.raises(FinserError, match=said):
+                read(path)
+
+
 def test_damaged_recordings_are_one_line(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF\xff\xff\xff\x7fWAVEfmt ")  # a header that promises 2 GB
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), SR, subtype="FLOAT")

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import tempfile
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from finser.predict.bundle import SHIPPED
 from finser.predict.hub import Predictor
 from finser.predict.predictor import LocalPredictor, Prediction
 from finser.serve import run
+from finser.serve.answers import about
 from finser.serve.limits import Limits
 from finser.serve.run import is_loopback, listening
 
@@ -266,3 +268,12 @@ def test_soundfile_reads_what_is_promised():
     """The formats that a message names."""
     for name in ("WAV", "FLAC", "OGG", "MP3", "AIFF"):
         assert name in soundfile.available_formats()
+
+
+def test_a_class_of_which_no_clip_was_tested_has_no_recall(predictor):
+    scores = predictor.bundle.scores
+    missing = predictor.bundle.classes[0]
+    untested = {**scores, "classes": {**scores["classes"], missing: {"precision": None, "recall": None}}}
+    one = copy(predictor)
+    one.bundle = predictor.bundle.model_copy(update={"scores": untested})
+    assert about(one, Limits()).recalls[missing] is None

@@ -119,6 +119,11 @@ class Bundle(Section):
     others: tuple[OtherCorpus, ...] = Field((), description="corpora of the project that no member was trained on")
     onnx: Onnx | None = Field(None, description="graphs of the bundle, if it has any")
 
+    @property
+    def tested_classes(self) -> tuple[str, ...]:
+        """Classes of which a clip was tested: UAR is the mean of their recalls."""
+        return tuple(name for name in self.classes if self.scores["classes"].get(name, {}).get("recall") is not None)
+
     @model_validator(mode="after")
     def _consistent(self) -> "Bundle":
         if abs(sum(member.weight for member in self.members) - 1) > 1e-6:

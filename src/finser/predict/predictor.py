@@ -111,15 +111,15 @@ class LocalPredictor:
 
         Parameters
         ----------
-        sources : iterable
-            Files, or pairs of samples and rate.
+        sources : iterable, or path
+            Files, or pairs of samples and rate; or one file.
         fault : callable, optional
             Called with path and error of a clip that cannot be read, which is then left out. Without it, such a clip is an error.
         """
         yield from self._predictions(self._sounds(sources, fault))
 
     def _sounds(self, sources: Iterable[Source], fault: Callable[[str, FinserError], None] | None) -> Iterator[tuple[str, Waveform]]:
-        for source in sources:
+        for source in [sources] if isinstance(sources, (str, Path)) else sources:
             source = _with_rate(source, None)
             try:
                 yield _path_of(source), self._sound(source)

@@ -11,6 +11,7 @@ from finser.predict import output
 from finser.predict.merging import merged
 from finser.predict.predictor import LocalPredictor, Prediction
 from finser.predict.sound import Windows
+from finser.predict.sources import SOUND
 from finser.progress import track
 
 
@@ -74,6 +75,22 @@ def load(name: str | None, threshold: float | None = None, engine: str = "auto")
     from finser.predict.hub import Predictor  # imports huggingface_hub, which takes half a second
 
     return Predictor.from_pretrained(name, threshold=threshold, engine=engine)
+
+
+def form_of(target: Path | None) -> str:
+    """Return the format that the suffix of a file names: csv, jsonl, rttm or parquet, or else a table for people."""
+    suffix = "" if target is None else target.suffix.lower().removeprefix(".")
+    return suffix if suffix in (*output.TEXT, "parquet") else "table"
+
+
+def check_output(target: Path | None, sources: Sequence[Path]) -> None:
+    """Raise an error if predictions would replace a recording, or if there is no folder to write to."""
+    if target is None:
+        return
+    if target.suffix.lower() in SOUND or target.resolve() in {path.resolve() for path in sources}:
+        raise FinserError("is a recording, which the predictions would replace", where=target, do="name another file: --output")
+    if not target.parent.is_dir():
+        raise FinserError("no such folder", where=target.parent, do="make it, or name another file: --output")
 
 
 def write(session: Session, paths: Sequence[Path], form: str, target: Path | None) -> None:

@@ -19,6 +19,7 @@ from finser.files import why
 PCM_BLOCK = 4096  # samples per read of raw PCM
 SHORTEST = 0.01  # seconds of a window and of a hop
 LONGEST = 600.0  # seconds of a clip and of a window: what is in memory at a time
+UNREADABLE = "restore the file, or leave it out; the name of a list of paths ends in .txt"
 MOST_CHANNELS = 64  # more columns are the samples of an array that is (channels, n)
 
 
@@ -67,12 +68,24 @@ def of_file(path: Path, quality: str) -> Waveform:
     FinserError
         As :func:`finser.audio.resample.decode` does; or there is no such file, or it is longer than ten minutes.
     """
-    if not path.is_file():
-        raise FinserError("no such file", where=path)
+    check_file(path)
     with suppress(soundfile.LibsndfileError, OSError, TypeError), Recording(path) as file:  # resample_clip raises these errors
         check_length(file.frames / file.samplerate, path)
-    audio, _ = resample_clip(path, SR, quality)
+    try:
+        audio, _ = resample_clip(path, SR, quality)
+    except FinserError as error:  # whose advice is for the files of a corpus
+        raise FinserError(error.brief, where=path, do=UNREADABLE) from None
     return Waveform(audio, 0.0, len(audio) / SR)
+
+
+def check_file(path: Path) -> None:
+    """Raise an error for a path that is no file, and for an empty file."""
+    if path.is_dir():
+        raise FinserError("is a folder, not a recording", where=path)
+    if not path.is_file():
+        raise FinserError("no such file or folder", where=path)
+    if not path.stat().st_size:
+        raise FinserError("is empty", where=path)
 
 
 def check_length(seconds: float, where: object) -> None:
@@ -132,8 +145,7 @@ def as_float(y: np.ndarray) -> np.ndarray:
 
 def windows_of_file(path: Path, windows: Windows, quality: str) -> Iterator[Waveform]:
     """Yield the windows of a recording, of which a few seconds are in memory at a time."""
-    if not path.is_file():
-        raise FinserError("no such file", where=path)
+    check_file(path)
     try:
         with Recording(path) as file:
             sr = file.samplerate
@@ -145,7 +157,7 @@ def windows_of_file(path: Path, windows: Windows, quality: str) -> Iterator[Wave
             yield first
             yield from found
     except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: raw samples, whose rate nothing states
-        raise FinserError(f"not readable as audio ({why(error)})", where=path, do="restore the file, or leave it out") from None
+        raise FinserError(f"not readable as audio ({why(error)})", where=path, do=UNREADABLE) from None
 
 
 def windows_of_pcm(stream: IO[bytes], sr: int, windows: Windows, quality: str) -> Iterator[Waveform]:

@@ -21,7 +21,7 @@ WORDS = {  # per trait: what to say below and above its range, if anything, and 
     "seconds": ("short", "long", "{:.1f} s"),
     "level_db": ("quiet", "loud", "{:.1f} dB"),
     "bandwidth_hz": ("narrow in bandwidth", "", "{:.0f} Hz"),
-    "contrast_db": ("noisy (little contrast of loud and quiet frames)", "", "{:.1f} dB"),
+    "contrast_db": ("noisy or steady (little contrast of loud and quiet frames)", "", "{:.1f} dB"),
     "voiced": ("few voiced frames, perhaps no speech", "", "{:.0%}"),
 }
 NAMES = tuple(WORDS)

@@ -77,7 +77,7 @@ class About(BaseModel):
     confidence: float = Field(description="of the intervals")
     tested_clips: int
     tested_speakers: int
-    recalls: dict[str, float] = Field(description="by class")
+    recalls: dict[str, float | None] = Field(description="by class; null if none of its clips was tested")
     corpora: list[Trained]
     others: list[Other]
     example: bool = Field(description="whether it is the example that ships with finser")

@@ -40,7 +40,7 @@ COMPARED = 200  # clips on which ONNX is compared with torch
 THRESHOLDS = [number / 20 for number in range(20)]
 KEPT = ("classes", "options", "epochs", "seed", "params", "corpora", "n_train")  # of a classifier's config.json; speakers' names stay here
 AGAIN = "run: dvc repro"
-TESTED = "run: dvc repro evaluate_classifier train_final, then: dvc repro --single-item summarise"
+TESTED = "run: dvc repro evaluate_classifier train_final, then: dvc repro --single-item fuse_classifiers summarise"
 Graphs = Literal["none", "features", "all"]
 LOCK = Path("dvc.lock")
 
@@ -295,6 +295,12 @@ def said(made: Bundle, target: Path, asked: Graphs = "none") -> Iterator[str]:
     yield f"{target}: {made.name}, {len(made.members)} member{'s' * (len(made.members) > 1)}, {size / 1e6:.2f} MB"
     interval = "" if uar["low"] is None else f" ({made.confidence:.0%} interval {uar['low']:.3f} to {uar['high']:.3f})"
     yield f"UAR of cross-validation by speaker: {uar['value']:.3f}{interval}, on {made.scores['n_test']:,} clips"
+    speakers = sum(corpus.speakers for corpus in made.corpora)
+    if made.scores["n_test_speakers"] < speakers:
+        tested = made.scores["n_test_speakers"]
+        yield f"note: the scores are those of {tested} of {speakers} speakers, since params.yaml does not run all folds"
+    if missing := [name for name in made.classes if name not in made.tested_classes]:
+        yield f"note: no clip of {', '.join(missing)} was tested; to leave a class out, take it out of `emotions` in params.yaml"
     if made.onnx is not None and made.onnx.waveform_difference is None and asked == "all":
         yield "model.onnx is not written: finser has the front end of log-mel networks alone as ONNX operators"
     yield f"next: finser predict --bundle {target} FILE"

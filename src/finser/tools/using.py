@@ -40,15 +40,16 @@ def predict(
     hop: Annotated[float, typer.Option("--hop", help="seconds from one window to the next; default: a third of a window")] = 0.0,
     segments: Annotated[bool, typer.Option("--segments", help="merge windows in a row with one emotion")] = False,
     form: Annotated[
-        Literal["table", "csv", "jsonl", "rttm", "audformat", "parquet"], typer.Option("--format", help="what to write")
-    ] = "table",
+        Literal["table", "csv", "jsonl", "rttm", "audformat", "parquet"] | None,
+        typer.Option("--format", help="what to write; default: by the suffix of --output, or a table for people"),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", help="the file to write; default: standard output")] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="probability below which a prediction is unsure")] = None,
     engine: Annotated[Literal["auto", "torch", "onnx"], typer.Option("--engine", help="auto: the ONNX graph of a bundle, if any")] = "auto",
     strict: Annotated[bool, typer.Option("--strict", help="end with the first file that cannot be read")] = False,
 ) -> int:
     """Predict the emotions of recordings with a bundle. Status 1 if a file cannot be read; the others are predicted all the same."""
-    from finser.predict.run import Session, load, write
+    from finser.predict.run import Session, check_output, form_of, load, write
     from finser.predict.sound import Windows
     from finser.predict.sources import paths_of
 
@@ -56,6 +57,8 @@ def predict(
         if given and not window:
             raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
     paths = list(paths_of(sources))
+    form = form or form_of(output)
+    check_output(output, paths)
     session = Session(load(from_, threshold, engine), Windows(window, hop or window / 3) if window else None, segments, strict)
     write(session, paths, form, output)
     return 1 if session.failed else 0

@@ -37,7 +37,8 @@ async function introduce() {
     const interval = low === null ? "too few test speakers for an interval" : `${about.confidence * 100} % interval ${low.toFixed(3)} to ${high.toFixed(3)}`;
     return `${value.toFixed(3)} (${interval})`;
   };
-  const chance = (1 / about.classes.length).toFixed(3);
+  const tested = about.classes.filter((name) => typeof about.recalls[name] === "number");
+  const chance = (1 / tested.length).toFixed(3);
   const corpora = about.corpora.map((one) => `${one.title} (${counted(one.clips, "clip")}, ${counted(one.speakers, "speaker")}; licence: ${one.licence})`);
   const others = about.others.map((one) => `${scored(one.uar)} on ${one.title}, ${counted(one.clips, "clip")}`);
   const facts = {
@@ -46,7 +47,7 @@ async function introduce() {
     "Trained on": corpora.join("; "),
     UAR: `${scored(about.uar)}; chance is ${chance}. Cross-validation by speaker, ${counted(about.tested_clips, "clip")} of ${counted(about.tested_speakers, "speaker")}`,
     ...(others.length ? { "UAR elsewhere": `${others.join("; ")}. It was not trained on these` } : {}),
-    Recalls: about.classes.filter((name) => name in about.recalls).map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
+    Recalls: tested.map((name) => `${name} ${about.recalls[name].toFixed(2)}`).join(", "),
     "Unsure below": about.threshold.toFixed(2),
     Temperature: about.temperature.toFixed(2),
   };
