@@ -92,14 +92,17 @@ def voiced(audio: np.ndarray) -> float:
     audio : np.ndarray
         int16, shape (n,), 22,050 Hz.
     """
-    padded = np.pad(audio, (0, max(VOICE_FRAME - len(audio), 0)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, VOICE_FRAME)[:: VOICE_FRAME // 2]
-    energy = np.square(frames, dtype=np.float64).sum(1)
+    padded = np.pad(audio, (0, VOICE_FRAME - len(audio))) if len(audio) < VOICE_FRAME else audio
+    half = VOICE_FRAME // 2
+    halves = padded[: len(padded) // half * half].reshape(-1, half).astype(np.float32)
+    energy = np.square(halves).sum(1, dtype=np.float64)
+    energy = energy[:-1] + energy[1:]  # of frames, half a frame apart
     if not energy.any():
         return 0.0
     loud = np.flatnonzero(energy >= LOUD * energy.max())
     chosen = loud[np.linspace(0, len(loud) - 1, min(VOICE_FRAMES, len(loud))).round().astype(int)]
-    frames = frames[chosen] - frames[chosen].mean(1, keepdims=True)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, VOICE_FRAME)[half * chosen]
+    frames = frames - frames.mean(1, keepdims=True)
     window, of_window = _voice_window()
     found = _autocorrelation(frames * window)  # (frames, lags)
     lags = slice(SR // PITCHES[1], SR // PITCHES[0] + 1)
