@@ -39,9 +39,7 @@ def main() -> None:
         begin = time.process_time()
         latencies += [one.latency for one in heard(predictor, pieces_of(io.BytesIO(sound)), PIPE_RATE, windows)]
         best = min(best, time.process_time() - begin)
-    print(
-        f"{predictor.bundle.name}, {len(predictor.bundle.members)} member{'s' * (len(predictor.bundle.members) > 1)}: {given.seconds / best:.0f} times real time, of a core"
-    )
+    print(f"{predictor.bundle.name}, members: {len(predictor.bundle.members)}; {given.seconds / best:.0f} times real time, of a core")
     print(f"latency: median {1000 * statistics.median(latencies):.0f} ms, largest {1000 * max(latencies):.0f} ms")
     print(
         f"windows of {given.window:g} s, a hop of {given.hop:g} s, load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
