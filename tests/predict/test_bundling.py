@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,10 +16,12 @@ from finser.audio.frames import HOP_LENGTH, SR, n_frames
 from finser.audio.shards import read_audio
 from finser.config.params import Params
 from finser.errors import FinserError
-from finser.files import read_json
+from finser.files import read_json, write_json
 from finser.predict import bundle as bundles
+from finser.predict.bundle import Earlier
 from finser.scores.calibration import nll, rescale
 from finser.tools.bundling import bundle, out_of_fold, points, said
+from finser.tools.earlier import earlier
 from finser.tools.model_card import model_card, rate
 from finser.tools.other_corpora import scores_on_others
 
@@ -70,17 +73,46 @@ def test_what_fins_learned_from_is_in_the_card(place):
     )
 
 
+def test_what_encoders_and_published_weights_learned_from(tmp_path, monkeypatch, kept):
+    monkeypatch.chdir(tmp_path)
+    for fold, speakers in (("1", ["ravdess/01", "ravdess/02"]), ("2", ["ravdess/03"])):
+        write_json(layout.initial("encoder") / "speaker" / fold / "config.json", {"speakers": speakers})
+    inits = {"encoder": "models/pretrained/small_cnn", "tuned": "models/weights/ravdess", "plain": None}
+    params = SimpleNamespace(
+        classifiers={name: SimpleNamespace(init=init) for name, init in inits.items()},
+        fetch=kept.fetch,
+        fetch_weights={"ravdess": SimpleNamespace(licence="MIT", source="download")},
+    )
+    found = earlier(params, ["encoder", "tuned", "plain", "encoder"])
+    assert [(one.use, one.name, one.licence == "MIT") for one in found] == [
+        ("pretraining", "ravdess", False),
+        ("published weights", "ravdess", True),
+    ]
+
+
+def test_weights_of_the_name_of_a_corpus_hide_no_score(place, kept):
+    made = bundles.read(Path("bundles/svm"))
+    weights = Earlier(use="published weights", name="ravdess", title="ravdess", licence=None, source="download")
+    elsewhere = made.model_copy(update={"corpora": (made.corpora[0].model_copy(update={"name": "mine"}),), "earlier": (weights,)})
+    assert [one.name for one in scores_on_others(kept, elsewhere, Path("bundles/svm"))] == ["ravdess"]
+
+
+def test_a_remark_is_in_the_card(place, kept):
+    made = bundle(kept, "svm", Path("new"), remark="C was chosen\nby hand. ")
+    assert made.remark == "C was chosen by hand." and "\nC was chosen by hand.\n" in Path("new/README.md").read_text()
+
+
 def test_a_corpus_that_only_fins_learned_from_is_not_scored_as_unknown(place, kept):
     made = bundles.read(Path("bundles/svm"))
     elsewhere = made.model_copy(update={"corpora": (made.corpora[0].model_copy(update={"name": "mine"}),)})
     assert [one.name for one in scores_on_others(kept, elsewhere, Path("bundles/svm"))] == ["ravdess"]
-    earlier = bundles.read(Path("bundles/fin_ensemble")).earlier
-    assert not list(scores_on_others(kept, elsewhere.model_copy(update={"earlier": earlier}), Path("bundles/svm")))
+    of_fins = bundles.read(Path("bundles/fin_ensemble")).earlier
+    assert not list(scores_on_others(kept, elsewhere.model_copy(update={"earlier": of_fins}), Path("bundles/svm")))
 
 
 def test_classes_without_a_tested_clip_are_named_and_do_not_lower_chance(place):
     made = bundles.read(Path("bundles/svm"))
-    assert made.tested_classes == made.classes and "of the other classes" not in model_card(made)
+    assert made.tested_classes == made.classes and "of the other classes was tested" not in model_card(made)
     missing, *rest = made.classes
     scores = {**made.scores, "classes": {**made.scores["classes"], missing: {"recall": None, "precision": None}}}
     without = made.model_copy(update={"scores": scores})
@@ -92,7 +124,9 @@ def test_classes_without_a_tested_clip_are_named_and_do_not_lower_chance(place):
 def test_a_run_of_few_folds_is_said(place):
     made = bundles.read(Path("bundles/svm"))
     tested, speakers = made.scores["n_test_speakers"], made.corpora[0].speakers
-    assert tested < speakers and any(f"those of {tested} of {speakers} speakers" in line for line in said(made, Path("bundles/svm")))
+    assert tested < speakers and any(
+        f"those of {tested} of {speakers} speakers: the test speakers of folds 1" in line for line in said(made, Path("bundles/svm"))
+    )
 
 
 def test_the_card_says_whose_scores_it_states(place):

@@ -61,16 +61,19 @@ def test_predictions_never_replace_a_recording(predict, sounds, tmp_path, form, 
     shutil.copytree(sounds, tmp_path / "sounds")
     output = tmp_path / "sounds" / target
     done = predict("sounds", "--format", form, "--output", output, expected=1)
-    assert "is a recording, which the predictions would replace; name another file" in done.stderr
+    assert "is a recording or a source, which the predictions would replace; name another file" in done.stderr
     assert {path.name: path.read_bytes() for path in (tmp_path / "sounds").iterdir()} == {
         path.name: path.read_bytes() for path in sounds.iterdir()
     }
 
 
-def test_a_list_is_not_replaced_by_its_predictions_where_it_is_a_source_itself(predict, sounds, tmp_path):
-    (tmp_path / "odd.dat").write_bytes((sounds / "a.wav").read_bytes())
-    done = predict("odd.dat", "--output", "odd.dat", expected=1)
-    assert "is a recording" in done.stderr and (tmp_path / "odd.dat").read_bytes() == (sounds / "a.wav").read_bytes()
+@pytest.mark.parametrize("name", ["odd.dat", "list.txt"])
+def test_a_source_of_any_name_is_not_replaced(predict, sounds, tmp_path, name):
+    """A recording whose suffix is none of a sound, and a list of paths."""
+    content = (sounds / "a.wav").read_bytes() if name == "odd.dat" else f"{sounds / 'a.wav'}\n".encode()
+    (tmp_path / name).write_bytes(content)
+    done = predict(name, "--output", tmp_path / name, expected=1)
+    assert "is a recording or a source" in done.stderr and (tmp_path / name).read_bytes() == content
 
 
 def test_the_suffix_of_the_output_chooses_the_format(predict, sounds, tmp_path):

@@ -254,6 +254,15 @@ def test_a_bundle_that_lost_its_members_is_said_and_files_of_others_are_not(tmp_
     assert damaged == Finding(WARNING, "bundles", "the example is damaged (a file of the bundle is missing)", "install finser again")
 
 
+def test_a_record_of_running_jobs_that_is_cut_short_is_said(root):
+    assert states(list(doctor.of_project()), "project") == [OK]
+    record = root / ".dvc/tmp/rwlock"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text('{"read"')
+    found = list(doctor.of_project())
+    assert states(found, "project") == [WARNING, OK] and "rwlock is cut short" in said(found, "project")
+
+
 def test_long_lines_are_wrapped_and_cut():
     (short,) = doctor.lines([Finding(OK, "params.yaml", "valid", "nothing")])
     assert short == "ok      params.yaml valid; nothing"

@@ -90,6 +90,17 @@ def test_kill_and_run_again(project, engine, victim):
     assert not list(shards.parent.glob(".partial-*"))
 
 
+def test_dvcs_record_of_running_jobs_that_a_kill_has_cut_short_stops_no_job(project):
+    record = project.root / ".dvc/tmp/rwlock"
+    record.write_text('{"read": {"/pro')
+    project.set("augment.noise.amplitude", 0.05)
+    project.run("snakemake", "-n", "data/shards/ravdess")
+    assert record.read_text() == '{"read": {"/pro', "a dry run changes nothing"
+    done = project.run("snakemake", "--cores", "2", "data/shards/ravdess")
+    assert "written anew" in done.stdout + done.stderr and isinstance(json.loads(record.read_text()), dict)
+    assert "data/shards/ravdess" not in project.dvc("status", "augment@ravdess").stdout
+
+
 STAGES = {
     ("fetch", "ravdess"): "data/raw/ravdess",
     ("index", "ravdess"): "data/clips/ravdess.parquet",

@@ -117,6 +117,7 @@ class Bundle(Section):
     scores: dict = Field(description="those of results/summary/figures.json")
     confidence: Fraction = Field(description="of the intervals")
     others: tuple[OtherCorpus, ...] = Field((), description="corpora of the project that no member was trained on")
+    remark: str = Field("", description="what its author adds to the scores")
     onnx: Onnx | None = Field(None, description="graphs of the bundle, if it has any")
 
     @property
@@ -173,5 +174,5 @@ def notice(bundle: Bundle, folder: Path) -> str:
     return (
         f"note: no bundle is named: the example that ships with finser is used, a small network, trained on {corpora}: acted English, "
         f"{len(bundle.classes)} emotions. Its UAR is {uar['value']:.2f} on speakers that it has not heard ({interval}){others}; chance is "
-        f"{1 / len(bundle.classes):.2f}. It is not for decisions about people. Its card: {folder / 'README.md'}"
+        f"{1 / len(bundle.tested_classes):.2f}. It is not for decisions about people. Its card: {folder / 'README.md'}"
     )

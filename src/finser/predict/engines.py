@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from finser.audio.frames import DIMENSIONS
+from finser.audio.frames import DIMENSIONS, SR
 from finser.errors import FinserError
 from finser.features import filter_banks, statistics
 from finser.features.rows import Row
@@ -33,18 +33,37 @@ class Input:
         Row -> float32 array of this shape.
     features : tuple of str
         librosa's features that `convert` needs.
+    source : str
+        What computes it, for the model card.
     """
 
     shape: tuple[str | int, ...]
     convert: Callable[[Row], np.ndarray]
     features: tuple[str, ...]
+    source: str
 
 
 INPUTS = {
-    "mel": Input(("frames", DIMENSIONS["mel"]), lambda row: row.features["mel"], ("mel",)),
-    "rms": Input(("frames",), lambda row: row.features["rms"][:, 0], ("rms",)),
-    "statistics": Input((statistics.DIM,), statistics.summary_statistics, statistics.FEATURES),
-    "filter_banks": Input(("frames", filter_banks.BANDS), filter_banks.of_row, ()),
+    "mel": Input(
+        ("frames", DIMENSIONS["mel"]),
+        lambda row: row.features["mel"],
+        ("mel",),
+        f"`librosa.feature.melspectrogram(y=y, sr={SR})`, transposed",
+    ),
+    "rms": Input(("frames",), lambda row: row.features["rms"][:, 0], ("rms",), "`librosa.feature.rms(y=y)`"),
+    "statistics": Input(
+        (statistics.DIM,),
+        statistics.summary_statistics,
+        statistics.FEATURES,
+        "statistics of MFCC, their deltas, zero-crossing rate and RMS over the frames of a clip: "
+        "`finser.features.statistics.summary_statistics`",
+    ),
+    "filter_banks": Input(
+        ("frames", filter_banks.BANDS),
+        filter_banks.of_row,
+        (),
+        "Kaldi's log-mel filter banks of the clip, resampled to 16,000 Hz by soxr: `finser.features.filter_banks.filter_banks`",
+    ),
 }
 
 

@@ -105,7 +105,7 @@ def pieces_of(stream: IO[bytes]) -> Iterator[Piece]:
         raise FinserError("standard input is a terminal", expected=PCM, do="ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | finser listen -")
 
     def take(size: int) -> tuple[bytes, float]:
-        """Read what is there; at first, enough to know a sound file."""
+        """Read up to `size` bytes; at first, enough to know a sound file."""
         data = stream.read1(size) if piece.size else head_of(stream)
         if not piece.size and is_file(data):
             do = "take the header off: ffmpeg -i - -f s16le -ac 1 -ar 16000 -; or use finser predict"

@@ -68,7 +68,7 @@ class Session:
 def load(name: str | None, threshold: float | None = None, engine: str = "auto") -> LocalPredictor:
     """Return the predictor of a bundle: a folder, an id of a hub, or, for None, the one that ships with finser.
 
-    That one is an example, and a note on standard error says so.
+    That one is an example, which a note on standard error states.
     """
     if name is None or Path(name).is_dir():
         return LocalPredictor(name, threshold, engine)
@@ -84,11 +84,11 @@ def form_of(target: Path | None) -> str:
 
 
 def check_output(target: Path | None, sources: Sequence[Path]) -> None:
-    """Raise an error if predictions would replace a recording, or if there is no folder to write to."""
+    """Raise an error if predictions would replace a recording or a source, or if there is no folder to write to."""
     if target is None:
         return
     if target.suffix.lower() in SOUND or target.resolve() in {path.resolve() for path in sources}:
-        raise FinserError("is a recording, which the predictions would replace", where=target, do="name another file: --output")
+        raise FinserError("is a recording or a source, which the predictions would replace", where=target, do="name another file: --output")
     if not target.parent.is_dir():
         raise FinserError("no such folder", where=target.parent, do="make it, or name another file: --output")
 

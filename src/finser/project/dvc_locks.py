@@ -82,23 +82,23 @@ def repair() -> None:
     The entries of jobs that run are lost. A stage command restores those of its own DVC when it ends, and the claim of a job keeps others
     from running it.
     """
-    if _is_whole():
+    if is_whole():
         return
     from dvc.exceptions import DvcException
     from dvc.lock import make_lock
 
     guard = make_lock(str(TMP.absolute() / "rwlock.lock"), tmp_dir=str(TMP.absolute()), hardlink_lock=_hardlinks())
     with suppress(OSError, DvcException), guard:  # nobody writes now
-        if not _is_whole():
+        if not is_whole():
             write_json(TMP / "rwlock", {})
             say(f"{TMP / 'rwlock'}: cut short, since DVC was killed while it wrote it; written anew")
 
 
-def _is_whole() -> bool:
-    """Return whether the record is JSON, or does not exist."""
+def is_whole() -> bool:
+    """Return whether the record is JSON, or cannot be read at all: it may not exist."""
     try:
         json.loads((TMP / "rwlock").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError:
         return True
     except ValueError:
         return False

@@ -89,6 +89,7 @@ def _sender(name: str, kind: str) -> Callable[[], Response]:
     content = resources.files("finser.serve").joinpath("page", name).read_bytes()
 
     async def send() -> Response:
+        """Return the file."""
         return Response(content, media_type=kind)
 
     return send

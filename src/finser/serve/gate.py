@@ -126,6 +126,7 @@ def hardened(send: Send) -> Send:
     """Return `send` with the headers that tell a browser to load nothing from elsewhere, and to keep nothing."""
 
     async def sending(message: Message) -> None:
+        """Add the headers that an answer lacks, and send it."""
         if message["type"] == "http.response.start":
             there = {name for name, _ in message["headers"]}
             message = {**message, "headers": [*message["headers"], *(one for one in HEADERS if one[0] not in there)]}

@@ -48,11 +48,13 @@ def _protocol(patience: float) -> type[H11Protocol]:
 
     class Patient(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:
+            """Begin to look at the time."""
             super().connection_made(transport)
             self.since = self.loop.time()
             self.loop.call_later(patience, self._look)
 
         def on_response_complete(self) -> None:
+            """Count the time without a request from now on."""
             self.since = self.loop.time()
             super().on_response_complete()
 

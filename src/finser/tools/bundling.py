@@ -45,7 +45,9 @@ Graphs = Literal["none", "features", "all"]
 LOCK = Path("dvc.lock")
 
 
-def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx: Graphs = "none", int8: bool = False) -> Bundle:
+def bundle(
+    params: Params, name: str, target: Path, *, folds: bool = False, onnx: Graphs = "none", int8: bool = False, remark: str = ""
+) -> Bundle:
     """Write a bundle, whole or not at all.
 
     Parameters
@@ -62,6 +64,8 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         ONNX graphs to write: none, features.onnx, or model.onnx, too. They are compared with torch on up to 200 training clips.
     int8 : bool
         Whether their weights have 8 bits.
+    remark : str
+        What the card says below the scores, such as how a setting was chosen.
 
     Raises
     ------
@@ -87,6 +91,7 @@ def bundle(params: Params, name: str, target: Path, *, folds: bool = False, onnx
         if onnx != "none":
             made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all", int8=int8)})
         made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
+        made = made.model_copy(update={"remark": " ".join(remark.split())})
         if int8:
             _check_others(params, made, partial)
         write_json(partial / CONFIG, made.model_dump(mode="json"))
@@ -297,8 +302,8 @@ def said(made: Bundle, target: Path, asked: Graphs = "none") -> Iterator[str]:
     yield f"UAR of cross-validation by speaker: {uar['value']:.3f}{interval}, on {made.scores['n_test']:,} clips"
     speakers = sum(corpus.speakers for corpus in made.corpora)
     if made.scores["n_test_speakers"] < speakers:
-        tested = made.scores["n_test_speakers"]
-        yield f"note: the scores are those of {tested} of {speakers} speakers, since params.yaml does not run all folds"
+        folds = ", ".join(map(str, made.folds))
+        yield f"note: the scores are those of {made.scores['n_test_speakers']} of {speakers} speakers: the test speakers of folds {folds}"
     if missing := [name for name in made.classes if name not in made.tested_classes]:
         yield f"note: no clip of {', '.join(missing)} was tested; to leave a class out, take it out of `emotions` in params.yaml"
     if made.onnx is not None and made.onnx.waveform_difference is None and asked == "all":

@@ -203,10 +203,14 @@ def of_cores() -> Iterator[Finding]:
 
 def of_project() -> Iterator[Finding]:
     """Yield whether stages may run and write in this folder."""
+    from finser.project import dvc_locks
     from finser.project.place import check_git, check_lock, check_place
 
     for check in (check_place, check_git, check_lock):
         check()
+    if not dvc_locks.is_whole():
+        do = "the next job of Snakemake writes it anew; before dvc repro, and if no DVC runs here: rm .dvc/tmp/rwlock"
+        yield Finding(WARNING, "project", ".dvc/tmp/rwlock is cut short: DVC writes it, or was killed while it wrote it", do)
     closed = [name for name in (".", "data", "models", "results", ".dvc") if Path(name).exists() and not os.access(name, os.W_OK)]
     if closed:
         yield Finding(MISSING, "project", f"cannot be written: {', '.join(closed)}", "copy the project to a folder of yours")

@@ -9,13 +9,6 @@ from finser.predict.bundle import Bundle
 from finser.predict.engines import INPUTS
 
 TEMPLATE = "model_card.md.jinja"
-ABOUT = {  # inputs of features.onnx
-    "mel": "`librosa.feature.melspectrogram(y=y, sr={sr})`, transposed",
-    "rms": "`librosa.feature.rms(y=y)`",
-    "statistics": "statistics of MFCC, their deltas, zero-crossing rate and RMS over the frames of a clip: "
-    "`finser.features.statistics.summary_statistics`",
-    "filter_banks": "Kaldi's log-mel filter banks of the clip, resampled to 16,000 Hz by soxr: `finser.features.filter_banks.filter_banks`",
-}
 
 
 def model_card(made: Bundle) -> str:
@@ -53,10 +46,10 @@ def _result(made: Bundle) -> dict:
     }
 
 
-def about_input(name: str, sr: int) -> str:
-    """Return an input of features.onnx in words; `sr` is in Hz."""
-    shape = ", ".join(map(str, INPUTS[name].shape)) + "," * (len(INPUTS[name].shape) == 1)
-    return f"`{name}`, shape ({shape}): {ABOUT[name].format(sr=sr)}"
+def about_input(name: str) -> str:
+    """Return name, shape and source of an input of features.onnx."""
+    shape, source = INPUTS[name].shape, INPUTS[name].source
+    return f"`{name}`, shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}): {source}"
 
 
 def rate(value: float | None) -> str:

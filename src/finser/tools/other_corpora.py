@@ -46,7 +46,8 @@ def scores_on_others(params: Params, made: Bundle, folder: Path, kind: str = "au
     kind : {"auto", "torch", "onnx"}
         See :func:`finser.predict.engines.engine_of`.
     """
-    engine, known = engine_of(folder, made, kind), {one.name for one in (*made.corpora, *made.earlier)}
+    engine = engine_of(folder, made, kind)
+    known = {one.name for one in (*made.corpora, *(one for one in made.earlier if one.use != "published weights"))}
     for corpus in params.corpora:
         if corpus in known:
             continue

@@ -19,6 +19,7 @@ def bundle(
     folds: Annotated[bool, typer.Option("--folds", help="instead, all classifiers of cross-validation as an ensemble")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="also as ONNX: features.onnx, and model.onnx for log-mel networks")] = False,
     onnx_features: Annotated[bool, typer.Option("--onnx-features", help="only features.onnx, which `finser predict` uses")] = False,
+    remark: Annotated[str, typer.Option("--remark", help="a sentence for the card, below its scores")] = "",
     int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: smaller, and other probabilities")] = False,
 ) -> None:
     """Write a trained classifier as a folder that `finser predict` reads, with its model card."""
@@ -29,7 +30,7 @@ def bundle(
     graphs = "all" if onnx else "features" if onnx_features else "none"
     if int8 and graphs == "none":
         raise FinserError("--int8 is for ONNX", do="give --onnx or --onnx-features, too")
-    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx=graphs, int8=int8)
+    made = bundling.bundle(parameters.load(), model, target, folds=folds, onnx=graphs, int8=int8, remark=remark)
     print(*bundling.said(made, target, graphs), sep="\n")
 
 
@@ -58,7 +59,7 @@ def predict(
             raise FinserError(f"{option} is for windows", do="give their length, too: --window 3")
     paths = list(paths_of(sources))
     form = form or form_of(output)
-    check_output(output, paths)
+    check_output(output, [*paths, *map(Path, sources)])
     session = Session(load(from_, threshold, engine), Windows(window, hop or window / 3) if window else None, segments, strict)
     write(session, paths, form, output)
     return 1 if session.failed else 0

@@ -33,6 +33,7 @@ class Builder:
             raise AttributeError(operator)
 
         def add(*inputs: object, **attributes: object) -> Name:
+            """Add a node, and return the name of its output."""
             output = f"{operator}_{next(self._numbers)}"
             names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
             self.nodes.append(helper.make_node(operator, names, [output], **attributes))
@@ -59,6 +60,7 @@ class Builder:
         given = dict(zip((one.name for one in model.graph.input), inputs, strict=True))
 
         def renamed(name: str) -> str:
+            """Return the name that a tensor of the model has in this graph; an omitted input stays empty."""
             return given.get(name, prefix + name) if name else name
 
         for node in model.graph.node:

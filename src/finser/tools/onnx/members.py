@@ -64,6 +64,7 @@ def _spectrogram(classifier: SpectrogramClassifier) -> Part:
     mean, scale = classifier.net.mean.numpy(), classifier.net.scale.numpy()
 
     def logits(graph: Builder, prefix: str, mel: Name, rms: Name) -> Name:
+        """Add log-mel spectrogram, normalisation and network: (t, 128), (t,) -> (classes,)."""
         spectrogram = front_end.log_mel(graph, mel, rms, options)
         inputs = front_end.normalised(graph, spectrogram, mean, scale, options.center)
         return graph.Squeeze(graph.inline(net, prefix, *inputs), np.array([0]))
@@ -76,6 +77,7 @@ def _mlp(classifier: MlpClassifier) -> Part:
     net = exported(classifier.net, (torch.zeros(1, len(places)),))
 
     def logits(graph: Builder, prefix: str, statistics: Name) -> Name:
+        """Add the choice of 200 statistics and the perceptron: (211,) -> (classes,)."""
         chosen = graph.Unsqueeze(graph.Gather(statistics, places), np.array([0]))
         return graph.Squeeze(graph.inline(net, prefix, chosen), np.array([0]))
 
@@ -87,6 +89,7 @@ def _ast(classifier: AstClassifier) -> Part:
     net = exported(_WithoutCounts(classifier.net), (torch.zeros(1, frames, front_end.mel_bank().shape[0]),))
 
     def logits(graph: Builder, prefix: str, filter_banks: Name) -> Name:
+        """Add the central crop or padding, normalisation and transformer: (t, 128) -> (classes,)."""
         length = graph.Gather(graph.Shape(filter_banks), np.array([0]))  # (1,)
         start = graph.Div(graph.Max(graph.Sub(length, np.array([frames])), np.array([0])), np.array([2]))
         cut = graph.Slice(filter_banks, start, graph.Add(start, np.array([frames])), np.array([0]))
@@ -105,6 +108,7 @@ def _svm(classifier: SvmClassifier) -> Part:
     never = np.where(classes.any(0), 0, NEVER)
 
     def logits(graph: Builder, prefix: str, statistics: Name) -> Name:
+        """Add z-scores, kernel, pairwise decisions and votes: (211,) -> (classes,)."""
         scaled = graph.Div(graph.Sub(statistics, arrays["mean"]), arrays["scale"])  # (211,)
         distances = graph.ReduceSumSquare(graph.Sub(arrays["support"], scaled), np.array([1]), keepdims=0)  # (n_support,)
         kernel = graph.Exp(graph.Mul(distances, -arrays["gamma"]))
@@ -165,4 +169,5 @@ class _WithoutCounts(nn.Module):
         self.net = net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (batch, classes) of normalised filter banks (batch, t, 128)."""
         return self.net(x, None)
