@@ -194,3 +194,16 @@ def test_files_of_a_folder_have_the_mode_of_new_files(tmp_path):
         (partial / "weights").touch(mode=0o600)
     assert (tmp_path / "model/weights").stat().st_mode == (tmp_path / "new").stat().st_mode
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["weights"]
+
+
+def test_copies_of_a_folder_onto_a_full_disk_are_one_line(tmp_path):
+    """shutil.copytree gathers the errors of all files in one, without a number."""
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from/a").write_text("x")
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), source, None, target)
+
+    with pytest.raises(FinserError, match="/to: no space left to write it"), whole_folder(tmp_path / "to") as partial:
+        shutil.copytree(tmp_path / "from", partial / "in", copy_function=full)
+    assert left(tmp_path) == ["from"]

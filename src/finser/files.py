@@ -29,7 +29,7 @@ HEAD = 4096  # bytes of a file that are searched for these
 
 def disk_is_full(error: BaseException) -> bool:
     """Whether `error` means that something could not be written because the disk is full, whichever library reports it."""
-    said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors (Rust) tells the number in its text only
+    said = re.search(r"(?:\(os error |\[Errno )(\d+)", str(error))  # safetensors and shutil.copytree tell the number in their text only
     return (int(said[1]) if said else getattr(error, "errno", None)) in FULL
 
 
