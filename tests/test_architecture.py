@@ -35,6 +35,7 @@ ORDER = [  # of the flow
     "features",
     "scores",
     "training",
+    "encoders",
     "fins",
     "models",
     "classifiers",

@@ -28,9 +28,9 @@ from finser.files import checksum, read_json
 from finser.models import begin, load
 from finser.models.ast import AstNet, CollateFilterBanks, frame_numbers, grid, reader, statistics
 from finser.models.network import n_trainable
-from finser.models.weights.fetch import fetch_weights
-from finser.models.weights.published import adapted_positions
-from finser.models.weights.sizes import size_of
+from finser.encoders.fetch import fetch_weights
+from finser.models.published import adapted_positions
+from finser.encoders.sizes import size_of
 
 from ..miniature import dumped, prepare
 

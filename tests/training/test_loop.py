@@ -392,7 +392,7 @@ def test_a_state_belongs_to_the_code_that_made_it(key):
         "models/resnet18.py",
         "fins/nets/transform.py",
         "fins/nets/mel.py",
-        "models/weights/sizes.py",
+        "encoders/sizes.py",
         "audio/shards.py",
         "audio/frames.py",
         "scores/metrics.py",

@@ -29,7 +29,7 @@ def _weights(source: Path, target: Path, options: ClassifierSection) -> list[str
     """Write the initial weights to `target`, and return their names."""
     kind, _ = init_kind(options.init)
     if kind == "weights":
-        from finser.models.weights.published import write_adapted  # needs torch
+        from finser.models.published import write_adapted  # needs torch
 
         write_adapted(source, options, target / "model.safetensors")
         return ["the encoder"]

@@ -14,7 +14,7 @@ from finser.features.filter_banks import BANDS, row_frames
 from finser.features.log_mel import masks
 from finser.features.rows import Reader, Row
 from finser.models.network import NetworkClassifier
-from finser.models.weights.sizes import EXPANSION, PATCH, size_of
+from finser.encoders.sizes import EXPANSION, PATCH, size_of
 
 PADDING = 0.0  # the published extractor pads the logarithms of short clips with it, before normalisation
 TOKENS = 2  # class and distillation

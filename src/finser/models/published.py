@@ -13,7 +13,7 @@ from finser.config.sections.classifiers import Ast
 from finser.errors import FinserError
 from finser.files import read_json, why
 from finser.models.ast import TOKENS, grid
-from finser.models.weights.sizes import size_of
+from finser.encoders.sizes import size_of
 
 POSITIONS = "embeddings.position_embeddings"
 

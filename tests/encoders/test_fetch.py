@@ -17,9 +17,9 @@ from finser.config.sections.fetch_weights import Weights
 from finser.errors import FinserError
 from finser.fetching.http import Patience
 from finser.files import checksum, read_json
-from finser.models.weights.conversion import grid_of
-from finser.models.weights.fetch import fetch_weights
-from finser.models.weights.sizes import Size, shapes, size_of
+from finser.encoders.conversion import grid_of
+from finser.encoders.fetch import fetch_weights
+from finser.encoders.sizes import Size, shapes, size_of
 
 NAMES = ("given", "here", "imagenet", "audioset")
 COMMON = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 256}

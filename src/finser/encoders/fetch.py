@@ -14,7 +14,7 @@ from finser.errors import FinserError
 from finser.fetching import http
 from finser.fetching.download import File, fetch_all
 from finser.files import checksum, whole_folder, why
-from finser.models.weights.conversion import convert, read
+from finser.encoders.conversion import convert, read
 from finser.progress import say
 
 

@@ -1,0 +1,113 @@
+"""wav2vec 2.0, HuBERT, WavLM and Data2Vec-audio, by transformers: raw samples in, a transformer above a convolutional front end.
+
+Baevski et al. (2020), "wav2vec 2.0"; Hsu et al. (2021), "HuBERT"; Chen et al. (2022), "WavLM"; Baevski et al. (2022), "data2vec".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from finser.encoders.base import Encoder, within
+
+CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM", "data2vec": "Data2VecAudio"}  # family -> name in transformers
+EPSILON = 1e-7  # of the variance, as in ``transformers.Wav2Vec2FeatureExtractor``
+
+
+def build(config: dict) -> "SpeechEncoder":
+    """Return the network of a config.json, with random weights."""
+    import transformers  # takes seconds
+
+    name = CLASSES[config["family"]]
+    options = getattr(transformers, f"{name}Config").from_dict(architecture(config))
+    return SpeechEncoder(getattr(transformers, f"{name}Model")(options), normalised=bool(config["preprocessor"].get("do_normalize", True)))
+
+
+def architecture(config: dict) -> dict:
+    """Return the keys of a config.json that are the publisher's."""
+    return {name: value for name, value in config.items() if name not in ("family", "preprocessor", "origin")}
+
+
+class SpeechEncoder(Encoder):
+    """A transformer on raw samples.
+
+    The hidden states are those of transformers' ``output_hidden_states``: the input of the first layer, and the output of each layer.
+    Layer dropout is off: it would leave hidden states out in training.
+
+    Attributes
+    ----------
+    normalised : bool
+        Whether the samples of a window are scaled to mean 0 and variance 1 (``do_normalize`` in preprocessor_config.json).
+    """
+
+    def __init__(self, net: nn.Module, *, normalised: bool) -> None:
+        super().__init__(net, net.config.num_hidden_layers + 1, net.config.hidden_size)
+        net.config.layerdrop = 0.0
+        self.normalised = normalised
+        self.masks_padding = net.config.model_type != "data2vec-audio"  # its positional convolutions have several layers, without masks
+        self.over_time = getattr(net.config, "feat_extract_norm", "layer") == "group"  # the front end normalises over time
+
+    def prepare(self, samples: np.ndarray) -> np.ndarray:
+        """Return the samples, scaled as ``transformers.Wav2Vec2FeatureExtractor`` scales them if the publisher's model asks for it."""
+        if self.normalised:
+            samples = (samples - samples.mean()) / np.sqrt(samples.var() + EPSILON)
+        return samples.astype(np.float32)
+
+    def n_frames(self, counts: Tensor) -> Tensor:
+        """Return the number of frames of 20 ms that the convolutions give."""
+        return self.net._get_feat_extract_output_lengths(counts).long()
+
+    def forward(self, inputs: Tensor, counts: Tensor) -> list[Tensor]:
+        """Return the hidden states of samples (batch, n); frames beyond a clip's end are undefined."""
+        frames, n_frames = self._front_end(inputs, counts), self.n_frames(counts)  # (batch, t, channels), (batch,)
+        mask = within(n_frames, frames.shape[1])
+        projected = self.net.feature_projection(frames)
+        hidden = projected[0] if isinstance(projected, tuple) else projected  # (batch, t, dim)
+        if self.training:
+            hidden = self.net._mask_hidden_states(hidden, attention_mask=mask.long())  # SpecAugment
+        with recorded(self.net.encoder.layers) as states:
+            last = self.net.encoder(hidden, attention_mask=mask).last_hidden_state
+        return [*states[:-1], last]
+
+    def adapted(self, layer: int) -> list[nn.Parameter]:
+        """Return the parameters of a transformer layer; those of layer 0 are the projection's and the positional embedding's."""
+        if layer:
+            return list(self.net.encoder.layers[layer - 1].parameters())
+        inner = {id(parameter) for block in self.net.encoder.layers for parameter in block.parameters()}
+        outer = [*self.net.feature_projection.parameters(), *self.net.encoder.parameters()]
+        return [parameter for parameter in outer if id(parameter) not in inner]
+
+    def _front_end(self, inputs: Tensor, counts: Tensor) -> Tensor:
+        """Return the frames of the convolutions, (batch, t, channels).
+
+        Where they normalise over time, each clip passes alone: padding would change its mean and variance.
+        """
+        if not self.over_time or bool((counts == inputs.shape[1]).all()):
+            return self.net.feature_extractor(inputs).transpose(1, 2)
+        alone = [self.net.feature_extractor(clip[None, :count])[0].T for clip, count in zip(inputs, counts.tolist(), strict=True)]
+        return nn.utils.rnn.pad_sequence(alone, batch_first=True)
+
+
+@contextmanager
+def recorded(layers: nn.ModuleList) -> Iterator[list[Tensor]]:
+    """Collect the input of the first layer and the output of every layer, each (batch, t, dim)."""
+    states: list[Tensor] = []
+
+    def before(_: nn.Module, args: tuple, kwargs: dict) -> None:
+        """Add the input of the first layer."""
+        states.append(args[0] if args else kwargs["hidden_states"])
+
+    def after(_: nn.Module, __: tuple, output: Tensor | tuple) -> None:
+        """Add the output of a layer."""
+        states.append(output[0] if isinstance(output, tuple) else output)
+
+    hooks = [layers[0].register_forward_pre_hook(before, with_kwargs=True), *(layer.register_forward_hook(after) for layer in layers)]
+    try:
+        yield states
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+

@@ -1,0 +1,52 @@
+"""The encoder of Whisper (Radford et al. 2022), by transformers: log-mel spectrograms of 30 s in, a transformer above two convolutions."""
+
+import numpy as np
+from torch import Tensor, nn
+
+from finser.encoders.base import RATE, Encoder
+from finser.encoders.speech import architecture, recorded
+
+FRAME = 320  # samples per frame of the hidden states
+
+
+def build(config: dict) -> "WhisperEncoder":
+    """Return the network of a config.json, with random weights."""
+    from transformers import WhisperConfig, WhisperFeatureExtractor  # takes seconds
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder as Net
+
+    options = WhisperConfig.from_dict(architecture(config))
+    extractor = WhisperFeatureExtractor(feature_size=options.num_mel_bins, chunk_length=options.max_source_positions * FRAME / RATE)
+    return WhisperEncoder(Net(options), extractor)
+
+
+class WhisperEncoder(Encoder):
+    """Whisper's encoder; its decoder is not used.
+
+    Its input is always as long as 30 s, padded with silence, as in its training, so that every clip costs as much as one of 30 s. The
+    hidden states of the silence are left out. The hidden states are those of transformers' ``output_hidden_states``.
+    """
+
+    masks_padding = True  # every input has one length, whatever its batch
+
+    def __init__(self, net: nn.Module, extractor) -> None:  # noqa: ANN001
+        super().__init__(net, net.config.encoder_layers + 1, net.config.d_model)
+        net.layerdrop = 0.0  # it would leave hidden states out in training
+        self.extractor, self.window = extractor, net.config.max_source_positions * FRAME
+
+    def prepare(self, samples: np.ndarray) -> np.ndarray:
+        """Return ``transformers.WhisperFeatureExtractor`` of the samples, padded with silence, shape (3000, bands)."""
+        return self.extractor(samples, sampling_rate=RATE, return_tensors="np").input_features[0].T.astype(np.float32)
+
+    def n_frames(self, counts: Tensor) -> Tensor:
+        """Return the number of frames of 20 ms that hold samples of the window."""
+        return (counts + FRAME - 1) // FRAME
+
+    def forward(self, inputs: Tensor, counts: Tensor) -> list[Tensor]:
+        """Return the hidden states of spectrograms (batch, 3000, bands), each (batch, 1500, dim)."""
+        with recorded(self.net.layers) as states:
+            last = self.net(inputs.transpose(1, 2)).last_hidden_state
+        return [*states[:-1], last]
+
+    def adapted(self, layer: int) -> list[nn.Parameter]:
+        """Return the parameters of a transformer layer; those of layer 0 are the last norm's, behind all layers."""
+        return list(self.net.layers[layer - 1].parameters() if layer else self.net.layer_norm.parameters())

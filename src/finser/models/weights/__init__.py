@@ -1,1 +1,0 @@
-"""Conversion of transformers' published weights."""
