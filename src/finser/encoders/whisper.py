@@ -15,8 +15,7 @@ def build(config: dict) -> "WhisperEncoder":
     from transformers.models.whisper.modeling_whisper import WhisperEncoder as Net
 
     options = WhisperConfig.from_dict(architecture(config))
-    extractor = WhisperFeatureExtractor(feature_size=options.num_mel_bins, chunk_length=options.max_source_positions * FRAME / RATE)
-    return WhisperEncoder(Net(options), extractor)
+    return WhisperEncoder(Net(options), WhisperFeatureExtractor(feature_size=options.num_mel_bins))
 
 
 class WhisperEncoder(Encoder):
@@ -35,7 +34,8 @@ class WhisperEncoder(Encoder):
 
     def prepare(self, samples: np.ndarray) -> np.ndarray:
         """Return ``transformers.WhisperFeatureExtractor`` of the samples, padded with silence, shape (3000, bands)."""
-        return self.extractor(samples, sampling_rate=RATE, return_tensors="np").input_features[0].T.astype(np.float32)
+        found = self.extractor(samples, sampling_rate=RATE, max_length=self.window, return_tensors="np")
+        return found.input_features[0].T.astype(np.float32)
 
     def n_frames(self, counts: Tensor) -> Tensor:
         """Return the number of frames of 20 ms that hold samples of the window."""
