@@ -43,7 +43,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
     asked, classes = {part: parts[part] for part in ("train", "validation")}, initial["classes"]
     examples = read_examples(module_of(options).reader(options), asked, variants(options), classes)
     check_apart(examples.values(), leaky=LEAKY[protocol])
-    classifier = begin(options, (seed, model, protocol, fold), len(classes))
+    classifier = begin(options, (seed, model, protocol, fold), len(classes), layout.initial(model))
     classifier.receive(given_weights(params, model, protocol, fold, parts))
     where = f"{model}, {protocol}, fold {fold}, seed {seed}"
     say(f"{where}: {len(examples['train'])} training rows, {len(examples['validation'])} validation rows")
@@ -65,6 +65,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(record.history),
+        **({"found": classifier.found} if classifier.found else {}),
         **settings_of(options),
     }
     uar = validation_uar(classifier, examples["validation"])

@@ -38,7 +38,7 @@ def train_final(params: Params, model: str) -> None:
     classes = initial["classes"]
     train = read_examples(module_of(options).reader(options), {"train": rows}, variants(options), classes)["train"]
     names = (seed, model, "final")
-    classifier = begin(options, names, len(classes))
+    classifier = begin(options, names, len(classes), layout.initial(model))
     parts = {"train": rows, "validation": rows.slice(0, 0), "test": rows.slice(0, 0)}
     classifier.receive(given_weights(params, model, protocol, params.folds[0], parts))
     say(f"{model}, all speakers: {len(train)} training rows, {epochs} epochs")

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from finser.config.contradiction import Contradiction, sections
 from finser.config.corpus_checks import cross_corpus_folds, emotions_of_tables, known_corpora, known_folds, own_splits, sources, titles
 from finser.config.fields import Fields, init_kind
-from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, FinEnsemble
+from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, EncoderSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
+from finser.config.sections.fetch_weights import SPEECH_FAMILIES
 from finser.errors import nearest
 
 
@@ -29,6 +30,7 @@ def contradictions(params: Fields) -> list[Contradiction]:
         known_pairs,
         nothing_twice,
         initial_weights,
+        encoders,
         trunks,
         labels_of_disturbed_frames,
         trained_on,
@@ -111,6 +113,7 @@ def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     }
     listed |= {f"compare_fin.{name}": getattr(params.compare_fin, name) for name in ("features", "ways", "seeds")}
     listed |= {f"reference_fin.{name}": getattr(params.reference_fin, name) for name in ("features", "seeds")}
+    listed |= {f"features.{name}": getattr(params.features, name) for name in ("representations", "encoders", "encoder_variants")}
     listed["train_fin.data.corpora"] = params.train_fin.data.corpora
     listed |= {f"evaluate_classifier.noise.{name}": getattr(noise, name) for name in ("kinds", "snr_db")}
     listed |= {f"pretrain.{name}": getattr(params.pretrain, name) for name in ("trunks", "corpora", "variants")}
@@ -160,14 +163,42 @@ def _unfit_weights(params: Fields, where: str, options: ClassifierSection) -> st
         return f"{where}.init is {options.init}, and {options.model} has no pretrained encoder"
     if kind == "pretrained" and name not in params.pretrain.trunks:
         return f"{where}.init is {options.init}, and pretrain.trunks does not name '{name}'; {nearest(name, params.pretrain.trunks)}"
-    if kind == "weights" and not hasattr(options, "model_size"):
-        return f"{where}.init is {options.init}, and published weights are for ast alone"
+    if kind == "weights" and not hasattr(options, "model_size") and not options.needs_encoder:
+        return f"{where}.init is {options.init}, and published weights are for ast and the classifiers on encoders alone"
     if kind == "weights" and name not in params.fetch_weights:
         return f"{where}.init is {options.init}, and '{name}' is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
+    if kind == "weights" and options.needs_encoder:
+        return _unfit_encoder(params, where, name)
     if kind == "weights" and params.fetch_weights[name].model_size != options.model_size:
         size = params.fetch_weights[name].model_size
         return f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{size}'"
     return None
+
+
+def _unfit_encoder(params: Fields, where: str, name: str) -> str | None:
+    """Return why a classifier on an encoder of speech cannot start from the weights of a section of fetch_weights."""
+    family = params.fetch_weights[name].family
+    if family not in SPEECH_FAMILIES:
+        return f"{where}.init names weights of the family {family}, which is no encoder of speech: {', '.join(SPEECH_FAMILIES)}"
+    return None
+
+
+def encoders(params: Fields) -> Iterator[Contradiction]:
+    """Encoders have weights, and names that no other representation has; their variants exist."""
+    for name in params.features.encoders:
+        key, weights = "features.encoders", f"fetch_weights.{name}"
+        if name in (*REPRESENTATIONS, "fins", "shards", "labels"):
+            yield Contradiction(f"{key} names '{name}', which is the name of other data: rename its section of fetch_weights", (key,))
+        elif name not in params.fetch_weights:
+            line = f"{key} names '{name}', which is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
+            yield Contradiction(line, (key, weights))
+        elif params.fetch_weights[name].family not in SPEECH_FAMILIES:
+            line = f"{key} names '{name}', whose family {params.fetch_weights[name].family} is no encoder of speech"
+            yield Contradiction(line, (key, weights))
+    for variant in params.features.encoder_variants:
+        if variant not in params.variants:
+            line = f"features.encoder_variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"
+            yield Contradiction(line, ("features.encoder_variants", "augment.variants"))
 
 
 def trunks(params: Fields) -> Iterator[Contradiction]:
@@ -229,15 +260,25 @@ def representations(params: Fields) -> Iterator[Contradiction]:
                 line = f"{where} (model {options.model}) reads {name}, which features.representations does not name: add it there"
                 yield Contradiction(line, (where, "features.representations", "models", "pretrain.trunks"))
         if "filter_banks" in options.reads:
-            yield from _lacking(where, options.variants, variants)
+            yield from _lacking(where, options.variants, "filter_bank_variants", variants)
+        if isinstance(options, EncoderSection):
+            yield from _unread(params, where, options)
     if any("filter_banks" in params.train_classifier[trunk].reads for trunk in params.pretrain.trunks if trunk in params.train_classifier):
-        yield from _lacking("pretrain", params.pretrain.variants, variants)
+        yield from _lacking("pretrain", params.pretrain.variants, "filter_bank_variants", variants)
 
 
-def _lacking(where: str, asked: tuple[str, ...], computed: tuple[str, ...]) -> Iterator[Contradiction]:
+def _unread(params: Fields, where: str, options: EncoderSection) -> Iterator[Contradiction]:
+    for name in options.reads:
+        if name not in params.features.encoders:
+            line = f"{where} (model {options.model}) reads {name}, which features.encoders does not name: add it there"
+            yield Contradiction(line, (where, "features.encoders", "models"))
+    yield from _lacking(where, options.variants, "encoder_variants", params.features.encoder_variants)
+
+
+def _lacking(where: str, asked: tuple[str, ...], key: str, computed: tuple[str, ...]) -> Iterator[Contradiction]:
     for variant in sorted(set(asked) - set(computed))[:1]:
-        line = f"{where}.variants names '{variant}', which features.filter_bank_variants does not: add it there"
-        yield Contradiction(line, (f"{where}.variants", "features.filter_bank_variants", "models", "pretrain.trunks"))
+        line = f"{where}.variants names '{variant}', which features.{key} does not: add it there"
+        yield Contradiction(line, (f"{where}.variants", f"features.{key}", "models", "pretrain.trunks"))
 
 
 def members(params: Fields) -> Iterator[Contradiction]:

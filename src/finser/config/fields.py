@@ -24,8 +24,8 @@ from finser.emotions import EMOTIONS
 
 
 def every_model() -> dict[str, ClassifierSection]:
-    """A section of every kind, named as its model, with its defaults."""
-    return {name: kind() for name, kind in KINDS.items()}
+    """A section of every kind that needs no published encoder, named as its model, with its defaults."""
+    return {name: kind() for name, kind in KINDS.items() if not kind.needs_encoder}
 
 
 class Fields(Section):
@@ -58,7 +58,7 @@ class Fields(Section):
     )
     emotions: tuple[Name, ...] = Field(EMOTIONS, min_length=2, description="classes, in order; clips of other emotions are left out")
     models: tuple[Name, ...] = Field(
-        tuple(KINDS),
+        tuple(every_model()),
         min_length=1,
         description="classifiers to run: sections of train_classifier and fine_tune; svm is the baseline. To remove one, delete its name",
     )

@@ -65,7 +65,12 @@ def load(folder: Path) -> Encoder:
     return encoder.eval().requires_grad_(False)
 
 
-def expected_shapes(config: dict) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor of the network of a config.json, by name; nothing is allocated."""
+def described(config: dict) -> Encoder:
+    """Return the network of a config.json without memory for its weights: its shapes alone."""
     with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in build(config).net.state_dict().items()}
+        return build(config)
+
+
+def expected_shapes(config: dict) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of the network of a config.json, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in described(config).net.state_dict().items()}

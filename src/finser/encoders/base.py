@@ -1,5 +1,6 @@
 """The interface of all encoders, and what they share: masks of padding, and windows of long clips."""
 
+import librosa
 import numpy as np
 import soxr
 import torch
@@ -9,6 +10,8 @@ from finser.audio.frames import SR, to_float
 
 RATE = 16_000  # Hz, of every encoder's input
 QUALITY = "HQ"  # quality of soxr
+TRIM_DB = 30  # dB below the loudest frame of what is trimmed from both ends of a clip: pooling over time would count its silence
+MARGIN = 1024  # samples at 22,050 Hz that are kept of it on either side
 
 
 class Encoder(nn.Module):
@@ -25,8 +28,8 @@ class Encoder(nn.Module):
     masks_padding : bool
         Whether clips of different lengths may share a batch, because the network masks padding: it then changes no hidden state.
     shortest, window : int
-        Samples of the shortest window that gives one frame, and of the longest. A shorter clip is padded with zeros, a longer one is encoded
-        in several windows, so that memory is bounded.
+        Samples of the shortest window that gives one frame, and of the longest. A shorter clip is padded with zeros, a longer one is
+        encoded in several windows, so that memory is bounded.
     """
 
     STATISTICS: tuple[str, ...] = ("mean", "sd")
@@ -53,18 +56,40 @@ class Encoder(nn.Module):
         """
         raise NotImplementedError
 
-    def adapted(self, layer: int) -> list[nn.Parameter]:
-        """Return the parameters between hidden states `layer` - 1 and `layer`; those of layer 0 are the front end."""
+    def front_end(self) -> list[nn.Module]:
+        """Return the modules below the first hidden state that fine-tuning usually leaves as published."""
         raise NotImplementedError
 
+    def block(self, layer: int) -> list[nn.Module]:
+        """Return the modules that make hidden state `layer` of the one below; those of layer 0 follow the front end."""
+        raise NotImplementedError
 
-def windows(audio: np.ndarray, shortest: int, longest: int) -> list[np.ndarray]:
-    """Resample int16 samples at 22,050 Hz to `RATE`, and cut them into windows of up to `longest` samples, float32.
+    def attention(self) -> list[nn.Linear]:
+        """Return the products of the attention that low-rank updates change: queries and values (Hu et al. 2021, "LoRA")."""
+        return []
 
-    The last window is as long as the rest of the clip. A rest of fewer than `shortest` samples is left out. A clip of fewer than `shortest`
-    samples is padded with zeros.
+
+def sound_of(audio: np.ndarray) -> np.ndarray:
+    """Return the samples of a clip without its silent ends, resampled from 22,050 Hz to `RATE`, float32, shape (n,).
+
+    Ends are those of ``librosa.effects.trim(y, top_db=30)``, with 1,024 more samples on either side.
+
+    Parameters
+    ----------
+    audio : np.ndarray
+        int16, shape (n_samples,).
     """
-    samples = soxr.resample(to_float(audio).astype(np.float32), SR, RATE, quality=QUALITY)
+    y = to_float(audio).astype(np.float32)
+    start, end = librosa.effects.trim(y, top_db=TRIM_DB)[1]
+    return soxr.resample(y[max(start - MARGIN, 0) : end + MARGIN], SR, RATE, quality=QUALITY)
+
+
+def windows(samples: np.ndarray, shortest: int, longest: int) -> list[np.ndarray]:
+    """Cut samples into windows of up to `longest` samples.
+
+    The last window is as long as the rest. A rest of fewer than `shortest` samples is left out. Fewer than `shortest` samples in all are
+    padded with zeros.
+    """
     if len(samples) < shortest:
         return [np.pad(samples, (0, shortest - len(samples)))]
     found = [samples[start : start + longest] for start in range(0, len(samples), longest)]

@@ -1,7 +1,7 @@
-"""BYOL-S (Elbanna et al. 2022, "BYOL-S: Learning Self-supervised Speech Representations by Bootstrapping"): three convolutions, two dense layers.
+"""BYOL-S: three convolutions and two dense layers on log-mel spectrograms of 64 bands; 512 numbers per 80 ms.
 
-The network is that of the published checkpoint ``default512`` (AudioNTT2020, Niizumi et al. 2021): log-mel spectrograms of 64 bands in,
-512 numbers per 80 ms out.
+Elbanna et al. (2022), "BYOL-S: Learning Self-supervised Speech Representations by Bootstrapping". The network is that of the published
+checkpoint ``default512``, the AudioNTT2020 of Niizumi et al. (2021), "BYOL for Audio".
 """
 
 from functools import cache
@@ -36,8 +36,8 @@ class Net(nn.Module):
 class ByolS(Encoder):
     """BYOL-S on spectrograms that are normalised clip by clip.
 
-    Its publication normalises with mean and standard deviation of the training data. Statistics of a corpus would come from test clips, too,
-    because the stage `embed` knows no folds; those of the clip need no other clip, and remove the recording's level.
+    Its publication normalises with mean and standard deviation of the training data. Statistics of a corpus would come from test clips,
+    too, because the stage `embed` knows no folds. Those of the clip need no other clip, and remove the recording's level.
 
     The five hidden states are the outputs of the three blocks, and of the two dense layers. Frames are 20, 40, 80, 80 and 80 ms apart; the
     first two are averaged to 80 ms, and over neighbouring bands to 8 rows, so that every hidden state has 512 numbers per frame.
@@ -67,10 +67,13 @@ class ByolS(Encoder):
         first = self.net.fc[:2](states[-1])
         return [*states, first, self.net.fc[2:](first)]
 
-    def adapted(self, layer: int) -> list[nn.Parameter]:
-        """Return the parameters of a block (layers 0 to 2) or of a dense layer (3 and 4)."""
-        block = self.net.features[4 * layer : 4 * layer + 4] if layer < BLOCKS else self.net.fc[3 * (layer - BLOCKS)]
-        return list(block.parameters())
+    def front_end(self) -> list[nn.Module]:
+        """Return nothing: all of the network is trained."""
+        return []
+
+    def block(self, layer: int) -> list[nn.Module]:
+        """Return a block of convolutions (layers 0 to 2) or a dense layer (3 and 4)."""
+        return [self.net.features[4 * layer : 4 * layer + 4] if layer < BLOCKS else self.net.fc[3 * (layer - BLOCKS)]]
 
 
 def build(_: dict) -> ByolS:
@@ -98,5 +101,3 @@ def _in_rows(x: Tensor, factor: int) -> Tensor:
     if factor > 1:
         x = functional.avg_pool2d(x, factor)
     return x.permute(0, 3, 2, 1).flatten(2)
-
-

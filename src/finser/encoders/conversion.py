@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from finser.config.sections.fetch_weights import Weights
+from finser.encoders.sizes import EXPANSION, PATCH, Size, shapes, size_of
 from finser.errors import FinserError
 from finser.files import why
-from finser.encoders.sizes import EXPANSION, PATCH, Size, shapes, size_of
 
 BANDS = 128  # of the filter banks that are a published AST's input
 STRIDE = 10  # bands and frames between its patches

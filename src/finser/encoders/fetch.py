@@ -10,11 +10,11 @@ from finser import layout
 from finser.config import locations
 from finser.config.params import Params
 from finser.config.sections.fetch_weights import Weights
+from finser.encoders.conversion import convert, read
 from finser.errors import FinserError
 from finser.fetching import http
 from finser.fetching.download import File, fetch_all
 from finser.files import checksum, whole_folder, why
-from finser.encoders.conversion import convert, read
 from finser.progress import say
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from finser.encoders.base import Encoder, within
 
@@ -65,19 +66,36 @@ class SpeechEncoder(Encoder):
         mask = within(n_frames, frames.shape[1])
         projected = self.net.feature_projection(frames)
         hidden = projected[0] if isinstance(projected, tuple) else projected  # (batch, t, dim)
-        if self.training:
-            hidden = self.net._mask_hidden_states(hidden, attention_mask=mask.long())  # SpecAugment
+        hidden = self._masked(hidden) if self.training else hidden
         with recorded(self.net.encoder.layers) as states:
             last = self.net.encoder(hidden, attention_mask=mask).last_hidden_state
         return [*states[:-1], last]
 
-    def adapted(self, layer: int) -> list[nn.Parameter]:
-        """Return the parameters of a transformer layer; those of layer 0 are the projection's and the positional embedding's."""
-        if layer:
-            return list(self.net.encoder.layers[layer - 1].parameters())
-        inner = {id(parameter) for block in self.net.encoder.layers for parameter in block.parameters()}
-        outer = [*self.net.feature_projection.parameters(), *self.net.encoder.parameters()]
-        return [parameter for parameter in outer if id(parameter) not in inner]
+    def front_end(self) -> list[nn.Module]:
+        """Return the convolutions."""
+        return [self.net.feature_extractor]
+
+    def block(self, layer: int) -> list[nn.Module]:
+        """Return a transformer layer; layer 0 is the projection, the positional embedding and their norm."""
+        outer = [self.net.feature_projection, self.net.encoder.pos_conv_embed, self.net.encoder.layer_norm]
+        return [self.net.encoder.layers[layer - 1]] if layer else outer
+
+    def attention(self) -> list[nn.Linear]:
+        """Return the products of queries and values in every layer."""
+        return [getattr(block.attention, name) for block in self.net.encoder.layers for name in ("q_proj", "v_proj")]
+
+    def _masked(self, hidden: Tensor) -> Tensor:
+        """Replace spans of frames by the trained mask, as the publications do in fine-tuning (``mask_time_prob`` in config.json).
+
+        transformers draws the spans from NumPy's global generator; these are drawn from torch's, which every epoch seeds.
+        """
+        config = self.net.config
+        if not config.mask_time_prob or not getattr(config, "apply_spec_augment", True):
+            return hidden
+        starts = torch.rand(hidden.shape[:2]) < config.mask_time_prob / config.mask_time_length  # (batch, t)
+        before = functional.pad(starts.float(), (config.mask_time_length - 1, 0))
+        spans = functional.max_pool1d(before, config.mask_time_length, 1).bool().to(hidden.device)  # (batch, t)
+        return torch.where(spans[:, :, None], self.net.masked_spec_embed.to(hidden.dtype), hidden)
 
     def _front_end(self, inputs: Tensor, counts: Tensor) -> Tensor:
         """Return the frames of the convolutions, (batch, t, channels).
@@ -109,5 +127,3 @@ def recorded(layers: nn.ModuleList) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
-
-

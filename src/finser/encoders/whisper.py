@@ -47,6 +47,15 @@ class WhisperEncoder(Encoder):
             last = self.net(inputs.transpose(1, 2)).last_hidden_state
         return [*states[:-1], last]
 
-    def adapted(self, layer: int) -> list[nn.Parameter]:
-        """Return the parameters of a transformer layer; those of layer 0 are the last norm's, behind all layers."""
-        return list(self.net.layers[layer - 1].parameters() if layer else self.net.layer_norm.parameters())
+    def front_end(self) -> list[nn.Module]:
+        """Return the convolutions, and the positions, which are no trained numbers."""
+        return [self.net.conv1, self.net.conv2, self.net.embed_positions]
+
+    def block(self, layer: int) -> list[nn.Module]:
+        """Return a transformer layer; layer 0 has none, and the norm behind the layers belongs to the last."""
+        last = [self.net.layer_norm] if layer == self.n_layers - 1 else []
+        return [self.net.layers[layer - 1], *last] if layer else []
+
+    def attention(self) -> list[nn.Linear]:
+        """Return the products of queries and values in every layer."""
+        return [getattr(block.self_attn, name) for block in self.net.layers for name in ("q_proj", "v_proj")]

@@ -16,7 +16,7 @@ from finser.config.params import Params
 from finser.config.sections.classifiers import ClassifierSection
 from finser.errors import FinserError
 from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
-from finser.features.examples import Examples, check_apart, read_examples
+from finser.features.examples import Examples, by_speaker, check_apart, read_examples
 from finser.features.noisy_clips import noisy_clips, read_noisy, variant
 from finser.features.rows import Reader
 from finser.files import read_json, whole_folder, write_json
@@ -128,6 +128,7 @@ def noise_curve(
         for snr in asked.snr_db:
             inputs = read_noisy(reader, protocol, fold, variant(kind, snr), some.clip_ids)
             noisy = replace(some, inputs=[inputs[clip] for clip in some.clip_ids])
+            noisy = by_speaker(noisy) if reader.by_speaker else noisy
             result[kind][f"{snr:g}"] = uar_of(_judge([classifier], noisy))
     return result
 

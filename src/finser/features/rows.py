@@ -47,6 +47,8 @@ class Reader:
         A representation (a folder of data/features) that was computed once, and replaces samples and labels; empty for none.
     beside : tuple of str
         Label columns that `convert` needs in addition to the stored representation.
+    by_speaker : bool
+        Whether the inputs of each speaker are scaled to mean 0 and standard deviation 1 (:func:`finser.features.examples.by_speaker`).
     """
 
     convert: Callable[[Row], Any]
@@ -54,6 +56,7 @@ class Reader:
     audio: bool = False
     stored: str = ""
     beside: tuple[str, ...] = ()
+    by_speaker: bool = False
 
     def folders(self, corpus: str) -> list[Path]:
         """Return the folders that :meth:`rows` reads."""

@@ -6,6 +6,7 @@ fits the SVM.
 """
 
 import json
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -27,9 +28,12 @@ class Classifier(Protocol):
     ----------
     n_params : int
         Number of trained parameters.
+    found : dict
+        What training found beside them, for config.json: the weights of an encoder's layers, or the layer and C that a probe chose.
     """
 
     n_params: int
+    found: dict
 
     def receive(self, folder: Path) -> None:
         """Load the initial weights from `folder`, if the options name any (``init``)."""
@@ -49,16 +53,29 @@ def module_of(options: ClassifierSection) -> ModuleType:
     return import_module(f"finser.models.{options.model}")
 
 
-def begin(options: ClassifierSection, names: tuple, n_classes: int) -> Classifier:
-    """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws."""
-    module = module_of(options)
+def begin(options: ClassifierSection, names: tuple, n_classes: int, folder: Path | None = None) -> Classifier:
+    """Return an untrained classifier. Its random weights depend on `names` alone, not on earlier draws.
+
+    Parameters
+    ----------
+    options : ClassifierSection
+        The classifier's section of params.yaml.
+    names : tuple
+        Seed names.
+    n_classes : int
+        Number of classes.
+    folder : Path, optional
+        models/initial/NAME, or the folder of the trained classifier. Needed by classifiers on an encoder, which it describes.
+    """
+    make = module_of(options).begin
+    make = partial(make, options, n_classes, folder) if options.needs_encoder else partial(make, options, n_classes)
     if not options.by_gradient:  # it has no random weights, and needs no torch
-        return module.begin(options, n_classes)
+        return make()
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(*names, "initial"))
-        return module.begin(options, n_classes)
+        return make()
 
 
 def load(folder: Path) -> tuple[Classifier, dict]:
@@ -83,6 +100,6 @@ def load(folder: Path) -> tuple[Classifier, dict]:
         first = error.errors()[0]
         what = f"options of another version of finser ({'.'.join(map(str, first['loc']))}: {first['msg']})"
         raise FinserError(what, where=folder / "config.json", do="train it again: dvc repro") from None
-    classifier = begin(options, (), len(classes))
+    classifier = begin(options, (), len(classes), folder)
     classifier.restore(folder)
     return classifier, config

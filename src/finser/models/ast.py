@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from finser.config.sections.classifiers import Ast
 from finser.config.sections.masks import Masks
+from finser.encoders.sizes import EXPANSION, PATCH, size_of
 from finser.features import filter_banks
 from finser.features.filter_banks import BANDS, row_frames
 from finser.features.log_mel import masks
 from finser.features.rows import Reader, Row
 from finser.models.network import NetworkClassifier
-from finser.encoders.sizes import EXPANSION, PATCH, size_of
 
 PADDING = 0.0  # the published extractor pads the logarithms of short clips with it, before normalisation
 TOKENS = 2  # class and distillation

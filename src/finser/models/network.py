@@ -37,9 +37,14 @@ class NetworkClassifier:
         self.net, self.options = net, options
 
     @property
+    def found(self) -> dict:
+        """Return what training found beside the weights, for config.json."""
+        return {}
+
+    @property
     def n_params(self) -> int:
-        """Number of trained weights and biases."""
-        return n_trainable(self.net.parameters())
+        """Number of trained weights and biases; frozen ones do not count."""
+        return n_trainable(parameter for parameter in self.net.parameters() if parameter.requires_grad)
 
     def prepare(self, train: list[Any], validation: list[Any]) -> tuple[list[Any], list[Any]]:
         """Compute the normalisation on the training part; return the network's inputs for both parts."""

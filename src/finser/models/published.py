@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from finser.config.sections.classifiers import Ast
+from finser.encoders.sizes import size_of
 from finser.errors import FinserError
 from finser.files import read_json, why
 from finser.models.ast import TOKENS, grid
-from finser.encoders.sizes import size_of
 
 POSITIONS = "embeddings.position_embeddings"
 

@@ -53,6 +53,11 @@ class SvmClassifier:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
+    def found(self) -> dict:
+        """Return nothing: training chooses no setting."""
+        return {}
+
+    @property
     def n_params(self) -> int:
         """Number of dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size
@@ -124,16 +129,8 @@ class SvmClassifier:
 
     def restore(self, folder: Path) -> None:
         """Load the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         path = folder / "model.safetensors"
-        try:
-            self.arrays = load_file(path)
-        except FileNotFoundError:
-            raise FinserError("no such file", where=path, do="run: dvc repro") from None
-        except SafetensorError as error:
-            raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+        self.arrays = read_arrays(path)
         highest = int(self.arrays["classes"].max())
         if highest >= self.n_classes:
             what, expected = "support vectors of a class that config.json lacks", f"class numbers less than {self.n_classes}"
@@ -159,6 +156,19 @@ class SvmClassifier:
             kernel[:, of[i]] @ dual[j - 1, of[i]] + kernel[:, of[j]] @ dual[i, of[j]] + intercept[pair]
             for pair, (i, j) in enumerate(_pairs(len(of)))
         ]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a model; errors as in :func:`finser.models.load`."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do="run: dvc repro") from None
+    except SafetensorError as error:
+        raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

@@ -27,6 +27,13 @@ PUBLISHED = "models/weights/"
 DEFAULT_VARIANTS = ("original", "noise", "speed_pitch")
 WITH_FINS = ("frozen", "tuned", "formula")  # arms that start from the FINs; formula: for their constants
 Pooling = Literal["attention", "statistics"]
+Statistic = Literal["mean", "sd", "max"]
+Normalise = Literal["train", "speaker"]
+NORMALISE = Field(
+    "train",
+    description="means and standard deviations of the inputs: of the training part; or of each speaker's own clips (speaker), which needs "
+    "several clips of a speaker and no emotions, and uses all test clips of a speaker to classify each of them",
+)
 INIT = rf"^({FINS}|({PRETRAINED}|{PUBLISHED})[a-z][a-z0-9_]*)$"
 
 
@@ -36,6 +43,7 @@ class ClassifierSection(Section):
     seeded: ClassVar[bool] = True  # whether its training draws anything
     by_gradient: ClassVar[bool] = True  # whether it is trained by the training loop; otherwise it has a method `solve`
     on_gpu: ClassVar[bool] = True  # whether its jobs use a GPU if the machine has one
+    needs_encoder: ClassVar[bool] = False  # whether `init` must name the weights of an encoder of speech
 
     model: str
     init: str | None = Field(
@@ -114,6 +122,57 @@ class Mlp(Network):
         return ("statistics",)
 
 
+class EncoderSection(ClassifierSection):
+    """Keys of the classifiers on an encoder's statistics of clips, which the stage `embed` computes. The encoder stays as published."""
+
+    needs_encoder: ClassVar[bool] = True
+    on_gpu: ClassVar[bool] = False  # too small to gain from one
+    statistics: tuple[Statistic, ...] | None = Field(
+        None, min_length=1, description="statistics over time to use; default: all that are stored of the encoder"
+    )
+    normalise: Normalise = NORMALISE
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoder's stored statistics."""
+        return () if self.init is None else (self.init.removeprefix(PUBLISHED),)
+
+
+class EncoderProbe(EncoderSection):
+    """Logistic regression or an SVM on an encoder's statistics of clips: of one layer, chosen by validation UAR, or of all."""
+
+    seeded: ClassVar[bool] = False  # its optimum depends on no draw
+    by_gradient: ClassVar[bool] = False
+    model: Literal["encoder_probe"] = "encoder_probe"
+    probe: Literal["logistic", "svm"] = Field("logistic", description="logistic regression, or an SVM with an RBF kernel")
+    c: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="values of C; the one with the best validation UAR is taken. Default: .001, .01 and .1 for logistic, 1, 10 and 100 for svm",
+    )
+    layer: Literal["best", "all"] | Annotated[int, Field(ge=0)] = Field(
+        "best", description="layer whose statistics are used: the one with the best validation UAR, all together, or a number"
+    )
+
+
+    @property
+    def penalties(self) -> tuple[float, ...]:
+        """Values of C to try."""
+        return self.c or ((0.001, 0.01, 0.1) if self.probe == "logistic" else (1.0, 10.0, 100.0))
+
+
+class Encoder(Network, EncoderSection):
+    """A dense network on a weighted sum of an encoder's layers; the weights of the layers are trained with it."""
+
+    model: Literal["encoder"] = "encoder"
+    hidden: tuple[Count, ...] = Field((128,), description="units per hidden layer; []: linear")
+    epochs: Count = 60
+    batch_size: Count = 64
+    learning_rate: LearningRate = Field(0.001, description="peak learning rate of AdamW")
+    layer_learning_rate: LearningRate = Field(0.01, description="peak learning rate of the weights of the layers")
+    mixup: Probability = Field(0.5, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+
+
 class LogMel(Section):
     """Log-mel spectrograms, computed from the label rows."""
 
@@ -126,6 +185,48 @@ class LogMel(Section):
     )
     center: Literal["clip", "cmn"] = Field("clip", description="subtract the clip's mean: over all bands (clip), or per band (cmn)")
     crop_frames: int = Field(96, ge=16, description="training clips are cropped or padded to this number of frames")
+
+
+class SampleAugment(Section):
+    """Random changes of samples, drawn anew for every training clip in every epoch."""
+
+    speed_fraction: Probability = Field(0.6, description="fraction of the clips resampled in time: speed, pitch and formants change")
+    speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
+    noise_fraction: Probability = Field(0.3, description="fraction of the clips with white noise")
+    noise_db: FloatRange = Field((10.0, 40.0), description="dB below the power of the clip; uniform between the two")
+    band_masks: int = Field(2, ge=0, description="byol_s alone: number of frequency masks; the other families have their own masks")
+    band_width: int = Field(8, ge=0, description="maximum width in bands")
+    time_masks: int = Field(2, ge=0, description="byol_s alone: number of time masks")
+    time_width: int = Field(40, ge=0, description="maximum width in frames of 10 ms")
+
+
+class EncoderTuned(Network):
+    """An encoder that is trained further with a classifier on top: attention pooling of a weighted sum of its layers."""
+
+    needs_encoder: ClassVar[bool] = True
+    model: Literal["encoder_tuned"] = "encoder_tuned"
+    front_end: Literal["frozen", "tuned"] = Field("frozen", description="the convolutions below the transformer; byol_s has none")
+    frozen_layers: int = Field(0, ge=0, description="number of lower layers that stay as published, too")
+    encoder_learning_rate: LearningRate = Field(0.00003, description="peak learning rate of the encoder's last layer")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="factor on the learning rate from each layer to the one below"
+    )
+    lora_rank: int = Field(0, ge=0, description="train low-rank updates of the attention's products instead of the encoder; 0: the encoder")
+    gradient_checkpointing: bool = Field(False, description="compute activations twice, in less memory; not for byol_s")
+    crop_seconds: Annotated[float, Field(ge=0.25, le=30)] = Field(3.0, description="training clips are cropped to this length")
+    augment: SampleAugment = SampleAugment()
+    pooling: Pooling = Field(
+        "attention", description="mean and standard deviation over time: unweighted, or with learned weights (attention)"
+    )
+    epochs: Count = 30
+    batch_size: Count = 16
+    learning_rate: LearningRate = Field(0.001, description="peak learning rate of AdamW for the layers above the encoder")
+    mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The samples."""
+        return ("shards",)
 
 
 class SpectrogramAugment(Section):
@@ -252,7 +353,9 @@ class Ast(Network):
         return ("filter_banks",)
 
 
-AnyClassifier = Annotated[Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble, Field(discriminator="model")]
+AnyClassifier = Annotated[
+    Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble | EncoderProbe | Encoder | EncoderTuned, Field(discriminator="model")
+]
 KINDS: dict[str, type[ClassifierSection]] = {
     "svm": Svm,
     "mlp": Mlp,
@@ -261,6 +364,9 @@ KINDS: dict[str, type[ClassifierSection]] = {
     "resnet18": Resnet18,
     "ast": Ast,
     "fin_ensemble": FinEnsemble,
+    "encoder_probe": EncoderProbe,
+    "encoder": Encoder,
+    "encoder_tuned": EncoderTuned,
 }
 Classifiers = dict[Name, AnyClassifier]
 

@@ -1,0 +1,182 @@
+"""An encoder of speech that is trained further on emotions, with pooling over time of a weighted sum of its layers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from finser.config.sections.classifiers import EncoderTuned
+from finser.encoders import build
+from finser.encoders.base import RATE, Encoder, sound_of, within
+from finser.errors import FinserError
+from finser.features.rows import Reader
+from finser.files import read_json, write_json
+from finser.models.encoder import WeightedLayers
+from finser.models.encoder_inputs import ENCODER
+from finser.models.encoder_samples import CollateSamples
+from finser.models.network import WEIGHTS, NetworkClassifier
+from finser.models.pooling import Pool
+
+LORA_SCALE = 2.0  # factor of the low-rank updates: alpha / r of Hu et al. (2021)
+
+
+class TunedNet(nn.Module):
+    """Encoder, weighted sum of its layers, dropout, pooling over time, dropout, Linear.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        With random weights; the published ones are loaded later.
+    options : EncoderTuned
+        The classifier's section of params.yaml.
+    n_classes : int
+        Number of logits.
+    """
+
+    def __init__(self, encoder: Encoder, options: EncoderTuned, n_classes: int) -> None:
+        super().__init__()
+        self.encoder, self.layers = encoder, WeightedLayers(encoder.n_layers)
+        self.pool, self.dropout = Pool(encoder.dim, options.pooling), nn.Dropout(options.dropout)
+        self.out = nn.Linear(2 * encoder.dim, n_classes)
+        self.frozen = frozen_modules(encoder, options)
+        for module in self.frozen:
+            module.requires_grad_(False)
+        if options.lora_rank:
+            add_low_rank(encoder, options.lora_rank)
+
+    def forward(self, inputs: Tensor, counts: Tensor) -> Tensor:
+        """Return logits (batch, classes) of the encoder's inputs, of windows with `counts` samples, (batch,)."""
+        states = torch.stack(self.encoder(inputs, counts), 1)  # (batch, layers, t, dim)
+        mask = within(self.encoder.n_frames(counts), states.shape[2])  # (batch, t)
+        summed = self.layers(torch.where(mask[:, None, :, None], states, 0.0))  # (batch, t, dim)
+        return self.out(self.dropout(self.pool(self.dropout(summed), mask)))
+
+    def train(self, mode: bool = True) -> "TunedNet":
+        """Switch to training; frozen modules stay in evaluation mode: no dropout, and batch normalisation as published."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
+
+
+def frozen_modules(encoder: Encoder, options: EncoderTuned) -> list[nn.Module]:
+    """Return the modules of the encoder that stay as published: all of it under LoRA."""
+    lower = encoder.n_layers if options.lora_rank else min(options.frozen_layers, encoder.n_layers)
+    front_end = encoder.front_end() if options.front_end == "frozen" or lower else []
+    return [*front_end, *(module for layer in range(lower) for module in encoder.block(layer))]
+
+
+class LowRank(nn.Module):
+    """A low-rank update of a matrix (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"); zero at first."""
+
+    def __init__(self, weight: Tensor, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(rank, weight.shape[1]) / weight.shape[1] ** 0.5)
+        self.up = nn.Parameter(torch.zeros(weight.shape[0], rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """(out, in) -> (out, in)."""
+        return weight + LORA_SCALE * self.up @ self.down
+
+
+def add_low_rank(encoder: Encoder, rank: int) -> None:
+    """Add low-rank updates to the products of queries and values.
+
+    Raises
+    ------
+    FinserError
+        The encoder has no attention.
+    """
+    products = encoder.attention()
+    if not products:
+        raise FinserError("an encoder without attention has no low-rank updates", where="lora_rank", expected="0", found=rank)
+    for product in products:
+        parametrize.register_parametrization(product, "weight", LowRank(product.weight, rank), unsafe=False)
+
+
+class TunedClassifier(NetworkClassifier):
+    """:class:`TunedNet` with the interface of all classifiers."""
+
+    net: TunedNet
+    options: EncoderTuned
+
+    def __init__(self, net: TunedNet, options: EncoderTuned, encoder: dict) -> None:
+        super().__init__(net, options)
+        self.encoder = encoder
+        if options.gradient_checkpointing and hasattr(net.encoder.net, "gradient_checkpointing_enable"):
+            net.encoder.net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    @property
+    def found(self) -> dict:
+        """Return the weights of the layers."""
+        return {"layer_weights": self.net.layers.weights()}
+
+    def normalise_on(self, inputs: list) -> None:
+        """Do nothing: the encoder scales each clip as in its pretraining."""
+
+    def groups(self) -> list[dict]:
+        """Return the parameter groups: the layers of the encoder with rates that fall towards its input, and what is above it."""
+        own = {id(parameter) for parameter in self.net.encoder.parameters()}
+        head = [parameter for parameter in self.net.parameters() if id(parameter) not in own]
+        return [{"params": head, "lr": self.options.learning_rate}, *self._encoder_groups()]
+
+    def _encoder_groups(self) -> Iterator[dict]:
+        encoder, options, seen = self.net.encoder, self.options, set()
+        for layer in reversed(range(-1, encoder.n_layers)):
+            modules = encoder.block(layer) if layer >= 0 else [encoder]  # what is in no block, with the rate below the lowest
+            found = {id(one): one for module in modules for one in module.parameters() if one.requires_grad and id(one) not in seen}
+            seen |= found.keys()
+            if found:
+                rate = options.encoder_learning_rate * options.layer_decay ** (encoder.n_layers - 1 - layer)
+                yield {"params": list(found.values()), "lr": rate}
+
+    def collate(self, *, training: bool) -> CollateSamples:
+        """Return a collate with crops and augmentation for training, of whole clips otherwise."""
+        encoder, crop = self.net.encoder, round(self.options.crop_seconds * RATE)
+        return CollateSamples(encoder, min(crop, encoder.window), self.options.augment) if training else CollateSamples(encoder)
+
+    def receive(self, folder: Path) -> None:
+        """Load the published weights of the encoder from `folder`; the layers above it keep their random weights.
+
+        Raises
+        ------
+        FinserError
+            The file is missing or damaged, or lacks a tensor of this encoder.
+        """
+        path, names = folder / WEIGHTS, set(self.net.encoder.net.state_dict())
+        try:
+            given = load_file(path)
+        except FileNotFoundError:
+            raise FinserError("no such file", where=path, do="run: dvc repro") from None
+        except SafetensorError as error:
+            raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+        given = {_under_low_rank(name) if _under_low_rank(name) in names else name: tensor for name, tensor in given.items()}
+        wrong = sorted((names ^ given.keys()) - {name for name in names if name.endswith((".0.down", ".0.up"))})
+        if wrong:
+            raise FinserError(f"weights of another topology: {wrong[0]}", where=path, do="run: dvc repro")
+        self.net.encoder.net.load_state_dict(given, strict=False)
+
+    def save(self, folder: Path) -> None:
+        """Write the network to model.safetensors, and the encoder's config.json."""
+        super().save(folder)
+        write_json(folder / ENCODER, self.encoder)
+
+
+def _under_low_rank(name: str) -> str:
+    """Return the name that a matrix has under a low-rank update."""
+    return f"{name.removesuffix('.weight')}.parametrizations.weight.original" if name.endswith(".weight") else name
+
+
+def reader(_: EncoderTuned, weights: Path | None = None) -> Reader:
+    """Return the reader of samples at 16 kHz without silent ends, float32, shape (n,)."""
+    return Reader(lambda row: sound_of(row.audio), audio=True)
+
+
+def begin(options: EncoderTuned, n_classes: int, given: Path) -> TunedClassifier:
+    """Return a network with random weights from torch's generator, with the encoder whose config.json `given` holds."""
+    encoder = read_json(given / ENCODER)
+    return TunedClassifier(TunedNet(build(encoder), options, n_classes), options, encoder)
