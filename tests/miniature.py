@@ -25,6 +25,9 @@ from finser.config.sections.classifiers import (
     KINDS,
     Ast,
     ClassifierSection,
+    Encoder,
+    EncoderProbe,
+    EncoderTuned,
     FinEnsemble,
     LogMel,
     Mlp,
@@ -38,6 +41,8 @@ from finser.config.sections.fetch import Synthetic
 from finser.config.sections.masks import Masks
 from finser.corpora.clips import CLIPS_SCHEMA
 from finser.emotions import EMOTIONS
+from finser.encoders import embed as embedding
+from finser.encoders.embed import embed
 from finser.evaluation.evaluate_classifier import evaluate_classifier
 from finser.features.extract import features as extract
 from finser.features.labels import features
@@ -55,6 +60,8 @@ from finser.fins.outputs import apply_fins
 from finser.fins.store import save_fin
 from finser.splits.protocols import split, split_fins
 from finser.splits.table import read_parts
+
+from .encoders import tiny
 
 SPEAKERS = [f"{number:02d}" for number in range(1, 11)]
 CLIPS = 2  # per speaker and emotion
@@ -113,6 +120,7 @@ def write_fins(speakers: list[str]) -> None:
 
 FEW = {"epochs": 12, "variants": ("original", "noise")}
 NANO = {"model_size": "nano", "frequency_stride": 16, "time_stride": 16, "frames": 64, "batch_size": 16, "learning_rate": 0.002}
+ENCODER = "models/weights/byol_s"  # with random weights
 SMALL = {"crop_frames": 32, "center": "cmn"}  # of log_mel; a tone's place is what tells the emotion, not its level
 
 
@@ -127,6 +135,9 @@ def sections() -> dict[str, ClassifierSection]:
         "resnet18": Resnet18(**FEW, **mel, width=8),
         "ast": Ast(**{**FEW, "epochs": 24}, **NANO, masks=Masks(band_width=8, time_width=8)),
         "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24, learning_rate=0.005),
+        "encoder_probe": EncoderProbe(init=ENCODER, c=(0.01,)),
+        "encoder": Encoder(init=ENCODER, epochs=30, hidden=(32,), learning_rate=0.005),
+        "encoder_tuned": EncoderTuned(init=ENCODER, epochs=8, crop_seconds=0.5, encoder_learning_rate=0.001, learning_rate=0.005),
     }
 
 
@@ -146,7 +157,8 @@ def params() -> Params:
         train_fin={"data": {"corpora": ("ravdess",)}},
         **by_map(sections()),
         evaluate_classifier={"noise": {"kinds": ()}},
-        features={"filter_bank_variants": ("original", "noise")},
+        features={"filter_bank_variants": ("original", "noise"), "encoders": ("byol_s",)},
+        fetch_weights={"byol_s": {"source": "local", "kind": "byol_s", "sha256": "0" * 64}},
     )
 
 
@@ -166,6 +178,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
         split_fins(params)
         parts = read_parts("speaker", 1, ["ravdess"])
         write_fins(sorted({row["speaker"] for part in ("train", "validation") for row in parts[part].to_pylist()}))
+        tiny.write(layout.weights("byol_s"), "byol_s")
         renew(params, "ravdess")
         pool(params)
         for protocol in ("speaker", "random"):
@@ -208,6 +221,9 @@ def renew(params: Params, corpus: str) -> None:
     """Compute again what is stored of a corpus, after its shards or labels were changed."""
     for representation in params.features.representations:
         extract(params, corpus, representation)
+    embedding._encoder.cache_clear()
+    for encoder in params.features.encoders:
+        embed(params, corpus, encoder)
     outputs._fins.cache_clear()  # a stage is a process of its own; here another project's FINs may be loaded
     apply_fins(params, corpus)
 
@@ -246,7 +262,7 @@ def altered(params: Params) -> Callable[..., Params]:
 
     def alter(model: str, **options: object) -> Params:
         values = {name: section.model_dump() for name, section in params.classifiers.items()}
-        values[model] |= {"init": None, **options}
+        values[model] |= ({} if KINDS[model].needs_encoder else {"init": None}) | options
         kinds = {name: KINDS[section["model"]].model_validate(section) for name, section in values.items()}
         return Params.model_validate({**params.model_dump(), **dumped(by_map(kinds))})
 

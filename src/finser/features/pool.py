@@ -16,7 +16,8 @@ from finser.progress import say
 
 def pool(params: Params) -> None:
     """Step: write data/pool/classifiers.json and data/pool/fins.json, which map paths to SHA-256."""
-    of_features = [layout.features(name, corpus) for name in params.features.representations for corpus in params.pooled]
+    names = (*params.features.representations, *params.features.encoders)
+    of_features = [layout.features(name, corpus) for name in names for corpus in params.pooled]
     write_json(layout.pool("classifiers"), checksums([*_sound(params.pooled), *of_features]))
     write_json(layout.pool("fins"), checksums(_sound(params.train_fin.data.corpora)))
     say(f"pool: {', '.join(params.pooled)}; FINs: {', '.join(params.train_fin.data.corpora)}")
