@@ -60,7 +60,5 @@ def test_opensmile_is_needed_by_its_representations_alone(monkeypatch):
     check_inputs(params)
     for name in ("egemaps", "compare_2016"):
         asked = params.model_copy(update={"features": Features(representations=("statistics", name))})
-        with pytest.raises(
-            FinserError, match=r'^the package opensmile, .* not installed; pip install "finser\[opensmile\]"; its licence'
-        ):
+        with pytest.raises(FinserError, match=r'^the package opensmile, .* not installed; pip install "finser\[opensmile\]"; its licence'):
             check_inputs(asked)
