@@ -75,8 +75,10 @@ def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypat
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_kind_reads_is_what_its_reader_reads(kind):
     """models/initial/NAME lists the checksums of these files."""
-    for arm in ("librosa", "frozen", "tuned") if kind == "fin_ensemble" else ("",):
-        options = KINDS[kind](**({"arm": arm, "fins": () if arm == "librosa" else ("rms",)} if arm else {}))
+    arms = [{"arm": arm, "fins": () if arm == "librosa" else ("rms",)} for arm in ("librosa", "frozen", "tuned")]
+    inputs = [{"representation": name} for name in ("statistics", "egemaps", "compare_2016")]
+    for given in {"fin_ensemble": arms, "svm": inputs}.get(kind, [{}]):
+        options = KINDS[kind](**given)
         listed = {folder_of(name) for name in options.reads}
         assert set(module_of(options).reader(options).folders("tess")) <= listed
 

@@ -1,11 +1,13 @@
 """Files that params.yaml relies on: local.yaml and the file of folds."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from finser.config.inputs import check_inputs
 from finser.config.params import Params
+from finser.config.sections.features import Features
 from finser.config.sections.fetch import Local, Synthetic, Table
 from finser.config.sections.split import OwnFolds, Split
 from finser.errors import FinserError
@@ -50,3 +52,13 @@ def test_another_file_of_folds_is_an_error_before_a_run():
     wrong = OwnFolds(file="folds.csv", checksum=f"sha256:{'0' * 64}")
     with pytest.raises(FinserError, match=f"folds.csv: another file of folds; expected sha256:0+; found {right}; write this checksum"):
         check_inputs(params_of(Split(own=wrong), ravdess=Synthetic()))
+
+
+def test_opensmile_is_needed_by_its_representations_alone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    params = params_of()
+    check_inputs(params)
+    for name in ("egemaps", "compare_2016"):
+        asked = params.model_copy(update={"features": Features(representations=("statistics", name))})
+        with pytest.raises(FinserError, match=r'^the package opensmile, .* not installed; pip install "finser\[opensmile\]"; its licence'):
+            check_inputs(asked)

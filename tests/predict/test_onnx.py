@@ -228,7 +228,7 @@ def test_kinds_whose_front_end_is_no_part_of_a_graph(place, kind, given, name):
 
 def test_other_kinds_are_refused_and_nothing_is_written(place, kept, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
-    with pytest.raises(FinserError, match="no ONNX for this kind of classifier; expected svm, mlp"):
+    with pytest.raises(FinserError, match="no ONNX for this kind of classifier; expected svm on statistics, mlp"):
         bundle(kept, "fin_ensemble", tmp_path / "made", onnx="all")
     assert not list(tmp_path.iterdir())
 

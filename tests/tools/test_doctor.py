@@ -188,6 +188,16 @@ def test_what_pyproject_declares_is_what_is_examined():
     assert installed.module_of("scikit-learn") == "sklearn" and installed.module_of("ruamel.yaml") == "ruamel.yaml"
 
 
+def test_a_missing_opensmile_is_said_if_params_need_it(root, sound, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    assert "opensmile" not in said(doctor.examine(), "inputs")
+    text = Path("params.yaml").read_text()
+    assert text.count("representations: [") == 1
+    Path("params.yaml").write_text(text.replace("representations: [", "representations: [egemaps, "))
+    findings = doctor.examine()
+    assert MISSING in states(findings, "inputs") and 'pip install "finser[opensmile]"' in said(findings, "inputs")
+
+
 def test_a_probe_goes_on_behind_a_crash(tmp_path, monkeypatch):
     for name, text in (("crashes", "import os; os.abort()"), ("fails", "import no_such_thing"), ("fine", "print('noise')")):
         (tmp_path / f"{name}.py").write_text(text)
@@ -298,3 +308,11 @@ def test_the_estimate_before_a_run_is_near_that_after_it(tmp_path, monkeypatch):
 
 def test_rates_of_published_corpora_are_those_of_their_imitations():
     assert {corpus: rate for corpus, (_, rate) in disk.PUBLISHED.items()} == {name: channel.rate for name, channel in CHANNELS.items()}
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("egemaps", 88), ("compare_2016", 6373)])
+def test_the_estimate_includes_functionals_of_every_variant(params, name, numbers):
+    extent = disk.Extent(10, 30.0, 0)
+    added = {"representations": (*params.features.representations, name)}
+    more = params.model_copy(update={"features": params.features.model_copy(update=added)})
+    assert disk.prepared(more, extent, True) - disk.prepared(params, extent, True) == 10 * len(params.variants) * 4 * numbers

@@ -11,6 +11,7 @@ from pathlib import Path
 from finser import layout
 from finser.config.params import Params
 from finser.config.sections.classifiers import ClassifierSection
+from finser.config.sections.features import REPRESENTATIONS
 from finser.errors import FinserError
 from finser.features import pool
 from finser.files import read_json, whole_folder, write_json
@@ -55,8 +56,9 @@ def write_initial(params: Params, model: str, options: ClassifierSection, put_we
 
 
 def code_of_kind(options: ClassifierSection) -> list[str]:
-    """Return the modules of a kind and of its training, sorted."""
-    return closure(f"models.{options.model}", TRAINING)
+    """Return the modules of a kind, of its training and of the representations that it reads, sorted."""
+    read = (f"features.{name}" for name in options.reads if name in REPRESENTATIONS)
+    return closure(f"models.{options.model}", TRAINING, *read)
 
 
 def prepared(options: ClassifierSection, model: str) -> dict:

@@ -1,4 +1,4 @@
-"""Baseline: an RBF SVM on 211 summary statistics, z-scored on the training part.
+"""Baseline: an RBF SVM on summary statistics or openSMILE's functionals of a clip, z-scored on the training part.
 
 scikit-learn fits the SVM. It is stored as plain arrays, and NumPy computes its predictions, because scikit-learn saves estimators as
 pickles, which run code when they are loaded. skops or ONNX would save the 40 lines of the decision function here, at the cost of a
@@ -7,6 +7,7 @@ dependency of every environment. Tests compare each decision with scikit-learn's
 
 import time
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,13 @@ CHUNK = 1024  # clips per prediction batch
 
 
 def reader(options: Svm) -> Reader:
-    """Return the reader of summary statistics."""
-    return summary()
+    """Return the reader of the representation that the options name.
+
+    openSMILE's are imported by name, so that its version concerns no SVM on statistics.
+    """
+    if options.representation == "statistics":
+        return summary()
+    return import_module(f"finser.features.{options.representation}").reader()
 
 
 def begin(options: Svm, n_classes: int) -> "SvmClassifier":
@@ -108,7 +114,7 @@ class SvmClassifier:
         Parameters
         ----------
         inputs : np.ndarray
-            Raw summary statistics, shape (n, dim).
+            Vectors of clips that are not normalised, shape (n, dim).
 
         Returns
         -------

@@ -119,6 +119,7 @@ class Bundle(Section):
     others: tuple[OtherCorpus, ...] = Field((), description="corpora of the project that no member was trained on")
     remark: str = Field("", description="what its author adds to the scores")
     onnx: Onnx | None = Field(None, description="graphs of the bundle, if it has any")
+    extras: tuple[Literal["opensmile"], ...] = Field((), description="optional packages that its predictions need")
 
     @property
     def tested_classes(self) -> tuple[str, ...]:

@@ -5,6 +5,12 @@ from finser.report.captions import sentences, when
 from finser.report.read import Results
 from finser.scores.intervals import FEWEST
 
+READ_BY_SVM = {
+    "statistics": "summary statistics of MFCC, energy and zero crossings",
+    "egemaps": "openSMILE's functionals of eGeMAPSv02",
+    "compare_2016": "openSMILE's functionals of ComParE_2016",
+}
+
 
 def title(protocol: str) -> str:
     """``Protocol random (LEAKY)``: every caption of a protocol begins with it."""
@@ -62,8 +68,13 @@ def intro(results: Results) -> str:
         when(len(results.params.pooled) > 1, "Each is taken per corpus, of all its test clips together, and averaged over the corpora."),
     )
     seeds = when(_seeds(results), sentences(_of_seeds(results), "The intervals say nothing about further seeds."))
-    baseline = "The baseline is an SVM on summary statistics of MFCC, energy and zero crossings, trained on the same fold."
-    return "\n\n".join(filter(None, [scores, _intervals(results), seeds, when(results.baseline, baseline)]))
+    return "\n\n".join(filter(None, [scores, _intervals(results), seeds, when(results.baseline, _baseline(results))]))
+
+
+def _baseline(results: Results) -> str:
+    """What the baseline reads."""
+    svm = results.params.classifiers.get(results.baseline)
+    return f"The baseline is an SVM on {READ_BY_SVM[svm.representation]}, trained on the same fold." if svm else ""
 
 
 def _leaky(results: Results) -> str:

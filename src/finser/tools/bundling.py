@@ -20,6 +20,7 @@ from finser.classifiers.parts import parts_of
 from finser.classifiers.train_final import all_rows, with_epochs
 from finser.config.params import Params
 from finser.config.reading import read
+from finser.config.sections.features import OPEN_SMILE
 from finser.corpora.clips import usable
 from finser.corpora.provenance import provenance
 from finser.emotions import numbers
@@ -132,6 +133,7 @@ def _described(params: Params, name: str, protocol: str, members: tuple[Member, 
         **_training(params, trained),
         scores=_scores(name, protocol),
         confidence=params.evaluate_classifier.confidence,
+        extras=("opensmile",) if any(read in OPEN_SMILE for one in _models(params, name) for read in params.classifiers[one].reads) else (),
     )
 
 

@@ -7,10 +7,10 @@ A stage depends on
 - the versions of the libraries in workflow/libraries.yaml that these modules import.
 
 Kinds of classifiers and representations are imported by name. The stages that prepare a classifier depend on the module of its kind, on
-what any kind imports, and on the code of the training. They write a digest of the kind's own code and of the training's to
-models/initial/NAME. The stage that trains depends on this folder and lists no code itself: an edit of one kind, or of a comment, trains no
-other kind again, and dvc.lock, which DVC rewrites after every job, stays short. tests/test_architecture.py compares dvc.yaml with the
-output of this program.
+what any kind imports, and on the code of the training and of all representations. They write a digest of the kind's own code, of the
+training's, and of that of the representations that the kind reads, to models/initial/NAME. The stage that trains depends on this folder and
+lists no code itself: an edit of one kind, or of a comment, trains no other kind again, and dvc.lock, which DVC rewrites after every job,
+stays short. tests/test_architecture.py compares dvc.yaml with the output of this program.
 """
 
 import ast
@@ -45,7 +45,7 @@ def code_of(stage: stages.Stage) -> list[str]:
     if stage.name == "train_classifier":
         return []
     by_name = IMPORTED_BY_NAME.get(stage.name, set())
-    training = (TRAINING,) if stage.name in PREPARING else ()
+    training = (TRAINING, *REPRESENTATION_MODULES) if stage.name in PREPARING else ()
     return [name for name in closure(stage.step, *by_name, *training) if name not in by_name]
 
 

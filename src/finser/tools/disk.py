@@ -22,12 +22,13 @@ from finser.corpora.clips import read_clips
 from finser.corpora.counts import expected_count
 from finser.corpora.folders import audio_files
 from finser.corpora.index import excluded
-from finser.features import filter_banks
+from finser.features import compare_2016, egemaps, filter_banks
 from finser.features.statistics import DIM as STATISTICS
 
 LINKS = ("reflink", "hardlink", "symlink")  # DVC's types of cache that take no second copy
 SAMPLES = 2 * SR  # bytes per second of audio
 FRAMES = 4 * sum(DIMENSIONS.values()) * SR // HOP_LENGTH  # bytes per second of labels, and of the outputs of FINs
+VECTORS = {"statistics": STATISTICS, "egemaps": egemaps.DIM, "compare_2016": compare_2016.DIM}  # numbers per variant of a clip
 BANKS = 4 * filter_banks.BANDS * filter_banks.RATE // filter_banks.HOP  # bytes per second of filter banks
 PUBLISHED = {  # mean seconds of a clip, and samples per second of its file (docs/corpora.md)
     "ravdess": (3.7, 48_000),
@@ -69,8 +70,8 @@ def prepared(params: Params, extent: Extent, pooled: bool) -> int:
     total = extent.seconds * (SAMPLES + every * (SAMPLES + FRAMES))
     if pooled:
         total += extent.seconds * every * FRAMES
-        if "statistics" in params.features.representations:
-            total += extent.clips * len(params.variants) * 4 * STATISTICS
+        of_clips = sum(VECTORS.get(name, 0) for name in params.features.representations)
+        total += extent.clips * len(params.variants) * 4 * of_clips
         if "filter_banks" in params.features.representations:
             total += extent.seconds * sum(length(params, variant) for variant in params.features.filter_bank_variants) * BANKS
     return round(total)

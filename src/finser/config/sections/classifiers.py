@@ -64,18 +64,22 @@ class ClassifierSection(Section):
 
 
 class Svm(ClassifierSection):
-    """The baseline: an RBF SVM on 211 summary statistics, z-scored on train."""
+    """The baseline: an RBF SVM on one vector per clip, by default 211 summary statistics, z-scored on train."""
 
     seeded: ClassVar[bool] = False  # its optimum depends on no draw
     by_gradient: ClassVar[bool] = False
     on_gpu: ClassVar[bool] = False
     model: Literal["svm"] = "svm"
     c: float = Field(10.0, gt=0, description="C of the SVM")
+    representation: Literal["statistics", "egemaps", "compare_2016"] = Field(
+        "statistics",
+        description="its input: 211 statistics of librosa's features, or openSMILE's 88 functionals of eGeMAPSv02 or 6,373 of ComParE_2016",
+    )
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Stored statistics."""
-        return ("statistics",)
+        """The stored representation."""
+        return (self.representation,)
 
 
 class Network(ClassifierSection):

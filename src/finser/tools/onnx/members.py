@@ -46,13 +46,16 @@ def part_of(classifier: Classifier, where: str) -> Part:
     Raises
     ------
     FinserError
-        There is none for this kind: an ensemble of FINs, or a recurrent layer.
+        There is none for this kind: an ensemble of FINs, a recurrent layer, or an SVM on openSMILE's functionals.
     """
+    options = classifier.options
+    others = getattr(options, "representation", "statistics") != "statistics"  # openSMILE computes them, and not the runtime's caller
     for kind, function in KINDS.items():
-        if isinstance(classifier, kind) and not getattr(classifier.options, "recurrent", 0):
+        if isinstance(classifier, kind) and not getattr(options, "recurrent", 0) and not others:
             return function(classifier)
-    found = f"{where}: {classifier.options.model}" + " with a recurrent layer" * hasattr(classifier.options, "recurrent")
-    expected = "svm, mlp, small_cnn without `recurrent`, shallow_cnn, resnet18 or ast"
+    found = f"{where}: {options.model}" + " with a recurrent layer" * hasattr(options, "recurrent")
+    found += f" on {options.representation}" if others else ""
+    expected = "svm on statistics, mlp, small_cnn without `recurrent`, shallow_cnn, resnet18 or ast"
     raise FinserError("no ONNX for this kind of classifier", expected=expected, found=found, do="leave out --onnx")
 
 
