@@ -25,7 +25,7 @@ from finser.config.sections.classifiers import (
     KINDS,
     Ast,
     ClassifierSection,
-    Encoder,
+    EncoderHead,
     EncoderProbe,
     EncoderTuned,
     FinEnsemble,
@@ -136,7 +136,7 @@ def sections() -> dict[str, ClassifierSection]:
         "ast": Ast(**{**FEW, "epochs": 24}, **NANO, masks=Masks(band_width=8, time_width=8)),
         "fin_ensemble": FinEnsemble(epochs=6, channels=16, crop_frames=24, learning_rate=0.005),
         "encoder_probe": EncoderProbe(init=ENCODER, c=(0.01,)),
-        "encoder": Encoder(init=ENCODER, epochs=30, hidden=(32,), learning_rate=0.005),
+        "encoder": EncoderHead(init=ENCODER, epochs=30, hidden=(32,), learning_rate=0.005),
         "encoder_tuned": EncoderTuned(init=ENCODER, epochs=8, crop_seconds=0.5, encoder_learning_rate=0.001, learning_rate=0.005),
     }
 

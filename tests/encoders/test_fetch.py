@@ -14,12 +14,12 @@ from finser import layout
 from finser.config.params import Params, validate
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import Weights
-from finser.errors import FinserError
-from finser.fetching.http import Patience
-from finser.files import checksum, read_json
 from finser.encoders.conversion import grid_of
 from finser.encoders.fetch import fetch_weights
 from finser.encoders.sizes import Size, shapes, size_of
+from finser.errors import FinserError
+from finser.fetching.http import Patience
+from finser.files import checksum, read_json
 
 NAMES = ("given", "here", "imagenet", "audioset")
 COMMON = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 256}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finser.config.sections.classifiers import Encoder
+from finser.config.sections.classifiers import EncoderHead
 from finser.files import write_json
 from finser.models.encoder_inputs import ENCODER, Inputs, inputs_of, reader
 from finser.models.network import NetworkClassifier
@@ -67,9 +67,9 @@ class EncoderClassifier(NetworkClassifier):
     """:class:`EncoderNet` with the interface of all classifiers."""
 
     net: EncoderNet
-    options: Encoder
+    options: EncoderHead
 
-    def __init__(self, net: EncoderNet, options: Encoder, inputs: Inputs, encoder: dict) -> None:
+    def __init__(self, net: EncoderNet, options: EncoderHead, inputs: Inputs, encoder: dict) -> None:
         super().__init__(net, options)
         self.inputs, self.encoder = inputs, encoder
 
@@ -93,7 +93,7 @@ class EncoderClassifier(NetworkClassifier):
 
     def collate(self, *, training: bool) -> Collate:
         """Return a collate that selects the statistics and stacks examples; nothing is random."""
-        return Stack(self.inputs)
+        return StackStatistics(self.inputs)
 
     def receive(self, folder: Path) -> None:
         """Do nothing: the encoder stays as published, and the layers above it start from random weights."""
@@ -104,7 +104,7 @@ class EncoderClassifier(NetworkClassifier):
         write_json(folder / ENCODER, self.encoder)
 
 
-class Stack:
+class StackStatistics:
     """Stack the chosen statistics of examples to (batch, layers, width); nothing is random."""
 
     def __init__(self, inputs: Inputs) -> None:
@@ -119,7 +119,7 @@ class Stack:
         return 0
 
 
-def begin(options: Encoder, n_classes: int, given: Path) -> EncoderClassifier:
+def begin(options: EncoderHead, n_classes: int, given: Path) -> EncoderClassifier:
     """Return a network with random weights from torch's generator, on the encoder whose config.json `given` holds."""
     inputs, encoder = inputs_of(options, given)
     return EncoderClassifier(EncoderNet(n_classes, inputs, options.hidden, options.dropout), options, inputs, encoder)

@@ -152,12 +152,12 @@ class EncoderProbe(EncoderSection):
     c: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
         None,
         min_length=1,
-        description="values of C; the one with the best validation UAR is taken. Default: .001, .01 and .1 for logistic, 1, 10 and 100 for svm",
+        description="values of C; the one with the best validation UAR is taken. "
+        "Default: .001, .01 and .1 for logistic, 1, 10 and 100 for svm",
     )
     layer: Literal["best", "all"] | Annotated[int, Field(ge=0)] = Field(
         "best", description="layer whose statistics are used: the one with the best validation UAR, all together, or a number"
     )
-
 
     @property
     def penalties(self) -> tuple[float, ...]:
@@ -165,7 +165,7 @@ class EncoderProbe(EncoderSection):
         return self.c or ((0.001, 0.01, 0.1) if self.probe == "logistic" else (1.0, 10.0, 100.0))
 
 
-class Encoder(Network, EncoderSection):
+class EncoderHead(Network, EncoderSection):
     """A dense network on a weighted sum of an encoder's layers; the weights of the layers are trained with it."""
 
     model: Literal["encoder"] = "encoder"
@@ -358,7 +358,8 @@ class Ast(Network):
 
 
 AnyClassifier = Annotated[
-    Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble | EncoderProbe | Encoder | EncoderTuned, Field(discriminator="model")
+    Svm | Mlp | ShallowCnn | SmallCnn | Resnet18 | Ast | FinEnsemble | EncoderProbe | EncoderHead | EncoderTuned,
+    Field(discriminator="model"),
 ]
 KINDS: dict[str, type[ClassifierSection]] = {
     "svm": Svm,
@@ -369,7 +370,7 @@ KINDS: dict[str, type[ClassifierSection]] = {
     "ast": Ast,
     "fin_ensemble": FinEnsemble,
     "encoder_probe": EncoderProbe,
-    "encoder": Encoder,
+    "encoder": EncoderHead,
     "encoder_tuned": EncoderTuned,
 }
 Classifiers = dict[Name, AnyClassifier]

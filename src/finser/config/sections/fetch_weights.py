@@ -15,7 +15,9 @@ class Weights(Section):
     """Published weights of a transformer, verified by checksum before they are read."""
 
     source: Literal["download", "local"] = Field(description="download: from `address`; local: a file whose path local.yaml gives")
-    kind: Literal["deit", "ast", "byol_s", "wav2vec2"] = Field(description="deit: an image model (DeiT with a distillation token); ast: an AST")
+    kind: Literal["deit", "ast", "byol_s", "wav2vec2"] = Field(
+        description="deit: an image model (DeiT with a distillation token); ast: an AST"
+    )
     model_size: AstSize = Field("base", description="size of the published model (docs/classifiers.md)")
     address: str | None = Field(None, pattern=r"^https?://", description="of a .safetensors file (download)")
     revision: str | None = Field(None, min_length=1, description="the publisher's name of this version, e.g. a commit; recorded (download)")
