@@ -1,8 +1,9 @@
 """Representations of clips, computed once per corpus: an Arrow file of arrays, which trainings map into memory.
 
 There is one row per variant of a clip, in the order of data/shards: clip_id, variant, speaker, emotion, n_frames and ``values``, float32 or
-float16 of shape (n_frames, dim). A representation with one vector per clip has one frame; that of an encoder has a layer per frame. Parquet,
-the format of the shards, cannot be mapped without copies. Trainings that run at once share the pages of these files in the system's cache.
+float16 of shape (n_frames, dim). A representation with one vector per clip has one frame; that of an encoder has a layer per frame.
+Parquet, the format of the shards, cannot be mapped without copies. Trainings that run at once share the pages of these files in the
+system's cache.
 """
 
 from collections.abc import Iterable, Iterator

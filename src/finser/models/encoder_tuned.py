@@ -18,7 +18,7 @@ from finser.files import read_json, write_json
 from finser.models.encoder import WeightedLayers
 from finser.models.encoder_inputs import ENCODER
 from finser.models.encoder_samples import CollateSamples
-from finser.models.network import WEIGHTS, NetworkClassifier
+from finser.models.network import WEIGHTS, NetworkClassifier, n_trainable
 from finser.models.pooling import Pool
 
 LORA_SCALE = 2.0  # factor of the low-rank updates: alpha / r of Hu et al. (2021)
@@ -109,6 +109,11 @@ class TunedClassifier(NetworkClassifier):
         self.encoder = encoder
         if options.gradient_checkpointing and hasattr(net.encoder.net, "gradient_checkpointing_enable"):
             net.encoder.net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    @property
+    def n_params(self) -> int:
+        """Number of trained weights and biases; those of frozen modules do not count."""
+        return n_trainable(parameter for parameter in self.net.parameters() if parameter.requires_grad)
 
     @property
     def found(self) -> dict:

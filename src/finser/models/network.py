@@ -43,8 +43,8 @@ class NetworkClassifier:
 
     @property
     def n_params(self) -> int:
-        """Number of trained weights and biases; frozen ones do not count."""
-        return n_trainable(parameter for parameter in self.net.parameters() if parameter.requires_grad)
+        """Number of trained weights and biases."""
+        return n_trainable(self.net.parameters())
 
     def prepare(self, train: list[Any], validation: list[Any]) -> tuple[list[Any], list[Any]]:
         """Compute the normalisation on the training part; return the network's inputs for both parts."""
