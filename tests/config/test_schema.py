@@ -274,7 +274,7 @@ WEIGHTS = {"source": "local", "kind": "ast", "model_size": "nano", "sha256": 64 
         (
             "fine_tune",
             {"model": "small_cnn", "init": "models/weights/given"},
-            "published weights are for ast and the classifiers on encoders alone",
+            "published weights are for ast and the classifiers on encoders",
         ),
         ("fine_tune", {"model": "ast", "init": "models/weights/givn"}, "'givn' is no section of fetch_weights; did you mean 'given'?"),
         (
