@@ -1,0 +1,146 @@
+"""The stage `embed`: rows in the order of the shards, whatever the number of processes, and after a kill."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finser import encoders, layout
+from finser.audio.shards import AudioRow, read_audio, write_audio
+from finser.config.params import Params
+from finser.config.sections.fetch import Synthetic
+from finser.encoders import embed as embedding
+from finser.encoders.embed import embed, reader
+from finser.encoders.statistics import of_clips
+from finser.errors import FinserError
+from finser.features import store
+from finser.features.rows import Row
+
+from . import tiny
+
+STORED = layout.features("byol_s", "tess")
+
+
+@pytest.fixture
+def params():
+    return Params(
+        corpora=("tess",),
+        pooled=("tess",),
+        fetch={"tess": Synthetic()},
+        train_fin={"data": {"corpora": ("tess",)}},
+        features={"encoders": ("byol_s",)},
+        fetch_weights={"byol_s": {"source": "local", "kind": "byol_s", "sha256": "0" * 64}},
+    )
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Five clips with a variant of each, in parts of two rows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FINSER_CORES", "1")
+    monkeypatch.setattr(embedding, "PART", 2)
+    monkeypatch.setattr(embedding, "BATCH", 2)
+    embedding._encoder.cache_clear()
+    tiny.write(layout.weights("byol_s"), "byol_s")
+    names = [(f"tess/a/{number}", variant) for number in range(5) for variant in ("original", "noise")]
+    rows = [AudioRow(clip, "tess", "tess/a", "sad", variant, 0, {}, tiny.clip(9_000 + 500 * n, n)) for n, (clip, variant) in enumerate(names)]
+    write_audio(layout.shards("tess"), rows)
+    return tmp_path
+
+
+def test_rows_are_those_of_the_clips_in_the_order_of_the_shards(project, params):
+    embed(params, "tess", "byol_s")
+    found, encoder = list(store.read(STORED)), encoders.load(layout.weights("byol_s"))
+    originals = [row for row in read_audio(layout.shards("tess")) if row.variant == "original"]
+    assert [(row.clip_id, row.variant, row.speaker, row.emotion) for row in found] == [
+        (row.clip_id, "original", row.speaker, row.emotion) for row in originals
+    ]
+    for row, audio in zip(found, originals, strict=True):
+        np.testing.assert_array_equal(row.values, of_clips(encoder, [audio.audio])[0])
+    assert not layout.checkpoint("embed", "tess", "byol_s").with_suffix("").exists(), "the parts are removed at the end"
+
+
+def test_variants_are_those_that_are_asked_for(project, params):
+    both = Params.model_validate({**params.model_dump(), "features": {"encoders": ("byol_s",), "encoder_variants": ("original", "noise")}})
+    embed(both, "tess", "byol_s")
+    assert [row["variant"] for row in store.read_names(STORED)] == ["original", "noise"] * 5
+
+
+def test_two_processes_write_the_bytes_of_one(project, params, monkeypatch):
+    embed(params, "tess", "byol_s")
+    one = (STORED / store.FILE).read_bytes()
+    monkeypatch.setenv("FINSER_CORES", "2")
+    embed(params, "tess", "byol_s")
+    assert (STORED / store.FILE).read_bytes() == one
+
+
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(project, params, monkeypatch, capsys):
+    embed(params, "tess", "byol_s")
+    whole = (STORED / store.FILE).read_bytes()
+    shutil.rmtree(STORED)
+    embedded, of_batch = [], embedding._embedded
+
+    def killed(folder, rows):
+        if len(embedded) == 4:
+            raise KeyboardInterrupt
+        embedded.extend(row.clip_id for row in rows)
+        return of_batch(folder, rows)
+
+    monkeypatch.setattr(embedding, "_embedded", killed)
+    with pytest.raises(KeyboardInterrupt):
+        embed(params, "tess", "byol_s")
+    assert not STORED.exists() and embedded == [f"tess/a/{n}" for n in range(4)]
+    embedded.clear()
+    embed(params, "tess", "byol_s")
+    assert embedded == ["tess/a/4"] and "resuming after 4 rows" in capsys.readouterr().err
+    assert (STORED / store.FILE).read_bytes() == whole
+
+
+@pytest.mark.parametrize("change", ["weights", "clips", "variants"])
+def test_parts_of_another_run_are_not_used(project, params, monkeypatch, change):
+    of_batch = embedding._embedded
+    monkeypatch.setattr(embedding, "_embedded", lambda folder, rows: of_batch(folder, rows) if rows[0].clip_id < "tess/a/2" else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        embed(params, "tess", "byol_s")
+    monkeypatch.undo()
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("FINSER_CORES", "1")
+    assert any(layout.checkpoint("embed", "tess", "byol_s").with_suffix("").iterdir())
+    if change == "weights":
+        config = layout.weights("byol_s") / "config.json"
+        config.write_text(config.read_text().replace('"origin": {}', '"origin": {"a": "b"}'))
+    if change == "clips":
+        write_audio(layout.shards("tess"), [replace(row, audio=row.audio // 2) for row in read_audio(layout.shards("tess"))])
+    asked = {"encoders": ("byol_s",), "encoder_variants": ("noise",) if change == "variants" else ("original",)}
+    changed, seen = Params.model_validate({**params.model_dump(), "features": asked}), []
+    monkeypatch.setattr(embedding, "_embedded", lambda folder, rows: seen.extend(rows) or of_batch(folder, rows))
+    embed(changed, "tess", "byol_s")
+    assert len(seen) == 5
+
+
+def test_a_corpus_without_the_variants_is_one_line(project, params):
+    write_audio(layout.shards("tess"), [replace(row, variant="gain") for row in read_audio(layout.shards("tess"))])
+    with pytest.raises(FinserError, match="nothing to write: no usable clip"):
+        embed(params, "tess", "byol_s")
+
+
+def test_a_reader_computes_from_samples_what_is_stored(project, params):
+    embed(params, "tess", "byol_s")
+    asked = reader("byol_s")
+    stored = [asked.convert(row) for row in asked.rows("tess")]
+    audio = [row for row in read_audio(layout.shards("tess")) if row.variant == "original"]
+    computed = [asked.convert(Row(row.clip_id, row.variant, row.audio, {})) for row in audio]
+    for one, other in zip(stored, computed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    other = layout.weights("byol_s").with_name("elsewhere")
+    layout.weights("byol_s").rename(other)
+    embedding._encoder.cache_clear()
+    again = reader("byol_s", other).convert(Row("", "original", audio[0].audio, {}))
+    np.testing.assert_array_equal(again, stored[0])
+
+
+def test_missing_weights_are_one_line(project, params):
+    shutil.rmtree(layout.weights("byol_s"))
+    with pytest.raises(FinserError, match="config.json: no such file"):
+        embed(params, "tess", "byol_s")
