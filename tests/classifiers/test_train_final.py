@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -14,10 +15,11 @@ from finser.classifiers.train_final import cross_validated_epochs, train_final
 from finser.config.params import Params
 from finser.config.sections.classifiers import KINDS
 from finser.emotions import EMOTIONS
+from finser.features import store
 from finser.features.labels import features
 from finser.features.rows import Row
 from finser.features.statistics import summary_statistics
-from finser.files import read_json
+from finser.files import read_json, write_json
 from finser.models import load
 
 
@@ -41,7 +43,24 @@ def test_an_svm_is_scikit_learns_of_all_clips(finished, kept):
     assert config["n_train"] == len(rows) and len(config["train_speakers"]) == 10
 
 
-@pytest.mark.parametrize("model", ["small_cnn", "fin_ensemble", "mlp"])
+def test_a_probe_is_scikit_learns_of_all_clips_with_the_layer_and_c_of_cross_validation(finished, kept):
+    path = layout.classifier("encoder_probe", "speaker", 1, 0) / "config.json"
+    config = read_json(path)
+    config["found"]["tried"] = [{"layer": 1, "c": 0.5, "validation_uar": 0.8}, {"layer": 3, "c": 0.02, "validation_uar": 0.9}]
+    write_json(path, config)
+    train_final(kept, "encoder_probe")
+    classifier, config = load(layout.final("encoder_probe"))
+    assert (config["options"]["layer"], config["options"]["c"]) == (3, [0.02]) and config["found"]["layer"] == 3
+    rows = list(store.read(layout.features("byol_s", "ravdess")))
+    inputs = [row.values for row in rows]
+    x = np.stack(inputs)[:, 3].astype(np.float32).astype(np.float64)
+    oracle = make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=10_000))
+    oracle.fit(x, [EMOTIONS.index(row.emotion) for row in rows])
+    np.testing.assert_allclose(classifier.probabilities(inputs), oracle.predict_proba(x), atol=1e-6)
+    assert config["n_train"] == len(rows) and len(config["train_speakers"]) == 10
+
+
+@pytest.mark.parametrize("model", ["small_cnn", "fin_ensemble", "mlp", "encoder", "encoder_tuned"])
 def test_a_network_is_trained_on_all_speakers_for_the_epochs_of_cross_validation(finished, kept, model):
     train_final(kept, model)
     config = read_json(layout.final(model) / "config.json")

@@ -44,7 +44,9 @@ def project(tmp_path, monkeypatch):
     embedding._encoder.cache_clear()
     tiny.write(layout.weights("byol_s"), "byol_s")
     names = [(f"tess/a/{number}", variant) for number in range(5) for variant in ("original", "noise")]
-    rows = [AudioRow(clip, "tess", "tess/a", "sad", variant, 0, {}, tiny.clip(9_000 + 500 * n, n)) for n, (clip, variant) in enumerate(names)]
+    rows = [
+        AudioRow(clip, "tess", "tess/a", "sad", variant, 0, {}, tiny.clip(9_000 + 500 * n, n)) for n, (clip, variant) in enumerate(names)
+    ]
     write_audio(layout.shards("tess"), rows)
     return tmp_path
 

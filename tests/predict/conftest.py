@@ -11,7 +11,7 @@ from finser.config.sections.classifiers import KINDS
 from finser.summary.summarise import summarise
 from finser.tools.bundling import bundle
 
-FINAL = ("svm", "small_cnn", "fin_ensemble")
+FINAL = ("svm", "small_cnn", "fin_ensemble", "encoder_probe", "encoder", "encoder_tuned")
 
 
 @pytest.fixture(scope="session")

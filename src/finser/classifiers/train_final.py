@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from statistics import fmean
 
 import pyarrow as pa
 
@@ -10,9 +11,9 @@ from finser.classifiers.parts import HISTORY, clips_digest, variants
 from finser.classifiers.prepare import prepared
 from finser.classifiers.train_classifier import given_weights, settings_of, write_classifier
 from finser.config.params import Params
-from finser.config.sections.classifiers import ClassifierSection
+from finser.config.sections.classifiers import ClassifierSection, EncoderProbe
 from finser.features.examples import read_examples
-from finser.files import write_json
+from finser.files import read_json, write_json
 from finser.models import begin, module_of
 from finser.progress import say
 from finser.splits.table import read_parts
@@ -22,8 +23,9 @@ def train_final(params: Params, model: str) -> None:
     """Step: write models/final/MODEL/: weights, config.json, history.csv.
 
     The classifier is trained on all speakers of its corpora, with the first seed, for the mean number of epochs whose weights
-    cross-validation kept. No clip is left to validate or to test on: the scores of the model are those of cross-validation. If it starts
-    from an encoder that was pretrained here, that is the encoder of the first fold.
+    cross-validation kept, or with the layer and C that had the best mean validation UAR. No clip is left to validate or to test on: the
+    scores of the model are those of cross-validation. If it starts from an encoder that was pretrained here, that is the encoder of the
+    first fold.
 
     Raises
     ------
@@ -32,8 +34,8 @@ def train_final(params: Params, model: str) -> None:
     """
     options, protocol, seed = params.classifiers[model], params.main_protocol, params.seeds[0]
     initial = prepared(options, model)
-    epochs = cross_validated_epochs(params, model, protocol)
-    options = with_epochs(options, epochs)
+    options = settled(params, model, protocol)
+    epochs = getattr(options, "epochs", 1)
     rows = all_rows(params, options, protocol)
     classes = initial["classes"]
     train = read_examples(module_of(options).reader(options), {"train": rows}, variants(options), classes)["train"]
@@ -63,11 +65,33 @@ def train_final(params: Params, model: str) -> None:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": epochs,
+        **({"found": classifier.found} if classifier.found else {}),
         **settings_of(options),
     }
     write_json(layout.training_time("train_final", model), {"seconds_train": round(record.seconds_before + record.seconds, 3)})
     write_classifier(layout.final(model), classifier, config, [{name: row.get(name) for name in HISTORY} for row in record.history])
     checkpoint.unlink(missing_ok=True)
+
+
+def settled(params: Params, model: str, protocol: str) -> ClassifierSection:
+    """Return the options of a classifier with what cross-validation chose: the number of epochs, or the layer and C of a probe."""
+    options = params.classifiers[model]
+    if not isinstance(options, EncoderProbe):
+        return as_trained(options, {"epochs": cross_validated_epochs(params, model, protocol)})
+    found: dict[tuple[int, float], list[float]] = {}
+    for fold in params.folds:
+        config = read_json(layout.classifier(model, protocol, fold, params.seeds[0]) / "config.json")
+        for one in config["found"]["tried"]:
+            found.setdefault((one["layer"], one["c"]), []).append(one.get("validation_uar", 0.0))
+    layer, c = max(found, key=lambda candidate: fmean(found[candidate]))  # of equal ones the first
+    return as_trained(options, {"layer": "all" if layer < 0 else layer, "c": (c,)})
+
+
+def as_trained(options: ClassifierSection, trained: dict) -> ClassifierSection:
+    """Return options with what the training of a final model settles: `trained` has its ``epochs``, or its ``layer`` and ``c``."""
+    if isinstance(options, EncoderProbe):
+        return options.model_copy(update={"layer": trained["layer"], "c": tuple(trained["c"])})
+    return with_epochs(options, trained.get("epochs", 1))
 
 
 def cross_validated_epochs(params: Params, model: str, protocol: str) -> int:

@@ -176,7 +176,7 @@ def _under_low_rank(name: str) -> str:
     return f"{name.removesuffix('.weight')}.parametrizations.weight.original" if name.endswith(".weight") else name
 
 
-def reader(_: EncoderTuned, weights: Path | None = None) -> Reader:
+def reader(_: EncoderTuned) -> Reader:
     """Return the reader of samples at 16 kHz without silent ends, float32, shape (n,)."""
     return Reader(lambda row: sound_of(row.audio), audio=True)
 

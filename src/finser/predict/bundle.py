@@ -1,7 +1,8 @@
 """A bundle: a folder with everything that a prediction needs.
 
 ``config.json`` holds what :class:`Bundle` describes. Each member, a trained classifier, is a folder below ``members/`` with the files that
-its training wrote. ``README.md`` is the model card. `finser bundle` writes bundles; :class:`finser.predict.predictor.Predictor` reads them.
+its training wrote. ``encoders/NAME`` has the weights of an encoder that is not fine-tuned. ``README.md`` is the model card. `finser bundle`
+writes bundles; :class:`finser.predict.predictor.Predictor` reads them.
 """
 
 import json
@@ -17,6 +18,7 @@ from finser.files import read_json
 from finser.predict.traits import Ranges
 
 CONFIG, FEATURES, WEIGHTS = "config.json", "features.onnx", "model.safetensors"  # files of a bundle; the last one of a member
+ENCODERS = "encoders"  # folder with the weights of encoders whose statistics members read
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "shipped"  # the bundle that is installed with finser
 Share = Annotated[float, Field(ge=0, le=1)]

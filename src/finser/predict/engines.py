@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from finser.audio.frames import DIMENSIONS, SR
+from finser.config.sections.classifiers import ClassifierSection, EncoderSection
 from finser.errors import FinserError
 from finser.features import filter_banks, statistics
-from finser.features.rows import Row
+from finser.features.rows import Reader, Row
 from finser.models import Classifier, load, module_of
-from finser.predict.bundle import FEATURES, Bundle, Member, restoring
+from finser.predict.bundle import ENCODERS, FEATURES, Bundle, Member, restoring
 from finser.scores.calibration import rescale
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TorchEngine:
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self.bundle = bundle
         self.classifiers = [_member(folder, member, bundle.classes) for member in bundle.members]
-        self.readers = [module_of(classifier.options).reader(classifier.options) for classifier in self.classifiers]
+        self.readers = [_reader(classifier.options, folder) for classifier in self.classifiers]
         self.features = tuple(dict.fromkeys(name for reader in self.readers for name in reader.features))
 
     def probabilities(self, rows: Sequence[Row]) -> np.ndarray:
@@ -154,6 +155,13 @@ def session(path: Path) -> "onnxruntime.InferenceSession":
     except Exception as error:  # onnxruntime's errors share no public class
         what = " ".join(str(error).split())[:200]
         raise FinserError(f"not a readable graph ({what})", where=path, do=restoring(path.parent)) from None
+
+
+def _reader(options: ClassifierSection, folder: Path) -> Reader:
+    """Return the reader of a member's inputs; statistics of an encoder are computed with the weights in the bundle."""
+    if not isinstance(options, EncoderSection):
+        return module_of(options).reader(options)
+    return module_of(options).reader(options, folder / ENCODERS / options.reads[0])
 
 
 def _member(folder: Path, member: Member, classes: tuple[str, ...]) -> Classifier:

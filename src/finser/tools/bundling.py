@@ -17,9 +17,10 @@ from finser import layout
 from finser.audio.frames import DIMENSIONS, SR
 from finser.audio.shards import Only, read_aligned
 from finser.classifiers.parts import parts_of
-from finser.classifiers.train_final import all_rows, with_epochs
+from finser.classifiers.train_final import all_rows, as_trained
 from finser.config.params import Params
 from finser.config.reading import read
+from finser.config.sections.classifiers import EncoderSection
 from finser.config.sections.features import OPEN_SMILE
 from finser.corpora.clips import usable
 from finser.corpora.provenance import provenance
@@ -27,7 +28,7 @@ from finser.emotions import numbers
 from finser.errors import FinserError, nearest
 from finser.evaluation.evaluate_classifier import check_trained_classes, check_trained_settings
 from finser.files import read_json, whole_folder, write_json
-from finser.predict.bundle import CONFIG, Bundle, Member, Onnx, Point, TrainedOn
+from finser.predict.bundle import CONFIG, ENCODERS, Bundle, Member, Onnx, Point, TrainedOn
 from finser.predict.traits import FEATURES, ranges, traits
 from finser.progress import track
 from finser.scores import calibration
@@ -84,11 +85,14 @@ def bundle(
         check_onnx_installed()
     check_made_as_stated(params)
     folders = dict(_members(params, name, protocol, folds=folds))
+    encoders = _encoders(params, name)
     trained = clips_of(params, name, protocol, folds=folds)
     made = _described(params, name, protocol, tuple(member for member, _ in folders.values()), trained, folds=folds)
     with whole_folder(target) as partial:
         for member, folder in folders.values():
             _copy(folder, partial / member.folder)
+        for encoder in encoders:
+            _copy_encoder(encoder, partial)
         if onnx != "none":
             made = made.model_copy(update={"onnx": _exported(made, partial, trained, with_waveform=onnx == "all", int8=int8)})
         made = made.model_copy(update={"others": tuple(scores_on_others(params, made, partial))})
@@ -180,7 +184,7 @@ def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterat
 def _check(params: Params, model: str, folder: Path) -> None:
     """Raise an error if a classifier was trained with other settings than those of params.yaml."""
     config = read_json(folder / "config.json")
-    check_trained_settings(config, with_epochs(params.classifiers[model], config["options"].get("epochs", 1)), folder)
+    check_trained_settings(config, as_trained(params.classifiers[model], config["options"]), folder)
     check_trained_classes(config, params.emotions, folder)
 
 
@@ -284,6 +288,33 @@ def _scores(name: str, protocol: str) -> dict:
         raise FinserError("no such file", where=layout.summary(), do=TESTED)
     figures = read_json(layout.summary())[protocol][name]
     return {key: figures[key] for key in ("uar", "wa", "f1_macro", "classes", "corpora", "calibration", "n_test", "n_test_speakers")}
+
+
+def _encoders(params: Params, name: str) -> list[str]:
+    """Return the encoders whose statistics the members read.
+
+    Raises
+    ------
+    FinserError
+        A member is normalised by speaker.
+    """
+    options = {model: params.classifiers[model] for model in _models(params, name)}
+    for model, section in options.items():
+        if getattr(section, "normalise", "train") == "speaker":
+            what = f"{model} scales the clips of each speaker together, and a bundle predicts one clip at a time"
+            raise FinserError(what, where="params.yaml", expected="normalise: train", found="normalise: speaker")
+    return sorted({encoder for section in options.values() if isinstance(section, EncoderSection) for encoder in section.reads})
+
+
+def _copy_encoder(name: str, target: Path) -> None:
+    """Copy the published weights of an encoder, which may be large."""
+    folder = target / ENCODERS / name
+    folder.mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        try:
+            shutil.copyfile(layout.weights(name) / file, folder / file)
+        except FileNotFoundError:
+            raise FinserError("no such file", where=layout.weights(name) / file, do="run: dvc repro fetch_weights") from None
 
 
 def _copy(folder: Path, target: Path) -> None:
