@@ -102,9 +102,8 @@ def test_training_changes_what_is_not_frozen_and_nothing_else(tmp_path, name, op
     }[name]
     assert not [key for key in changed if any(part in key for part in frozen)]
     trained = sum(tensor.numel() for tensor in classifier.net.parameters() if tensor.requires_grad)
-    assert (
-        classifier.n_params == trained < sum(tensor.numel() for tensor in classifier.net.parameters()) + (name == "wavlm" and bool(options))
-    )
+    everything = sum(tensor.numel() for tensor in classifier.net.parameters())
+    assert classifier.n_params == trained and (trained < everything) == (options != {"front_end": "tuned"})
 
 
 def test_learning_rates_fall_from_layer_to_layer(tmp_path):
@@ -160,6 +159,11 @@ def test_low_rank_updates_start_at_the_published_encoder_and_are_saved(tmp_path)
     clips = sounds(3).inputs
     np.testing.assert_array_equal(again.probabilities(clips), classifier.probabilities(clips))
     assert not np.allclose(classifier.probabilities(clips), begin(EncoderTuned(init=INIT), ("a",), 3, tmp_path / "a").probabilities(clips))
+
+
+def test_byol_s_has_no_gradient_checkpointing(tmp_path):
+    with pytest.raises(FinserError, match="this encoder has no gradient checkpointing"):
+        tuned(tmp_path, "byol_s", gradient_checkpointing=True)
 
 
 def test_low_rank_updates_of_an_encoder_without_attention_are_one_line(tmp_path):

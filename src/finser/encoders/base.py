@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from finser.audio.frames import SR, to_float
+from finser.errors import FinserError
 
 RATE = 16_000  # Hz, of every encoder's input
 QUALITY = "HQ"  # quality of soxr
@@ -63,6 +64,18 @@ class Encoder(nn.Module):
     def block(self, layer: int) -> list[nn.Module]:
         """Return the modules that make hidden state `layer` of the one below; those of layer 0 follow the front end."""
         raise NotImplementedError
+
+    def recompute_activations(self) -> None:
+        """Compute the activations of the layers again in the backward pass, instead of keeping them (gradient checkpointing).
+
+        Raises
+        ------
+        FinserError
+            The network cannot.
+        """
+        if not hasattr(self.net, "activation_checkpointing_enable"):
+            raise FinserError("this encoder has no gradient checkpointing", where="gradient_checkpointing", expected="false", found="true")
+        self.net.activation_checkpointing_enable({"use_reentrant": False})
 
     def attention(self) -> list[nn.Linear]:
         """Return the products of the attention that low-rank updates change: queries and values (Hu et al. 2021, "LoRA")."""

@@ -107,8 +107,8 @@ class TunedClassifier(NetworkClassifier):
     def __init__(self, net: TunedNet, options: EncoderTuned, encoder: dict) -> None:
         super().__init__(net, options)
         self.encoder = encoder
-        if options.gradient_checkpointing and hasattr(net.encoder.net, "gradient_checkpointing_enable"):
-            net.encoder.net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if options.gradient_checkpointing:
+            net.encoder.recompute_activations()
 
     @property
     def n_params(self) -> int:
