@@ -1,6 +1,6 @@
 """A hub on loopback, with the calls that huggingface_hub makes to download files, and with the faults of hubs and networks.
 
-Large files are redirected to another address, as by a hub's content delivery network, which serves byte ranges.
+Large files are redirected to another host, as by a hub to its content delivery network, which serves byte ranges.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             digest = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
             return self._answer(data, 200, {"ETag": f'"{digest}"', "X-Repo-Commit": commit})
         linked = {"X-Linked-ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Linked-Size": str(len(data)), "X-Repo-Commit": commit}
-        return self._answer(b"", 302, {"Location": f"{hub.address}/cdn/{path}", **linked})
+        return self._answer(b"", 302, {"Location": f"http://localhost:{hub.server_port}/cdn/{path}", **linked})
 
     do_HEAD = do_GET
 

@@ -45,13 +45,15 @@ def download(options: Weights) -> Published:
 
 
 def _first(repo: str, commit: str, *names: str) -> Path:
-    """Return the first of some files that the repository has."""
-    from huggingface_hub.errors import EntryNotFoundError
+    """Return the first of some files that the repository has, or that the cache has if huggingface_hub is offline."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 
+    absent = (RemoteEntryNotFoundError, *([LocalEntryNotFoundError] if constants.is_offline_mode() else []))
     for name in names[:-1]:
         try:
             return Path(_get(repo, commit, name))
-        except EntryNotFoundError:
+        except absent:
             continue
         except Exception as error:
             raise _explained(error, repo, commit, name) from None
@@ -59,18 +61,17 @@ def _first(repo: str, commit: str, *names: str) -> Path:
 
 
 def _optional(repo: str, commit: str, name: str) -> Path | None:
-    """Return a file, or None if the repository has none of this name; offline the cache knows whether it has."""
+    """Return a file, or None if the repository has none of this name, which the cache remembers."""
     from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
-    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
+    from huggingface_hub.errors import RemoteEntryNotFoundError
 
+    if try_to_load_from_cache(repo, name, revision=commit) is _CACHED_NO_EXIST:
+        return None
     try:
         return Path(_get(repo, commit, name))
     except RemoteEntryNotFoundError:
         return None
     except Exception as error:
-        absent = isinstance(error, LocalEntryNotFoundError) and try_to_load_from_cache(repo, name, revision=commit) is _CACHED_NO_EXIST
-        if absent:
-            return None
         raise _explained(error, repo, commit, name) from None
 
 
