@@ -127,7 +127,11 @@ def test_tensors_are_exactly_those_of_the_configuration(project, change, said):
     ("file", "values", "said"),
     [
         ("config.json", {"auto_map": {"AutoModel": "modeling.Model"}}, r"config.json: names code of the repository to run \(auto_map\)"),
-        ("preprocessor_config.json", {"auto_map": {"AutoFeatureExtractor": "m.F"}}, "preprocessor_config.json: names code of the repository"),
+        (
+            "preprocessor_config.json",
+            {"auto_map": {"AutoFeatureExtractor": "m.F"}},
+            "preprocessor_config.json: names code of the repository",
+        ),
         ("config.json", {"model_type": "wavlm"}, "another architecture; expected model_type hubert; found wavlm"),
         ("preprocessor_config.json", {"sampling_rate": 8000}, "another sampling rate; expected 16000 Hz; found 8000 Hz"),
         ("config.json", {"hidden_size": 33}, "config.json: a configuration that hubert refuses"),

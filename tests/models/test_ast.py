@@ -20,6 +20,8 @@ from finser.config.sections.classifiers import Ast, SpectrogramAugment, by_map
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.masks import Masks
+from finser.encoders.fetch import fetch_weights
+from finser.encoders.sizes import size_of
 from finser.errors import FinserError
 from finser.features import filter_banks as filter_bank_module
 from finser.features.filter_banks import RATE, filter_banks
@@ -28,9 +30,7 @@ from finser.files import checksum, read_json
 from finser.models import begin, load
 from finser.models.ast import AstNet, CollateFilterBanks, frame_numbers, grid, reader, statistics
 from finser.models.network import n_trainable
-from finser.encoders.fetch import fetch_weights
 from finser.models.published import adapted_positions
-from finser.encoders.sizes import size_of
 
 from ..miniature import dumped, prepare
 
@@ -246,7 +246,7 @@ def published(tmp_path):
 
 def section(path, kind: str) -> Weights:
     Path("local.yaml").write_text(f"weights: {{given: {path}}}\n")
-    return Weights(source="local", kind=kind, model_size="nano", sha256=checksum(path))
+    return Weights(source="local", family=kind, model_size="nano", sha256=checksum(path))
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])

@@ -49,8 +49,8 @@ class Known:
         Where they are, with pins.
     title : str
         What they are, in a few words.
-    megabytes : int or None
-        Size of the file in 10^6 bytes; None if no source states it.
+    megabytes : int
+        Size of the file in 10^6 bytes, as other programs state it, or four bytes for each parameter of the architecture.
     rate : int or None
         Sampling rate in Hz of the sounds that they were trained on; None for weights of an image model.
     citation : str
@@ -59,7 +59,7 @@ class Known:
 
     weights: WeightsKeys
     title: str
-    megabytes: int | None
+    megabytes: int
     rate: int | None
     citation: str
 
@@ -77,7 +77,7 @@ def _hub(family: Family, repo: str, revision: str | None, file: str | None, sha2
 DEIT = "Touvron et al. 2021, Training data-efficient image transformers & distillation through attention, ICML"
 RADFORD = "Radford et al. 2022, Robust Speech Recognition via Large-Scale Weak Supervision, arXiv:2212.04356"
 CHEN = "Chen et al. 2022, WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing, IEEE JSTSP 16(6)"
-UNISPEECH = "CC BY-SA 3.0 (the LICENSE of github.com/microsoft/UniSpeech, which the publisher's page names)"
+UNISPEECH = "CC BY-SA 3.0 (LICENSE of microsoft/UniSpeech)"
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 
 KNOWN: dict[str, Known] = {
@@ -91,7 +91,7 @@ KNOWN: dict[str, Known] = {
     "deit_base": Known(
         _hub("deit", "facebook/deit-base-distilled-patch16-224", "155831199e645cc8ec9ace65a38ff782be6217e1", None, None, "Apache-2.0"),
         "DeiT-base, distilled, ImageNet, 224 x 224",
-        None,
+        349,
         None,
         DEIT,
     ),
@@ -105,7 +105,7 @@ KNOWN: dict[str, Known] = {
             "BSD-3-Clause",
         ),
         "AST, AudioSet (mAP .4593)",
-        None,
+        346,
         16_000,
         "Gong et al. 2021, AST: Audio Spectrogram Transformer, Interspeech",
     ),
@@ -182,7 +182,7 @@ KNOWN: dict[str, Known] = {
     "data2vec_audio_base": Known(
         _hub("data2vec", "facebook/data2vec-audio-base", None, None, None, "Apache-2.0"),
         "data2vec audio base, LibriSpeech 960 h",
-        None,
+        373,
         16_000,
         "Baevski et al. 2022, data2vec: A General Framework for Self-supervised Learning in Speech, Vision and Language, ICML",
     ),
