@@ -1,9 +1,9 @@
 """Published files of weights: tensors of a safetensors file or a restricted pickle, and configurations, of which no code is run."""
 
-import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
@@ -75,7 +75,7 @@ def _pickle(path: Path) -> dict[str, Tensor]:
     try:
         # mmap: tensors that are dropped are never in memory; files of torch before 1.6, which are no zip archives, cannot be mapped
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         first = " ".join(str(error).split("\n\n")[0].split())
         what = f"a pickle that torch's restricted loader refuses, because it is damaged or holds more than tensors ({first})"
         raise FinserError(what, where=path, do="nothing of it was run; use a safetensors file") from None

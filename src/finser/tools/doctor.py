@@ -239,26 +239,16 @@ def of_inputs(params: "Params") -> Iterator[Finding]:
     from finser import layout
     from finser.config import locations
     from finser.config.inputs import check_inputs
+    from finser.tools.known_weights import to_download
 
     check_inputs(params)
     yield Finding(OK, "inputs", "local.yaml" if locations.FILE.exists() else "params.yaml needs no local.yaml")
     wanted = {"recordings of noise": locations.noise} if "noise_file" in params.augment.variants else {}
-    absent = [name for name in params.fetch_weights if not layout.weights(name).exists()]
-    for name in (name for name in absent if params.fetch_weights[name].source == "local"):
-        wanted[f"the weights '{name}'"] = partial(locations.weights, name)
+    given = [name for name, one in params.fetch_weights.items() if one.source == "local" and not layout.weights(name).exists()]
+    wanted |= {f"the weights '{name}'": partial(locations.weights, name) for name in given}
+    yield from (Finding(NOTE, "weights", line) for line in to_download(params))
     for what, where in wanted.items():
         yield from _guarded("inputs", partial(_of_path, what, where))
-    for name in (name for name in absent if params.fetch_weights[name].source != "local"):
-        yield Finding(NOTE, "weights", to_download(params, name))
-
-
-def to_download(params: "Params", name: str) -> str:
-    """Return what `fetch_weights` will download for a section, and under which licence."""
-    from finser.config.sections.known_weights import KNOWN
-
-    weights = params.weights_of(name)
-    size = "size unknown" if params.fetch_weights[name].source else f"{KNOWN[name].megabytes:,} MB"
-    return f"fetch_weights will download {name}: {weights.repo or weights.address}; {size}; licence {weights.licence or 'not stated'}"
 
 
 def _of_path(what: str, where: Callable[[], Path]) -> Iterator[Finding]:

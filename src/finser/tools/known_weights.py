@@ -38,6 +38,16 @@ def state(name: str, params: Params | None) -> str:
     return "fetched" if (layout.weights(name) / "config.json").exists() else "in params.yaml, not fetched"
 
 
+def to_download(params: Params) -> Iterator[str]:
+    """Yield what `fetch_weights` will download for each section of params.yaml, and under which licence."""
+    for name, section in params.fetch_weights.items():
+        if section.source != "local" and not layout.weights(name).exists():
+            weights = params.weights_of(name)
+            size = "size unknown" if section.source else f"{KNOWN[name].megabytes:,} MB"
+            licence = weights.licence or "not stated"
+            yield f"fetch_weights will download {name}: {weights.repo or weights.address}; {size}; licence {licence}"
+
+
 def details(name: str, params: Params | None) -> Iterator[str]:
     """Yield all that is known of weights, and the lines of params.yaml that use them.
 
