@@ -1,8 +1,10 @@
 """The table of known weights, sections that use it by name alone, and what initial weights they are."""
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from finser.config.params import Params, validate
 from finser.config.sections.fetch import Synthetic
@@ -78,3 +80,13 @@ def test_an_ast_starts_from_known_weights_by_name(name):
     section = {"model": "ast", "model_size": "base", "init": f"models/weights/{name}"}
     values = {**REST, "fetch_weights": {name: {}}, "fine_tune": {"mine": section}}
     assert validate(values).fine_tune["mine"].init == f"models/weights/{name}"
+
+
+@pytest.mark.parametrize("page", ["encoders", "classifiers"])
+def test_examples_of_the_pages_are_valid(page):
+    text = (Path(__file__).parents[2] / f"docs/{page}.md").read_text().replace("COMMIT", "1" * 40).replace("SHA256", "a" * 64)
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    examples = [block for block in blocks if "fetch_weights" in block]
+    assert len(examples) > 1
+    for block in examples:
+        assert validate({**REST, **block, "models": ["svm", *block.get("models", ())]}).fetch_weights
