@@ -84,7 +84,7 @@ def test_an_ast_starts_from_known_weights_by_name(name):
 
 @pytest.mark.parametrize("page", ["encoders", "classifiers"])
 def test_examples_of_the_pages_are_valid(page):
-    text = (Path(__file__).parents[2] / f"docs/{page}.md").read_text().replace("COMMIT", "1" * 40).replace("SHA256", "a" * 64)
+    text = (Path(__file__).parents[2] / f"docs/{page}.md").read_text().replace("COMMIT", "ab" * 20).replace("SHA256", "a" * 64)
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     examples = [block for block in blocks if "fetch_weights" in block]
     assert len(examples) > 1
