@@ -154,6 +154,7 @@ def test_configurations_that_do_not_fit_are_one_line(project, file, values, said
         (lambda folder: (folder / "config.json").write_text("[]"), "config.json: not a JSON object"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights; expected model.safetensors or pytorch_model.bin"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"<html><head><title>x</title>"), "an HTML page"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1"), "a Git LFS pointer"),
         (lambda folder: folder.rename(folder.with_name("moved")), "no such file or folder; correct its path in local.yaml"),
     ],
 )
@@ -175,3 +176,17 @@ def test_a_named_file_of_a_folder_is_read(project):
     folder = save(project / "published", "hubert", "HubertModel")
     (folder / "model.safetensors").rename(folder / "other.safetensors")
     assert read_json(fetched("hubert", folder, file="other.safetensors") / "config.json")["origin"]["file"] == "other.safetensors"
+    with pytest.raises(FinserError, match="other.safetensors: is a file, and params.yaml names a file of a folder"):
+        fetched("hubert", folder / "other.safetensors", file="other.safetensors")
+    with pytest.raises(FinserError, match="no weights; expected model.bin"):
+        fetched("hubert", folder, file="model.bin")
+
+
+def test_a_large_model_has_other_normalisations(project):
+    """wav2vec 2.0 large and the network that was tuned on MSP-Podcast normalise before each part, with layer norms in the front end."""
+    large = {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
+    folder = save(project / "published", "wav2vec2", "Wav2Vec2ForSequenceClassification", pickled=True, **large)
+    encoder, inputs = encoders.load(fetched("wav2vec2", folder)), torch.randn(1, 4000)
+    with torch.no_grad():
+        pairs = zip(encoder(inputs, torch.tensor([4000])), theirs("wav2vec2", folder, inputs), strict=True)
+        assert all(torch.allclose(one, other, atol=1e-5) for one, other in pairs)

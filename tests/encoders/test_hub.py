@@ -188,7 +188,7 @@ def test_a_gated_repository(hub, monkeypatch, token, said):
     assert fetch()["commit"] == hub.commit(REPO)
 
 
-@pytest.mark.parametrize("status", [401, 403, 500, 503])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_a_hub_that_refuses_or_fails(hub, status):
     hub.status = status
     line = refused()

@@ -83,10 +83,12 @@ def local(path: Path, options: Weights) -> Published:
     Raises
     ------
     FinserError
-        There is no such file or folder, or no weights or no configuration in it.
+        There is no such file or folder, no weights or no configuration in it, or `file` is given for a file.
     """
     if not path.exists():
         raise FinserError("no such file or folder", where=path, do=f"correct its path in {locations.FILE}")
+    if options.file and not path.is_dir():
+        raise FinserError("is a file, and params.yaml names a file of a folder", where=path, do=f"name its folder in {locations.FILE}")
     folder = path if path.is_dir() else path.parent
     names = [options.file] if options.file else [SAFETENSORS, PICKLE]
     weights = next((folder / name for name in names if (folder / name).is_file()), None) if path.is_dir() else path
