@@ -27,6 +27,8 @@ class Hub(ThreadingHTTPServer):
         Ids of repositories that only `TOKEN` may read.
     status : int
         Of every answer, if it is not 0.
+    failing : str
+        End of the paths that are answered with 503; empty for none.
     page : bool
         Whether every answer is an HTML page.
     swapped : dict
@@ -45,7 +47,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.gated: set[str] = set()
-        self.status, self.page, self.swapped, self.breaks, self.times = 0, False, {}, 0, 0
+        self.status, self.failing, self.page, self.swapped, self.breaks, self.times = 0, "", False, {}, 0, 0
         self.asked: list[tuple[str, str, str]] = []
         self.sent = 0
 
@@ -69,8 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         hub = self.server
         path = unquote(self.path.split("?")[0]).strip("/")
         hub.asked.append((self.command, path, self.headers.get("Range", "")))
-        if hub.status:
-            return self._answer(b"", hub.status)
+        if hub.status or hub.failing and path.endswith(hub.failing):
+            return self._answer(b"", hub.status or 503)
         if hub.page:
             return self._answer(PAGE, 200, {"Content-Type": "text/html"})
         api = path.startswith("api/models/")

@@ -195,6 +195,15 @@ def test_a_hub_that_refuses_or_fails(hub, status):
     assert line.startswith(f"{hub.address}/{REPO}: ") and str(status) in line
 
 
+@pytest.mark.parametrize("failing", ["model.safetensors", "config.json"])
+def test_a_hub_that_fails_for_one_file_alone(hub, pickled, failing):
+    """The pickle is no replacement for safetensors that the repository has; a configuration is not taken as missing."""
+    hub.repositories[REPO] |= pickled
+    hub.failing = failing
+    line = refused()
+    assert f"{failing} of revision {hub.commit(REPO)} cannot be downloaded" in line and "503" in line
+
+
 def test_a_hub_that_fails_after_the_weights_were_cached_is_not_needed(hub):
     fetch(revision=hub.commit(REPO))
     hub.status = 503

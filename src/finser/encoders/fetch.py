@@ -72,7 +72,8 @@ def downloaded(options: Weights, store: Path, patience: http.Patience | None = N
             return Published(store / name)
         for other in (CONFIG, PREPROCESSOR):
             parts = urlsplit(options.address)
-            (store / other).unlink(missing_ok=True)  # it has no checksum, and may have changed
+            http.discard(store / other)  # it has no checksum, and may have changed
+            (store / other).unlink(missing_ok=True)
             http.save(link, parts._replace(path=str(PurePosixPath(parts.path).with_name(other))).geturl(), store / other)
     return Published(store / name, store / CONFIG, store / PREPROCESSOR)
 
