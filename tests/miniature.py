@@ -158,7 +158,7 @@ def params() -> Params:
         **by_map(sections()),
         evaluate_classifier={"noise": {"kinds": ()}},
         features={"filter_bank_variants": ("original", "noise"), "encoders": ("byol_s",)},
-        fetch_weights={"byol_s": {"source": "local", "kind": "byol_s", "sha256": "0" * 64}},
+        fetch_weights={"byol_s": {"source": "local", "family": "byol_s", "sha256": "0" * 64}},
     )
 
 

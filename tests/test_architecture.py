@@ -282,8 +282,12 @@ def test_nothing_needs_torchvision_or_torchaudio():
 
 
 def test_no_pickle_is_written_or_read():
-    for path in modules().values():
-        assert not re.search(r"\bimport (pickle|joblib)|torch\.(save|load)\(", path.read_text()), path
+    """Published weights are the exception: `fetch_weights` reads them with torch's restricted loader, which runs nothing."""
+    for name, path in modules().items():
+        text = path.read_text()
+        if name == "encoders.reading":
+            text = re.sub(r"torch\.load\([^()]*weights_only=True", "", text)
+        assert not re.search(r"\bimport (pickle|joblib)|torch\.(save|load)\(", text), path
 
 
 def test_python_is_new_enough():

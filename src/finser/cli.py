@@ -37,7 +37,7 @@ def program() -> typer.Typer:
     skipped = sys.argv[1:2] == ["doctor"]  # which runs whatever is wrong with dvc.yaml
     for stage in stages.table().values() if stages.DVC.exists() and not skipped else ():
         app.command(stage.name, help=f"{stage.summary}.", rich_help_panel=STAGES)(_command(stage))
-    for function in (preset, doctor, *using.COMMANDS, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
+    for function in (preset, doctor, *using.COMMANDS, weights, migrate, params, check, imitate, inspect, export, cluster, schema, readme):
         app.command(function.__name__, rich_help_panel=PEOPLE)(function)
     own = typer.Typer(invoke_without_command=True, callback=corpora)
     own.command("add")(add)
@@ -191,6 +191,15 @@ def corpora(context: typer.Context) -> None:
         from finser.tools.overview import overview
 
         print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
+
+
+def weights(name: Annotated[str | None, typer.Argument(help="one of them: print all that is known of it")] = None) -> None:
+    """List the published weights that finser knows by name: size, rate, licence, pins, and what this project has of them."""
+    from finser.config import params as parameters
+    from finser.tools.known_weights import details, overview
+
+    params = parameters.load() if Path("params.yaml").exists() else None
+    print("\n".join(details(name, params) if name else overview(params)))
 
 
 def add(

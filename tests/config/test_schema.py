@@ -251,7 +251,7 @@ def test_a_name_of_ones_own_may_stand_for_a_kind_that_stands_there_already(value
     assert (made["fin_mel"].arm, made["fin_ensemble"].arm, type(made["fin_mel"])) == ("tuned", "frozen", FinEnsemble)
 
 
-WEIGHTS = {"source": "local", "kind": "ast", "model_size": "nano", "sha256": 64 * "0"}
+WEIGHTS = {"source": "local", "family": "ast", "model_size": "nano", "sha256": 64 * "0"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_sections_within_a_kind_are_tables_of_their_own(sections):
 
 
 def test_entries_of_a_section_by_name_are_tables_of_their_own(sections):
-    assert sections["## fetch_weights.NAME"][:2] == ["source", "kind"]
+    assert sections["## fetch_weights.NAME"][:2] == ["source", "family"]
     assert sections["## fuse_classifiers.NAME"] == ["members", "method"]
 
 

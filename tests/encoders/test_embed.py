@@ -30,7 +30,7 @@ def params():
         fetch={"tess": Synthetic()},
         train_fin={"data": {"corpora": ("tess",)}},
         features={"encoders": ("byol_s",)},
-        fetch_weights={"byol_s": {"source": "local", "kind": "byol_s", "sha256": "0" * 64}},
+        fetch_weights={"byol_s": {"source": "local", "family": "byol_s", "sha256": "0" * 64}},
     )
 
 

@@ -246,7 +246,7 @@ def published(tmp_path):
 
 def section(path, kind: str) -> Weights:
     Path("local.yaml").write_text(f"weights: {{given: {path}}}\n")
-    return Weights(source="local", kind=kind, model_size="nano", sha256=checksum(path))
+    return Weights(source="local", family=kind, model_size="nano", sha256=checksum(path))
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ast", (12, 29)), ("deit", (12, 29))])

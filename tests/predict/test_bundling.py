@@ -15,6 +15,7 @@ from finser import layout
 from finser.audio.frames import HOP_LENGTH, SR, n_frames
 from finser.audio.shards import read_audio
 from finser.config.params import Params
+from finser.config.sections.fetch_weights import Weights
 from finser.errors import FinserError
 from finser.files import read_json, write_json
 from finser.predict import bundle as bundles
@@ -77,16 +78,23 @@ def test_what_encoders_and_published_weights_learned_from(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     for fold, speakers in (("1", ["ravdess/01", "ravdess/02"]), ("2", ["ravdess/03"])):
         write_json(layout.initial("encoder") / "speaker" / fold / "config.json", {"speakers": speakers})
-    inits = {"encoder": "models/pretrained/small_cnn", "tuned": "models/weights/ravdess", "plain": None}
+    inits = {
+        "encoder": "models/pretrained/small_cnn",
+        "tuned": "models/weights/ravdess",
+        "plain": None,
+        "known": "models/weights/ast_audioset",
+    }
     params = SimpleNamespace(
         classifiers={name: SimpleNamespace(init=init) for name, init in inits.items()},
         fetch=kept.fetch,
-        fetch_weights={"ravdess": SimpleNamespace(licence="MIT", source="download")},
+        fetch_weights=(weights := {"ravdess": Weights(source="hub", family="ast", repo="a/b", licence="MIT"), "ast_audioset": Weights()}),
+        weights_of=lambda name: weights[name].completed(name),
     )
-    found = earlier(params, ["encoder", "tuned", "plain", "encoder"])
-    assert [(one.use, one.name, one.licence == "MIT") for one in found] == [
-        ("pretraining", "ravdess", False),
-        ("published weights", "ravdess", True),
+    first, *published = earlier(params, ["encoder", "tuned", "plain", "encoder", "known"])
+    assert (first.use, first.name, first.licence == "MIT") == ("pretraining", "ravdess", False)
+    assert [(one.use, one.name, one.title, one.licence, one.source) for one in published] == [
+        ("published weights", "ravdess", "a/b", "MIT", "hub"),
+        ("published weights", "ast_audioset", "AST, AudioSet (mAP .4593)", "BSD-3-Clause", "hub"),
     ]
 
 

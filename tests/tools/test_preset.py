@@ -237,6 +237,7 @@ def test_migration_keeps_choices_and_moves_paths(tmp_path):
     (tmp_path / "params.yaml").write_text(text)
     made = load(tmp_path / "params.yaml")
     assert made.fetch["ravdess"] == Local(allow_partial=True) and made.augment.noise_file.snr_db == (1.0, 2.0)
+    assert made.fetch_weights["given"].family == "ast"
     assert made.fine_tune["ast"].init == "models/weights/given" and made.fine_tune["ast"].epochs == 7 and made.split.folds == 4
     assert "/data" not in text and "digest" not in text
     expected = {"corpora": {"ravdess": "/data/RAVDESS"}, "noise": "/data/noise", "weights": {"given": "/data/w.safetensors"}}
@@ -253,6 +254,7 @@ def test_migration_keeps_choices_and_moves_paths(tmp_path):
         ("fetch.esd.path", "/data/ESD"),
         ("fetch.esd.digest", "x"),
         ("fetch_weights.given.path", "/data/w"),
+        ("fetch_weights.given.kind", "ast"),
         ("augment.noise_file.folder", "/data/noise"),
         ("augment.noise_file.bytes", 1),
     ],

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from finser.config.contradiction import Contradiction, sections
 from finser.config.corpus_checks import cross_corpus_folds, emotions_of_tables, known_corpora, known_folds, own_splits, sources, titles
 from finser.config.fields import Fields, init_kind
-from finser.config.sections.classifiers import FINS, WITH_FINS, ClassifierSection, EncoderSection, FinEnsemble
+from finser.config.sections.classifiers import FINS, WITH_FINS, Ast, ClassifierSection, EncoderSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
-from finser.config.sections.fetch_weights import SPEECH_FAMILIES
+from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, SPEECH_FAMILIES
 from finser.errors import nearest
 
 
@@ -29,6 +29,7 @@ def contradictions(params: Fields) -> list[Contradiction]:
         known_fusions,
         known_pairs,
         nothing_twice,
+        known_weights,
         initial_weights,
         encoders,
         trunks,
@@ -125,6 +126,18 @@ def nothing_twice(params: Fields) -> Iterator[Contradiction]:
             yield Contradiction(f"{name} names something twice: {', '.join(map(str, values))}", (name,))
 
 
+def known_weights(params: Fields) -> Iterator[Contradiction]:
+    """Sections of fetch_weights without a source have the name of known weights; only those of a hub have another revision or file."""
+    for name, options in params.fetch_weights.items():
+        where = f"fetch_weights.{name}"
+        if options.source is None and name not in KNOWN:
+            line = f"{where} has no source, and '{name}' is no name of known weights; {nearest(name, KNOWN)} `finser weights` lists them"
+            yield Contradiction(line, (where,))
+        elif options.source is None and KNOWN[name].weights.source != "hub" and (options.revision or options.file or options.sha256):
+            line = f"{where} is fetched from the address in the table of known weights, which has no other revision, file or sha256"
+            yield Contradiction(line, (where,))
+
+
 def initial_weights(params: Fields) -> Iterator[Contradiction]:
     """Every section of fine_tune has ``init``, no other section has it, and it names weights that the section can start from."""
     for name, options in params.train_classifier.items():
@@ -163,23 +176,24 @@ def _unfit_weights(params: Fields, where: str, options: ClassifierSection) -> st
         return f"{where}.init is {options.init}, and {options.model} has no pretrained encoder"
     if kind == "pretrained" and name not in params.pretrain.trunks:
         return f"{where}.init is {options.init}, and pretrain.trunks does not name '{name}'; {nearest(name, params.pretrain.trunks)}"
-    if kind == "weights" and not hasattr(options, "model_size") and not options.needs_encoder:
+    if kind == "weights" and not isinstance(options, Ast) and not options.needs_encoder:
         return f"{where}.init is {options.init}, and published weights are for ast and the classifiers on encoders alone"
-    if kind == "weights" and name not in params.fetch_weights:
-        return f"{where}.init is {options.init}, and '{name}' is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
-    if kind == "weights" and options.needs_encoder:
-        return _unfit_encoder(params, where, name)
-    if kind == "weights" and params.fetch_weights[name].model_size != options.model_size:
-        size = params.fetch_weights[name].model_size
-        return f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{size}'"
-    return None
+    return _unfit_published(params, where, options, name) if kind == "weights" else None
 
 
-def _unfit_encoder(params: Fields, where: str, name: str) -> str | None:
-    """Return why a classifier on an encoder of speech cannot start from the weights of a section of fetch_weights."""
-    family = params.fetch_weights[name].family
-    if family not in SPEECH_FAMILIES:
-        return f"{where}.init names weights of the family {family}, which is no encoder of speech: {', '.join(SPEECH_FAMILIES)}"
+def _unfit_published(params: Fields, where: str, options: ClassifierSection, name: str) -> str | None:
+    """Return why an AST, or a classifier on an encoder of speech, cannot start from the section `name` of fetch_weights."""
+    if name not in params.fetch_weights:
+        do = f"add `{name}: {{}}` to fetch_weights" if name in KNOWN else nearest(name, params.fetch_weights)
+        return f"{where}.init is {options.init}, and '{name}' is no section of fetch_weights; {do}"
+    if params.fetch_weights[name].source is None and name not in KNOWN:
+        return None  # another check reports it
+    weights, families = params.weights_of(name), SPEECH_FAMILIES if options.needs_encoder else AST_FAMILIES
+    if weights.family not in families:
+        who = options.model if options.needs_encoder else "an AST"
+        return f"{where}.init is {options.init}, which is of the family {weights.family}; {who} starts from {' or '.join(families)}"
+    if isinstance(options, Ast) and weights.model_size != options.model_size:
+        return f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{weights.model_size}'"
     return None
 
 
@@ -192,9 +206,10 @@ def encoders(params: Fields) -> Iterator[Contradiction]:
         elif name not in params.fetch_weights:
             line = f"{key} names '{name}', which is no section of fetch_weights; {nearest(name, params.fetch_weights)}"
             yield Contradiction(line, (key, weights))
-        elif params.fetch_weights[name].family not in SPEECH_FAMILIES:
-            line = f"{key} names '{name}', whose family {params.fetch_weights[name].family} is no encoder of speech"
-            yield Contradiction(line, (key, weights))
+        elif name in KNOWN or params.fetch_weights[name].source is not None:
+            family = params.weights_of(name).family
+            if family not in SPEECH_FAMILIES:
+                yield Contradiction(f"{key} names '{name}', whose family {family} is no encoder of speech", (key, weights))
     for variant in params.features.encoder_variants:
         if variant not in params.variants:
             line = f"features.encoder_variants names '{variant}', which augment.variants does not; {nearest(variant, params.variants)}"

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 
 from finser.config.base import NAME, PublishedCorpus, Section, as_written, required
 from finser.config.reading import flow, shown
-from finser.config.sections.classifiers import KINDS
+from finser.config.sections.classifiers import KINDS, PUBLISHED
 from finser.config.sections.fetch import SOURCES
+from finser.config.sections.known_weights import KNOWN
 from finser.errors import FinserError, nearest
 
 TAGGED = {"fetch": (SOURCES, "source"), "train_classifier": (KINDS, "model"), "fine_tune": (KINDS, "model")}  # maps of several kinds
@@ -131,7 +132,8 @@ def _explain_key(problem: dict, said: str, values: Any, where: object, whole: ty
         return FinserError(f"{key}: wrong type", where=where, expected=EXPECTED[kind], found=shown(given))
     if kind == "string_pattern_mismatch" and path[-1] == "init":
         expected = "models/fins, models/pretrained/TRUNK or models/weights/NAME"
-        return FinserError(f"{key}: no initial weights", where=where, expected=expected, found=repr(given))
+        do = f"write `init: {PUBLISHED}{given}`, and `fetch_weights: {{{given}: {{}}}}`" if given in KNOWN else ""
+        return FinserError(f"{key}: no initial weights", where=where, expected=expected, found=repr(given), do=do)
     found = None if isinstance(given, dict) else repr(given)
     if expected := _limit(kind, problem.get("ctx", {})):
         return FinserError(f"{key}: wrong value", where=where, expected=expected, found=found)

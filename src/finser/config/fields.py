@@ -88,7 +88,9 @@ class Fields(Section):
     evaluate_fin: EvaluateFin = EvaluateFin()
     compare_fin: CompareFin = CompareFin()
     reference_fin: ReferenceFin = ReferenceFin()
-    fetch_weights: dict[Name, Weights] = Field({}, description="Published weights that a classifier can start from (docs/classifiers.md)")
+    fetch_weights: dict[Name, Weights] = Field(
+        {}, description="Published weights: initial weights of classifiers, and encoders of speech (docs/encoders.md)"
+    )
     pretrain: Pretrain = Pretrain()
     train_classifier: Classifiers = Field(
         by_map(every_model())["train_classifier"],
@@ -141,6 +143,10 @@ class Fields(Section):
     def members_of(self, fusion: str) -> tuple[str, ...]:
         """The members of a fusion that ``models`` names."""
         return tuple(member for member in self.fuse_classifiers[fusion].members if member in self.models)
+
+    def weights_of(self, name: str) -> Weights:
+        """Return a section of ``fetch_weights``, completed from the table of known weights."""
+        return self.fetch_weights[name].completed(name)
 
     def corpora_of(self, model: str) -> frozenset[str]:
         """Corpora that a classifier, or the members of a fusion, train and test on."""

@@ -28,7 +28,7 @@ class Locations(Section):
     )
     roots: dict[CorpusName, str] = Field({}, description="folder of the paths in a corpus's table; default: the table's own folder")
     noise: str | None = Field(None, description="folder of recordings of noise, for the variant noise_file")
-    weights: dict[Name, str] = Field({}, description="file of each section of fetch_weights whose source is local")
+    weights: dict[Name, str] = Field({}, description="file or folder of each section of fetch_weights whose source is local")
 
 
 def load(path: Path = FILE) -> Locations:
@@ -58,7 +58,7 @@ def noise() -> Path:
 
 
 def weights(name: str) -> Path:
-    """The file of a section of fetch_weights."""
+    """The file or folder of a section of fetch_weights."""
     return _given(load().weights.get(name), f"weights: {{{name}: PATH}}", f"the weights '{name}'")
 
 

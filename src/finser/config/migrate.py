@@ -1,7 +1,8 @@
 """params.yaml of earlier versions of finser: recognised, and converted to the present format.
 
 The earlier format named initial weights in a section ``initialise`` and by ``init: imitation`` with ``trunk``, or ``init: weights`` with
-``weights``; it held paths of the user's machine, and numbers and sizes of the files there.
+``weights``; it held paths of the user's machine, and numbers and sizes of the files there. The key ``family`` of published weights was
+called ``kind``.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from finser.config.sections.classifiers import FINS, PRETRAINED, PUBLISHED, WITH
 
 OLD_INIT = ("scratch", "imitation", "weights")
 MEASURED = ("files", "bytes", "digest")  # of the content of a folder
-SECTION_KEYS = {"fetch": ("path", *MEASURED), "fetch_weights": ("path",), "train_classifier": ("trunk", "weights")}
+SECTION_KEYS = {"fetch": ("path", *MEASURED), "fetch_weights": ("path", "kind"), "train_classifier": ("trunk", "weights")}
 RENAMED = {"speed_share": "speed_fraction", "noise_share": "noise_fraction"}  # keys of a classifier's `augment`
 
 
@@ -47,6 +48,8 @@ def convert(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             new[name] = {section: _without(options, "path", *MEASURED) for section, options in new[name].items()}
             paths = {section: options["path"] for section, options in values[name].items() if _has(options, "path")}
             places |= {kind: paths} if paths else {}
+    if "fetch_weights" in new:
+        new["fetch_weights"] = {name: _with_family(options) for name, options in new["fetch_weights"].items()}
     noise = _sections(new.get("augment")).get("noise_file", {})
     if noise:
         new["augment"] = {**new["augment"], "noise_file": _without(noise, "folder", *MEASURED)}
@@ -77,6 +80,11 @@ def _with_init(options: Any) -> Any:
     if options.get("model") == "fin_ensemble" and options.get("arm", "frozen") in WITH_FINS:
         return {**new, "init": FINS}
     return new if init in (None, "scratch") else {**new, "init": init}
+
+
+def _with_family(options: Any) -> Any:
+    """A section of fetch_weights with ``family``, which was called ``kind``."""
+    return {"family" if key == "kind" else key: value for key, value in options.items()} if isinstance(options, dict) else options
 
 
 def _without(options: Any, *keys: str) -> Any:

@@ -2,17 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from finser.config.sections.fetch_weights import Weights
 from finser.encoders.sizes import EXPANSION, PATCH, Size, shapes, size_of
+from finser.encoders.tensors import checked
 from finser.errors import FinserError
-from finser.files import why
 
 BANDS = 128  # of the filter banks that are a published AST's input
 STRIDE = 10  # bands and frames between its patches
@@ -21,7 +17,7 @@ TOKENS = 2  # class and distillation
 
 @dataclass(frozen=True)
 class Kind:
-    """Layout of a published file.
+    """Names in a published file, and its input.
 
     Attributes
     ----------
@@ -38,28 +34,14 @@ class Kind:
     channels: int
 
 
-def kind_of(name: str) -> Kind:
-    """Return the layout called `name`.
+def kind_of(family: str) -> Kind:
+    """Return the layout of a family's published files.
 
     ``deit`` is the layout of facebook/deit-base-distilled-patch16-224, ``ast`` that of MIT/ast-finetuned-audioset-10-10-0.4593.
     """
-    if name == "deit":
+    if family == "deit":
         return Kind("deit.", ("cls_classifier.", "distillation_classifier.", "classifier.", "pooler."), 3)
     return Kind("audio_spectrogram_transformer.", ("classifier.",), 1)
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file.
-
-    Raises
-    ------
-    FinserError
-        The file is no safetensors file. Pickles are refused, whatever their name.
-    """
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise FinserError(f"not a safetensors file ({why(error)})", where=path, do="other formats of weights are not read") from None
 
 
 def convert(published: dict[str, Tensor], options: Weights, where: object) -> tuple[dict[str, Tensor], dict]:
@@ -71,9 +53,9 @@ def convert(published: dict[str, Tensor], options: Weights, where: object) -> tu
     Parameters
     ----------
     published : dict
-        Tensors as :func:`read` returns them.
+        Tensors as :func:`finser.encoders.reading.read` returns them.
     options : Weights
-        Kind and size.
+        Family and size.
     where : object
         Name of the file in errors.
 
@@ -82,42 +64,28 @@ def convert(published: dict[str, Tensor], options: Weights, where: object) -> tu
     FinserError
         Tensors are missing, unknown, or of another size.
     """
-    kind, size = kind_of(options.kind), size_of(options.model_size)
+    kind, size = kind_of(options.family), size_of(options.model_size)
     kept = {name.removeprefix(kind.prefix): tensor for name, tensor in published.items() if not name.startswith(kind.heads)}
     name = "embeddings.position_embeddings"
     positions = kept[name].shape[1] if name in kept and kept[name].ndim == 3 else 0
-    _check(kept, shapes(size, kind.channels, positions), options, where)
-    kept = {name: tensor.float().contiguous() for name, tensor in kept.items()}
+    of, do = f"weights of family {options.family}, size {options.model_size}", "correct family or model_size in params.yaml"
+    kept = checked(kept, shapes(size, kind.channels, positions), where, of, do)
     projection = "embeddings.patch_embeddings.projection.weight"
     kept[projection] = kept[projection].sum(1, keepdim=True)  # (width, channels, 16, 16) -> (width, 1, 16, 16)
-    bad = next((name for name, tensor in kept.items() if not torch.isfinite(tensor).all()), None)
-    if bad:
-        raise FinserError(f"'{bad}' is not finite", where=where)
-    return kept, configuration(size, *grid_of(options.kind, positions - TOKENS, where), stride=PATCH if options.kind == "deit" else STRIDE)
+    stride = PATCH if options.family == "deit" else STRIDE
+    return kept, configuration(size, *grid_of(options.family, positions - TOKENS, where), stride)
 
 
-def _check(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]], options: Weights, where: object) -> None:
-    """Raise an error unless `found` holds exactly the `expected` tensors."""
-    of, do = f"weights of kind {options.kind}, size {options.model_size}", "correct kind or model_size in params.yaml"
-    for name, shape in expected.items():
-        if name not in found:
-            raise FinserError(f"lacks '{name}'", where=where, expected=of, do=do)
-        if tuple(found[name].shape) != shape:
-            expected_shape = f"{shape}, as {of} have"
-            raise FinserError(f"'{name}' has another shape", where=where, expected=expected_shape, found=tuple(found[name].shape), do=do)
-    unknown = sorted(set(found) - set(expected))
-    if unknown:
-        raise FinserError(f"unknown tensor '{unknown[0]}'", where=where, expected=of, do=do)
-
-
-def grid_of(kind: str, patches: int, where: object) -> tuple[int, int]:
+def grid_of(family: str, patches: int, where: object) -> tuple[int, int]:
     """Return rows and columns of the patches.
 
     An image model has a square grid. An AST has as many rows as 128 bands give at a stride of 10.
     """
-    rows = math.isqrt(max(patches, 0)) if kind == "deit" else (BANDS - PATCH) // STRIDE + 1
-    if patches < 1 or patches % rows or kind == "deit" and rows * rows != patches:
-        raise FinserError(f"{patches} position embeddings", where=where, expected="a square" if kind == "deit" else f"a multiple of {rows}")
+    rows = math.isqrt(max(patches, 0)) if family == "deit" else (BANDS - PATCH) // STRIDE + 1
+    if patches < 1 or patches % rows or family == "deit" and rows * rows != patches:
+        raise FinserError(
+            f"{patches} position embeddings", where=where, expected="a square" if family == "deit" else f"a multiple of {rows}"
+        )
     return rows, patches // rows
 
 

@@ -73,7 +73,7 @@ class Earlier(Section):
     name: str
     title: str
     licence: str | None = Field(description="null: not stated in params.yaml")
-    source: str = Field(description="synthetic, local, download or table")
+    source: str = Field(description="synthetic, local, download, table or hub")
 
 
 class Onnx(Section):

@@ -239,13 +239,14 @@ def of_inputs(params: "Params") -> Iterator[Finding]:
     from finser import layout
     from finser.config import locations
     from finser.config.inputs import check_inputs
+    from finser.tools.known_weights import to_download
 
     check_inputs(params)
     yield Finding(OK, "inputs", "local.yaml" if locations.FILE.exists() else "params.yaml needs no local.yaml")
     wanted = {"recordings of noise": locations.noise} if "noise_file" in params.augment.variants else {}
-    for name, section in params.fetch_weights.items():
-        if section.source == "local" and not layout.weights(name).exists():
-            wanted[f"the weights '{name}'"] = partial(locations.weights, name)
+    given = [name for name, one in params.fetch_weights.items() if one.source == "local" and not layout.weights(name).exists()]
+    wanted |= {f"the weights '{name}'": partial(locations.weights, name) for name in given}
+    yield from (Finding(NOTE, "weights", line) for line in to_download(params))
     for what, where in wanted.items():
         yield from _guarded("inputs", partial(_of_path, what, where))
 

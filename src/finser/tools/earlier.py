@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from finser import layout
 from finser.config.fields import init_kind
 from finser.config.params import Params
+from finser.config.sections.known_weights import KNOWN
 from finser.corpora.provenance import provenance
 from finser.files import read_json
 from finser.predict.bundle import Earlier
@@ -28,8 +29,9 @@ def earlier(params: Params, models: Iterable[str]) -> tuple[Earlier, ...]:
 def _of_model(params: Params, model: str) -> Iterator[Earlier]:
     kind, name = init_kind(params.classifiers[model].init)
     if kind == "weights":
-        weights = params.fetch_weights[name]
-        yield Earlier(use="published weights", name=name, title=name, licence=weights.licence, source=weights.source)
+        weights = params.weights_of(name)
+        title = KNOWN[name].title if params.fetch_weights[name].source is None else weights.repo or name
+        yield Earlier(use="published weights", name=name, title=title, licence=weights.licence, source=weights.source)
     if kind in PATTERNS:
         use, pattern = PATTERNS[kind]
         for corpus in _corpora(model, pattern):

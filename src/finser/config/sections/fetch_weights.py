@@ -1,41 +1,42 @@
-"""Section `fetch_weights`: published weights that classifiers can start from."""
+"""Section `fetch_weights`: published weights that classifiers can start from, and encoders whose features they can use."""
 
-from typing import Literal
+import re
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from finser.config.base import AstSize, Section
+from finser.config.sections.known_weights import KNOWN, WeightsKeys
 
-SPEECH_FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec", "whisper", "byol_s")
-SUFFIX = ".safetensors"  # the only format of weights that is read: others can run code
+SUFFIX = re.compile(r"\.(safetensors|bin|pth|pt)$")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+NEEDED = {None: (), "hub": ("family", "repo"), "download": ("family", "address", "sha256"), "local": ("family",)}
+PINS = ("revision", "file", "sha256")
+ALLOWED = {None: PINS, "hub": (*PINS, "licence"), "download": ("revision", "licence"), "local": ("file", "sha256", "licence")}
 
 
-class Weights(Section):
-    """Published weights of a transformer, verified by checksum before they are read."""
-
-    source: Literal["download", "local"] = Field(description="download: from `address`; local: a file whose path local.yaml gives")
-    kind: Literal["deit", "ast", "byol_s", "wav2vec2"] = Field(
-        description="deit: an image model (DeiT with a distillation token); ast: an AST"
-    )
-    model_size: AstSize = Field("base", description="size of the published model (docs/classifiers.md)")
-    address: str | None = Field(None, pattern=r"^https?://", description="of a .safetensors file (download)")
-    revision: str | None = Field(None, min_length=1, description="the publisher's name of this version, e.g. a commit; recorded (download)")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file, as its publisher states it")
-    licence: str | None = Field(None, description="of the weights, as their publisher states it; recorded")
-
-    @property
-    def family(self) -> str:
-        """Family."""
-        return self.kind
+class Weights(WeightsKeys):
+    """Published weights, verified before they are read. `{}`: those of this name that `finser weights` lists."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Weights":
-        given = {name for name in ("address", "revision") if getattr(self, name) is not None}
-        wanted = {"address", "revision"} if self.source == "download" else set()
-        if given != wanted:
-            needs, has = (" and ".join(sorted(names)) or "neither address nor revision" for names in (wanted, given))
-            raise ValueError(f"source {self.source} needs {needs}, and has {has}")
-        if self.address and not urlsplit(self.address).path.endswith(SUFFIX):
-            raise ValueError(f"'{urlsplit(self.address).path}' is no {SUFFIX} file: other formats of weights can run code and are not read")
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None} - {"source", "model_size"}
+        what = f"source {self.source}" if self.source else "a section without source, whose name says what it is,"
+        missing = [name for name in NEEDED[self.source] if name not in given]
+        if missing:
+            raise ValueError(f"{what} needs {' and '.join(missing)}")
+        others = sorted(given - {*NEEDED[self.source], *ALLOWED[self.source]})
+        if others:
+            raise ValueError(f"{what} has no {' and no '.join(others)}")
+        if self.address and not SUFFIX.search(urlsplit(self.address).path):
+            raise ValueError(f"'{urlsplit(self.address).path}' is no file .safetensors, .bin, .pth or .pt")
         return self
+
+    def completed(self, name: str) -> "Weights":
+        """Return the section with all that the table of known weights states of `name`, if the section has no source.
+
+        Another revision has another file: then the table's file and checksum are not those of the section.
+        """
+        if self.source:
+            return self
+        known = {key: value for key, value in KNOWN[name].weights.model_dump().items() if not (self.revision and key in PINS)}
+        return Weights(**{**known, **{key: value for key in PINS if (value := getattr(self, key)) is not None}})
