@@ -62,10 +62,12 @@ def _command(stage: stages.Stage) -> Callable[..., None]:
 
 
 def preset(
-    name: Annotated[str, typer.Argument(help="demo, tiny, open, ravdess, paper or local")],
+    name: Annotated[str, typer.Argument(help="demo, tiny, open, ravdess, encoders, finetune, paper or local")],
     path: Annotated[
         Path | None,
-        typer.Argument(help="local, ravdess, paper: folder with RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, whichever exist"),
+        typer.Argument(
+            help="local, ravdess, encoders, finetune, paper: folder with RAVDESS/, CREMA-D/, TESS/, SAVEE/, ESD/, if they exist"
+        ),
     ] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="accept corpora in PATH with fewer clips than published")] = False,
 ) -> None:

@@ -6,8 +6,12 @@ from finser.config.params import Params
 from finser.config.sections.classifiers import (
     FINS,
     PRETRAINED,
+    PUBLISHED,
     Ast,
     ClassifierSection,
+    EncoderHead,
+    EncoderProbe,
+    EncoderTuned,
     FinEnsemble,
     Mlp,
     Resnet18,
@@ -18,7 +22,9 @@ from finser.config.sections.classifiers import (
 )
 from finser.config.sections.evaluate_classifier import EvaluateClassifier, NoiseCurve
 from finser.config.sections.evaluate_fin import CompareFin, EvaluateFin, ReferenceFin
+from finser.config.sections.features import Features
 from finser.config.sections.fetch import Download, Local, Source, Synthetic
+from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.pretrain import Pretrain
 from finser.config.sections.results import Fusion, Summarise
 from finser.config.sections.split import Split
@@ -27,9 +33,17 @@ from finser.errors import FinserError, nearest
 from finser.progress import say
 
 Found = Mapping[str, Local]  # corpora in a folder of the user
-IN_FOLDER = {"ravdess": False, "paper": False, "local": True}  # presets that take corpora of a folder, and whether they need some
+IN_FOLDER = {
+    "ravdess": False,
+    "encoders": False,
+    "finetune": False,
+    "paper": False,
+    "local": True,
+}  # presets that take corpora of a folder, and whether they need some
 # classifiers that a CPU trains on corpora of any size; ResNet-18, AST and the arms whose FINs are trained would take days
 LIGHT = ("svm", "mlp", "shallow_cnn", "small_cnn", "fin_librosa", "fin_ensemble")
+FROZEN = ("byol_s", "wav2vec2_base", "hubert_base", "wavlm_base_plus", "whisper_base")  # of the preset `encoders`
+TUNED = ("wav2vec2_base", "wavlm_base_plus", "wavlm_large")  # of the preset `finetune`
 LIGHT_PAIRS = (("fin_ensemble", "fin_librosa"),)
 # the corpus that FINs are trained on: no classifier is tested on it, so FINs see no test speaker of any fold and protocol
 FIN_CORPUS = Synthetic(speakers=4, clips_per_emotion=20)
@@ -159,6 +173,58 @@ def ravdess(found: Found | None = None) -> Params:
     )
 
 
+def encoders(found: Found | None = None) -> Params:
+    """Frozen encoders on RAVDESS, the five published folds, beside the baseline, `small_cnn` and frozen FINs.
+
+    Each encoder has a probe and a dense network on its layers. The dense network is fused with frozen FINs and `small_cnn`.
+    """
+    heads = {}
+    for name in FROZEN:
+        heads[f"{name}_probe"] = EncoderProbe(init=f"{PUBLISHED}{name}")
+        heads[f"{name}_mlp"] = EncoderHead(init=f"{PUBLISHED}{name}")
+    from_scratch = {name: full()[name] for name in ("svm", "small_cnn", "fin_ensemble")}
+    fusions = {f"{name}_fused": Fusion(members=(f"{name}_mlp", "fin_ensemble", "small_cnn")) for name in FROZEN}
+    return Params(
+        preset="encoders",
+        **_published_folds(found),
+        features=Features(representations=("statistics",), encoders=FROZEN),
+        fetch_weights={name: Weights() for name in FROZEN},
+        **_classifiers(**from_scratch, **heads),
+        fusions=tuple(fusions),
+        fuse_classifiers=fusions,
+        summarise=Summarise(pairs=tuple((f"{name}_mlp", "small_cnn") for name in FROZEN)),
+    )
+
+
+def finetune(found: Found | None = None) -> Params:
+    """Fine-tuned encoders on RAVDESS, the five published folds, beside the same encoders frozen; for a GPU."""
+    frozen = {f"{name}_mlp": EncoderHead(init=f"{PUBLISHED}{name}") for name in TUNED}
+    options = {"precision": "bf16", "gradient_checkpointing": True}
+    tuned = {f"{name}_tuned": EncoderTuned(init=f"{PUBLISHED}{name}", **options) for name in TUNED}
+    tuned["wavlm_large_lora"] = EncoderTuned(init=f"{PUBLISHED}wavlm_large", lora_rank=8, encoder_learning_rate=0.0005, **options)
+    return Params(
+        preset="finetune",
+        **_published_folds(found),
+        features=Features(representations=("statistics",), encoders=TUNED),
+        fetch_weights={name: Weights() for name in TUNED},
+        **_classifiers(svm=Svm(), **frozen, **tuned),
+        summarise=Summarise(pairs=tuple((f"{name}_tuned", f"{name}_mlp") for name in TUNED)),
+    )
+
+
+def _published_folds(found: Found | None) -> dict:
+    """RAVDESS by speaker, in the five published folds; FINs are compared as little as possible, and no noise curves are computed."""
+    return {
+        "protocols": ("speaker",),
+        "folds": (1, 2, 3, 4, 5),
+        "split": Split(speaker_validation=0.15),
+        "compare_fin": CompareFin(features=("rms",)),
+        "reference_fin": ReferenceFin(features=("rms",)),
+        "evaluate_classifier": EvaluateClassifier(noise=NoiseCurve(kinds=())),
+        **_with_fin_corpus({"ravdess": (found or {}).get("ravdess", Download())}),
+    }
+
+
 def open_corpora() -> Params:
     """RAVDESS, CREMA-D and TESS from their publishers: no registration. Three folds, so that each corpus is once left out."""
     return Params(
@@ -226,9 +292,9 @@ def make(name: str, found: Found | None = None) -> Params:
     Parameters
     ----------
     name : str
-        demo, tiny, open, ravdess, paper or local.
+        demo, tiny, open, ravdess, encoders, finetune, paper or local.
     found : mapping of str to Local, optional
-        Corpora in a folder of the user, for ravdess, paper and local.
+        Corpora in a folder of the user, for ravdess, encoders, finetune, paper and local.
 
     Raises
     ------
@@ -236,7 +302,7 @@ def make(name: str, found: Found | None = None) -> Params:
         An unknown name, or corpora for a preset that takes none, or none for one that needs them.
     """
     plain = {"demo": demo, "tiny": tiny, "open": open_corpora}
-    in_folder = {"ravdess": ravdess, "paper": paper, "local": local}
+    in_folder = {"ravdess": ravdess, "encoders": encoders, "finetune": finetune, "paper": paper, "local": local}
     check_name(name, folder=found is not None)
     return plain[name]() if name in plain else in_folder[name](found)
 

@@ -34,7 +34,8 @@ def architecture(config: dict) -> dict:
 class SpeechEncoder(Encoder):
     """A transformer on raw samples.
 
-    The hidden states are those of transformers' ``output_hidden_states``: the input of the first layer, and the output of each layer.
+    The hidden states are those of transformers' ``output_hidden_states``: the input of the first layer, and the output of each layer. The
+    last one is ``last_hidden_state``, behind the final norm of the networks that have one.
     Layer dropout is off: it would leave hidden states out in training.
 
     Attributes

@@ -22,7 +22,8 @@ class WhisperEncoder(Encoder):
     """Whisper's encoder; its decoder is not used.
 
     Its input is always as long as 30 s, padded with silence, as in its training, so that every clip costs as much as one of 30 s. The
-    hidden states of the silence are left out. The hidden states are those of transformers' ``output_hidden_states``.
+    hidden states of the silence are left out. The hidden states are those of transformers' ``output_hidden_states``; the last one is
+    ``last_hidden_state``.
     """
 
     masks_padding = True  # every input has one length, whatever its batch

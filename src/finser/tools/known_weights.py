@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from finser import layout
 from finser.config.params import Params
-from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, Known
+from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, SPEECH_FAMILIES, Known
 from finser.errors import FinserError, nearest
 from finser.tools.table import align
 
@@ -76,9 +76,12 @@ def details(name: str, params: Params | None) -> Iterator[str]:
 
 def lines(name: str, known: Known) -> list[str]:
     """Return the lines of params.yaml that use weights."""
-    found = ["# params.yaml", "fetch_weights:", f"  {name}: {{}}"]
+    found, init = ["# params.yaml", "fetch_weights:", f"  {name}: {{}}"], layout.weights(name).as_posix()
+    if known.weights.family in SPEECH_FAMILIES:
+        found += ["features:", f"  encoders: [{name}]  # beside the other keys of features", "fine_tune:"]
+        found += [f"  {name}_mlp: {{model: encoder, init: {init}}}  # add {name}_mlp to models"]
     if known.weights.family in AST_FAMILIES:
-        init, size = layout.weights(name).as_posix(), known.weights.model_size
+        size = known.weights.model_size
         options = f"model: ast, init: {init}, model_size: {size}, learning_rate: 0.00005"
         found += ["fine_tune:", f"  ast_pretrained: {{{options}}}  # add ast_pretrained to models"]
     return found

@@ -15,7 +15,11 @@ from finser.errors import FinserError, FinserErrors
 from finser.progress import say
 
 FEWEST = 3  # speakers: for training, validation and test
-WANTED = {"ravdess": ("ravdess",), "paper": None, "local": None}  # corpora of a preset; None: all
+WANTED = {
+    **dict.fromkeys(("ravdess", "encoders", "finetune"), ("ravdess",)),
+    "paper": None,
+    "local": None,
+}  # corpora of a preset; None: all
 
 
 def make(name: str, folder: Path | None = None, allow_partial: bool = False) -> tuple[str, str]:
