@@ -128,7 +128,7 @@ def test_dvc_yaml_that_cannot_be_read_is_one_line(root):
     (root / "dvc.yaml").write_text((root / "dvc.yaml").read_text().replace("gpu: true", "gpus: 1", 1))
     done = finser(root, "check")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: dvc.yaml: stage train_front_end: unknown key 'meta.gpus'") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: dvc.yaml: stage embed: unknown key 'meta.gpus'") and done.stderr.count("\n") == 1
 
 
 def test_corpora_are_listed_with_licence_and_state(root):
