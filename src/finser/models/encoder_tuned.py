@@ -25,7 +25,10 @@ LORA_SCALE = 2.0  # factor of the low-rank updates: alpha / r of Hu et al. (2021
 
 
 class TunedNet(nn.Module):
-    """Encoder, weighted sum of its layers, dropout, pooling over time, dropout, Linear.
+    """Encoder, weighted sum of its layers, pooling over time, batch normalisation, dropout, Linear.
+
+    Hidden states have no common scale: the batch normalisation has no trained numbers, and scales what is pooled to mean 0 and variance 1.
+    Batch normalisation inside an encoder keeps its published statistics, because batches of fine-tuning are small and padded.
 
     Parameters
     ----------
@@ -41,6 +44,7 @@ class TunedNet(nn.Module):
         super().__init__()
         self.encoder, self.layers = encoder, WeightedLayers(encoder.n_layers)
         self.pool, self.dropout = Pool(encoder.dim, options.pooling), nn.Dropout(options.dropout)
+        self.norm = nn.BatchNorm1d(2 * encoder.dim, affine=False)
         self.out = nn.Linear(2 * encoder.dim, n_classes)
         self.frozen = frozen_modules(encoder, options)
         for module in self.frozen:
@@ -53,12 +57,12 @@ class TunedNet(nn.Module):
         states = torch.stack(self.encoder(inputs, counts), 1)  # (batch, layers, t, dim)
         mask = within(self.encoder.n_frames(counts), states.shape[2])  # (batch, t)
         summed = self.layers(torch.where(mask[:, None, :, None], states, 0.0))  # (batch, t, dim)
-        return self.out(self.dropout(self.pool(self.dropout(summed), mask)))
+        return self.out(self.dropout(self.norm(self.pool(summed, mask))))
 
     def train(self, mode: bool = True) -> "TunedNet":
-        """Switch to training; frozen modules stay in evaluation mode: no dropout, and batch normalisation as published."""
+        """Switch to training; frozen modules and the encoder's batch normalisation stay in evaluation mode."""
         super().train(mode)
-        for module in self.frozen:
+        for module in (*self.frozen, *(one for one in self.encoder.modules() if isinstance(one, nn.BatchNorm2d))):
             module.eval()
         return self
 
