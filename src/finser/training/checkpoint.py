@@ -24,6 +24,7 @@ CODE = (  # files below PACKAGE whose code a training run executes
     "classifiers/*.py",
     "models/**/*.py",
     "training/*.py",
+    "encoders/*.py",
     "features/*.py",
     "fins/**/*.py",
     "audio/frames.py",
