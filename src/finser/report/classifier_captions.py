@@ -103,7 +103,7 @@ def sections() -> str:
     """The models' settings."""
     return sentences(
         "The models: sections of params.yaml, whose values are at the end of this page.",
-        "The groups, in their order: baselines; networks trained from random weights; those that start from an encoder pretrained here by",
+        "The groups, in their order: baselines; networks trained from scratch; those that start from an encoder pretrained here by",
         "imitation, from the FINs, or from published weights; late fusions.",
         "Models of different kinds may also differ in epochs, crops and variants.",
         "*Training speakers* is the fraction of them that a model is trained on.",

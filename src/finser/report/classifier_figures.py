@@ -18,6 +18,7 @@ from finser.summary.reading import Curve
 from finser.summary.runs import Run
 
 COLUMNS = 5  # panels in a row
+NO_BREAK = "\u00a0"  # a space at which no line ends
 NOISES = {
     "white": {"color": COLOURS[0], "marker": "o", "linestyle": "-", "label": "white noise"},
     "babble": {"color": COLOURS[1], "marker": "s", "linestyle": "--", "label": "babble"},
@@ -138,10 +139,12 @@ def layers(results: Results, protocol: str) -> Figure:
 
 
 def _layer_weights(panel: Axes, one: Mapping[str, Any]) -> None:
-    """Bars with their range; the dashed line is the weight of each layer if all were equal."""
+    """Bars with their range, if there are several trainings; the dashed line is the weight of each layer if all were equal."""
     mean = np.array(one["mean"])
     errors = mean - one["low"], one["high"] - mean  # (2, layers)
-    panel.bar(range(len(mean)), mean, 0.7, yerr=errors, color=COLOURS[0], error_kw={"elinewidth": 0.9, "capsize": 2})
+    panel.bar(range(len(mean)), mean, 0.7, color=COLOURS[0])
+    if np.any(errors):
+        panel.errorbar(range(len(mean)), mean, errors, color="#000000", linestyle="", elinewidth=0.9, capsize=2)
     panel.axhline(1 / len(mean), color="#666666", linewidth=0.9, linestyle="--")
     panel.set_ylabel("weight")
 
@@ -153,6 +156,7 @@ def _layer_uars(panel: Axes, one: Mapping[str, Any]) -> None:
     panel.plot(places, one["mean"], color=COLOURS[1], linewidth=1.2)
     filled = [COLOURS[1] if place in chosen else "white" for place in places]
     panel.scatter(places, one["mean"], s=22, c=filled, edgecolors=COLOURS[1], linewidths=1, zorder=3)
+    panel.set_ylim(0, 1.08 * max(one["high"]))
     panel.set_ylabel("UAR, validation")
 
 
@@ -162,7 +166,7 @@ def _chosen(layers_of_folds: Mapping[str, int]) -> str:
     for fold, layer in layers_of_folds.items():
         folds.setdefault(layer, []).append(fold)
     said = [f"{layer} (fold{'s' * (len(of) > 1)} {', '.join(of)})" for layer, of in sorted(folds.items())]
-    return fill(f"chosen: {', '.join(said)}", 38)
+    return fill(f"chosen: {', '.join(one.replace(' ', NO_BREAK) for one in said)}", 38)
 
 
 def noise(results: Results, protocol: str) -> Figure:

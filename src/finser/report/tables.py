@@ -34,7 +34,7 @@ MODEL_TITLES = {
     "ast": "AST",
     "fin_ensemble": "FIN ensemble",
     "encoder_probe": "encoder, probe",
-    "encoder": "encoder, MLP",
+    "encoder": "encoder, dense",
     "encoder_tuned": "encoder, fine-tuned",
 }
 PROTOCOL_TITLES = {
