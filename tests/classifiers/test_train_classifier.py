@@ -51,7 +51,8 @@ OTHERS = {"seed", "seeds", "epochs", "device", "trained_under", "protocol", "fol
 def test_a_model_learns_what_is_there_and_reports_it(finished, params, model):
     figures = read_json(layout.classifier_result(model, "speaker", 1) / "metrics.json")
     assert figures["uar"] > 0.8 and figures["uar_ci_low"] is None, "an interval of fewer than four speakers"
-    assert set(figures) == FIGURES | COUNTS | CALIBRATION | OTHERS
+    of_encoder = {"found", "encoder_params"} if KINDS[model].needs_encoder else set()
+    assert set(figures) == FIGURES | COUNTS | CALIBRATION | OTHERS | of_encoder
     parts = read_parts("speaker", 1, ["ravdess"])
     assert figures["n_train"] == len(params.classifiers[model].variants) * parts["train"].num_rows
     assert (figures["n_validation"], figures["n_test"]) == (parts["validation"].num_rows, parts["test"].num_rows)
@@ -60,6 +61,19 @@ def test_a_model_learns_what_is_there_and_reports_it(finished, params, model):
     timed = read_json(layout.training_time("train_classifier", model, "speaker", 1, 0))
     assert timed["validation_uar"] == pytest.approx(figures["validation_uar"]), "what a search sees is what evaluation finds"
     check_predictions(model, figures)
+
+
+@pytest.mark.parametrize("model", [kind for kind in KINDS if KINDS[kind].needs_encoder])
+def test_the_figures_have_what_every_seed_found_of_the_layers(project, params, altered, run, model):
+    asked = altered(model, **({} if model == "encoder_probe" else {"epochs": 1}))
+    asked = asked.model_copy(update={"seeds": (0, 1)})
+    figures = run(asked, model)
+    seeds = asked.seeds_of(model)
+    assert figures["found"] == [read_json(layout.classifier(model, "speaker", 1, seed) / "config.json")["found"] for seed in seeds]
+    assert len(seeds) == (1 if model == "encoder_probe" else 2)
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    given = load_file(layout.weights("byol_s") / "model.safetensors")
+    assert figures["encoder_params"] == sum(array.size for name, array in given.items() if not name.endswith(buffers))
 
 
 def check_predictions(model: str, figures: dict) -> None:
