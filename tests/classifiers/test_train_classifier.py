@@ -96,10 +96,10 @@ def check_predictions(model: str, figures: dict) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is false")
 @pytest.mark.parametrize("model", KINDS)
 def test_every_model_trains_and_is_evaluated_on_a_gpu(project, altered, run, model):
-    asked = altered(model, variants=("original",), **({} if model == "svm" else {"epochs": 2}))
+    asked = altered(model, variants=("original",), **({"epochs": 2} if KINDS[model].by_gradient else {}))
     figures = run(asked, model)
     (settings,) = figures["trained_under"]
-    assert (settings["device"], bool(settings["gpu"])) == (("cpu", False) if model == "svm" else ("cuda", True))
+    assert (settings["device"], bool(settings["gpu"])) == (("cuda", True) if KINDS[model].by_gradient else ("cpu", False))
     assert 0 <= figures["uar"] <= 1 and np.isfinite(figures["nll"])
     first = (layout.classifier(model, "speaker", 1, 0) / "model.safetensors").read_bytes()
     run(asked, model)
@@ -124,13 +124,13 @@ def shuffled(built, tmp_path_factory, params):
 def test_shuffled_emotions_cannot_be_learned(shuffled, tmp_path, monkeypatch, altered, run, model):
     shutil.copytree(shuffled, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
-    fewer = {} if model == "svm" else {"epochs": 4}
+    fewer = {"epochs": 4} if KINDS[model].by_gradient else {}
     assert run(altered(model, variants=("original",), **fewer), model)["uar"] < 0.35
 
 
 @pytest.mark.parametrize("model", KINDS)
 def test_training_twice_gives_the_same_bytes(project, altered, run, model):
-    asked = altered(model, **({} if model == "svm" else {"epochs": 2, "variants": ("original",)}))
+    asked = altered(model, **({"epochs": 2, "variants": ("original",)} if KINDS[model].by_gradient else {}))
     contents = []
     for _ in range(2):
         run(asked, model)
@@ -226,8 +226,9 @@ def test_normalisation_is_from_train_only(finished):
 ARMS = {
     f"fin_ensemble {arm}": {"arm": arm, "fins": () if arm == "librosa" else tuple(DIMENSIONS)} for arm in ("librosa", "frozen", "tuned")
 }
-NETWORKS = {model: {} for model in KINDS if model not in ("svm", "fin_ensemble")}
-EVERY_MODEL = {"svm": {}, **NETWORKS, **ARMS}
+WITHOUT_NORMALISATION = ("encoder_tuned",)  # the encoder scales each clip as in its pretraining
+NETWORKS = {model: {} for model in KINDS if KINDS[model].by_gradient and model not in ("fin_ensemble", *WITHOUT_NORMALISATION)}
+EVERY_MODEL = {"svm": {}, "encoder_probe": {"layer": 1}, **NETWORKS, **ARMS}  # of a choice of layers, validation clips decide
 
 
 def change_clips(part: str) -> None:
@@ -259,7 +260,8 @@ def changes(built, tmp_path_factory, params):
 @pytest.mark.parametrize("case", EVERY_MODEL)
 def test_the_saved_normalisation_is_of_the_training_clips_alone(changes, tmp_path, monkeypatch, altered, case):
     """The same bytes whatever the validation and test clips are, and others with other training clips."""
-    model, short = case.split()[0], {} if case == "svm" else {"epochs": 1}
+    model = case.split()[0]
+    short = {"epochs": 1} if KINDS[model].by_gradient else {}
     asked = altered(model, variants=("original",), **short, **EVERY_MODEL[case])
 
     def statistics(folder: Path) -> dict[str, bytes]:
