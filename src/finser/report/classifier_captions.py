@@ -10,7 +10,7 @@ READ_BY_SVM = {
     "egemaps": "openSMILE's functionals of eGeMAPSv02",
     "compare_2016": "openSMILE's functionals of ComParE_2016",
 }
-ENCODER = "*Encoder*: the parameters of the encoder that a model is on, trained or not."
+ENCODER = "*Encoder*: all parameters of the encoder of speech that a model uses, trained or not."
 
 
 def title(protocol: str) -> str:
@@ -240,7 +240,7 @@ def layers(results: Results, protocol: str) -> str:
     uars = sentences(
         "Curves: validation UAR of a probe on each layer, with its best C, mean over the folds; shaded from the minimum to the maximum;",
         "filled: a layer that a fold chose.",
-        "The fold chose its layer by this UAR, so for this layer it is too high.",
+        "Each fold chooses its layer by this UAR, which is therefore too high for the chosen layer.",
     )
     return sentences("layers of the encoders, the lowest first.", when("weight" in found, weights), when("validation_uar" in found, uars))
 
@@ -284,7 +284,7 @@ def cost(results: Results, protocol: str) -> str:
         "for some test clips in one batch, on a GPU if the job has one.",
         "*Classifier alone*: without the computation of its inputs.",
         "Parameters are the trained ones, without those of frozen FINs.",
-        ENCODER,
+        when(classifier_tables.with_encoders(results), ENCODER),
     )
 
 

@@ -119,22 +119,24 @@ def summary(results: Results) -> str:
             one, compared = results.figures[protocol][model], against_baseline(results, model, protocol)
             cells += [with_range(one["uar"]["value"], list(one["uar_folds"].values())), interval(results, one["uar"], model)]
             cells += [gain(compared["value"]) if compared else DASH]
-        rows.append([*_named(results, model), *cells, *_sizes(results, model)])
+        rows.append([*_named(results, model), *cells, *_sizes(results, model, protocols)])
     header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - baseline")]
-    sizes = ["parameters", "encoder"] if with_encoders(results) else ["parameters"]
-    return table(["group", "model", *header, *sizes], rows, left=2)
+    return table(["group", "model", *header, *_size_titles(results)], rows, left=2)
 
 
-def _sizes(results: Results, model: str) -> list[str]:
-    """The least and the largest number of parameters over all protocols; if a model is on an encoder, also the encoder's number."""
-    given = [one[model]["params"] for one in results.costs.values()]
-    own = _span([number for ends in given if ends for number in ends])
-    (encoder,) = {one[model]["encoder_params"] for one in results.costs.values()}
-    return [own, count(encoder)] if with_encoders(results) else [own]
+def _size_titles(results: Results) -> list[str]:
+    return ["parameters", "encoder"] if with_encoders(results) else ["parameters"]
+
+
+def _sizes(results: Results, model: str, protocols: Sequence[str]) -> list[str]:
+    """The least and the largest number of parameters over some protocols; if any model uses an encoder, also the encoder's number."""
+    given = [results.costs[protocol][model] for protocol in protocols]
+    own = _span([number for one in given for number in one["params"] or ()])
+    return [own, count(given[0]["encoder_params"])] if with_encoders(results) else [own]
 
 
 def with_encoders(results: Results) -> bool:
-    """Whether a model of the run is on an encoder of speech."""
+    """Whether a model of the run uses an encoder of speech."""
     return any(results.params.classifiers[model].needs_encoder for model in results.params.models)
 
 
@@ -345,7 +347,7 @@ def layers(results: Results, protocol: str) -> dict[str, Mapping[str, Any]]:
 
 def cost(results: Results, protocol: str) -> str:
     """Parameters and times of every model, means over folds and seeds."""
-    header = ["group", "model", "parameters", "encoder", "epochs", "seconds per epoch", "training, s"]
+    header = ["group", "model", *_size_titles(results), "epochs", "seconds per epoch", "training, s"]
     header += ["ms per clip, from samples", "ms per clip, classifier alone", "device"]
     return table(header, [_cost_row(results, model, protocol) for model in results.models], left=2)
 
@@ -356,8 +358,14 @@ def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     per_epoch, training, *per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
     without_epochs = model in results.params.models and not results.params.classifiers[model].by_gradient
     in_epochs = [DASH, DASH] if without_epochs else [_span(one["epochs"]), per_epoch]
-    sizes = [_span(one["params"]), count(one["encoder_params"])]
-    return [*_named(results, model), *sizes, *in_epochs, training, *per_clip, ", ".join(one["devices"]) or DASH]
+    return [
+        *_named(results, model),
+        *_sizes(results, model, [protocol]),
+        *in_epochs,
+        training,
+        *per_clip,
+        ", ".join(one["devices"]) or DASH,
+    ]
 
 
 def fins_on_test_speakers(results: Results, protocol: str) -> list[str]:
