@@ -51,7 +51,8 @@ OTHERS = {"seed", "seeds", "epochs", "device", "trained_under", "protocol", "fol
 def test_a_model_learns_what_is_there_and_reports_it(finished, params, model):
     figures = read_json(layout.classifier_result(model, "speaker", 1) / "metrics.json")
     assert figures["uar"] > 0.8 and figures["uar_ci_low"] is None, "an interval of fewer than four speakers"
-    assert set(figures) == FIGURES | COUNTS | CALIBRATION | OTHERS
+    of_encoder = {"found", "encoder_params"} if KINDS[model].needs_encoder else set()
+    assert set(figures) == FIGURES | COUNTS | CALIBRATION | OTHERS | of_encoder
     parts = read_parts("speaker", 1, ["ravdess"])
     assert figures["n_train"] == len(params.classifiers[model].variants) * parts["train"].num_rows
     assert (figures["n_validation"], figures["n_test"]) == (parts["validation"].num_rows, parts["test"].num_rows)
@@ -60,6 +61,19 @@ def test_a_model_learns_what_is_there_and_reports_it(finished, params, model):
     timed = read_json(layout.training_time("train_classifier", model, "speaker", 1, 0))
     assert timed["validation_uar"] == pytest.approx(figures["validation_uar"]), "what a search sees is what evaluation finds"
     check_predictions(model, figures)
+
+
+@pytest.mark.parametrize("model", [kind for kind in KINDS if KINDS[kind].needs_encoder])
+def test_the_figures_have_what_every_seed_found_of_the_layers(project, params, altered, run, model):
+    asked = altered(model, **({} if model == "encoder_probe" else {"epochs": 1}))
+    asked = asked.model_copy(update={"seeds": (0, 1)})
+    figures = run(asked, model)
+    seeds = asked.seeds_of(model)
+    assert figures["found"] == [read_json(layout.classifier(model, "speaker", 1, seed) / "config.json")["found"] for seed in seeds]
+    assert len(seeds) == (1 if model == "encoder_probe" else 2)
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    given = load_file(layout.weights("byol_s") / "model.safetensors")
+    assert figures["encoder_params"] == sum(array.size for name, array in given.items() if not name.endswith(buffers))
 
 
 def check_predictions(model: str, figures: dict) -> None:
@@ -82,10 +96,10 @@ def check_predictions(model: str, figures: dict) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is false")
 @pytest.mark.parametrize("model", KINDS)
 def test_every_model_trains_and_is_evaluated_on_a_gpu(project, altered, run, model):
-    asked = altered(model, variants=("original",), **({} if model == "svm" else {"epochs": 2}))
+    asked = altered(model, variants=("original",), **({"epochs": 2} if KINDS[model].by_gradient else {}))
     figures = run(asked, model)
     (settings,) = figures["trained_under"]
-    assert (settings["device"], bool(settings["gpu"])) == (("cpu", False) if model == "svm" else ("cuda", True))
+    assert (settings["device"], bool(settings["gpu"])) == (("cuda", True) if KINDS[model].by_gradient else ("cpu", False))
     assert 0 <= figures["uar"] <= 1 and np.isfinite(figures["nll"])
     first = (layout.classifier(model, "speaker", 1, 0) / "model.safetensors").read_bytes()
     run(asked, model)
@@ -110,13 +124,13 @@ def shuffled(built, tmp_path_factory, params):
 def test_shuffled_emotions_cannot_be_learned(shuffled, tmp_path, monkeypatch, altered, run, model):
     shutil.copytree(shuffled, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
-    fewer = {} if model == "svm" else {"epochs": 4}
+    fewer = {"epochs": 4} if KINDS[model].by_gradient else {}
     assert run(altered(model, variants=("original",), **fewer), model)["uar"] < 0.35
 
 
 @pytest.mark.parametrize("model", KINDS)
 def test_training_twice_gives_the_same_bytes(project, altered, run, model):
-    asked = altered(model, **({} if model == "svm" else {"epochs": 2, "variants": ("original",)}))
+    asked = altered(model, **({"epochs": 2, "variants": ("original",)} if KINDS[model].by_gradient else {}))
     contents = []
     for _ in range(2):
         run(asked, model)
@@ -212,8 +226,9 @@ def test_normalisation_is_from_train_only(finished):
 ARMS = {
     f"fin_ensemble {arm}": {"arm": arm, "fins": () if arm == "librosa" else tuple(DIMENSIONS)} for arm in ("librosa", "frozen", "tuned")
 }
-NETWORKS = {model: {} for model in KINDS if model not in ("svm", "fin_ensemble")}
-EVERY_MODEL = {"svm": {}, **NETWORKS, **ARMS}
+WITHOUT_NORMALISATION = ("encoder_tuned",)  # the encoder scales each clip as in its pretraining
+NETWORKS = {model: {} for model in KINDS if KINDS[model].by_gradient and model not in ("fin_ensemble", *WITHOUT_NORMALISATION)}
+EVERY_MODEL = {"svm": {}, "encoder_probe": {"layer": 1}, **NETWORKS, **ARMS}  # of a choice of layers, validation clips decide
 
 
 def change_clips(part: str) -> None:
@@ -245,7 +260,8 @@ def changes(built, tmp_path_factory, params):
 @pytest.mark.parametrize("case", EVERY_MODEL)
 def test_the_saved_normalisation_is_of_the_training_clips_alone(changes, tmp_path, monkeypatch, altered, case):
     """The same bytes whatever the validation and test clips are, and others with other training clips."""
-    model, short = case.split()[0], {} if case == "svm" else {"epochs": 1}
+    model = case.split()[0]
+    short = {"epochs": 1} if KINDS[model].by_gradient else {}
     asked = altered(model, variants=("original",), **short, **EVERY_MODEL[case])
 
     def statistics(folder: Path) -> dict[str, bytes]:

@@ -315,6 +315,26 @@ def test_a_speaker_who_is_judged_in_both_parts_is_refused_unless_the_protocol_le
     assert read_json(layout.fusion_result("both", "random", 1) / "metrics.json")["leaky"] is True
 
 
+@METHODS
+def test_a_probe_of_an_encoder_a_cnn_and_fins_are_fused(finished, params, method):
+    members = ("encoder_probe", "small_cnn", "fin_ensemble")
+    section = {"both": {"members": members, "method": method}}
+    asked = Params.model_validate({**params.model_dump(), "models": members, "fusions": ("both",), "fuse_classifiers": section})
+    fuse_classifiers(asked, "both", *PLACE)
+    fused = read_fusion(asked, "both", *PLACE)
+    own = [read_json(layout.classifier_result(model, *PLACE) / "metrics.json") for model in members]
+    weights = fused.figures["weights"]
+    assert list(weights) == [f"{model} 0" for model in members] and sum(weights.values()) == pytest.approx(1)
+    tables = [pq.read_table(layout.classifier_result(model, *PLACE) / "predictions.parquet").sort_by("clip_id") for model in members]
+    for emotion in EMOTIONS:
+        by_hand = 0
+        for table, weight, one in zip(tables, weights.values(), own, strict=True):
+            shares = np.column_stack([table[f"p_{name}"] for name in EMOTIONS]) ** (1 / one["temperature"])
+            by_hand = by_hand + weight * (shares / shares.sum(1, keepdims=True))[:, EMOTIONS.index(emotion)]
+        np.testing.assert_allclose(fused.tested.probabilities[0, :, EMOTIONS.index(emotion)], by_hand, atol=1e-4)
+    assert fused.figures["uar"] >= min(one["uar"] for one in own) and fused.figures["n_test"] == own[0]["n_test"]
+
+
 def test_trained_members_are_fused(project, params, altered, run):
     """End to end: what evaluate_classifier writes is what fuse_classifiers reads."""
     values = altered("mlp", epochs=1, variants=("original",)).model_dump()

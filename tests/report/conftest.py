@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, l
 
 from finser import layout
 from finser.config.params import Params
-from finser.config.sections.classifiers import FinEnsemble, Mlp, SmallCnn, Svm, by_map
+from finser.config.sections.classifiers import EncoderHead, EncoderProbe, EncoderTuned, FinEnsemble, Mlp, SmallCnn, Svm, by_map
 from finser.config.sections.evaluate_classifier import EvaluateClassifier, NoiseCurve
 from finser.config.sections.fetch import Download, Synthetic
 from finser.config.sections.results import Summarise
@@ -25,6 +25,8 @@ from finser.summary.summarise import summarise
 
 SPEAKERS = {"ravdess": 6, "crema_d": 8, "tess": 2, "savee": 4, "esd": 4}
 SKILL = {"svm": 0.45, "mlp": 0.5, "mlp_half": 0.4, "fin_ensemble": 0.55, "ravdess_cnn": 0.6}
+SKILL |= {"small_cnn": 0.5, "pretrained": 0.5, "encoder_probe": 0.6, "probe_all": 0.6, "encoder": 0.6, "encoder_tuned": 0.7}
+N_LAYERS = 25
 TEMPERATURE = 1.3
 R2 = {"rms": 0.99995, "zcr": 0.9999, "chroma": 0.99998, "mfcc": 0.9997, "mel": 0.99999}
 
@@ -186,6 +188,8 @@ class Run:
             "trained_under": [machine_settings(svm=model == "svm") for _ in given],
             "noise": self.noise(skill),
         }
+        if self.params.classifiers[model].needs_encoder:
+            training |= {"found": [self.found(model) for _ in given], "encoder_params": 315_438_720}
         sizes = {"n_test": len(test), "n_test_speakers": len({row["speaker"] for row in test})}
         place = {"protocol": protocol, "fold": fold, "leaky": protocol == "random"}
         write_json(folder / "metrics.json", figures_of(test, given, self.params.emotions) | training | sizes | place)
@@ -196,7 +200,21 @@ class Run:
         for seed in given:
             times = {"seconds_train": 12.34 * fold + seed, "seconds_per_epoch": 0.5 + seed}
             write_json(layout.training_time("train_classifier", model, protocol, fold, seed), times)
-        write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": 1.25 * fold})
+        write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": 1.25 * fold, "ms_from_samples": 30.5 * fold})
+
+    def found(self, model: str) -> dict:
+        """What a training on an encoder of 25 layers writes: weights that sum to 1, or what a probe tried."""
+        options = self.params.classifiers[model]
+        if options.model != "encoder_probe":
+            return {"layer_weights": self.rng.dirichlet(np.full(N_LAYERS, 5.0)).tolist()}
+        layers = [-1] if options.layer == "all" else range(N_LAYERS)
+        tried = [
+            {"layer": layer, "c": c, "validation_uar": float(0.6 - 0.001 * (layer - 12) ** 2 + self.rng.uniform(-0.05, 0))}
+            for layer in layers
+            for c in options.penalties
+        ]
+        best = max(tried, key=lambda one: one["validation_uar"])
+        return {"layer": best["layer"], "c": best["c"], "tried": tried}
 
     def fuse(self, fusion: str, protocol: str, fold: int) -> None:
         """The mean of the members' probabilities, all their seeds, under the first seed."""
@@ -379,6 +397,34 @@ def chosen_params() -> Params:
     return Params.model_validate({**values, **places, **fused})
 
 
+def encoder_params() -> Params:
+    """A model of every group, in the reverse order of the groups; two folds, two seeds."""
+    values = real_params().model_dump()
+    encoder = {"init": "models/weights/wavlm"}
+    sections = classifiers(
+        encoder_tuned=EncoderTuned(**encoder),
+        encoder=EncoderHead(**encoder),
+        probe_all=EncoderProbe(**encoder, layer="all"),
+        encoder_probe=EncoderProbe(**encoder, normalise="speaker"),
+        fin_ensemble=FinEnsemble(),
+        pretrained=SmallCnn(init="models/pretrained/small_cnn"),
+        small_cnn=SmallCnn(),
+        mlp=Mlp(),
+        svm=Svm(),
+    )
+    given = {name: sections[name] if name == "models" else {k: v.model_dump() for k, v in sections[name].items()} for name in sections}
+    weights = {"wavlm": {"source": "local", "kind": "wav2vec2", "sha256": "0" * 64}}
+    more = {"features": {"encoders": ("wavlm",)}, "fetch_weights": weights, "pretrain": {"trunks": ("small_cnn",)}}
+    fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "encoder_probe")}}}
+    return Params.model_validate({**values, **given, **more, **fused, "folds": (1, 2), "seeds": (0, 1)})
+
+
+@pytest.fixture(scope="session")
+def encoder_run(tmp_path_factory) -> tuple[Path, Params]:
+    """A run with models of every group, three of them with layers of an encoder to show."""
+    return written(tmp_path_factory.mktemp("encoders"), encoder_params())
+
+
 @pytest.fixture(scope="session")
 def chosen_run(tmp_path_factory) -> tuple[Path, Params]:
     """A run with four emotions; the index has clips of eight."""
@@ -469,6 +515,11 @@ def made(folder: Path, params) -> Page:
 @pytest.fixture(scope="session")
 def synthetic(synthetic_run) -> Page:
     return made(*synthetic_run)
+
+
+@pytest.fixture(scope="session")
+def encoders(encoder_run) -> Page:
+    return made(*encoder_run)
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_scores_per_emotion_are_scikit_learns_in_the_order_of_the_classes(chosen
     title = tables.model_title(chosen.results, model)
     rows = chosen.table("Protocol speaker: precision, recall")
     (row,) = [row for row in rows if row["model"].strip("`") == title and row["score"] == "recall"]
-    assert list(row) == ["model", "score", *CHOSEN]
+    assert list(row) == ["group", "model", "score", *CHOSEN]
     ((truth, predicted),) = chosen.by_seed(model, "speaker")
     expected = recall_score(truth, predicted, labels=CHOSEN, average=None)
     assert [number(row[emotion]) for emotion in CHOSEN] == pytest.approx(expected, abs=5.1e-4)

@@ -28,8 +28,8 @@ NAMES = {
     "SVM (baseline)": "svm",
     "MLP": "mlp",
     "`mlp_half`": "mlp_half",
-    "FIN ensemble": "fin_ensemble",
     "`ravdess_cnn`, RAVDESS only": "ravdess_cnn",
+    "FIN ensemble": "fin_ensemble",
 }
 ROOT = Path(__file__).parents[2]
 SUMMARY = ("figures", "costs", "comparisons")
@@ -73,7 +73,7 @@ def with_range(seeds: list[float]) -> list[float]:
 @PROTOCOLS
 def test_scores_per_fold_are_those_of_metrics(synthetic, protocol):
     rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"].isdigit()]
-    assert [NAMES[row["model"]] for row in rows] == [model for model in synthetic.params.models for _ in (1, 2)]
+    assert [NAMES[row["model"]] for row in rows] == [model for model in synthetic.results.models for _ in (1, 2)]
     for row in rows:
         metrics = synthetic.metrics(NAMES[row["model"]], protocol, int(row["fold"]))
         assert numbers(row["UAR"]) == near(with_range(metrics["uar_seeds"]))
@@ -88,7 +88,7 @@ def test_scores_per_fold_are_those_of_metrics(synthetic, protocol):
 @PROTOCOLS
 def test_all_folds_together_are_their_clips_together(synthetic, protocol):
     rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"] == "**all**"]
-    for row, model in zip(rows, synthetic.params.models, strict=True):
+    for row, model in zip(rows, synthetic.results.models, strict=True):
         each = uars(synthetic, model, protocol)
         assert numbers(row["UAR"]) == near(with_range(each))
         assert int(row["test clips"]) == len(synthetic.predictions(model, protocol)) / len(each)
@@ -100,7 +100,7 @@ def test_an_interval_names_the_corpora_that_it_covers(synthetic, protocol):
     """Under speaker, two speakers of each corpus are tested; under random all, of whom TESS has two."""
     rows = [row for row in synthetic.table(TITLES[protocol] + "test scores") if row["fold"] == "**all**"]
     stated = summary(synthetic, "figures")[protocol]
-    for row, model in zip(rows, synthetic.params.models, strict=True):
+    for row, model in zip(rows, synthetic.results.models, strict=True):
         if protocol == "speaker":
             assert row["UAR, 95% interval"] == "–"
             continue
@@ -120,7 +120,7 @@ def test_one_seed_and_one_fold_need_no_range(real):
 
 def test_gap_between_leaky_and_speaker(synthetic):
     for row, model in zip(
-        synthetic.table("UAR under random (LEAKY) and speaker, all folds together"), synthetic.params.models, strict=True
+        synthetic.table("UAR under random (LEAKY) and speaker, all folds together"), synthetic.results.models, strict=True
     ):
         expected = np.mean(uars(synthetic, model, "random")) - np.mean(uars(synthetic, model, "speaker"))
         assert float(row["gap"]) == near(expected)
@@ -128,10 +128,10 @@ def test_gap_between_leaky_and_speaker(synthetic):
 
 def test_the_summary_is_short_and_right(synthetic):
     rows = synthetic.table("Emotion in brief")
-    speaker = ["model", "UAR, speaker", "95% interval", "UAR - baseline"]
-    assert list(rows[0]) == [*speaker, "UAR, random (LEAKY)", "95% interval 5", "UAR - baseline 6", "parameters"]
+    speaker = ["group", "model", "UAR, speaker", "95% interval", "UAR - baseline"]
+    assert list(rows[0]) == [*speaker, "UAR, random (LEAKY)", "95% interval 6", "UAR - baseline 7", "parameters"]
     baseline = np.mean(uars(synthetic, "svm", "speaker"))
-    for row, model in zip(rows, synthetic.params.models, strict=True):
+    for row, model in zip(rows, synthetic.results.models, strict=True):
         each = [synthetic.metrics(model, "speaker", fold)["uar"] for fold in (1, 2)]
         own = np.mean(uars(synthetic, model, "speaker"))
         assert numbers(row["UAR, speaker"]) == near([own, min(each), max(each)])
@@ -142,8 +142,8 @@ def test_the_summary_is_short_and_right(synthetic):
 @PROTOCOLS
 def test_precision_recall_and_f1_per_class_are_scikit_learns(synthetic, protocol):
     rows = synthetic.table(TITLES[protocol] + "precision, recall and F1 per emotion")
-    assert len(rows) == 3 * len(synthetic.params.models)
-    for place, model in enumerate(synthetic.params.models):
+    assert len(rows) == 3 * len(synthetic.results.models)
+    for place, model in enumerate(synthetic.results.models):
         pairs = synthetic.by_seed(model, protocol)
         each = [precision_recall_fscore_support(*pair, labels=EMOTIONS, average=None, zero_division=0)[:3] for pair in pairs]
         for row, name, expected in zip(rows[3 * place :], ("precision", "recall", "F1"), np.mean(each, axis=0), strict=False):
@@ -155,7 +155,7 @@ def test_precision_recall_and_f1_per_class_are_scikit_learns(synthetic, protocol
 def test_uar_per_corpus_is_scikit_learns(synthetic, protocol):
     titles = {"RAVDESS": "ravdess", "CREMA-D": "crema_d", "TESS": "tess", "SAVEE": "savee"}
     for row in synthetic.table(TITLES[protocol] + "UAR per corpus"):
-        assert set(row) == {"model", *titles}  # not ESD: the classifiers did not learn from it
+        assert set(row) == {"group", "model", *titles}  # not ESD: the classifiers did not learn from it
         for title, corpus in titles.items():
             if "RAVDESS only" in row["model"] and title != "RAVDESS":
                 assert row[title] == "–"
@@ -191,7 +191,7 @@ def test_worst_and_best_speaker(synthetic, protocol):
         assert int(row["speakers"]) == len(each)
         assert each[row["worst"]] == pytest.approx(min(each.values()))
         assert each[row["best"]] == pytest.approx(max(each.values()))
-        shown = [float(row[column]) for column in ("its UAR", "median UAR", "its UAR 6")]
+        shown = [float(row[column]) for column in ("its UAR", "median UAR", "its UAR 7")]
         assert shown == near([min(each.values()), np.median(list(each.values())), max(each.values())])
 
 
@@ -207,7 +207,7 @@ def test_calibration_is_the_mean_over_the_folds(synthetic, protocol):
 def test_noise_is_the_mean_over_the_folds_and_absent_where_none_was_heard(synthetic, real):
     for row in synthetic.table("Protocol speaker: UAR of test clips in noise"):
         noise = [synthetic.metrics(NAMES[row["model"]], "speaker", fold)["noise"] for fold in (1, 2)]
-        assert list(row)[1:] == ["clean", "white, 20 dB", "white, 0 dB", "babble, 20 dB", "babble, 0 dB"]
+        assert list(row)[2:] == ["clean", "white, 20 dB", "white, 0 dB", "babble, 20 dB", "babble, 0 dB"]
         assert float(row["clean"]) == near(np.mean([one["clean"]["inf"] for one in noise]))
         for kind, snr in (("white", 20), ("white", 0), ("babble", 20), ("babble", 0)):
             assert float(row[f"{kind}, {snr} dB"]) == near(np.mean([one[kind][str(snr)] for one in noise]))
@@ -344,8 +344,9 @@ def test_a_section_says_what_sets_it_apart(synthetic, section, said):
         update={**sections, "fusions": ("all",), "fuse_classifiers": {"all": Fusion(members=("svm", "mlp"))}}
     )
     lines = emotion.sections(dataclasses.replace(synthetic.results, params=params)).splitlines()
-    assert f"| {said} |" in lines[2]
-    assert lines[-1] == "| `all` | late fusion | mean of `svm`, `mlp` | – | – | – |"
+    (line,) = (line for line in lines if "| `svm` |" in line)
+    assert f"| {said} |" in line
+    assert lines[-1] == "| late fusion | `all` | late fusion | mean of `svm`, `mlp` | – | – | – |"
 
 
 def test_cost(synthetic):
@@ -358,13 +359,35 @@ def test_cost(synthetic):
             for seed in synthetic.params.seeds_of(model)
         ]
         assert float(row["training, s"]) == near(np.mean([one["seconds_train"] for one in times]), 1)
-        assert float(row["ms per clip"]) == near(1.25 * 1.5, 2)
+        assert float(row["ms per clip, classifier alone"]) == near(1.25 * 1.5, 2)
+        assert float(row["ms per clip, from samples"]) == near(30.5 * 1.5, 2)
         assert row["device"] == "cpu"
         if model == "svm":
             assert (row["epochs"], row["seconds per epoch"]) == ("–", "–")
         else:
             assert row["epochs"] == "24"
             assert float(row["seconds per epoch"]) == near(np.mean([one["seconds_per_epoch"] for one in times]), 2)
+
+
+ENCODER_PARAMS = "315,438,720"
+
+
+def test_parameters_and_times_of_models_on_an_encoder(encoders, synthetic):
+    on_encoder = {"encoder, fine-tuned", "encoder, dense", "encoder, probe", "`probe_all`"}
+    for words in ("Protocol speaker: what the models cost", "Emotion in brief"):
+        found = {row["model"]: row["encoder"] for row in encoders.table(words)}
+        assert found == {model: ENCODER_PARAMS if model in on_encoder else "–" for model in found} and on_encoder < set(found)
+    assert all("encoder" not in synthetic.table(words)[0] for words in ("Emotion in brief", "Protocol speaker: what the models cost"))
+    (probe,) = (row for row in encoders.table("The models") if row["model"] == "encoder, probe")
+    assert probe["in particular"].startswith("probe logistic; layer best; initial weights: published `wavlm`; inputs scaled by speaker")
+
+
+@pytest.mark.parametrize("key", ["ms_per_clip", "ms_from_samples"])
+def test_times_of_an_earlier_version_are_refused(here, key):
+    path = layout.evaluation_time("mlp", "speaker", 2)
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != key}))
+    with pytest.raises(FinserError, match=f"{path}: lacks the key '{key}'"):
+        collect(here.params)
 
 
 def test_published_values_are_shown_with_ravdess(synthetic, real, here):
@@ -374,6 +397,11 @@ def test_published_values_are_shown_with_ravdess(synthetic, real, here):
     assert all("LEAKY" in row["protocol"] for row in rows if "random" in row["protocol"])
     assert {row["corpora"] for row in rows} == {"RAVDESS", "CREMA-D", "SAVEE", "TESS", "RAVDESS, CREMA-D, TESS, SAVEE"}
     assert not [row for row in rows if "SVM" in row["system"]], "the project's own runs are not published"
+    whisper = {row["corpora"]: (row["score"], row["value"]) for row in rows if "Whisper large-v3, frozen" in row["system"]}
+    assert whisper == {"RAVDESS": ("UAR", ".753"), "SAVEE": ("UAR", ".741")}, "ESD is not pooled; its other corpora share speakers"
+    assert [row["corpora"] for row in rows if "," not in row["corpora"]] == sorted(
+        (row["corpora"] for row in rows if "," not in row["corpora"]), key=["RAVDESS", "CREMA-D", "TESS", "SAVEE"].index
+    )
     for row in rows:
         assert re.search(r"doi:10\.\d{4}/|arXiv:\d{4}\.\d{5}|github\.com/\w", row["source"]), row
     assert not [row for row in real.table("Published, for orientation") if row["corpora"] == "SAVEE"]
@@ -394,7 +422,7 @@ def test_a_fusion_has_the_figures_of_its_files_beside_its_members(cross, protoco
     expected = np.mean(uars(cross, "both", protocol)) - np.mean(uars(cross, "mlp", protocol))
     assert float(cross.table(title + "differences of UAR")[2]["difference"]) == near(expected)
     cost = cross.table(title + "what the models cost")[-1]
-    assert list(cost.values()) == ["`both`", *["–"] * 6]
+    assert list(cost.values()) == ["late fusion", "`both`", *["–"] * 7]
     assert (cross.folder / f"results/figures/confusion_both_{protocol}.png").exists()
 
 
@@ -489,7 +517,7 @@ def test_every_number_about_classifiers_stands_in_a_file(run, request):
                     pairs = [one for one in comparisons[protocol].values() if one["model"] == model]
                     folds = [json.loads(path.read_text()) for path in page.folder.glob(f"results/*/{model}/{protocol}/*/metrics.json")]
                     known = rounded([figures[protocol][model], costs[protocol][model], pairs, folds]) | {"0.001", ".001"}
-                    cells = [cell for name, cell in row.items() if name not in ("model", "against", "in particular")]
+                    cells = [cell for name, cell in row.items() if name not in ("group", "model", "against", "in particular")]
                     found = [text for cell in cells for text in re.findall(r"\d*\.\d+", cell.replace(",", ""))]
                     assert [text for text in found if text.removeprefix("0") not in known] == [], (caption, row)
                     checked += len(found)

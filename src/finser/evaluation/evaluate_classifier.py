@@ -16,6 +16,7 @@ from finser.config.params import Params
 from finser.config.sections.classifiers import ClassifierSection
 from finser.errors import FinserError
 from finser.evaluation.judged import Judged, calibration_of, figures_of_merit, predictions_table, uar_of
+from finser.evaluation.timing import ORIGINALS, ms_from_samples
 from finser.features.examples import Examples, by_speaker, check_apart, read_examples
 from finser.features.noisy_clips import noisy_clips, read_noisy, variant
 from finser.features.rows import Reader
@@ -27,13 +28,14 @@ from finser.progress import say
 from finser.splits.table import LEAKY
 
 AGAIN = "train it again: dvc repro"
-ORIGINALS = ("original",)
 
 
 def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) -> None:
     """Step: write results/classifiers/MODEL/PROTOCOL/FOLD/: metrics.json, predictions.parquet, validation.parquet, history.csv.
 
-    Validation and test clips are originals. Metrics are means over the seeds; temperatures are fitted on the validation part.
+    Validation and test clips are originals. Metrics are means over the seeds; temperatures are fitted on the validation part. A file in
+    results/timing/ holds ``ms_per_clip``, the time of a classifier on inputs that are stored, and ``ms_from_samples``, the time from the
+    samples of a clip to its probabilities (:func:`finser.evaluation.timing.ms_from_samples`) of the first seed's classifier.
     """
     options, seeds = params.classifiers[model], params.seeds_of(model)
     parts = parts_of(params, options, protocol, fold)
@@ -63,7 +65,11 @@ def evaluate_classifier(params: Params, model: str, protocol: str, fold: int) ->
         "fold": fold,
         "leaky": LEAKY[protocol],
     }
-    write_json(layout.evaluation_time(model, protocol, fold), {"ms_per_clip": round(clip_ms, 3)})
+    times = {
+        "ms_per_clip": clip_ms,
+        "ms_from_samples": ms_from_samples(classifiers[0], reader, parts["test"], params.emotions, params.label.definition),
+    }
+    write_json(layout.evaluation_time(model, protocol, fold), {name: round(value, 3) for name, value in times.items()})
     with whole_folder(layout.classifier_result(model, protocol, fold)) as partial:
         write_json(partial / "metrics.json", metrics)
         for name, judged in (("predictions", test), ("validation", validation)):
@@ -79,7 +85,7 @@ def _trained(folder: Path) -> Path:
 
 
 def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:
-    """Return the numbers of clips and speakers, and the classifiers' training settings."""
+    """Return the numbers of clips and speakers, the classifiers' training settings, and what concerns their encoder, if any."""
     speakers, first = set(test.examples.speakers), configs[0]
     return {
         **{name: first[name] for name in ("n_train", "n_validation")},
@@ -90,6 +96,19 @@ def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:
         **{name: first[name] for name in ("params", "seed", "device")},
         "trained_under": [{name: config[name] for name in SETTINGS} for config in configs],
         "epochs": [config["epochs"] for config in configs],
+        **(_of_encoder(configs, folder) if "found" in first else {}),
+    }
+
+
+def _of_encoder(configs: list[dict], folder: Path) -> dict:
+    """Return what the training of each seed found beside the weights, and the number of parameters of the encoder, all of them."""
+    from finser.encoders import described  # imports torch, which an SVM does not need
+    from finser.models.encoder_inputs import ENCODER
+
+    encoder = described(read_json(folder / ENCODER))
+    return {
+        "found": [config["found"] for config in configs],
+        "encoder_params": sum(parameter.numel() for parameter in encoder.net.parameters()),
     }
 
 

@@ -10,6 +10,7 @@ READ_BY_SVM = {
     "egemaps": "openSMILE's functionals of eGeMAPSv02",
     "compare_2016": "openSMILE's functionals of ComParE_2016",
 }
+ENCODER = "*Encoder*: all parameters of the encoder of speech that a model uses, trained or not."
 
 
 def title(protocol: str) -> str:
@@ -36,6 +37,7 @@ def in_brief(results: Results) -> str:
         ),
         f"A dash: no corpus has at least {FEWEST} test speakers, or the score is the same without any one speaker.",
         "Parameters are the trained ones, without those of frozen FINs.",
+        when(classifier_tables.with_encoders(results), ENCODER),
         when(_leaky(results), f"Under {_leaky(results)}, LEAKY, test speakers are also trained on."),
         when(
             "cross_corpus" in params.protocols,
@@ -101,6 +103,8 @@ def sections() -> str:
     """The models' settings."""
     return sentences(
         "The models: sections of params.yaml, whose values are at the end of this page.",
+        "The groups, in their order: baselines; networks trained from scratch; those that start from an encoder pretrained here by",
+        "imitation, from the FINs, or from published weights; late fusions.",
         "Models of different kinds may also differ in epochs, crops and variants.",
         "*Training speakers* is the fraction of them that a model is trained on.",
     )
@@ -224,6 +228,23 @@ def reliability(results: Results) -> str:
     )
 
 
+def layers(results: Results, protocol: str) -> str:
+    """The picture of the layers of encoders."""
+    found = {one["score"] for one in classifier_tables.layers(results, protocol).values()}
+    over = "folds and seeds" if _seeds(results) else "folds"
+    weights = sentences(
+        f"Bars: the weight of each layer in the trained sum of the layers, mean over the {over}; lines from the minimum to the maximum;",
+        "dashed: equal weights.",
+        "Only a frozen encoder's layers are scaled to unit variance before they are summed.",
+    )
+    uars = sentences(
+        "Curves: validation UAR of a probe on each layer, with its best C, mean over the folds; shaded from the minimum to the maximum;",
+        "filled: a layer that a fold chose.",
+        "Each fold chooses its layer by this UAR, which is therefore too high for the chosen layer.",
+    )
+    return sentences("layers of the encoders, the lowest first.", when("weight" in found, weights), when("validation_uar" in found, uars))
+
+
 def noise(results: Results, protocol: str) -> str:
     """UAR in noise."""
     return sentences(
@@ -259,8 +280,11 @@ def cost(results: Results, protocol: str) -> str:
         "Where folds differ in parameters or epochs, the minimum and the maximum are shown.",
         "All times are wall-clock times and include delays by other processes on the machine.",
         "Training includes what is computed once before the epochs.",
-        "Milliseconds are those of the model alone, without the computation of its inputs.",
+        "*From samples*: from the samples of a clip to its probabilities, as in a prediction: librosa's features, encoder and classifier,",
+        "for some test clips in one batch, on a GPU if the job has one.",
+        "*Classifier alone*: without the computation of its inputs.",
         "Parameters are the trained ones, without those of frozen FINs.",
+        when(classifier_tables.with_encoders(results), ENCODER),
     )
 
 

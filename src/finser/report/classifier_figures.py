@@ -1,12 +1,15 @@
 """Pictures of the emotion classifiers, over the test clips of all folds. A model has the same colour and marker in all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from finser.report.classifier_tables import layers as found_layers
 from finser.report.classifier_tables import learning_curves, noise_curves, speaker_uars
 from finser.report.read import Results
 from finser.report.styles import COLOURS, MARKERS, panels, xy
@@ -15,6 +18,7 @@ from finser.summary.reading import Curve
 from finser.summary.runs import Run
 
 COLUMNS = 5  # panels in a row
+NO_BREAK = "\u00a0"  # a space at which no line ends
 NOISES = {
     "white": {"color": COLOURS[0], "marker": "o", "linestyle": "-", "label": "white noise"},
     "babble": {"color": COLOURS[1], "marker": "s", "linestyle": "--", "label": "babble"},
@@ -119,6 +123,50 @@ def speakers(results: Results, protocol: str) -> Figure:
     dots = [Line2D([], [], linestyle="", marker="o", markersize=4, color=colours[name], label=title) for name, title in titles.items()]
     figure.legend(handles=dots, loc="outside upper center", ncols=len(dots))
     return figure
+
+
+def layers(results: Results, protocol: str) -> Figure:
+    """Weight of every layer of an encoder, or its validation UAR in a probe: mean, minimum and maximum; a panel per model."""
+    given = found_layers(results, protocol)
+    figure, axes = panels(len(given), 3, 3.0, 2.5, share=False)
+    for panel, (model, one) in zip(axes, given.items(), strict=True):
+        title = model_title(results, model)
+        (_layer_uars if one["score"] == "validation_uar" else _layer_weights)(panel, one)
+        panel.set_title(f"{title}\n{_chosen(one['chosen'])}" if "chosen" in one else title, fontsize=9)
+        panel.set(xlabel="layer", xlim=(-0.7, len(one["mean"]) - 0.3))
+        panel.locator_params(axis="x", integer=True, min_n_ticks=1)
+    return figure
+
+
+def _layer_weights(panel: Axes, one: Mapping[str, Any]) -> None:
+    """Bars with their range, if there are several trainings; the dashed line is the weight of each layer if all were equal."""
+    mean = np.array(one["mean"])
+    errors = mean - one["low"], one["high"] - mean  # (2, layers)
+    panel.bar(range(len(mean)), mean, 0.7, color=COLOURS[0])
+    if np.any(errors):
+        panel.errorbar(range(len(mean)), mean, errors, color="#000000", linestyle="", elinewidth=0.9, capsize=2)
+    panel.axhline(1 / len(mean), color="#666666", linewidth=0.9, linestyle="--")
+    panel.set_ylabel("weight")
+
+
+def _layer_uars(panel: Axes, one: Mapping[str, Any]) -> None:
+    """A line with the range as its shade; filled marks at the layers that a fold chose, empty ones at the others."""
+    places, chosen = np.arange(len(one["mean"])), set(one["chosen"].values())
+    panel.fill_between(places, one["low"], one["high"], color=COLOURS[1], alpha=0.2, linewidth=0)
+    panel.plot(places, one["mean"], color=COLOURS[1], linewidth=1.2)
+    filled = [COLOURS[1] if place in chosen else "white" for place in places]
+    panel.scatter(places, one["mean"], s=22, c=filled, edgecolors=COLOURS[1], linewidths=1, zorder=3)
+    panel.set_ylim(0, 1.08 * max(one["high"]))
+    panel.set_ylabel("UAR, validation")
+
+
+def _chosen(layers_of_folds: Mapping[str, int]) -> str:
+    """``chosen: 12 (fold 1), 3 (folds 2, 3)``: layers and the folds that chose them, in lines of the width of a panel."""
+    folds: dict[int, list[str]] = {}
+    for fold, layer in layers_of_folds.items():
+        folds.setdefault(layer, []).append(fold)
+    said = [f"{layer} (fold{'s' * (len(of) > 1)} {', '.join(of)})" for layer, of in sorted(folds.items())]
+    return fill(f"chosen: {', '.join(one.replace(' ', NO_BREAK) for one in said)}", 38)
 
 
 def noise(results: Results, protocol: str) -> Figure:

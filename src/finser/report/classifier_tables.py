@@ -7,6 +7,7 @@ import numpy as np
 
 from finser.config.fields import init_kind
 from finser.config.sections.classifiers import ClassifierSection, FinEnsemble
+from finser.report.groups import group_of, grouped
 from finser.report.read import Results
 from finser.report.tables import DASH, FEATURE_TITLES, PROTOCOL_TITLES, code, count, gain, model_cell, pointed, rate, seconds, table
 from finser.summary.comparisons import baseline_of
@@ -24,7 +25,12 @@ def by_fold(results: Results, protocol: str) -> str:
         runs = results.of(model, protocol)
         rows += [_run_row(results, run) for run in runs]
         rows += [_all_row(results, model, protocol)] if len(runs) > 1 else []
-    return table(["model", "fold", *header, "test clips", "test speakers"], rows)
+    return table(["group", "model", "fold", *header, "test clips", "test speakers"], rows, left=2)
+
+
+def _named(results: Results, model: str) -> list[str]:
+    """Group and name of a model, the first cells of its row."""
+    return [group_of(results.params, model), model_cell(results, model)]
 
 
 def _run_row(results: Results, run: Run) -> list[str]:
@@ -33,7 +39,7 @@ def _run_row(results: Results, run: Run) -> list[str]:
         bounds = {end: figures[f"{name}_ci_{end}"] for end in ("low", "high", "centre")}
         shown = with_range(figures[name], figures["uar_seeds"]) if name == "uar" else rate(figures[name])
         cells += [shown, interval(results, {**bounds, "corpora": figures["interval_corpora"]}, run.model)]
-    return [model_cell(results, run.model), str(run.fold), *cells, count(figures["n_test"]), count(figures["n_test_speakers"])]
+    return [*_named(results, run.model), str(run.fold), *cells, count(figures["n_test"]), count(figures["n_test_speakers"])]
 
 
 def _all_row(results: Results, model: str, protocol: str) -> list[str]:
@@ -41,7 +47,14 @@ def _all_row(results: Results, model: str, protocol: str) -> list[str]:
     cells = [f"**{with_range(one['uar']['value'], one['uar_seeds'])}**", interval(results, one["uar"], model)]
     for name in ("wa", "f1_macro"):
         cells += [rate(one[name]["value"]), interval(results, one[name], model)]
-    return [f"**{model_cell(results, model)}**", "**all**", *cells, count(one["n_test"]), count(one["n_test_speakers"])]
+    return [
+        group_of(results.params, model),
+        f"**{model_cell(results, model)}**",
+        "**all**",
+        *cells,
+        count(one["n_test"]),
+        count(one["n_test_speakers"]),
+    ]
 
 
 def with_range(mean: float, each: Sequence[float]) -> str:
@@ -90,10 +103,10 @@ def gap(results: Results) -> str:
     """UAR under the leaky and the speaker-independent protocol, and the difference."""
     random, speaker = results.figures["random"], results.figures["speaker"]
     rows = [
-        [model_cell(results, model), rate(random[model]["uar"]["value"]), rate(speaker[model]["uar"]["value"]), gain(random[model]["leak"])]
+        [*_named(results, model), rate(random[model]["uar"]["value"]), rate(speaker[model]["uar"]["value"]), gain(random[model]["leak"])]
         for model in results.models
     ]
-    return table(["model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows)
+    return table(["group", "model", "UAR random (LEAKY)", "UAR speaker", "gap"], rows, left=2)
 
 
 def summary(results: Results) -> str:
@@ -106,15 +119,25 @@ def summary(results: Results) -> str:
             one, compared = results.figures[protocol][model], against_baseline(results, model, protocol)
             cells += [with_range(one["uar"]["value"], list(one["uar_folds"].values())), interval(results, one["uar"], model)]
             cells += [gain(compared["value"]) if compared else DASH]
-        rows.append([model_cell(results, model), *cells, _sizes(results, model)])
+        rows.append([*_named(results, model), *cells, *_sizes(results, model, protocols)])
     header = [text for name in protocols for text in (f"UAR, {PROTOCOL_TITLES[name]}", _interval_title(results), "UAR - baseline")]
-    return table(["model", *header, "parameters"], rows)
+    return table(["group", "model", *header, *_size_titles(results)], rows, left=2)
 
 
-def _sizes(results: Results, model: str) -> str:
-    """The least and the largest number of parameters over all protocols."""
-    given = [one[model]["params"] for one in results.costs.values()]
-    return _span([number for ends in given if ends for number in ends])
+def _size_titles(results: Results) -> list[str]:
+    return ["parameters", "encoder"] if with_encoders(results) else ["parameters"]
+
+
+def _sizes(results: Results, model: str, protocols: Sequence[str]) -> list[str]:
+    """The least and the largest number of parameters over some protocols; if any model uses an encoder, also the encoder's number."""
+    given = [results.costs[protocol][model] for protocol in protocols]
+    own = _span([number for one in given for number in one["params"] or ()])
+    return [own, count(given[0]["encoder_params"])] if with_encoders(results) else [own]
+
+
+def with_encoders(results: Results) -> bool:
+    """Whether a model of the run uses an encoder of speech."""
+    return any(results.params.classifiers[model].needs_encoder for model in results.params.models)
 
 
 def _span(values: Sequence[int] | None) -> str:
@@ -128,8 +151,8 @@ def per_class(results: Results, protocol: str) -> str:
     for model in results.models:
         classes = results.figures[protocol][model]["classes"]
         for name, title in PER_CLASS.items():
-            rows.append([model_cell(results, model), title, *(rate(classes[emotion][name]) for emotion in present)])
-    return table(["model", "score", *present], rows, left=2)
+            rows.append([*_named(results, model), title, *(rate(classes[emotion][name]) for emotion in present)])
+    return table(["group", "model", "score", *present], rows, left=3)
 
 
 def emotions_of(results: Results) -> list[str]:
@@ -148,8 +171,8 @@ def per_corpus(results: Results, protocol: str) -> str:
             estimate = of[name]["uar"] if name in of else None
             bounds = f" ({rate(estimate['low'])} to {rate(estimate['high'])})" if estimate and estimate["low"] is not None else ""
             cells.append(rate(estimate["value"]) + bounds if estimate else DASH)
-        rows.append([model_cell(results, model), *cells])
-    return table(["model", *names.values()], rows)
+        rows.append([*_named(results, model), *cells])
+    return table(["group", "model", *names.values()], rows, left=2)
 
 
 def hints(results: Results, protocol: str) -> str:
@@ -167,8 +190,8 @@ def hints(results: Results, protocol: str) -> str:
         one = results.figures[protocol][model]
         gained = one["restricted_gain"]
         values = [rate(one["uar"]["value"]), rate(one["restricted"]["value"]), gain(gained["value"])]
-        rows.append([model_cell(results, model), *values, interval(results, gained, model, gain)])
-    return table(["model", "UAR", "UAR, own emotions", "gain", f"gain, {_interval_title(results)}"], rows)
+        rows.append([*_named(results, model), *values, interval(results, gained, model, gain)])
+    return table(["group", "model", "UAR", "UAR, own emotions", "gain", f"gain, {_interval_title(results)}"], rows, left=2)
 
 
 def per_sex(results: Results, protocol: str) -> str:
@@ -179,8 +202,8 @@ def per_sex(results: Results, protocol: str) -> str:
     for model in results.models:
         sexes = results.figures[protocol][model]["sexes"]
         cells = [cell for one in (sexes["female"], sexes["male"]) for cell in (count(one["n_test_speakers"]), rate(one["uar"]))]
-        rows.append([model_cell(results, model), *cells, gain(sexes["female_minus_male"])])
-    return table(["model", "women", "UAR, women", "men", "UAR, men", "women - men"], rows)
+        rows.append([*_named(results, model), *cells, gain(sexes["female_minus_male"])])
+    return table(["group", "model", "women", "UAR, women", "men", "UAR, men", "women - men"], rows, left=2)
 
 
 def one_sex(results: Results) -> list[str]:
@@ -205,8 +228,8 @@ def per_speaker(results: Results, protocol: str) -> str:
         uars = speaker_uars(results, model, protocol)
         (worst, least), *_, (best, largest) = [*uars.items()] * 2  # one speaker is both
         middle = rate(results.figures[protocol][model]["speakers_median"])
-        rows.append([model_cell(results, model), count(len(uars)), worst, rate(least), middle, best, rate(largest)])
-    return table(["model", "speakers", "worst", "its UAR", "median UAR", "best", "its UAR"], rows)
+        rows.append([*_named(results, model), count(len(uars)), worst, rate(least), middle, best, rate(largest)])
+    return table(["group", "model", "speakers", "worst", "its UAR", "median UAR", "best", "its UAR"], rows, left=2)
 
 
 def calibration(results: Results, protocol: str) -> str:
@@ -214,8 +237,8 @@ def calibration(results: Results, protocol: str) -> str:
     rows = []
     for model in results.models:
         t, *others = (results.figures[protocol][model]["calibration"][key] for key in CALIBRATION)
-        rows.append([model_cell(results, model), pointed(t, 2), *(pointed(value, 3) for value in others)])
-    return table(["model", "temperature", "ECE", "ECE, scaled", "NLL, nats", "NLL, scaled"], rows)
+        rows.append([*_named(results, model), pointed(t, 2), *(pointed(value, 3) for value in others)])
+    return table(["group", "model", "temperature", "ECE", "ECE, scaled", "NLL, nats", "NLL, scaled"], rows, left=2)
 
 
 def noise_curves(results: Results, protocol: str) -> dict[str, dict[tuple[str, float], float]]:
@@ -231,14 +254,14 @@ def noise(results: Results, protocol: str) -> str:
     curves = noise_curves(results, protocol)
     points = sorted({point for curve in curves.values() for point in curve}, key=lambda point: (NOISES.index(point[0]), -point[1]))
     header = [kind if np.isinf(snr) else f"{kind}, {snr:g} dB" for kind, snr in points]
-    rows = [[model_cell(results, model), *(rate(curve.get(point)) for point in points)] for model, curve in curves.items()]
-    return table(["model", *header], rows) if rows else ""
+    rows = [[*_named(results, model), *(rate(curve.get(point)) for point in points)] for model, curve in curves.items()]
+    return table(["group", "model", *header], rows, left=2) if rows else ""
 
 
 def learning_curves(results: Results) -> list[list[str]]:
     """Models that differ only in the fraction of the training speakers, the smallest first; curves of two points or more."""
     sections, alike = results.params.classifiers, {}
-    for model in results.params.models:
+    for model in grouped(results.params, results.params.models):
         alike.setdefault(sections[model].model_dump_json(exclude={"speakers"}), []).append(model)
     curves = [sorted(models, key=lambda model: sections[model].speakers) for models in alike.values()]
     return [curve for curve in curves if sections[curve[0]].speakers < sections[curve[-1]].speakers]
@@ -253,20 +276,21 @@ def learning(results: Results, protocol: str) -> str:
             fraction = f"{results.params.classifiers[model].speakers:.0%}"
             speakers = f"{results.costs[protocol][model]['n_train_speakers']:,.1f}".removesuffix(".0")
             uar = [rate(one["uar"]["value"]), interval(results, one["uar"], model)]
-            rows.append([model_cell(results, model), fraction, speakers, *uar])
-    header = ["model", "fraction of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
-    return table(header, rows) if rows else ""
+            rows.append([*_named(results, model), fraction, speakers, *uar])
+    header = ["group", "model", "fraction of the speakers", "training speakers", "UAR", f"UAR, {_interval_title(results)}"]
+    return table(header, rows, left=2) if rows else ""
 
 
 def pairs(results: Results, protocol: str) -> str:
     """Differences of UAR between two models, paired by test speaker, all folds together; empty without a pair."""
     rows = []
-    for one in results.comparisons[protocol].values():
+    for one in sorted(results.comparisons[protocol].values(), key=lambda one: results.models.index(one["model"])):
         uars = [rate(one["uar"]), rate(one["uar_against"]), gain(one["value"])]
         bounds = interval(results, one, one["model"], gain)
-        rows.append([*(model_cell(results, one[name]) for name in ("model", "against")), *uars, bounds, p(one["p"]), p(one["p_holm"])])
-    header = ["model", "against", "UAR", "UAR against", "difference", f"difference, {_interval_title(results)}", "p", "p, Holm"]
-    return table(header, rows, left=2) if rows else ""
+        rows.append([*_named(results, one["model"]), model_cell(results, one["against"]), *uars, bounds, p(one["p"]), p(one["p_holm"])])
+    header = ["group", "model", "against", "UAR", "UAR against", "difference"]
+    header += [f"difference, {_interval_title(results)}", "p", "p, Holm"]
+    return table(header, rows, left=3) if rows else ""
 
 
 def p(value: float | None) -> str:
@@ -276,11 +300,11 @@ def p(value: float | None) -> str:
 
 def sections(results: Results) -> str:
     """Settings of every model: its kind, its main settings, and what it is trained on."""
-    header = ["model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
-    given = results.params.classifiers
-    rows = [[model_cell(results, model), *_section_row(given[model])] for model in results.params.models]
-    rows += [[model_cell(results, name), "late fusion", _fusion(results, name), DASH, DASH, DASH] for name in results.params.fusions]
-    return table(header, rows, left=4)
+    header = ["group", "model", "kind", "in particular", "trained on", "training speakers", "epochs, at most"]
+    params = results.params
+    rows = [[*_named(results, model), *_section_row(params.classifiers[model])] for model in grouped(params, params.models)]
+    rows += [[*_named(results, name), "late fusion", _fusion(results, name), DASH, DASH, DASH] for name in params.fusions]
+    return table(header, rows, left=5)
 
 
 def _section_row(section: ClassifierSection) -> list[str]:
@@ -289,14 +313,15 @@ def _section_row(section: ClassifierSection) -> list[str]:
 
 
 def _particular(section: ClassifierSection) -> str:
-    """Arm and features of a ``fin_ensemble``; size or width of other networks, and their initial weights; a dash for none of these."""
+    """Arm and features of a ``fin_ensemble``; of others size, width or probe, initial weights, scaling by speaker; a dash for none."""
     if isinstance(section, FinEnsemble):
         fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
         return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
-    shown = {"model_size": "size", "width": "width"}
+    shown = {"model_size": "size", "width": "width", "probe": "probe", "layer": "layer"}
     said = [f"{word} {getattr(section, key)}" for key, word in shown.items() if hasattr(section, key)]
     kind, name = init_kind(section.init)
     said += [f"initial weights: {'pretrained encoder' if kind == 'pretrained' else 'published'} {code(name)}"] if kind else []
+    said += ["inputs scaled by speaker, over all test clips of the speaker"] if getattr(section, "normalise", "") == "speaker" else []
     return "; ".join(said) or DASH
 
 
@@ -314,19 +339,33 @@ def weights(results: Results, protocol: str) -> str:
     return table(["fusion", "member", "weight"], rows, left=2) if rows else ""
 
 
+def layers(results: Results, protocol: str) -> dict[str, Mapping[str, Any]]:
+    """What every model on an encoder found about its layers, as :func:`finser.summary.layers.layers_of` gives it; without empty ones."""
+    given = {model: results.figures[protocol][model]["layers"] for model in results.models}
+    return {model: one for model, one in given.items() if one}
+
+
 def cost(results: Results, protocol: str) -> str:
     """Parameters and times of every model, means over folds and seeds."""
-    header = ["model", "parameters", "epochs", "seconds per epoch", "training, s", "ms per clip", "device"]
-    return table(header, [_cost_row(results, model, protocol) for model in results.models])
+    header = ["group", "model", *_size_titles(results), "epochs", "seconds per epoch", "training, s"]
+    header += ["ms per clip, from samples", "ms per clip, classifier alone", "device"]
+    return table(header, [_cost_row(results, model, protocol) for model in results.models], left=2)
 
 
 def _cost_row(results: Results, model: str, protocol: str) -> list[str]:
     one = results.costs[protocol][model]
-    digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_per_clip": 2}
-    per_epoch, training, per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
+    digits = {"seconds_per_epoch": 2, "seconds_train": 1, "ms_from_samples": 2, "ms_per_clip": 2}
+    per_epoch, training, *per_clip = (DASH if one[key] is None else seconds(one[key], places) for key, places in digits.items())
     without_epochs = model in results.params.models and not results.params.classifiers[model].by_gradient
     in_epochs = [DASH, DASH] if without_epochs else [_span(one["epochs"]), per_epoch]
-    return [model_cell(results, model), _span(one["params"]), *in_epochs, training, per_clip, ", ".join(one["devices"]) or DASH]
+    return [
+        *_named(results, model),
+        *_sizes(results, model, [protocol]),
+        *in_epochs,
+        training,
+        *per_clip,
+        ", ".join(one["devices"]) or DASH,
+    ]
 
 
 def fins_on_test_speakers(results: Results, protocol: str) -> list[str]:

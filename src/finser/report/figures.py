@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from finser.report import classifier_figures as emotion_figures
 from finser.report import fin_figures
-from finser.report.classifier_tables import learning_curves, noise_curves
+from finser.report.classifier_tables import layers, learning_curves, noise_curves
+from finser.report.groups import grouped
 from finser.report.read import Results
 from finser.report.styles import STYLE, save
 from finser.report.tables import PROTOCOL_TITLES, model_title
@@ -34,7 +35,8 @@ def curves_name(model: str) -> str:
 
 def networks(results: Results) -> list[str]:
     """Return the models with a training curve: those that are trained in epochs."""
-    return [model for model in results.params.models if results.params.classifiers[model].by_gradient]
+    params = results.params
+    return [model for model in grouped(params, params.models) if params.classifiers[model].by_gradient]
 
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure]]:
@@ -54,6 +56,8 @@ def _of_protocol(results: Results, protocol: str) -> Iterator[tuple[str, Figure]
         yield confusion_name(model, protocol), emotion_figures.confusion(counts, title, results.params.emotions)
     yield f"reliability_{protocol}", emotion_figures.reliabilities(results, protocol)
     yield f"speakers_{protocol}", emotion_figures.speakers(results, protocol)
+    if layers(results, protocol):
+        yield f"layers_{protocol}", emotion_figures.layers(results, protocol)
     if noise_curves(results, protocol):
         yield f"noise_{protocol}", emotion_figures.noise(results, protocol)
     if learning_curves(results):

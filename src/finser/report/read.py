@@ -22,6 +22,7 @@ from finser.corpora.counts import expected_count
 from finser.corpora.provenance import provenance
 from finser.errors import FinserError
 from finser.files import read_json
+from finser.report.groups import grouped
 from finser.summary.comparisons import baseline
 from finser.summary.reading import Curve, checked, read_columns, read_figures, read_history
 from finser.summary.runs import Run
@@ -151,8 +152,8 @@ class Results:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Models and late fusions, in the order of the runs."""
-        return tuple(dict.fromkeys(run.model for run in self.runs))
+        """Models and late fusions in the order of their groups, within a group in the order of the runs."""
+        return grouped(self.params, tuple(dict.fromkeys(run.model for run in self.runs)))
 
     @property
     def baseline(self) -> str | None:

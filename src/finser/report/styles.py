@@ -41,12 +41,12 @@ def xy(history: Curve, column: str) -> tuple[np.ndarray, np.ndarray]:
     return x[good], y[good]
 
 
-def panels(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels with common axes, in rows of `columns`; `width` and `height` of a panel are in inches."""
+def panels(count: int, columns: int, width: float, height: float, *, share: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in rows of `columns`, with common axes if they `share`; `width` and `height` of one are in inches."""
     columns = min(count, columns)
     rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 3.6), height * rows), layout="constrained")
-    every = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    every = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False).ravel()
     for spare in every[count:]:
         spare.set_visible(False)
     for above in every[count - columns : count]:  # the lowest panel of every column

@@ -33,6 +33,9 @@ MODEL_TITLES = {
     "resnet18": "ResNet-18",
     "ast": "AST",
     "fin_ensemble": "FIN ensemble",
+    "encoder_probe": "encoder, probe",
+    "encoder": "encoder, dense",
+    "encoder_tuned": "encoder, fine-tuned",
 }
 PROTOCOL_TITLES = {
     "speaker": "speaker",
@@ -343,6 +346,7 @@ def expected_items(results: Results) -> dict[str, list[JobItem]]:
         "split": [(protocol,) for protocol in params.protocols],
         "split_fins": [()],
         "features": [(corpus, name) for corpus in params.pooled for name in params.features.representations],
+        "embed": [(corpus, name) for corpus in params.pooled for name in params.features.encoders],
         "pool": [()],
         "noisy": places,
         "apply_fins": [(corpus,) for corpus in params.pooled if any("fins" in params.classifiers[model].reads for model in params.models)],

@@ -10,7 +10,8 @@ import numpy as np
 from finser.scores.calibration import reliability, rescale
 from finser.scores.intervals import Estimate, differences, estimates, over_seeds, per_speaker
 from finser.scores.metrics import f1s, precisions, recalls
-from finser.summary.runs import CALIBRATION, Run, Tested
+from finser.summary.layers import layers_of
+from finser.summary.runs import CALIBRATION, TIMES, Run, Tested
 
 BINS = 10  # of confidence, in the reliability curves
 PER_CLASS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"precision": precisions, "recall": recalls, "f1": f1s}
@@ -35,8 +36,8 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
     dict
         ``uar``, ``wa`` and ``f1_macro`` as :func:`written` gives them, ``uar_seeds``, ``uar_folds``, ``restricted`` (the UAR with
         predictions restricted to the emotions that the clip's corpus has) and its gain, ``corpora``, ``classes``, ``sexes``, ``speakers``
-        with their median and mean, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion)
-        and ``reliability``.
+        with their median and mean, ``confusion`` (clips, mean over the seeds), ``calibration``, ``noise``, ``weights`` (of a late fusion),
+        ``layers`` (of an encoder) and ``reliability``.
     """
     counts, own = tested.counts, _restricted_counts(tested)
     speakers = {str(name): float(tested.of([name]).uars.mean()) for name in np.unique(tested.speakers)}
@@ -56,6 +57,7 @@ def of_model(runs: Sequence[Run], tested: Tested, sexes: Mapping[str, str], conf
         "calibration": {key: fmean(run.figures[key] for run in runs) for key in CALIBRATION},
         "noise": _noise(runs),
         "weights": _weights(runs),
+        "layers": layers_of({run.fold: run.figures.get("found", []) for run in runs}),
         "reliability": {name: _reliability(runs, scaled=scaled) for name, scaled in (("plain", False), ("scaled", True))},
         "n_test": len(tested),
         "n_test_speakers": len(np.unique(tested.speakers)),
@@ -134,13 +136,17 @@ def _reliability(runs: Sequence[Run], *, scaled: bool) -> dict[str, list[float]]
 
 
 def cost(runs: Sequence[Run]) -> dict[str, Any]:
-    """Parameters and epochs (the minimum and the maximum) and mean times; None for a late fusion, which is not trained."""
+    """Parameters and epochs (the minimum and the maximum) and mean times; None for a late fusion, which is not trained.
+
+    ``encoder_params`` is the number of parameters of the encoder that the model is on; None without an encoder.
+    """
     figures = [run.figures for run in runs]
     epochs = [number for one in figures for number in one.get("epochs", [])]
     parameters = [one["params"] for one in figures if "params" in one]
-    means = {key: _mean(figures, key) for key in ("seconds_per_epoch", "seconds_train", "ms_per_clip", "n_train_speakers")}
+    means = {key: _mean(figures, key) for key in ("seconds_per_epoch", "seconds_train", *TIMES, "n_train_speakers")}
     return {
         "params": [min(parameters), max(parameters)] if parameters else None,
+        "encoder_params": figures[0].get("encoder_params"),
         "epochs": [min(epochs), max(epochs)] if epochs else None,
         **means,
         "devices": sorted({one["device"] for one in figures if "device" in one}),

@@ -49,6 +49,8 @@ TRAINING_KEYS = (
     "n_train_speakers",
     "n_test_speakers_heard_by_fins",
 )
+ENCODER_KEYS = ("found", "encoder_params")  # of classifiers on an encoder
+TIMES = ("ms_per_clip", "ms_from_samples")
 FUSION_KEYS = (*TEST_KEYS, "weights", "n_test_speakers_heard_by_fins")
 AGAIN = "run evaluate_classifier again"
 
@@ -118,7 +120,7 @@ class Run:
     Attributes
     ----------
     figures : Mapping
-        Every key of metrics.json, and the mean over the seeds of seconds_train and seconds_per_epoch, and ms_per_clip.
+        Every key of metrics.json, the mean over the seeds of seconds_train and seconds_per_epoch, ms_per_clip and ms_from_samples.
     history : Curve or None
         Training curves of all seeds; the column ``seed`` identifies them.
     """
@@ -141,12 +143,13 @@ def read_run(params: Params, model: str, protocol: str, fold: int) -> Run:
         metrics.json; or the seeds are not those of `params`.
     """
     folder = layout.classifier_result(model, protocol, fold)
-    run, seeds = _read_tested(params, folder, (model, protocol, fold), TEST_KEYS + TRAINING_KEYS), params.seeds_of(model)
+    keys = TEST_KEYS + TRAINING_KEYS + (ENCODER_KEYS if params.classifiers[model].needs_encoder else ())
+    run, seeds = _read_tested(params, folder, (model, protocol, fold), keys), params.seeds_of(model)
     if run.figures["seeds"] != list(seeds):
         raise FinserError("of other seeds than params.yaml's", where=folder, expected=list(seeds), found=run.figures["seeds"], do=AGAIN)
     times = [read_json(layout.training_time("train_classifier", model, protocol, fold, seed)) for seed in seeds]
     taken = {key: fmean(one[key] for one in times) for key in ("seconds_train", "seconds_per_epoch")}
-    taken |= read_json(layout.evaluation_time(model, protocol, fold))
+    taken |= read_figures(layout.evaluation_time(model, protocol, fold), TIMES)
     return Run(model, protocol, fold, {**run.figures, **taken}, run.tested, read_history(folder / "history.csv"))
 
 
