@@ -1,11 +1,13 @@
-"""Speed of encoders: `python bench/encoders.py [NAME ...]`, one thread; weights are random, which cost the same.
+"""Speed of encoders, for docs/encoders.md: `python bench/encoders.py [--measure]`.
 
-A line per network: seconds of sound that one core encodes per second, for clips of 3 s, as the stage `embed` does it, and the number of
-parameters. The sizes are those of the published models (docs/encoders.md).
+With `--measure`, every network is timed with random weights, which cost the same as published ones, on one thread (or a GPU if there is
+one), as the stage `embed` runs it: clips of 3 s, one at a time on a CPU. The results go to docs/encoder_speed.json. Without it, the table
+in docs/encoders.md is written anew from this file.
 """
 
-import sys
+import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,40 +15,35 @@ import torch
 from finser.audio.frames import SR
 from finser.encoders import build
 from finser.encoders.statistics import of_clips
+from finser.files import read_json, write_json, write_text
+from finser.machine import cpu_model
 from finser.training.device import start_torch
 
-BASE = {}  # the defaults of transformers
+FILE, PAGE, MARKS = Path("docs/encoder_speed.json"), Path("docs/encoders.md"), "<!-- speed -->\n"
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 NORMS = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
-WHISPER = {"tiny": (384, 4, 6), "base": (512, 6, 8), "small": (768, 12, 12)}
+WHISPER = {"tiny": (384, 4, 6), "base": (512, 6, 8), "small": (768, 12, 12)}  # width, layers, heads
 SECONDS, CLIPS = 3, 8
 
 
 def sizes() -> dict[str, dict]:
-    """Return the configurations by name."""
-    speech = {f"{family}_base": {"family": family, **BASE} for family in ("wav2vec2", "hubert", "wavlm", "data2vec")}
-    large = {f"{family}_large": {"family": family, **LARGE, **NORMS} for family in ("wav2vec2", "hubert", "wavlm")}
-    whisper = {
-        f"whisper_{name}": {
-            "family": "whisper",
-            "d_model": width,
-            "encoder_layers": layers,
-            "encoder_attention_heads": heads,
-            "encoder_ffn_dim": 4 * width,
-        }
-        for name, (width, layers, heads) in WHISPER.items()
-    }
-    return {"byol_s": {"family": "byol_s"}, **speech, **large, **whisper}
+    """Return the configurations of the published sizes by name; those of base models are transformers' defaults."""
+    base = {f"{family} base": {"family": family} for family in ("wav2vec2", "hubert", "wavlm", "data2vec")}
+    large = {f"{family} large": {"family": family, **LARGE, **NORMS} for family in ("wav2vec2", "hubert", "wavlm")}
+    return {"byol_s": {"family": "byol_s"}, **base, **large, **{f"whisper {name}": whisper(*size) for name, size in WHISPER.items()}}
 
 
-def main() -> None:
-    """Print a line for each network."""
-    device, rng = start_torch(), np.random.default_rng(0)
+def whisper(width: int, layers: int, heads: int) -> dict:
+    """Return the configuration of a size of Whisper's encoder."""
+    dense = {"encoder_attention_heads": heads, "encoder_ffn_dim": 4 * width}
+    return {"family": "whisper", "d_model": width, "encoder_layers": layers, **dense}
+
+
+def measure() -> dict:
+    """Time every network."""
+    device, rng, rows = start_torch(), np.random.default_rng(0), {}
     clips = [rng.normal(0, 3000, SECONDS * SR).astype(np.int16) for _ in range(CLIPS)]
-    print(f"| encoder | parameters in millions | s of sound per second, {device} |\n| :-- | --: | --: |")
     for name, config in sizes().items():
-        if sys.argv[1:] and name not in sys.argv[1:]:
-            continue
         with torch.random.fork_rng():
             torch.manual_seed(0)
             encoder = build({**config, "preprocessor": {}}).eval().to(device)
@@ -54,9 +51,36 @@ def main() -> None:
         started = time.perf_counter()
         of_clips(encoder, clips)
         speed = CLIPS * SECONDS / (time.perf_counter() - started)
-        millions = sum(parameter.numel() for parameter in encoder.net.parameters()) / 1e6
-        print(f"| {name} | {millions:.1f} | {speed:.1f} |", flush=True)
+        numbers = sum(parameter.numel() for parameter in encoder.net.parameters())
+        rows[name] = {"parameters": numbers, "layers": encoder.n_layers, "speed": round(speed, 2)}
+        print(name, rows[name], flush=True)
+    return {"processor": torch.cuda.get_device_name() if device == "cuda" else f"one core of {cpu_model()}", "encoders": rows}
+
+
+def part(found: dict) -> str:
+    """Return the table."""
+    lines = [
+        f"Measured with random weights on {found['processor']} "
+        f"(`python bench/encoders.py --measure`), clips of {SECONDS} s. The last column is for the 1,440 clips of RAVDESS, about 2 s each "
+        "without their silent ends, on two cores.\n",
+        "| encoder | parameters in millions | hidden states | seconds of sound per second | RAVDESS, minutes |",
+        "| :-- | --: | --: | --: | --: |",
+    ]
+    for name, one in found["encoders"].items():
+        minutes = 1440 * (SECONDS if name.startswith("whisper") else 2) / one["speed"] / 2 / 60  # Whisper encodes 30 s for every clip
+        lines.append(f"| {name} | {one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f} | {minutes:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(text: str, found: dict) -> str:
+    """Return docs/encoders.md with the table."""
+    before, _, after = text.split(MARKS)
+    return f"{before}{MARKS}{part(found)}{MARKS}{after}"
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", action="store_true")
+    if parser.parse_args().measure:
+        write_json(FILE, measure())
+    write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), read_json(FILE)))

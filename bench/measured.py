@@ -1,7 +1,7 @@
 """Write docs/measured.md from the files in docs/measured/NAME/: `python bench/measured.py`.
 
 A folder holds the results of one run on real recordings: params.yaml; figures.json, costs.json and comparisons.json (of results/summary/);
-fins.json (feature -> R2 of results/fins/FEATURE.json); and note.md, which explains the run.
+fins.json (feature -> R2 of results/fins/FEATURE.json), if FINs were evaluated; and note.md, which explains the run.
 `python bench/measured.py --add PROJECT NAME` copies the results of a project that has just been run.
 """
 
@@ -33,6 +33,8 @@ def add(project: Path, name: str) -> None:
     shutil.copyfile(project / "params.yaml", target / "params.yaml")
     for file in ("figures.json", "costs.json", "comparisons.json"):
         shutil.copyfile(project / "results/summary" / file, target / file)
+    if not (project / "results/fins").is_dir():  # a run whose models need none
+        return
     results = {feature: read_json(project / f"results/fins/{feature}.json") for feature in FEATURE_TITLES}
     kept = ("r2_test_uniform", "r2_test_weighted", "unseen", "device", "trained_under")
     write_json(target / "fins.json", {feature: {key: one[key] for key in kept} for feature, one in results.items()})
@@ -46,14 +48,15 @@ def page() -> str:
 def part(folder: Path) -> str:
     """One run: its note, the models, their comparisons, and the FINs."""
     params = read(folder / "params.yaml")
-    figures, costs, comparisons, fins = (read_json(folder / f"{name}.json") for name in ("figures", "costs", "comparisons", "fins"))
+    figures, costs, comparisons = (read_json(folder / f"{name}.json") for name in ("figures", "costs", "comparisons"))
     texts = [(folder / "note.md").read_text(encoding="utf-8")]
     texts.append(
         f"Files: [{folder.name}]({FOLDER.name}/{folder.name}). Folds {', '.join(map(str, params['folds']))}; seeds {params['seeds']}.\n"
     )
     for protocol, models in figures.items():
         texts += [models_table(protocol, models, costs[protocol]), pairs_table(comparisons[protocol])]
-    return "\n".join([*texts, fins_table(fins)])
+    fins = folder / "fins.json"
+    return "\n".join([*texts, *([fins_table(read_json(fins))] if fins.exists() else [])])
 
 
 def models_table(protocol: str, models: dict, costs: dict) -> str:

@@ -16,6 +16,13 @@ def test_no_path_of_a_machine_is_in_it(pytestconfig):
     assert texts and not [text for text in texts if re.search(r"(?<![\w/])/(home|work|var|tmp|mnt|Users|root)/", text)]
 
 
+def test_the_speed_of_encoders_is_what_its_file_says(pytestconfig):
+    made = runpy.run_path(str(pytestconfig.rootpath / "bench/encoders.py"))
+    text = (pytestconfig.rootpath / "docs/encoders.md").read_text(encoding="utf-8")
+    found = json.loads((pytestconfig.rootpath / "docs/encoder_speed.json").read_text())
+    assert made["page"](text, found) == text, "run: python bench/encoders.py"
+
+
 def test_the_overhead_on_a_cluster_is_what_its_file_says(pytestconfig):
     made = runpy.run_path(str(pytestconfig.rootpath / "bench/cluster.py"))
     text = (pytestconfig.rootpath / "docs/cluster.md").read_text(encoding="utf-8")
