@@ -36,7 +36,7 @@ def bored(project, relabel):
 
 
 def short(altered, model: str) -> Params:
-    return altered(model, **({} if model == "svm" else {"epochs": 2, "variants": ("original",)}))
+    return altered(model, **({"epochs": 2, "variants": ("original",)} if KINDS[model].by_gradient else {}))
 
 
 def refusal(step, *given: object) -> str:

@@ -47,14 +47,8 @@ def _all_row(results: Results, model: str, protocol: str) -> list[str]:
     cells = [f"**{with_range(one['uar']['value'], one['uar_seeds'])}**", interval(results, one["uar"], model)]
     for name in ("wa", "f1_macro"):
         cells += [rate(one[name]["value"]), interval(results, one[name], model)]
-    return [
-        group_of(results.params, model),
-        f"**{model_cell(results, model)}**",
-        "**all**",
-        *cells,
-        count(one["n_test"]),
-        count(one["n_test_speakers"]),
-    ]
+    group, name = _named(results, model)
+    return [group, f"**{name}**", "**all**", *cells, count(one["n_test"]), count(one["n_test_speakers"])]
 
 
 def with_range(mean: float, each: Sequence[float]) -> str:
