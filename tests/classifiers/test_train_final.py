@@ -29,7 +29,8 @@ def tree(folder) -> dict[str, bytes]:
 
 @pytest.fixture
 def kept(params) -> Params:
-    return Params.model_validate({**params.model_dump(), "protocols": ("speaker",), "folds": (1,), "final": tuple(KINDS)})
+    kinds = tuple(KINDS)
+    return Params.model_validate({**params.model_dump(), "protocols": ("speaker",), "folds": (1,), "final": kinds, "models": kinds})
 
 
 def test_an_svm_is_scikit_learns_of_all_clips(finished, kept):

@@ -302,6 +302,112 @@ def test_initial_weights_fit_the_section_or_are_refused(values, place, section, 
     assert any(f"{place}.mine" in line and said in line for line in str(caught.value).splitlines()), caught.value
 
 
+ON_ENCODERS = ("encoder_probe", "encoder", "encoder_tuned")
+
+
+@pytest.fixture
+def with_encoder(values) -> dict:
+    """The demo with a dense network on BYOL-S, named `mine`."""
+    values["fetch_weights"] = {"byol_s": {}, "ast_audioset": {}}
+    values["features"]["encoders"] = ["byol_s"]
+    values["fine_tune"]["mine"] = {"model": "encoder", "init": "models/weights/byol_s"}
+    values["models"].append("mine")
+    return values
+
+
+def lines_about(values: dict, key: str, value: object) -> list[str]:
+    """Validate the values with another one for `key`; return the lines of the error."""
+    with pytest.raises(FinserError) as caught:
+        validate(put(values, key, value))
+    return str(caught.value).splitlines()
+
+
+def test_a_classifier_on_an_encoder_is_valid(with_encoder):
+    assert validate(with_encoder).classifiers["mine"].reads == ("byol_s",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("features.encoders", ["byol_s", "byol"], "features.encoders names 'byol', which is no section of fetch_weights; did you mean"),
+        (
+            "features.encoders",
+            ["byol_s", "ast_audioset"],
+            "features.encoders names 'ast_audioset', whose family ast is no encoder of speech",
+        ),
+        *(
+            (
+                "features.encoders",
+                ["byol_s", name],
+                f"features.encoders names '{name}', which is the name of other data: rename its section",
+            )
+            for name in ("statistics", "filter_banks", "egemaps", "compare_2016", "fins", "shards", "labels")
+        ),
+        ("features.encoders", ["byol_s", "byol_s"], "features.encoders names something twice: byol_s, byol_s"),
+        ("features.encoders", "byol_s", "features.encoders: wrong type; expected a list; found 'byol_s' (text)"),
+        ("features.encoders", [], "fine_tune.mine (model encoder) reads byol_s, which features.encoders does not name: add it there"),
+        ("features.encoder_variants", ["original", "gain"], "features.encoder_variants names 'gain', which augment.variants does not"),
+        ("features.encoder_variants", ["original", "original"], "features.encoder_variants names something twice: original, original"),
+        ("features.encoder_variants", [], "features.encoder_variants: empty; expected a list of one or more"),
+        ("features.encoder_variants", ["noise"], "mine.variants names 'original', which features.encoder_variants does not: add it there"),
+        ("fine_tune.mine.variants", ["noise"], "fine_tune.mine.variants names 'noise', which features.encoder_variants does not: add it"),
+        ("fine_tune.mine.statistics", ["median"], "fine_tune.mine.statistics.0: unknown name; found 'median'; did you mean 'mean'?"),
+        ("fine_tune.mine.statistics", ["sd", "sd"], "fine_tune.mine.statistics names something twice: sd, sd"),
+        ("fine_tune.mine.normalise", "speakers", "fine_tune.mine.normalise: unknown name; found 'speakers'; did you mean 'speaker'?"),
+        ("pretrain.trunks", ["small_cnn", "mine"], "pretrain.trunks names 'mine', a section of fine_tune; name one of train_classifier"),
+    ],
+)
+def test_a_contradiction_about_encoders_is_one_line(with_encoder, key, value, said):
+    (line,) = lines_about(with_encoder, key, value)
+    assert line.startswith("params.yaml: ") and said in line
+
+
+@pytest.mark.parametrize("model", ON_ENCODERS)
+@pytest.mark.parametrize(
+    ("place", "init", "said"),
+    [
+        ("train_classifier", None, "needs the weights of an encoder: move it to fine_tune, with init: models/weights/NAME"),
+        ("train_classifier", "models/weights/byol_s", "starts from trained weights (models/weights/byol_s): move the section to fine_tune"),
+        ("fine_tune", None, "names no weights of an encoder: add init: models/weights/NAME"),
+        ("fine_tune", "models/fins", "init is models/fins, which is for fin_ensemble alone"),
+        ("fine_tune", "models/pretrained/small_cnn", "init is models/pretrained/small_cnn, and {model} has no pretrained encoder"),
+        ("fine_tune", "models/pretrained/x", "init is models/pretrained/x, and {model} has no pretrained encoder"),
+        ("fine_tune", "models/weights/ast_audioset", "which is of the family ast; {model} starts from wav2vec2 or hubert or wavlm or"),
+        ("fine_tune", "models/weights/hubert_base", "is no section of fetch_weights; add `hubert_base: {{}}` to fetch_weights"),
+        ("fine_tune", "models/weights/byol", "'byol' is no section of fetch_weights; did you mean 'byol_s'?"),
+        ("fine_tune", "byol_s", "init: no initial weights; expected models/fins, models/pretrained/TRUNK or models/weights/NAME"),
+    ],
+)
+def test_a_classifier_on_an_encoder_starts_from_the_weights_of_one(with_encoder, model, place, init, said):
+    section = {"model": model} if init is None else {"model": model, "init": init}
+    (line,) = lines_about(with_encoder, f"{place}.other", section)
+    assert f"{place}.other" in line and said.format(model=model) in line
+
+
+@pytest.mark.parametrize("model", ["svm", "mlp", "small_cnn"])
+@pytest.mark.parametrize("name", ["byol_s", "x"])
+def test_other_classifiers_start_from_no_published_weights(with_encoder, model, name):
+    (line,) = lines_about(with_encoder, "fine_tune.other", {"model": model, "init": f"models/weights/{name}"})
+    assert line.endswith("and published weights are for ast and the classifiers on encoders alone")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("layer", -1, "fine_tune.other.layer: wrong value; expected at least 0; found -1"),
+        ("layer", "bets", "fine_tune.other.layer: unknown name; found 'bets'; did you mean 'best'?"),
+        ("layer", 1.5, "fine_tune.other.layer: wrong type; expected a whole number, without quotes and decimal point; found 1.5"),
+        ("c", 0.1, "fine_tune.other.c: wrong type; expected a list; found 0.1"),
+        ("c", [1, 1], "fine_tune.other.c names something twice: 1.0, 1.0"),
+        ("c", [0], "fine_tune.other.c.0: wrong value; expected more than 0.0; found 0"),
+        ("probe", "logistics", "fine_tune.other.probe: unknown name; found 'logistics'; did you mean 'logistic'?"),
+    ],
+)
+def test_a_wrong_value_of_a_probe_is_one_line(with_encoder, key, value, said):
+    section = {"model": "encoder_probe", "init": "models/weights/byol_s", key: value}
+    assert lines_about(with_encoder, "fine_tune.other", section) == [f"params.yaml: {said}"]
+
+
 def test_a_section_stands_in_one_map(values):
     values["fine_tune"]["small_cnn"] = {"model": "small_cnn", "init": "models/pretrained/small_cnn"}
     with pytest.raises(FinserError, match="'small_cnn' is a section of train_classifier and of fine_tune: rename or delete one"):

@@ -1,13 +1,20 @@
 """The stage `embed`: rows in the order of the shards, whatever the number of processes, and after a kill."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from finser import encoders, layout
 from finser.audio.shards import AudioRow, read_audio, write_audio
+from finser.config.dump import dump
 from finser.config.params import Params
 from finser.config.sections.fetch import Synthetic
 from finser.encoders import embed as embedding
@@ -19,6 +26,7 @@ from finser.features.rows import Row
 
 from . import tiny
 
+ROOT = Path(__file__).parents[2]
 STORED = layout.features("byol_s", "tess")
 
 
@@ -97,6 +105,45 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(project, params, monk
     embed(params, "tess", "byol_s")
     assert embedded == ["tess/a/4"] and "resuming after 4 rows" in capsys.readouterr().err
     assert (STORED / store.FILE).read_bytes() == whole
+
+
+def process() -> subprocess.Popen:
+    """Start `finser embed tess byol_s` as a user or DVC does."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FINSER_CORES": "1"}
+    return subprocess.Popen([sys.executable, "-m", "finser", "embed", "tess", "byol_s"], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def ended(command: subprocess.Popen) -> str:
+    """Return what a command said that ended without an error."""
+    said = command.communicate()[1]
+    assert command.returncode == 0, said
+    return said
+
+
+def test_a_process_that_sigkill_ends_resumes_and_ends_with_the_same_bytes(tmp_path, monkeypatch, params, copy_stages):
+    """With parts as large as a user's, in a process that is killed when the first of three is complete."""
+    monkeypatch.chdir(tmp_path)
+    copy_stages(tmp_path)
+    Path("params.yaml").write_text(dump(params))
+    tiny.write(layout.weights("byol_s"), "byol_s")
+    audio = [tiny.clip(6_000 + 100 * n, n) for n in range(10)]
+    clips = (
+        AudioRow(f"tess/a/{n:04d}", "tess", "tess/a", "sad", "original", 0, {}, audio[n % 10]) for n in range(2 * embedding.PART + 150)
+    )
+    write_audio(layout.shards("tess"), clips)
+    above = layout.checkpoint("embed", "tess", "byol_s").with_suffix("")
+    killed, end = process(), time.monotonic() + 120
+    while not list(above.glob("*/00000")) and killed.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL and list(above.glob("*/00000")) and not STORED.exists()
+    assert f"byol_s tess: resuming after {embedding.PART} rows" in ended(process())
+    resumed = (STORED / store.FILE).read_bytes()
+    assert not above.exists()
+    shutil.rmtree(STORED)
+    assert "resuming" not in ended(process())
+    assert (STORED / store.FILE).read_bytes() == resumed and len(list(store.read_names(STORED))) == 2 * embedding.PART + 150
 
 
 @pytest.mark.parametrize("change", ["weights", "clips", "variants"])

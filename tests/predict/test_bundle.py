@@ -52,6 +52,18 @@ def test_a_damaged_member_is_one_line_with_advice_on_bundles(folder, content):
     assert "members/svm/model.safetensors: " in said and "copy the bundle again" in said and "dvc repro" not in said and "\n" not in said
 
 
+@pytest.mark.parametrize("model", ["encoder_probe", "encoder"])
+@pytest.mark.parametrize("missing", ["encoders", "encoders/byol_s/config.json", "encoders/byol_s/model.safetensors"])
+def test_a_bundle_without_its_encoder_is_one_line(project_of_bundles, tmp_path, model, missing):
+    shutil.copytree(project_of_bundles / "bundles" / model, tmp_path / "b")
+    path = tmp_path / "b" / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(FinserError) as error:
+        Predictor(tmp_path / "b")
+    said = str(error.value)
+    assert f"b/{missing}" in said and "a file of the bundle is missing; copy the bundle again" in said and "\n" not in said
+
+
 def test_another_folder_is_one_line(tmp_path):
     with pytest.raises(FinserError, match="no bundle; expected a folder with config.json"):
         Predictor(tmp_path)

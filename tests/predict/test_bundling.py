@@ -16,6 +16,7 @@ from finser.audio.frames import HOP_LENGTH, SR, n_frames
 from finser.audio.shards import read_audio
 from finser.config.params import Params
 from finser.config.sections.fetch_weights import Weights
+from finser.config.sections.known_weights import KNOWN
 from finser.errors import FinserError
 from finser.files import read_json, write_json
 from finser.predict import bundle as bundles
@@ -91,11 +92,53 @@ def test_what_encoders_and_published_weights_learned_from(tmp_path, monkeypatch,
         weights_of=lambda name: weights[name].completed(name),
     )
     first, *published = earlier(params, ["encoder", "tuned", "plain", "encoder", "known"])
-    assert (first.use, first.name, first.licence == "MIT") == ("pretraining", "ravdess", False)
-    assert [(one.use, one.name, one.title, one.licence, one.source) for one in published] == [
-        ("published weights", "ravdess", "a/b", "MIT", "hub"),
-        ("published weights", "ast_audioset", "AST, AudioSet (mAP .4593)", "BSD-3-Clause", "hub"),
+    assert (first.use, first.name, first.licence == "MIT", first.citation) == ("pretraining", "ravdess", False, None)
+    gong = "Gong et al. 2021, AST: Audio Spectrogram Transformer, Interspeech"
+    assert [(one.use, one.name, one.title, one.licence, one.source, one.citation) for one in published] == [
+        ("published weights", "ravdess", "a/b", "MIT", "hub", None),
+        ("published weights", "ast_audioset", "AST, AudioSet (mAP .4593)", "BSD-3-Clause", "hub", gong),
     ]
+
+
+ON_ENCODERS = ("encoder_probe", "encoder", "encoder_tuned")
+
+
+@pytest.mark.parametrize("model", ON_ENCODERS)
+def test_the_card_names_the_encoder_its_licence_and_its_citation(place, model):
+    made, known = bundles.read(Path("bundles") / model), KNOWN["byol_s"]
+    card = (Path("bundles") / model / "README.md").read_text()
+    assert f"| {known.title} | published weights | {known.weights.licence} | download |\n\n{known.title}: {known.citation}\n\n" in card
+    assert [one.name for one in made.earlier] == ["byol_s"] and "The licences of all these data apply" in card
+
+
+@pytest.mark.parametrize("folds", [False, True])
+@pytest.mark.parametrize("model", ON_ENCODERS)
+def test_a_bundle_holds_the_encoder_unless_a_member_has_trained_it(place, kept, model, folds):
+    folder = Path("bundles/of_folds" if folds else "bundles") / model
+    found = {str(path.relative_to(folder)): path for path in (folder / "encoders").rglob("*") if path.is_file()}
+    if model == "encoder_tuned":
+        assert not found and {path.name for path in (folder / "members").rglob("encoder.json")} == {"encoder.json"}
+        return
+    assert sorted(found) == ["encoders/byol_s/config.json", "encoders/byol_s/model.safetensors"]
+    assert all(path.read_bytes() == (layout.weights("byol_s") / path.name).read_bytes() for path in found.values())
+
+
+@pytest.mark.parametrize("model", ["encoder_probe", "encoder"])
+def test_clips_that_are_scaled_by_speaker_are_refused_in_one_line(place, kept, model):
+    section = kept.fine_tune[model].model_copy(update={"normalise": "speaker"})
+    by_speaker = kept.model_copy(update={"fine_tune": {**kept.fine_tune, model: section}})
+    with pytest.raises(FinserError) as error:
+        bundle(by_speaker, model, Path("new"))
+    said = f"{model} scales the clips of each speaker together, and a bundle predicts one clip at a time"
+    assert str(error.value) == f"params.yaml: {said}; expected normalise: train; found normalise: speaker" and not Path("new").exists()
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
+def test_weights_of_the_encoder_that_are_missing_in_the_project_are_one_line(place, kept, missing):
+    (layout.weights("byol_s") / missing).unlink()
+    with pytest.raises(FinserError, match=rf"models/weights/byol_s/{missing}: no such file; run: dvc repro fetch_weights"):
+        bundle(kept, "encoder", Path("new"))
+    assert not Path("new").exists()
 
 
 def test_weights_of_the_name_of_a_corpus_hide_no_score(place, kept):

@@ -226,11 +226,14 @@ def test_kinds_whose_front_end_is_no_part_of_a_graph(place, kind, given, name):
     assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-4)
 
 
-def test_other_kinds_are_refused_and_nothing_is_written(place, kept, monkeypatch, tmp_path):
+@pytest.mark.parametrize("kind", ["fin_ensemble", "encoder_probe", "encoder", "encoder_tuned"])
+def test_other_kinds_are_refused_and_nothing_is_written(place, kept, monkeypatch, tmp_path, kind):
     monkeypatch.chdir(place)
-    with pytest.raises(FinserError, match="no ONNX for this kind of classifier; expected svm on statistics, mlp"):
-        bundle(kept, "fin_ensemble", tmp_path / "made", onnx="all")
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(FinserError) as error:
+        bundle(kept, kind, tmp_path / "made", onnx="all")
+    said = str(error.value)
+    assert said.startswith("no ONNX for this kind of classifier; expected svm on statistics, mlp") and "\n" not in said
+    assert f"found members/{kind}: {kind}; leave out --onnx" in said and not list(tmp_path.iterdir())
 
 
 def test_engines(place, tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """Predictions, against the classifiers that they come from, and against the evaluation of the project."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -19,6 +21,8 @@ from finser.models import load, module_of
 from finser.predict.hub import Predictor
 from finser.predict.predictor import _batches
 from finser.predict.sound import Waveform
+from finser.scores.calibration import rescale
+from finser.scores.predictions import probability_columns
 
 from .conftest import FINAL
 
@@ -48,6 +52,23 @@ def test_probabilities_are_those_of_the_classifier_at_the_bundles_temperature(pl
     for one, row in zip(found, scaled, strict=True):
         assert one.emotion == predictor.bundle.classes[row.argmax()] and one.confidence == pytest.approx(row.max())
         assert one.unsure == (row.max() < predictor.bundle.threshold)
+
+
+@pytest.mark.parametrize("model", ["encoder_probe", "encoder", "encoder_tuned"])
+def test_a_file_has_the_probabilities_that_evaluation_stored_for_its_clip(place, tmp_path, monkeypatch, model):
+    """Outside of the project. Evaluation reads stored statistics of the encoder, and the bundle computes them with its own weights."""
+    table = pq.read_table(layout.classifier_result(model, "speaker", 1) / "predictions.parquet")
+    wanted = {row["clip_id"]: row for row in table.to_pylist()}
+    sounds = {row.clip_id: row.audio for row in read_audio(layout.shards("ravdess")) if row.variant == "original" and row.clip_id in wanted}
+    shutil.copytree(place / "of_folds" / model, tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    predictor, chosen = Predictor(tmp_path / "bundle"), sorted(sounds.items())[:10]
+    assert len(chosen) == 10 and len(predictor.bundle.members) == 1, "one fold and one seed"
+    for number, (clip, audio) in enumerate(chosen):
+        soundfile.write(f"{number}.wav", audio, SR, subtype="PCM_16")
+        raw = np.array([[wanted[clip][column] for column in probability_columns(predictor.bundle.classes)]])
+        found = predictor.predict(Path(f"{number}.wav")).probabilities
+        np.testing.assert_allclose(list(found.values()), rescale(raw, predictor.bundle.temperature)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("model", KINDS)

@@ -65,7 +65,7 @@ def train_classifier(params: Params, model: str, protocol: str, fold: int, seed:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": len(record.history),
-        **({"found": classifier.found} if classifier.found else {}),
+        **({"encoder_params": classifier.encoder_params, "found": classifier.found} if options.needs_encoder else {}),
         **settings_of(options),
     }
     uar = validation_uar(classifier, examples["validation"])

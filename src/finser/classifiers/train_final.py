@@ -65,7 +65,7 @@ def train_final(params: Params, model: str) -> None:
         "params": classifier.n_params,
         "options": options.model_dump(mode="json"),
         "epochs": epochs,
-        **({"found": classifier.found} if classifier.found else {}),
+        **({"encoder_params": classifier.encoder_params, "found": classifier.found} if options.needs_encoder else {}),
         **settings_of(options),
     }
     write_json(layout.training_time("train_final", model), {"seconds_train": round(record.seconds_before + record.seconds, 3)})

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from finser.config.contradiction import Contradiction, sections
 from finser.config.corpus_checks import cross_corpus_folds, emotions_of_tables, known_corpora, known_folds, own_splits, sources, titles
 from finser.config.fields import Fields, init_kind
-from finser.config.sections.classifiers import FINS, WITH_FINS, Ast, ClassifierSection, EncoderSection, FinEnsemble
+from finser.config.sections.classifiers import FINS, PUBLISHED, WITH_FINS, Ast, ClassifierSection, EncoderProbe, EncoderSection, FinEnsemble
 from finser.config.sections.features import REPRESENTATIONS
 from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, SPEECH_FAMILIES
 from finser.errors import nearest
@@ -120,7 +120,8 @@ def nothing_twice(params: Fields) -> Iterator[Contradiction]:
     listed |= {f"pretrain.{name}": getattr(params.pretrain, name) for name in ("trunks", "corpora", "variants")}
     listed |= {f"fuse_classifiers.{name}.members": fusion.members for name, fusion in params.fuse_classifiers.items()}
     for where, options in sections(params):
-        listed |= {f"{where}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins")}
+        listed |= {f"{where}.{name}": getattr(options, name, ()) for name in ("corpora", "variants", "fins", "statistics")}
+        listed |= {f"{where}.c": options.c} if isinstance(options, EncoderProbe) else {}
     for name, values in listed.items():
         if len(set(values or ())) < len(values or ()):
             yield Contradiction(f"{name} names something twice: {', '.join(map(str, values))}", (name,))
@@ -148,6 +149,9 @@ def initial_weights(params: Fields) -> Iterator[Contradiction]:
         elif getattr(options, "arm", None) in WITH_FINS:
             line = f"{where} has the arm `{options.arm}`, which starts from FINs: move it to fine_tune, with init: {FINS}"
             yield Contradiction(line, (f"{where}.arm", f"{where}.init"))
+        elif options.needs_encoder:
+            line = f"{where} (model {options.model}) needs the weights of an encoder: move it to fine_tune, with init: {PUBLISHED}NAME"
+            yield Contradiction(line, (f"{where}.model", f"{where}.init"))
     for name, options in params.fine_tune.items():
         where, (kind, weights) = f"fine_tune.{name}", init_kind(options.init)
         line = _unfit_init(where, options) if kind in ("", "fins") else _unfit_weights(params, where, options)
@@ -158,6 +162,8 @@ def initial_weights(params: Fields) -> Iterator[Contradiction]:
 
 def _unfit_init(where: str, options: ClassifierSection) -> str | None:
     """Return why a section of fine_tune cannot start without weights, or from FINs."""
+    if not options.init and options.needs_encoder:
+        return f"{where} names no weights of an encoder: add init: {PUBLISHED}NAME"
     if not options.init:
         return f"{where} names no initial weights: add init, or move the section to train_classifier"
     if not isinstance(options, FinEnsemble):

@@ -14,6 +14,7 @@ from finser.config.sections.known_weights import KNOWN
 from finser.errors import FinserError, nearest
 
 TAGGED = {"fetch": (SOURCES, "source"), "train_classifier": (KINDS, "model"), "fine_tune": (KINDS, "model")}  # maps of several kinds
+WORD, NUMBER = "literal[", "constrained-int"  # pydantic's names of the types of a key that holds a name or a number
 EXPECTED = {  # pydantic's names of wrong types
     "bool_type": "true or false",
     "dict_type": "a section: keys with values",
@@ -40,6 +41,7 @@ def explain(problems: list[dict], values: Any, where: object, whole: type[BaseMo
     whole : type
         The model of the whole file.
     """
+    problems = [one for one in problems if not _of_other_type(one)]
     deepest = [one for one in problems if not any(_within(other["loc"], one["loc"]) for other in problems)]
     return [line for problem in deepest for line in _explain(problem, values, where, whole)]
 
@@ -94,6 +96,12 @@ def without(values: Any, paths: set[tuple[str, ...]]) -> Any:
         return values
     kept = {name: value for name, value in values.items() if (name,) not in paths}
     return {name: without(value, {path[1:] for path in paths if path[0] == name}) for name, value in kept.items()}
+
+
+def _of_other_type(problem: dict) -> bool:
+    """Return whether a complaint about a name or a number expects the type that was not written: the other complaint is about the value."""
+    branch = str(problem["loc"][-1]) if problem["loc"] else ""
+    return branch == NUMBER if isinstance(problem["input"], str) else branch.startswith(WORD)
 
 
 def _within(inner: tuple, outer: tuple) -> bool:
@@ -170,8 +178,9 @@ def _unknown_kind(key: str, problem: dict, where: object) -> FinserError:
 
 
 def _without_tag(location: tuple) -> list:
-    """Pydantic names the chosen kind of a source or a classifier as if it were a key below its name."""
-    return [part for place, part in enumerate(location) if not (place == 2 and location[0] in TAGGED)]
+    """Drop the kind of a source or a classifier, and the type of a name or a number, which pydantic adds as if they were keys."""
+    path = [part for place, part in enumerate(location) if not (place == 2 and location[0] in TAGGED)]
+    return [part for part in path if part != NUMBER and not str(part).startswith(WORD)]
 
 
 def _keys_beside(path: list, values: Any, whole: type[BaseModel]) -> list[str]:

@@ -96,19 +96,7 @@ def _facts(test: Judged, configs: list[dict], folder: Path) -> dict:
         **{name: first[name] for name in ("params", "seed", "device")},
         "trained_under": [{name: config[name] for name in SETTINGS} for config in configs],
         "epochs": [config["epochs"] for config in configs],
-        **(_of_encoder(configs, folder) if "found" in first else {}),
-    }
-
-
-def _of_encoder(configs: list[dict], folder: Path) -> dict:
-    """Return what the training of each seed found beside the weights, and the number of parameters of the encoder, all of them."""
-    from finser.encoders import described  # imports torch, which an SVM does not need
-    from finser.models.encoder_inputs import ENCODER
-
-    encoder = described(read_json(folder / ENCODER))
-    return {
-        "found": [config["found"] for config in configs],
-        "encoder_params": sum(parameter.numel() for parameter in encoder.net.parameters()),
+        **({"encoder_params": first["encoder_params"], "found": [config["found"] for config in configs]} if "found" in first else {}),
     }
 
 

@@ -29,11 +29,12 @@ class Classifier(Protocol):
     n_params : int
         Number of trained parameters.
     found : dict
-        What training found beside them, for config.json: the weights of an encoder's layers, or the layer and C that a probe chose.
+        Of classifiers on an encoder alone: the weights of its layers, or the layer and C that a probe chose.
+    encoder_params : int
+        Of classifiers on an encoder alone: number of parameters of the encoder.
     """
 
     n_params: int
-    found: dict
 
     def receive(self, folder: Path) -> None:
         """Load the initial weights from `folder`, if the options name any (``init``)."""

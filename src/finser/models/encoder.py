@@ -74,6 +74,11 @@ class EncoderClassifier(NetworkClassifier):
         self.inputs, self.encoder = inputs, encoder
 
     @property
+    def encoder_params(self) -> int:
+        """Number of parameters of the encoder."""
+        return self.inputs.encoder_params
+
+    @property
     def found(self) -> dict:
         """Return the weights of the layers."""
         return {"layer_weights": self.net.layers.weights()}

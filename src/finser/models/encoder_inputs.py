@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from finser.config.sections.classifiers import EncoderSection
-from finser.encoders import described
+from finser.encoders import Encoder, described
 from finser.encoders.embed import reader as statistics_reader
 from finser.errors import FinserError
 from finser.features.rows import Reader
@@ -41,12 +41,15 @@ class Inputs:
         Statistics that are stored of each layer, in their order.
     used : tuple of int
         Places among `stored` of those that the classifier uses.
+    encoder_params : int
+        Number of parameters of the encoder.
     """
 
     n_layers: int
     dim: int
     stored: tuple[str, ...]
     used: tuple[int, ...]
+    encoder_params: int
 
     @property
     def width(self) -> int:
@@ -74,4 +77,10 @@ def inputs_of(options: EncoderSection, folder: Path) -> tuple[Inputs, dict]:
         if name not in encoder.STATISTICS:
             where, expected = f"params.yaml, statistics of a classifier on {options.init}", ", ".join(encoder.STATISTICS)
             raise FinserError("a statistic that is not stored of this encoder", where=where, expected=expected, found=name)
-    return Inputs(encoder.n_layers, encoder.dim, encoder.STATISTICS, tuple(map(encoder.STATISTICS.index, wanted))), config
+    used = tuple(map(encoder.STATISTICS.index, wanted))
+    return Inputs(encoder.n_layers, encoder.dim, encoder.STATISTICS, used, n_parameters(encoder)), config
+
+
+def n_parameters(encoder: Encoder) -> int:
+    """Return the number of parameters of an encoder, trained or not."""
+    return sum(parameter.numel() for parameter in encoder.net.parameters())

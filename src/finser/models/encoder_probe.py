@@ -58,6 +58,11 @@ class ProbeClassifier:
     found: dict = field(default_factory=dict)
 
     @property
+    def encoder_params(self) -> int:
+        """Number of parameters of the encoder."""
+        return self.inputs.encoder_params
+
+    @property
     def n_params(self) -> int:
         """Number of fitted coefficients."""
         return self.inner.n_params

@@ -16,7 +16,7 @@ from finser.errors import FinserError
 from finser.features.rows import Reader
 from finser.files import read_json, write_json
 from finser.models.encoder import WeightedLayers
-from finser.models.encoder_inputs import ENCODER
+from finser.models.encoder_inputs import ENCODER, n_parameters
 from finser.models.encoder_samples import CollateSamples
 from finser.models.network import WEIGHTS, NetworkClassifier, n_trainable
 from finser.models.pooling import Pool
@@ -118,6 +118,11 @@ class TunedClassifier(NetworkClassifier):
     def n_params(self) -> int:
         """Number of trained weights and biases; those of frozen modules do not count."""
         return n_trainable(parameter for parameter in self.net.parameters() if parameter.requires_grad)
+
+    @property
+    def encoder_params(self) -> int:
+        """Number of parameters of the encoder, trained or not."""
+        return n_parameters(self.net.encoder)
 
     @property
     def found(self) -> dict:

@@ -37,11 +37,6 @@ class NetworkClassifier:
         self.net, self.options = net, options
 
     @property
-    def found(self) -> dict:
-        """Return what training found beside the weights, for config.json."""
-        return {}
-
-    @property
     def n_params(self) -> int:
         """Number of trained weights and biases."""
         return n_trainable(self.net.parameters())

@@ -59,11 +59,6 @@ class SvmClassifier:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
-    def found(self) -> dict:
-        """Return nothing: training chooses no setting."""
-        return {}
-
-    @property
     def n_params(self) -> int:
         """Number of dual coefficients and intercepts."""
         return self.arrays["dual"].size + self.arrays["intercept"].size

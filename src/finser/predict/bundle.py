@@ -74,6 +74,7 @@ class Earlier(Section):
     title: str
     licence: str | None = Field(description="null: not stated in params.yaml")
     source: str = Field(description="synthetic, local, download, table or hub")
+    citation: str | None = Field(None, description="publication of weights that finser knows by name")
 
 
 class Onnx(Section):

@@ -15,7 +15,7 @@ from finser.errors import FinserError
 from finser.features import filter_banks, statistics
 from finser.features.rows import Reader, Row
 from finser.models import Classifier, load, module_of
-from finser.predict.bundle import ENCODERS, FEATURES, Bundle, Member, restoring
+from finser.predict.bundle import CONFIG, ENCODERS, FEATURES, WEIGHTS, Bundle, Member, restoring
 from finser.scores.calibration import rescale
 
 if TYPE_CHECKING:
@@ -161,7 +161,11 @@ def _reader(options: ClassifierSection, folder: Path) -> Reader:
     """Return the reader of a member's inputs; statistics of an encoder are computed with the weights in the bundle."""
     if not isinstance(options, EncoderSection):
         return module_of(options).reader(options)
-    return module_of(options).reader(options, folder / ENCODERS / options.reads[0])
+    weights = folder / ENCODERS / options.reads[0]
+    for name in (CONFIG, WEIGHTS):
+        if not (weights / name).is_file():
+            raise FinserError("a file of the bundle is missing", where=weights / name, do=restoring(folder))
+    return module_of(options).reader(options, weights)
 
 
 def _member(folder: Path, member: Member, classes: tuple[str, ...]) -> Classifier:

@@ -84,8 +84,8 @@ def bundle(
     if onnx != "none":
         check_onnx_installed()
     check_made_as_stated(params)
-    folders = dict(_members(params, name, protocol, folds=folds))
     encoders = _encoders(params, name)
+    folders = dict(_members(params, name, protocol, folds=folds))
     trained = clips_of(params, name, protocol, folds=folds)
     made = _described(params, name, protocol, tuple(member for member, _ in folders.values()), trained, folds=folds)
     with whole_folder(target) as partial:

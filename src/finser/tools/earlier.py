@@ -29,9 +29,10 @@ def earlier(params: Params, models: Iterable[str]) -> tuple[Earlier, ...]:
 def _of_model(params: Params, model: str) -> Iterator[Earlier]:
     kind, name = init_kind(params.classifiers[model].init)
     if kind == "weights":
-        weights = params.weights_of(name)
-        title = KNOWN[name].title if params.fetch_weights[name].source is None else weights.repo or name
-        yield Earlier(use="published weights", name=name, title=title, licence=weights.licence, source=weights.source)
+        weights, known = params.weights_of(name), KNOWN[name] if params.fetch_weights[name].source is None else None
+        title, citation = (known.title, known.citation) if known else (weights.repo or name, None)
+        facts = {"licence": weights.licence, "source": weights.source, "citation": citation}
+        yield Earlier(use="published weights", name=name, title=title, **facts)
     if kind in PATTERNS:
         use, pattern = PATTERNS[kind]
         for corpus in _corpora(model, pattern):
