@@ -1,8 +1,9 @@
 """An estimate of the disk space that the data of params.yaml need, from the contracts of docs/features.md and docs/architecture.md.
 
 A second of sound is 44,100 bytes of samples in data/audio and data/shards, 162 numbers of four bytes for each of 43 frames in data/labels
-and data/fin_outputs, and 128 numbers for each of 100 frames of filter banks. Rows, indexes and splits add less than a hundredth. Models and
-results are not estimated. The cache of DVC, which may hold a copy of all this, and the file systems are looked up here, too.
+and data/fin_outputs, and 128 numbers for each of 100 frames of filter banks. The statistics of an encoder count as those of the largest known
+one. Rows, indexes and splits add less than a hundredth. Models and results are not estimated. The cache of DVC, which may hold a copy of all
+this, and the file systems are looked up here, too.
 """
 
 import os
@@ -29,6 +30,7 @@ LINKS = ("reflink", "hardlink", "symlink")  # DVC's types of cache that take no 
 SAMPLES = 2 * SR  # bytes per second of audio
 FRAMES = 4 * sum(DIMENSIONS.values()) * SR // HOP_LENGTH  # bytes per second of labels, and of the outputs of FINs
 VECTORS = {"statistics": STATISTICS, "egemaps": egemaps.DIM, "compare_2016": compare_2016.DIM}  # numbers per variant of a clip
+EMBEDDED = 2 * 25 * 2 * 1024  # bytes of a variant of a clip: two statistics of WavLM large's 25 layers, float16
 BANKS = 4 * filter_banks.BANDS * filter_banks.RATE // filter_banks.HOP  # bytes per second of filter banks
 PUBLISHED = {  # mean seconds of a clip, and samples per second of its file (docs/corpora.md)
     "ravdess": (3.7, 48_000),
@@ -72,6 +74,7 @@ def prepared(params: Params, extent: Extent, pooled: bool) -> int:
         total += extent.seconds * every * FRAMES
         of_clips = sum(VECTORS.get(name, 0) for name in params.features.representations)
         total += extent.clips * len(params.variants) * 4 * of_clips
+        total += extent.clips * len(params.features.encoders) * len(params.features.encoder_variants) * EMBEDDED
         if "filter_banks" in params.features.representations:
             total += extent.seconds * sum(length(params, variant) for variant in params.features.filter_bank_variants) * BANKS
     return round(total)
