@@ -294,8 +294,11 @@ def test_the_estimate_is_that_of_the_files_that_stages_write(built, params, monk
     every = sum(len(row.audio) for row in rows) / SR
     lengths = sum(disk.length(params, variant) for variant in params.variants)
     extent = disk.Extent(clips, every / lengths, 0)  # of clips whose variants were as long as `augment` makes them
-    estimated = disk.prepared(params, extent, pooled=True) - extent.seconds * disk.SAMPLES  # there is no data/audio
+    bare = params.model_copy(update={"features": params.features.model_copy(update={"encoders": ()})})
+    estimated = disk.prepared(bare, extent, pooled=True) - extent.seconds * disk.SAMPLES  # there is no data/audio
     assert estimated == pytest.approx(written, rel=0.1)
+    of_encoder = disk.prepared(params, extent, pooled=True) - disk.prepared(bare, extent, pooled=True)
+    assert disk.size_of(layout.features("byol_s", "ravdess")) <= of_encoder == clips * disk.EMBEDDED
 
 
 def test_the_estimate_before_a_run_is_near_that_after_it(tmp_path, monkeypatch):

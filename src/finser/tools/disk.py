@@ -1,9 +1,9 @@
 """An estimate of the disk space that the data of params.yaml need, from the contracts of docs/features.md and docs/architecture.md.
 
 A second of sound is 44,100 bytes of samples in data/audio and data/shards, 162 numbers of four bytes for each of 43 frames in data/labels
-and data/fin_outputs, and 128 numbers for each of 100 frames of filter banks. The statistics of an encoder count as those of the largest known
-one. Rows, indexes and splits add less than a hundredth. Models and results are not estimated. The cache of DVC, which may hold a copy of all
-this, and the file systems are looked up here, too.
+and data/fin_outputs, and 128 numbers for each of 100 frames of filter banks. Statistics of an encoder count as those of the largest known
+encoder. Rows, indexes and splits add less than a hundredth. Models and results are not estimated. The cache of DVC, which may hold a copy
+of all this, and the file systems are looked up here, too.
 """
 
 import os
