@@ -413,7 +413,7 @@ def encoder_params() -> Params:
         svm=Svm(),
     )
     given = {name: sections[name] if name == "models" else {k: v.model_dump() for k, v in sections[name].items()} for name in sections}
-    weights = {"wavlm": {"source": "local", "kind": "wav2vec2", "sha256": "0" * 64}}
+    weights = {"wavlm": {"source": "local", "family": "wav2vec2", "sha256": "0" * 64}}
     more = {"features": {"encoders": ("wavlm",)}, "fetch_weights": weights, "pretrain": {"trunks": ("small_cnn",)}}
     fused = {"fusions": ("both",), "fuse_classifiers": {"both": {"members": ("svm", "encoder_probe")}}}
     return Params.model_validate({**values, **given, **more, **fused, "folds": (1, 2), "seeds": (0, 1)})
