@@ -46,7 +46,7 @@ def measure() -> dict:
     for name, config in sizes().items():
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            encoder = build({**config, "preprocessor": {}}).eval().to(device)
+            encoder = build({**config, "preprocessor": {"do_normalize": True}}).eval().to(device)
         of_clips(encoder, clips[:1])  # warm-up
         started = time.perf_counter()
         of_clips(encoder, clips)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from finser import layout
+from finser.classifiers.prepare import code_of_kind
 from finser.classifiers.prepare_pretraining import reads
 from finser.classifiers.pretrain import paired
 from finser.config.base import Section
@@ -71,6 +72,15 @@ def test_stages_depend_on_exactly_the_code_and_libraries_that_they_use(monkeypat
     monkeypatch.chdir(ROOT)
     text = (ROOT / "dvc.yaml").read_text()
     assert closures.rewritten(text) == text, "run: python -m finser.tools.closures"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_stages_that_prepare_a_kind_depend_on_all_code_that_they_digest(kind):
+    """Else an edit makes nothing stale, and training refuses to run with other code than was prepared."""
+    wanted = {modules()[name].relative_to(ROOT).as_posix() for name in code_of_kind(KINDS[kind]())}
+    for stage in ("prepare_classifier", "prepare_fine_tuning"):
+        deps = [dep.replace("${item.model}", kind) for dep in STAGES[stage]["do"]["deps"]]
+        assert not {path for path in wanted if not any(path == dep or path.startswith(f"{dep}/") for dep in deps)}, stage
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -168,6 +168,40 @@ def test_parts_of_another_run_are_not_used(project, params, monkeypatch, change)
     assert len(seen) == 5
 
 
+def test_what_a_process_on_another_machine_left_is_no_part(project, params, monkeypatch):
+    key = embedding.key_of(layout.weights("byol_s"), "tess", ("original",))
+    kept = layout.checkpoint("embed", "tess", "byol_s").with_suffix("") / key
+    (kept / ".partial-00001-elsewhere-123-0a1b2c3d").mkdir(parents=True)
+    embed(params, "tess", "byol_s")
+    assert len(list(store.read(STORED))) == 5
+
+
+def test_a_part_that_another_run_removed_is_an_error_and_no_shorter_table(project, params, monkeypatch):
+    whole, written = store.write, []
+
+    def write(folder, rows, *args):
+        written.append(folder)
+        if folder == STORED:
+            shutil.rmtree(written[0])
+        return whole(folder, rows, *args)
+
+    monkeypatch.setattr(embedding.store, "write", write)
+    with pytest.raises(FinserError, match="no such file"):
+        embed(params, "tess", "byol_s")
+    assert not STORED.exists()
+
+
+@pytest.mark.parametrize("change", ["code", "settings"])
+def test_the_key_of_the_parts_depends_on(project, monkeypatch, change):
+    before = embedding.key_of(layout.weights("byol_s"), "tess", ("original",))
+    assert embedding.key_of(layout.weights("byol_s"), "tess", ("original",)) == before
+    if change == "code":
+        monkeypatch.setattr(embedding, "digest", lambda names: "other")
+    else:
+        monkeypatch.setattr(embedding.machine, "settings", lambda libraries: {"threads": 7})
+    assert embedding.key_of(layout.weights("byol_s"), "tess", ("original",)) != before
+
+
 def test_a_corpus_without_the_variants_is_one_line(project, params):
     write_audio(layout.shards("tess"), [replace(row, variant="gain") for row in read_audio(layout.shards("tess"))])
     with pytest.raises(FinserError, match="nothing to write: no usable clip"):

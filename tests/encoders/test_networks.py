@@ -8,7 +8,9 @@ import transformers
 
 from finser import encoders
 from finser.encoders import byol_s
-from finser.encoders.base import RATE, padded, sound_of, windows
+from finser.encoders.base import RATE, padded, windows
+from finser.encoders.sound import sound_of
+from finser.encoders.speech import spans
 from finser.errors import FinserError
 
 from . import tiny
@@ -150,13 +152,33 @@ def test_silent_ends_are_trimmed_as_by_librosa():
     [
         ({"family": "deit"}, "no encoder of speech"),
         ({}, "no encoder of speech"),
-        ({"family": "wav2vec2", "preprocessor": {}, **tiny.SIZE, "conv_dim": [16]}, "a configuration that wav2vec2 refuses"),
+        ({"family": "wav2vec2", "preprocessor": {"a": 1}, **tiny.SIZE, "conv_dim": [16]}, "a configuration that wav2vec2 refuses"),
+        ({"family": "wavlm", "preprocessor": {}, **tiny.SIZE}, "no preprocessor_config.json, or an empty one"),
+        ({"family": "wav2vec2", "preprocessor": {"a": 1}, **tiny.SIZE, "add_adapter": True}, "an adapter behind the layers"),
     ],
 )
 def test_a_configuration_without_an_encoder_is_one_line(config, said):
     with pytest.raises(FinserError, match=said) as caught:
         encoders.build(config)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("probability", "width", "least"), [(0.05, 10, 2), (0.5, 10, 2), (0.2, 4, 0), (0.9, 30, 2)])
+def test_spans_cover_as_much_as_those_of_transformers(probability, width, least):
+    from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices
+
+    sizes, length = torch.tensor([149, 120, 60, 12, 5] * 40), 149
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = spans(sizes, length, probability, width, least)
+    inside = torch.arange(length) < sizes[:, None]
+    assert not (found & ~inside).any()
+    np.random.seed(0)  # noqa: NPY002  (the generator of transformers)
+    expected = _compute_mask_indices((len(sizes), length), probability, width, inside.long(), least)
+    for size in (149, 120, 60):
+        chosen = (sizes == size).numpy()
+        assert found.numpy()[chosen].mean() == pytest.approx(expected[chosen].mean(), rel=0.2), size
+    assert least == 0 or found[sizes >= 2 * width].any(1).all(), "every clip that is long enough has a span"
 
 
 def test_weights_of_another_size_are_one_line(tmp_path):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from finser import encoders
 from finser.encoders import statistics
-from finser.encoders.base import RATE, sound_of, windows
+from finser.encoders.base import RATE, windows
+from finser.encoders.sound import sound_of
 from finser.encoders.statistics import Sums, batches, of_clips
 from finser.errors import FinserError
 

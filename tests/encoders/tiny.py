@@ -65,7 +65,7 @@ def write(folder: Path, name: str, **preprocessor: object) -> torch.nn.Module | 
         family, model = KINDS[name][0], published(name)
         config, tensors = model.config.to_dict(), (model.encoder if name == "whisper" else model).state_dict()
     save_file({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, folder / "model.safetensors")
-    about = {**config, "family": family, "preprocessor": preprocessor, "origin": {}}
+    about = {**config, "family": family, "preprocessor": {"do_normalize": True} | preprocessor, "origin": {}}
     (folder / "config.json").write_text(json.dumps(about, indent=2) + "\n")
     return model
 

@@ -84,7 +84,7 @@ def test_logits_are_the_head_on_the_weighted_sum_of_the_published_hidden_states(
         ("hubert_large", {"frozen_layers": 2}, {"encoder.layers.1", "encoder.layers.2"}),
         ("whisper", {"frozen_layers": 3}, {"layers.2", "layer_norm"}),
         ("byol_s", {"frozen_layers": 3}, {"fc.0", "fc.3"}),
-        ("data2vec", {"lora_rank": 2}, {"q_proj.parametrizations", "v_proj.parametrizations"}),
+        ("data2vec", {"lora_rank": 2}, {"q_proj.parametrizations.weight.0.up", "v_proj.parametrizations.weight.0.up"}),
     ],
 )
 def test_training_changes_what_is_not_frozen_and_nothing_else(tmp_path, name, options, moves):
@@ -103,9 +103,35 @@ def test_training_changes_what_is_not_frozen_and_nothing_else(tmp_path, name, op
         "data2vec": {"original", "feature_extractor", "fc", "conv", "intermediate", "output_dense"},
     }[name]
     assert not [key for key in changed if any(part in key for part in frozen)]
+    assert name != "data2vec" or all(key.endswith((".0.up", ".0.down")) for key in changed), "LoRA leaves all else as published"
     trained = sum(tensor.numel() for tensor in classifier.net.parameters() if tensor.requires_grad)
     everything = sum(tensor.numel() for tensor in classifier.net.parameters())
     assert classifier.n_params == trained and (trained < everything) == (options != {"front_end": "tuned"})
+
+
+@pytest.mark.parametrize("name", [*tiny.KINDS, "byol_s"])
+def test_training_and_validation_in_bfloat16(tmp_path, name):
+    rank = 2 if name in ("wavlm_large", "whisper") else 0
+    options = {"precision": "bf16", "epochs": 2, "batch_size": 4, "crop_seconds": 0.6, "lora_rank": rank}
+    classifier = tuned(tmp_path, name, **options, gradient_checkpointing=name in ("wavlm_large", "wav2vec2"))
+    history = fit(Classification(classifier, sounds(8), sounds(6, 1), ("a",))).history
+    assert np.isfinite([one["train_loss"] for one in history]).all() and np.isfinite(history[-1]["validation_loss"])
+
+
+def test_the_norm_behind_the_layers_belongs_to_the_last_layer(tmp_path):
+    classifier = tuned(tmp_path, "wavlm_large", frozen_layers=3, encoder_learning_rate=0.01)
+    rates = {id(parameter): group["lr"] for group in classifier.groups() for parameter in group["params"]}
+    assert rates[id(classifier.net.encoder.net.encoder.layer_norm.weight)] == 0.01
+    with pytest.raises(FinserError, match="no layer is left to fine-tune; expected less than 4; found 4"):
+        tuned(tmp_path, "wavlm_large", frozen_layers=4)
+
+
+@pytest.mark.parametrize(
+    "keys", [{"lora_rank": 2, "frozen_layers": 1}, {"lora_rank": 2, "front_end": "tuned"}, {"front_end": "tuned", "frozen_layers": 1}]
+)
+def test_keys_that_exclude_each_other_are_refused(keys):
+    with pytest.raises(ValueError, match="leave|without"):
+        EncoderTuned(init=INIT, **keys)
 
 
 def test_learning_rates_fall_from_layer_to_layer(tmp_path):
@@ -121,11 +147,14 @@ def test_learning_rates_fall_from_layer_to_layer(tmp_path):
     assert sum(len(group["params"]) for group in classifier.groups()) == len(trained)
 
 
-@pytest.mark.parametrize("name", ["wavlm", "whisper"])
-def test_gradient_checkpointing_gives_the_same_gradients(tmp_path, name):
-    gradients = []
+@pytest.mark.parametrize(("name", "rank"), [("wavlm", 0), ("wavlm_large", 2), ("whisper", 0)])
+def test_gradient_checkpointing_computes_layers_again_and_gives_the_same_gradients(tmp_path, name, rank):
+    gradients, calls = [], []
     for checkpointed in (False, True):
-        classifier = tuned(tmp_path / str(checkpointed), name, gradient_checkpointing=checkpointed, dropout=0.0)
+        classifier = tuned(tmp_path / str(checkpointed), name, gradient_checkpointing=checkpointed, dropout=0.0, lora_rank=rank)
+        layers = classifier.net.encoder.net.layers if name == "whisper" else classifier.net.encoder.net.encoder.layers
+        calls.append([])
+        layers[1].register_forward_hook(lambda *_, seen=calls[-1]: seen.append(1))
         encoder, net = classifier.net.encoder, classifier.net.train()
         encoder.net.config.mask_time_prob = 0.0
         for module in net.modules():
@@ -138,7 +167,8 @@ def test_gradient_checkpointing_gives_the_same_gradients(tmp_path, name):
         inputs, counts = CollateSamples(encoder)(sounds(2).inputs, None)
         net(inputs, counts).square().sum().backward()
         gradients.append({key: one.grad.clone() for key, one in net.named_parameters() if one.grad is not None})
-    assert gradients[0].keys() == gradients[1].keys() and len(gradients[0]) > 20
+    assert gradients[0].keys() == gradients[1].keys() and len(gradients[0]) > 10
+    assert (len(calls[0]), len(calls[1])) == (1, 2), "the backward pass computes a layer again"
     for key in gradients[0]:
         torch.testing.assert_close(gradients[0][key], gradients[1][key], rtol=1e-4, atol=1e-6)
 

@@ -67,8 +67,8 @@ def prepared(options: ClassifierSection, model: str) -> dict:
     Raises
     ------
     FinserError
-        The options differ from params.yaml, the code is not that of the digest, another version of a library is installed, or a listed
-        file has changed.
+        The options differ from params.yaml, the code is not that of the digest, another version of a library is installed, the weights of
+        the encoder are others, or a listed file has changed.
     """
     where = layout.initial(model)
     config = read_json(where / "config.json")
@@ -76,5 +76,9 @@ def prepared(options: ClassifierSection, model: str) -> dict:
     if config.get("code") != digest(code_of_kind(options)):
         raise FinserError("was prepared with other code of the model or its training", where=where / "config.json", do="run: dvc repro")
     check_versions(config.get("libraries", {}), where / "config.json")
+    if options.needs_encoder:
+        from finser.models.encoder_inputs import check_same_encoder  # needs torch
+
+        check_same_encoder(where, Path(options.init))
     pool.verify(pool.listed_in(config.get("reads"), where / "config.json"), where / "config.json")
     return config

@@ -90,7 +90,7 @@ def settled(params: Params, model: str, protocol: str) -> ClassifierSection:
 def as_trained(options: ClassifierSection, trained: dict) -> ClassifierSection:
     """Return options with what the training of a final model settles: `trained` has its ``epochs``, or its ``layer`` and ``c``."""
     if isinstance(options, EncoderProbe):
-        return options.model_copy(update={"layer": trained["layer"], "c": tuple(trained["c"])})
+        return options.model_copy(update={"layer": trained["layer"], "c": tuple(trained["c"]) if trained["c"] else None})
     return with_epochs(options, trained.get("epochs", 1))
 
 

@@ -1,18 +1,12 @@
 """The interface of all encoders, and what they share: masks of padding, and windows of long clips."""
 
-import librosa
 import numpy as np
-import soxr
 import torch
 from torch import Tensor, nn
 
-from finser.audio.frames import SR, to_float
 from finser.errors import FinserError
 
 RATE = 16_000  # Hz, of every encoder's input
-QUALITY = "HQ"  # quality of soxr
-TRIM_DB = 30  # dB below the loudest frame of what is trimmed from both ends of a clip: pooling over time would count its silence
-MARGIN = 1024  # samples at 22,050 Hz that are kept of it on either side
 
 
 class Encoder(nn.Module):
@@ -80,21 +74,6 @@ class Encoder(nn.Module):
     def attention(self) -> list[nn.Linear]:
         """Return the products of the attention that low-rank updates change: queries and values (Hu et al. 2021, "LoRA")."""
         return []
-
-
-def sound_of(audio: np.ndarray) -> np.ndarray:
-    """Return the samples of a clip without its silent ends, resampled from 22,050 Hz to `RATE`, float32, shape (n,).
-
-    Ends are those of ``librosa.effects.trim(y, top_db=30)``, with 1,024 more samples on either side.
-
-    Parameters
-    ----------
-    audio : np.ndarray
-        int16, shape (n_samples,).
-    """
-    y = to_float(audio).astype(np.float32)
-    start, end = librosa.effects.trim(y, top_db=TRIM_DB)[1]
-    return soxr.resample(y[max(start - MARGIN, 0) : end + MARGIN], SR, RATE, quality=QUALITY)
 
 
 def windows(samples: np.ndarray, shortest: int, longest: int) -> list[np.ndarray]:

@@ -49,9 +49,11 @@ def embed(params: Params, corpus: str, encoder: str) -> None:
     wanted = (row for row in read_audio(layout.shards(corpus)) if row.variant in variants)
     tasks = in_batches(islice(wanted, done * PART, None), BATCH)
     rows = chain.from_iterable(map_in_order(partial(_embedded, folder), tasks, processes=1 if device == "cuda" else None))
-    for number, part in enumerate(in_batches(track(rows, f"{encoder} {corpus}"), PART), done):
-        store.write(kept / f"{number:05d}", part, dim, np.float16)
-    parts = chain.from_iterable(map(store.read, sorted(kept.iterdir()) if kept.is_dir() else ()))
+    n_parts = done
+    for part in in_batches(track(rows, f"{encoder} {corpus}"), PART):
+        store.write(_part(kept, n_parts), part, dim, np.float16)
+        n_parts += 1
+    parts = chain.from_iterable(store.read(_part(kept, number)) for number in range(n_parts))  # one that another run removed is an error
     total = store.write(layout.features(encoder, corpus), parts, dim, np.float16)
     remove(kept.parent)
     say(f"{encoder} {corpus}: {total} rows of {shape.n_layers} layers with {dim} numbers each")
@@ -106,11 +108,12 @@ def _kept(above: Path, key: str) -> Path:
 
 
 def _complete_parts(kept: Path) -> int:
-    """Return the number of parts that hold `PART` rows; a shorter last one is removed and computed again."""
+    """Return the number of parts that hold `PART` rows, from the first on; the next one is computed again."""
     done = 0
-    for folder in sorted(kept.glob("[0-9]*")):
-        if sum(1 for _ in store.read_names(folder)) == PART:
-            done += 1
-        else:
-            remove(folder)
+    while _part(kept, done).is_dir() and sum(1 for _ in store.read_names(_part(kept, done))) == PART:
+        done += 1
     return done
+
+
+def _part(kept: Path, number: int) -> Path:
+    return kept / f"{number:05d}"

@@ -9,21 +9,32 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from finser.encoders.base import Encoder, within
+from finser.errors import FinserError
 
 CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM", "data2vec": "Data2VecAudio"}  # family -> name in transformers
 EPSILON = 1e-7  # of the variance, as in ``transformers.Wav2Vec2FeatureExtractor``
 
 
 def build(config: dict) -> "SpeechEncoder":
-    """Return the network of a config.json, with random weights."""
+    """Return the network of a config.json, with random weights.
+
+    Raises
+    ------
+    FinserError
+        There is no preprocessor_config.json, or the network has an adapter.
+    """
     import transformers  # takes seconds
 
-    name = CLASSES[config["family"]]
+    name, preprocessor = CLASSES[config["family"]], config["preprocessor"]
+    if not preprocessor:
+        do = "copy the publisher's one beside config.json: it tells whether samples are normalised"
+        raise FinserError("no preprocessor_config.json, or an empty one", where=f"an encoder of the family {config['family']}", do=do)
     options = getattr(transformers, f"{name}Config").from_dict(architecture(config))
-    return SpeechEncoder(getattr(transformers, f"{name}Model")(options), normalised=bool(config["preprocessor"].get("do_normalize", True)))
+    if getattr(options, "add_adapter", False):
+        raise FinserError("an adapter behind the layers, which finser does not run", where="config.json, add_adapter", expected="false")
+    return SpeechEncoder(getattr(transformers, f"{name}Model")(options), normalised=bool(preprocessor.get("do_normalize", True)))
 
 
 def architecture(config: dict) -> dict:
@@ -67,7 +78,7 @@ class SpeechEncoder(Encoder):
         mask = within(n_frames, frames.shape[1])
         projected = self.net.feature_projection(frames)
         hidden = projected[0] if isinstance(projected, tuple) else projected  # (batch, t, dim)
-        hidden = self._masked(hidden) if self.training else hidden
+        hidden = self._masked(hidden, n_frames) if self.training else hidden
         with recorded(self.net.encoder.layers) as states:
             last = self.net.encoder(hidden, attention_mask=mask).last_hidden_state
         return [*states[:-1], last]
@@ -77,26 +88,35 @@ class SpeechEncoder(Encoder):
         return [self.net.feature_extractor]
 
     def block(self, layer: int) -> list[nn.Module]:
-        """Return a transformer layer; layer 0 is the projection, the positional embedding and their norm."""
-        outer = [self.net.feature_projection, self.net.encoder.pos_conv_embed, self.net.encoder.layer_norm]
-        return [self.net.encoder.layers[layer - 1]] if layer else outer
+        """Return a transformer layer; layer 0 is the projection and the positional embedding.
+
+        The norm outside of the layers belongs to layer 0, or, in networks that normalise before each layer, to the last.
+        """
+        inner, before = self.net.encoder, getattr(self.net.config, "do_stable_layer_norm", False)
+        norm = [inner.layer_norm] if layer == (self.n_layers - 1 if before else 0) else []
+        return [inner.layers[layer - 1], *norm] if layer else [self.net.feature_projection, inner.pos_conv_embed, *norm]
 
     def attention(self) -> list[nn.Linear]:
         """Return the products of queries and values in every layer."""
         return [getattr(block.attention, name) for block in self.net.encoder.layers for name in ("q_proj", "v_proj")]
 
-    def _masked(self, hidden: Tensor) -> Tensor:
-        """Replace spans of frames by the trained mask, as the publications do in fine-tuning (``mask_time_prob`` in config.json).
+    def _masked(self, hidden: Tensor, n_frames: Tensor) -> Tensor:
+        """Replace spans of frames by the trained mask, and spans of channels by zeros, as config.json asks for in fine-tuning.
 
-        transformers draws the spans from NumPy's global generator; these are drawn from torch's, which every epoch seeds.
+        As transformers' ``_mask_hidden_states``, which draws from NumPy's global generator; these spans are drawn from torch's, which
+        every epoch seeds.
         """
         config = self.net.config
-        if not config.mask_time_prob or not getattr(config, "apply_spec_augment", True):
+        if not getattr(config, "apply_spec_augment", True):
             return hidden
-        starts = torch.rand(hidden.shape[:2]) < config.mask_time_prob / config.mask_time_length  # (batch, t)
-        before = functional.pad(starts.float(), (config.mask_time_length - 1, 0))
-        spans = functional.max_pool1d(before, config.mask_time_length, 1).bool().to(hidden.device)  # (batch, t)
-        return torch.where(spans[:, :, None], self.net.masked_spec_embed.to(hidden.dtype), hidden)
+        if config.mask_time_prob:
+            times = spans(n_frames, hidden.shape[1], config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks)
+            hidden = torch.where(times.to(hidden.device)[:, :, None], self.net.masked_spec_embed.to(hidden.dtype), hidden)
+        if config.mask_feature_prob:
+            sizes = torch.full_like(n_frames, hidden.shape[2])
+            options = (config.mask_feature_prob, config.mask_feature_length, config.mask_feature_min_masks)
+            hidden = torch.where(spans(sizes, hidden.shape[2], *options).to(hidden.device)[:, None], 0.0, hidden)
+        return hidden
 
     def _front_end(self, inputs: Tensor, counts: Tensor) -> Tensor:
         """Return the frames of the convolutions, (batch, t, channels).
@@ -107,6 +127,20 @@ class SpeechEncoder(Encoder):
             return self.net.feature_extractor(inputs).transpose(1, 2)
         alone = [self.net.feature_extractor(clip[None, :count])[0].T for clip, count in zip(inputs, counts.tolist(), strict=True)]
         return nn.utils.rnn.pad_sequence(alone, batch_first=True)
+
+
+def spans(sizes: Tensor, length: int, probability: float, width: int, least: int) -> Tensor:
+    """Draw spans of `width` places below each of `sizes` from torch's generator: bool, (batch, `length`).
+
+    A row has ``probability * size / width`` spans, rounded at random to one of both neighbours, and at least `least`, as far as they fit.
+    Spans may overlap, so that fewer places are covered than `probability` says. Source: ``transformers``'s ``_compute_mask_indices``.
+    """
+    covered = torch.zeros(len(sizes), length, dtype=torch.bool)
+    for row, size in zip(covered, sizes.tolist(), strict=True):
+        count = min(max(int(probability * size / width + float(torch.rand(()))), least), size // width)
+        for start in torch.randperm(size - width + 1)[:count].tolist() if count else ():
+            row[start : start + width] = True
+    return covered
 
 
 @contextmanager

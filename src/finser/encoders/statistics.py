@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from finser.encoders.base import RATE, Encoder, padded, sound_of, windows, within
+from finser.encoders.base import RATE, Encoder, padded, windows, within
+from finser.encoders.sound import sound_of
 from finser.errors import FinserError
 
 BUDGET = {"cpu": 0.0, "cuda": 120.0}  # seconds of sound per batch, at least one window: a CPU gains nothing from batches

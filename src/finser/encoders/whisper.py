@@ -1,6 +1,7 @@
 """The encoder of Whisper (Radford et al. 2022), by transformers: log-mel spectrograms of 30 s in, a transformer above two convolutions."""
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from finser.encoders.base import RATE, Encoder
@@ -35,7 +36,8 @@ class WhisperEncoder(Encoder):
 
     def prepare(self, samples: np.ndarray) -> np.ndarray:
         """Return ``transformers.WhisperFeatureExtractor`` of the samples, padded with silence, shape (3000, bands)."""
-        found = self.extractor(samples, sampling_rate=RATE, max_length=self.window, return_tensors="np")
+        with torch.autocast("cpu", enabled=False):  # validation prepares its inputs in the precision of the training
+            found = self.extractor(samples, sampling_rate=RATE, max_length=self.window, return_tensors="np")
         return found.input_features[0].T.astype(np.float32)
 
     def n_frames(self, counts: Tensor) -> Tensor:

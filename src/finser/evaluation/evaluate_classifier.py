@@ -116,7 +116,7 @@ def noise_curve(
     classifier : Classifier
         Classifier of the first seed.
     test : Judged
-        Its probabilities for clean test clips are reused.
+        Its probabilities for clean test clips are reused, unless clips are scaled by speaker: then over the same clips as in noise.
 
     Returns
     -------
@@ -129,7 +129,8 @@ def noise_curve(
     if not places:
         return {}
     some = examples.at(places)
-    result = {"clean": {"inf": uar_of(Judged(some, test.probabilities[:1, places]))}}
+    clean = _judge([classifier], by_speaker(some)) if reader.by_speaker else Judged(some, test.probabilities[:1, places])
+    result = {"clean": {"inf": uar_of(clean)}}
     for kind in asked.kinds:
         result[kind] = {}
         for snr in asked.snr_db:

@@ -27,7 +27,7 @@ class WeightedLayers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, layers, ...) -> (batch, ...)."""
-        return torch.tensordot(self.logits.softmax(0), x, dims=([0], [1]))
+        return torch.tensordot(self.logits.softmax(0), x.float(), dims=([0], [1]))
 
     def weights(self) -> list[float]:
         """Return the weight of each layer; their sum is 1."""

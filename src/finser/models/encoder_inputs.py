@@ -29,6 +29,18 @@ def reader(options: EncoderSection, weights: Path | None = None) -> Reader:
     return statistics_reader(encoder, weights, by_speaker=options.normalise == "speaker")
 
 
+def check_same_encoder(folder: Path, weights: Path) -> None:
+    """Raise an error if a classifier in `folder` is on another encoder than that in `weights`, or on other weights of it.
+
+    Raises
+    ------
+    FinserError
+        Their config.json differ; the origin in it has the checksum of the published file.
+    """
+    if read_json(folder / ENCODER) != read_json(weights / "config.json"):
+        raise FinserError("is on other weights of the encoder", where=folder, expected=f"those in {weights}", do="run: dvc repro")
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The statistics that a classifier uses.

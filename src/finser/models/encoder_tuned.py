@@ -11,7 +11,8 @@ from torch.nn.utils import parametrize
 
 from finser.config.sections.classifiers import EncoderTuned
 from finser.encoders import build
-from finser.encoders.base import RATE, Encoder, sound_of, within
+from finser.encoders.base import RATE, Encoder, within
+from finser.encoders.sound import sound_of
 from finser.errors import FinserError
 from finser.features.rows import Reader
 from finser.files import read_json, write_json
@@ -49,12 +50,13 @@ class TunedNet(nn.Module):
         self.frozen = frozen_modules(encoder, options)
         for module in self.frozen:
             module.requires_grad_(False)
-        if options.lora_rank:
+        if options.lora_rank:  # dropout stays on, and so does gradient checkpointing, which evaluation mode would disable
+            encoder.requires_grad_(False)
             add_low_rank(encoder, options.lora_rank)
 
     def forward(self, inputs: Tensor, counts: Tensor) -> Tensor:
         """Return logits (batch, classes) of the encoder's inputs, of windows with `counts` samples, (batch,)."""
-        states = torch.stack(self.encoder(inputs, counts), 1)  # (batch, layers, t, dim)
+        states = torch.stack([state.float() for state in self.encoder(inputs, counts)], 1)  # (batch, layers, t, dim)
         mask = within(self.encoder.n_frames(counts), states.shape[2])  # (batch, t)
         summed = self.layers(torch.where(mask[:, None, :, None], states, 0.0))  # (batch, t, dim)
         return self.out(self.dropout(self.norm(self.pool(summed, mask))))
@@ -68,10 +70,18 @@ class TunedNet(nn.Module):
 
 
 def frozen_modules(encoder: Encoder, options: EncoderTuned) -> list[nn.Module]:
-    """Return the modules of the encoder that stay as published: all of it under LoRA."""
-    lower = encoder.n_layers if options.lora_rank else min(options.frozen_layers, encoder.n_layers)
-    front_end = encoder.front_end() if options.front_end == "frozen" or lower else []
-    return [*front_end, *(module for layer in range(lower) for module in encoder.block(layer))]
+    """Return the modules of the encoder that stay as published.
+
+    Raises
+    ------
+    FinserError
+        ``frozen_layers`` leaves nothing to train.
+    """
+    if options.frozen_layers >= encoder.n_layers:
+        where, expected = f"params.yaml, frozen_layers of a classifier on {options.init}", f"less than {encoder.n_layers}"
+        raise FinserError("no layer is left to fine-tune", where=where, expected=expected, found=options.frozen_layers)
+    front_end = encoder.front_end() if options.front_end == "frozen" else []
+    return [*front_end, *(module for layer in range(options.frozen_layers) for module in encoder.block(layer))]
 
 
 class LowRank(nn.Module):

@@ -28,6 +28,7 @@ from finser.emotions import numbers
 from finser.errors import FinserError, nearest
 from finser.evaluation.evaluate_classifier import check_trained_classes, check_trained_settings
 from finser.files import read_json, whole_folder, write_json
+from finser.models.encoder_inputs import check_same_encoder
 from finser.predict.bundle import CONFIG, ENCODERS, Bundle, Member, Onnx, Point, TrainedOn
 from finser.predict.traits import FEATURES, ranges, traits
 from finser.progress import track
@@ -184,7 +185,10 @@ def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterat
 def _check(params: Params, model: str, folder: Path) -> None:
     """Raise an error if a classifier was trained with other settings than those of params.yaml."""
     config = read_json(folder / "config.json")
-    check_trained_settings(config, as_trained(params.classifiers[model], config["options"]), folder)
+    options = params.classifiers[model]
+    check_trained_settings(config, as_trained(options, config["options"]), folder)
+    if isinstance(options, EncoderSection):
+        check_same_encoder(folder, layout.weights(options.reads[0]))
     check_trained_classes(config, params.emotions, folder)
 
 

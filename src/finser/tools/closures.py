@@ -26,7 +26,7 @@ from finser.config.reading import read
 from finser.config.sections.classifiers import KINDS
 from finser.config.sections.features import REPRESENTATIONS
 from finser.project import stages
-from finser.project.code import PACKAGE, closure, modules, packages
+from finser.project.code import PACKAGE, closure, imports, modules, packages
 from finser.project.graph import LIBRARIES
 from finser.project.libraries import IMPORTED_AS
 
@@ -41,12 +41,15 @@ IMPORTED_BY_NAME = {  # stage -> modules; it depends on the one that an axis nam
 
 
 def code_of(stage: stages.Stage) -> list[str]:
-    """Return the modules of finser that a stage depends on, sorted, except those that an axis names."""
+    """Return the modules of finser that a stage depends on, sorted, except those that an axis alone names."""
     if stage.name == "train_classifier":
         return []
     by_name = IMPORTED_BY_NAME.get(stage.name, set())
     training = (TRAINING, *REPRESENTATION_MODULES) if stage.name in PREPARING else ()
-    return [name for name in closure(stage.step, *by_name, *training) if name not in by_name]
+    names = closure(stage.step, *by_name, *training)
+    known = modules()
+    imported = set().union(*(imports(known[name], known) for name in names))  # also a module that an axis names, by another one
+    return [name for name in names if name not in by_name or name in imported]
 
 
 def libraries_of(stage: stages.Stage) -> list[str]:

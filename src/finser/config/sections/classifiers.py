@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from finser.config.base import (
     AstSize,
@@ -226,6 +226,15 @@ class EncoderTuned(Network):
     batch_size: Count = 16
     learning_rate: LearningRate = Field(0.001, description="peak learning rate of AdamW for the layers above the encoder")
     mixup: Probability = Field(0.0, description="fraction of the batches in which clips are mixed in pairs, lambda ~ Beta(0.3, 0.3)")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "EncoderTuned":
+        """Refuse keys that exclude each other."""
+        if self.lora_rank and (self.frozen_layers or self.front_end == "tuned"):
+            raise ValueError("lora_rank leaves the encoder as published: leave out frozen_layers and front_end")
+        if self.frozen_layers and self.front_end == "tuned":
+            raise ValueError("front_end is below the frozen_layers: it cannot be tuned without them")
+        return self
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ OPEN_SMILE = ("egemaps", "compare_2016")  # need the optional package opensmile
 class Features(Section):
     """Representations of clips, computed once per corpus of `pooled`."""
 
-    in_files: ClassVar[tuple[str, ...]] = ("representations", "encoders", "encoder_variants")
+    in_files: ClassVar[tuple[str, ...]] = ("representations", "filter_bank_variants", "encoders", "encoder_variants")
 
     representations: tuple[Representation, ...] = Field(
         ("statistics", "filter_banks"),

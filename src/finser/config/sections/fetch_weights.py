@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from finser.config.sections.known_weights import KNOWN, WeightsKeys
+from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, WeightsKeys
 
 SUFFIX = re.compile(r"\.(safetensors|bin|pth|pt)$")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -27,6 +27,8 @@ class Weights(WeightsKeys):
         others = sorted(given - {*NEEDED[self.source], *ALLOWED[self.source]})
         if others:
             raise ValueError(f"{what} has no {' and no '.join(others)}")
+        if "model_size" in self.model_fields_set and self.family not in AST_FAMILIES:
+            raise ValueError(f"{what} has no model_size: it is for the families {' and '.join(AST_FAMILIES)}")
         if self.address and not SUFFIX.search(urlsplit(self.address).path):
             raise ValueError(f"'{urlsplit(self.address).path}' is no file .safetensors, .bin, .pth or .pt")
         return self
