@@ -143,7 +143,7 @@ def test_one_class_is_one_line(given, parts):
 
 
 def test_a_statistic_that_is_not_stored_is_one_line(tmp_path):
-    config = {"family": "wav2vec2", "preprocessor": {}, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    write_json(tmp_path / ENCODER, {**config, "intermediate_size": 32, "conv_dim": [16] * 7})
+    options = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "conv_dim": [16] * 7}
+    write_json(tmp_path / ENCODER, {"family": "wav2vec2", "preprocessor": {"do_normalize": True}, **options})
     with pytest.raises(FinserError, match="a statistic that is not stored of this encoder; expected mean, sd; found max"):
         begin(EncoderProbe(init=INIT, statistics=("max",)), 4, tmp_path)

@@ -27,7 +27,7 @@ class Weights(WeightsKeys):
         others = sorted(given - {*NEEDED[self.source], *ALLOWED[self.source]})
         if others:
             raise ValueError(f"{what} has no {' and no '.join(others)}")
-        if "model_size" in self.model_fields_set and self.family not in AST_FAMILIES:
+        if self.model_size != type(self).model_fields["model_size"].default and self.family not in AST_FAMILIES:
             raise ValueError(f"{what} has no model_size: it is for the families {' and '.join(AST_FAMILIES)}")
         if self.address and not SUFFIX.search(urlsplit(self.address).path):
             raise ValueError(f"'{urlsplit(self.address).path}' is no file .safetensors, .bin, .pth or .pt")
