@@ -13,7 +13,7 @@ from finser.features.pool import checksums, of_folders, pool, read, verify
 def test_the_pool_lists_every_file_of_its_corpora_and_no_other(project, params):
     listed = read("classifiers")
     folders = [layout.shards("ravdess"), layout.labels("ravdess")]
-    folders += [layout.features(name, "ravdess") for name in ("statistics", "filter_banks")]
+    folders += [layout.features(name, "ravdess") for name in ("statistics", "filter_banks", "byol_s")]
     assert set(listed) == {path.as_posix() for folder in folders for path in folder.iterdir()}
     assert all(hashlib.sha256(Path(path).read_bytes()).hexdigest() == sha for path, sha in listed.items())
     assert set(read("fins")) == {path.as_posix() for folder in folders[:2] for path in folder.iterdir()}

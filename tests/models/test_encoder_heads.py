@@ -153,7 +153,7 @@ def test_gradient_checkpointing_computes_layers_again_and_gives_the_same_gradien
         classifier = tuned(tmp_path / str(checkpointed), name, gradient_checkpointing=checkpointed, dropout=0.0, lora_rank=rank)
         layers = classifier.net.encoder.net.layers if name == "whisper" else classifier.net.encoder.net.encoder.layers
         calls.append([])
-        layers[1].register_forward_pre_hook(lambda *_, seen=calls[-1]: seen.append(1))
+        next(layers[1].children()).register_forward_pre_hook(lambda *_, seen=calls[-1]: seen.append(1))
         encoder, net = classifier.net.encoder, classifier.net.train()
         encoder.net.config.mask_time_prob = 0.0
         for module in net.modules():

@@ -1,6 +1,7 @@
 """Every kind of network behind the interface of all classifiers: its size, what a prediction depends on, saving, whom it learns from."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.evaluation.evaluate_classifier import ORIGINALS
 from finser.features.examples import Examples, read_examples
+from finser.files import write_json
 from finser.models import Classifier, begin, load, module_of
+from finser.models.encoder_inputs import ENCODER
 from finser.models.network import n_trainable, put_weights
 from finser.models.resnet18 import Resnet18Net
 from finser.models.shallow_cnn import ShallowCnnNet
 from finser.models.small_cnn import SmallCnnNet
-from finser.models.svm import SvmClassifier
 from finser.splits.table import read_parts
 from finser.training import loop
 from finser.training.batches import Batches
@@ -109,7 +111,7 @@ def test_steps_after_a_clips_end_count_for_nothing(recurrent, pooling):
 
 def fit(classifier: Classifier, train: Examples, validation: Examples, names: tuple) -> TrainingRecord:
     """As the step `train_classifier` trains."""
-    if isinstance(classifier, SvmClassifier):
+    if not classifier.options.by_gradient:
         return classifier.solve(train, validation)
     return loop.fit(Classification(classifier, train, validation, names))
 
@@ -121,7 +123,9 @@ def examples_of(params: Params, model: str) -> dict[str, Examples]:
 
 
 def longer(clip: object, times: int) -> object:
-    """A clip again and again; statistics of a clip have no length."""
+    """A clip again and again; statistics of a clip, or of an encoder's layers (float16), have no length."""
+    if clip.__class__ is np.ndarray and clip.dtype == np.float16:
+        return clip
     if isinstance(clip, tuple):
         return tuple(longer(part, times) for part in clip)
     return np.tile(clip, (times, 1)) if clip.ndim == 2 else np.tile(clip, times) if clip.dtype == np.int16 else clip
@@ -141,22 +145,29 @@ def test_a_clips_probabilities_do_not_depend_on_what_else_is_predicted(finished,
     assert classifier.probabilities([inputs[number] for number in order]) == pytest.approx(together[order], abs=1e-5)
 
 
+@pytest.fixture
+def encoder(tmp_path) -> Path:
+    """A folder that describes an encoder, as models/initial/NAME of a classifier on one."""
+    write_json(tmp_path / ENCODER, {"family": "byol_s", "preprocessor": {}, "origin": {}})
+    return tmp_path
+
+
 @pytest.mark.parametrize("model", [*KINDS, "librosa", "tuned", "uninitialised"])
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, params, altered, model, part):
+def test_no_model_learns_or_is_normalised_from_another_part_than_train(project, params, altered, encoder, model, part):
     if model not in KINDS:
         fins = () if model == "librosa" else ("rms", "mel")
         params, model = altered("fin_ensemble", arm=model, fins=fins), "fin_ensemble"
     examples = examples_of(params, model)
-    classifier = begin(params.classifiers[model], (0,), 8)
+    classifier = begin(params.classifiers[model], (0,), 8, encoder)
     with pytest.raises(FinserError, match=f"^statistics and weights come from the training part only; expected train; found {part}$"):
         fit(classifier, examples[part], examples["validation"], (0,))
 
 
-@pytest.mark.parametrize("model", [model for model in KINDS if model != "svm"])
-def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, model):
+@pytest.mark.parametrize("model", [model for model in KINDS if KINDS[model].by_gradient])
+def test_the_first_weights_depend_on_names_and_on_nothing_drawn_before(params, encoder, model):
     def weights(names: tuple) -> list[torch.Tensor]:
-        classifier = begin(params.classifiers[model], names, 8)
+        classifier = begin(params.classifiers[model], names, 8, encoder)
         return list((classifier.head if model == "fin_ensemble" else classifier.net).parameters())
 
     one = weights((0, "a"))
