@@ -181,7 +181,11 @@ def test_initial_weights_are_recorded_and_copied(project, params, altered):
         said = read_json(layout.initial(model) / "config.json")
         assert said["model"] == model and said["classes"] == list(EMOTIONS)
         copied = sorted(path.relative_to(layout.initial(model)) for path in layout.initial(model).rglob("*.safetensors"))
-        assert bool(copied) == (model == "fin_ensemble") == said["weights"].endswith("of models/fins; the rest random")
+        assert bool(copied) == (model in ("fin_ensemble", "encoder_tuned"))
+        assert said["weights"].endswith("of models/fins; the rest random") == (model == "fin_ensemble")
+        assert (said["weights"] == "the encoder of models/weights/byol_s; the rest random") == KINDS[model].needs_encoder
+    published = layout.weights("byol_s") / "model.safetensors"
+    assert (layout.initial("encoder_tuned") / "model.safetensors").read_bytes() == published.read_bytes()
     for feature in DIMENSIONS:
         given, taken = (place / "model.safetensors" for place in (layout.fin(feature), layout.initial("fin_ensemble") / "fins" / feature))
         assert given.read_bytes() == taken.read_bytes()
