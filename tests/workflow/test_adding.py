@@ -134,6 +134,7 @@ def test_a_kind_of_classifier_touches_three_files(fresh):
     code = f"{imports}; print(models.begin(KINDS['linear'](), (0,), 8).n_params)"
     assert int(python(fresh, code)) > 1000
     fresh.run("finser", "schema")  # docs/params.md
+    python(fresh, "from finser.tools.closures import main; main()")  # dvc.yaml: this kind imports the module of another one
     pass_the_tests_of_the_shape(fresh)
 
 

@@ -104,7 +104,7 @@ def asked(made, name: str, attempt: int = 1, threads: int = 1, **item: str) -> t
 def test_a_second_attempt_asks_for_more_up_to_what_its_partition_has(pipeline):
     made = pipeline("demo")
     assert asked(made, "train_classifier", 3, model="ast") == (48000, 1440), "without limits"
-    assert asked(made, "train_classifier", 3, model="svm") == (48000, 10), "a group continues: it needs no more time"
+    assert asked(made, "train_classifier", 3, model="svm") == (48000, 60), "a group continues: it needs no more time"
     made.partitions = [Partition("cpu", 64, 40000), Partition("gpu", 2, 20000, 1, 600)]
     assert [asked(made, "train_classifier", attempt, model="ast") for attempt in (1, 2, 3)] == [(16000, 480), (20000, 600), (20000, 600)]
     assert asked(made, "train_classifier", 3, model="svm")[0] == 40000
@@ -189,7 +189,7 @@ def test_resources_are_those_of_dvc_yaml(pipeline):
     assert asked(made, "fuse_classifiers") == (2000, 30), "what is not listed has a default"
     assert asked(made, "label", corpus="esd", threads=3) == (2800, 60)
     assert asked(made, "train_classifier", model="small_cnn") == (16000, 480)
-    assert asked(made, "train_classifier", model="svm") == (16000, 10), "no GPU, and soon done"
+    assert asked(made, "train_classifier", model="svm") == (16000, 60), "no GPU, and soon done"
     assert [name for name, stage in made.stages.items() if stage.local] == ["fetch", "fetch_weights"]
 
 
