@@ -143,10 +143,13 @@ class TunedClassifier(NetworkClassifier):
         """Do nothing: the encoder scales each clip as in its pretraining."""
 
     def groups(self) -> list[dict]:
-        """Return the parameter groups: the layers of the encoder with rates that fall towards its input, and what is above it."""
-        own = {id(parameter) for parameter in self.net.encoder.parameters()}
-        head = [parameter for parameter in self.net.parameters() if id(parameter) not in own]
-        return [{"params": head, "lr": self.options.learning_rate}, *self._encoder_groups()]
+        """Return the parameter groups: what is above the encoder, and its layers with rates that fall towards its input.
+
+        The weights of the layers have no weight decay.
+        """
+        head, layers = [*self.net.pool.parameters(), *self.net.out.parameters()], list(self.net.layers.parameters())
+        rate = self.options.learning_rate
+        return [{"params": head, "lr": rate}, {"params": layers, "lr": rate, "weight_decay": 0.0}, *self._encoder_groups()]
 
     def _encoder_groups(self) -> Iterator[dict]:
         encoder, options, seen = self.net.encoder, self.options, set()
