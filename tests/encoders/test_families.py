@@ -76,10 +76,11 @@ def test_half_precision_becomes_float32_and_the_configuration_is_kept(project):
     assert sorted(path.name for path in made.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_without_a_preprocessor_it_is_empty(project):
+def test_without_a_preprocessor_nothing_tells_whether_samples_are_normalised(project):
     folder = save(project / "published", "wavlm", "WavLMModel")
     (folder / "preprocessor_config.json").unlink()
-    assert read_json(fetched("wavlm", folder) / "config.json")["preprocessor"] == {}
+    with pytest.raises(FinserError, match="family wavlm: no preprocessor_config.json, or an empty one; copy the publisher's one"):
+        fetched("wavlm", folder)
 
 
 def test_a_network_that_masks_nothing_drops_the_embedding_of_masks(project):
