@@ -12,7 +12,7 @@ from finser.config.base import Section, as_written
 from finser.config.params import Params
 from finser.config.reading import flow
 
-WIDTH = 132  # of a section in one line
+WIDTH = 138  # of a section in one line
 LINE = 130  # of any other line
 HEAD = """\
 # yaml-language-server: $schema=docs/params.schema.json
