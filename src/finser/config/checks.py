@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from finser.config.contradiction import Contradiction, sections
 from finser.config.corpus_checks import cross_corpus_folds, emotions_of_tables, known_corpora, known_folds, own_splits, sources, titles
 from finser.config.fields import Fields, init_kind
-from finser.config.sections.classifiers import FINS, PUBLISHED, WITH_FINS, Ast, ClassifierSection, EncoderProbe, EncoderSection, FinEnsemble
+from finser.config.sections.classifiers import (
+    FINS,
+    PUBLISHED,
+    WITH_FINS,
+    Ast,
+    ClassifierSection,
+    EncoderProbe,
+    EncoderSection,
+    EncoderTuned,
+    FinEnsemble,
+)
 from finser.config.sections.features import REPRESENTATIONS
 from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, SPEECH_FAMILIES
 from finser.errors import nearest
@@ -32,6 +42,7 @@ def contradictions(params: Fields) -> list[Contradiction]:
         known_weights,
         initial_weights,
         encoders,
+        tuned_encoders,
         trunks,
         labels_of_disturbed_frames,
         trained_on,
@@ -64,6 +75,9 @@ def known_classifiers(params: Fields) -> Iterator[Contradiction]:
         elif name in params.classifiers and params.classifiers[name].speakers < 1:
             line = f"final names '{name}', which is for learning curves: train_classifier.{name}.speakers is a fraction of the speakers"
             yield Contradiction(line, ("final", *(f"{section}.speakers" for section in _sections_named(name))))
+        elif getattr(params.classifiers.get(name), "normalise", "train") == "speaker":
+            line = f"final names '{name}', which scales the clips of each speaker together: a bundle predicts one clip at a time"
+            yield Contradiction(line, ("final", *(f"{section}.normalise" for section in _sections_named(name))))
     if params.final and not params.main_protocol:
         line = "final trains on all speakers with the epochs of a protocol that keeps speakers apart: add speaker to protocols"
         yield Contradiction(line, ("final", "protocols"))
@@ -201,6 +215,19 @@ def _unfit_published(params: Fields, where: str, options: ClassifierSection, nam
     if isinstance(options, Ast) and weights.model_size != options.model_size:
         return f"{where}.model_size is '{options.model_size}', and fetch_weights.{name} has weights of '{weights.model_size}'"
     return None
+
+
+def tuned_encoders(params: Fields) -> Iterator[Contradiction]:
+    """BYOL-S has no attention: no low-rank updates, and no layers whose activations could be computed again."""
+    for where, options in sections(params):
+        kind, name = init_kind(options.init)
+        known = kind == "weights" and name in params.fetch_weights and (name in KNOWN or params.fetch_weights[name].source is not None)
+        if not isinstance(options, EncoderTuned) or not known or params.weights_of(name).family != "byol_s":
+            continue
+        for key, expected in (("lora_rank", 0), ("gradient_checkpointing", False)):
+            if getattr(options, key) != expected:
+                line = f"{where}.{key} needs a transformer, and {name} is of the family byol_s: leave {key} out"
+                yield Contradiction(line, (f"{where}.{key}", f"{where}.init", f"fetch_weights.{name}"))
 
 
 def encoders(params: Fields) -> Iterator[Contradiction]:

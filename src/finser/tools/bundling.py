@@ -323,7 +323,7 @@ def _copy_encoder(name: str, target: Path) -> None:
 
 def _copy(folder: Path, target: Path) -> None:
     """Copy a trained classifier without the names of its speakers, which may be those of people."""
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("history.csv"))
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("history.csv", ".*"))
     for path in target.rglob("config.json"):
         config = read_json(path)
         kept = {key: config[key] for key in KEPT if key in config} if path.parent == target else {**config, "speakers": []}
