@@ -414,7 +414,6 @@ def test_a_section_stands_in_one_map(values):
         validate(values)
 
 
-@pytest.mark.parametrize(("key", "value"), [("model_size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
 @pytest.mark.parametrize(("key", "value"), [("lora_rank", 4), ("gradient_checkpointing", True)])
 def test_byol_s_is_no_transformer(with_encoder, key, value):
     section = {"model": "encoder_tuned", "init": "models/weights/byol_s", key: value}
@@ -429,6 +428,7 @@ def test_a_model_that_is_scaled_by_speaker_is_not_kept(with_encoder):
         validate(values)
 
 
+@pytest.mark.parametrize(("key", "value"), [("model_size", "tiny"), ("frequency_stride", 10), ("time_stride", 12), ("frames", 128)])
 def test_an_ast_starts_from_an_encoder_of_its_own_shape(values, key, value):
     values["pretrain"]["trunks"] = ["small_cnn", "ast"]
     values["fine_tune"]["mine"] = {**values["train_classifier"]["ast"], "init": "models/pretrained/ast", "masks": {}}
