@@ -177,14 +177,14 @@ def test_an_edit_of_an_encoders_section_makes_what_depends_on_it_stale(encoded):
 
 
 def test_a_new_encoder_runs_what_belongs_to_it_and_is_fetched_alone(encoded, server, weights):
-    """By DVC. `features` follows its whole section, and preparations the list of checksums: they write what they wrote before."""
+    """By DVC. Preparations follow the list of checksums, and fusions all results: they write what they wrote before."""
     server.asked.clear()
     (encoded.root / "params.yaml").write_text(dump(small((*ENCODERS, ADDED), weights)))
     ran = set(encoded.ran_by(lambda: encoded.dvc("repro", "-q")))
     own = {f"fetch_weights@{ADDED}", f"embed@ravdess-{ADDED}", f"fuse_classifiers@{ADDED}_fused{JOB}"}
     own |= of_head(f"{ADDED}_probe") | of_head(f"{ADDED}_mlp")
     assert own <= ran
-    again = {"features", "pool", "noisy", "prepare_classifier", "prepare_fine_tuning", "summarise", "report"}
+    again = {"pool", "noisy", "prepare_classifier", "prepare_fine_tuning", "fuse_classifiers", "summarise", "report"}
     assert {job.split("@")[0] for job in ran - own} <= again, "no classifier is trained or tested again"
     assert {name for name in server.repositories if any(name in path for _, path, _ in server.asked)} == {f"test/{ADDED}"}
     stages = yaml.safe_load((encoded.root / "dvc.lock").read_text())["stages"]
