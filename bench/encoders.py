@@ -68,7 +68,7 @@ def part(found: dict) -> str:
     ]
     for name, one in found["encoders"].items():
         minutes = 1440 * (SECONDS if name.startswith("whisper") else 2) / one["speed"] / 2 / 60  # Whisper encodes 30 s for every clip
-        lines.append(f"| {name} | {one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f} | {minutes:.0f} |")
+        lines.append(f"| {name} | {one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f} | {minutes:.1f} |")
     return "\n".join(lines) + "\n"
 
 
