@@ -1,4 +1,4 @@
-"""The stage in both engines: none, one, one by name alone, and what a classifier that begins from it depends on."""
+"""The stage in both engines: none, one, one by name alone, and what a classifier that starts from it depends on."""
 
 import subprocess
 import sys

@@ -58,7 +58,7 @@ def test_inputs_that_are_scaled_by_speaker_are_timed_and_scaled(project, altered
 
 
 class Clock:
-    """Time passes only where the test says so."""
+    """Time passes only when the test advances it."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -15,7 +15,7 @@ from finser.features.examples import Examples
 from finser.files import write_json
 from finser.models import Classifier, begin, load
 from finser.models.network import predict
-from finser.models.svm import SvmClassifier
+from finser.models.rbf_svm import SvmClassifier
 
 from .test_networks import TINY, input_of
 

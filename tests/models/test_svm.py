@@ -12,7 +12,7 @@ from finser.config.sections.classifiers import Svm
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
 from finser.features.examples import Examples
-from finser.models.svm import SvmClassifier
+from finser.models.rbf_svm import SvmClassifier
 
 
 def examples(classes: list[int], n: int = 240, dim: int = 12) -> Examples:

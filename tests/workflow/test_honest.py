@@ -163,7 +163,7 @@ def test_a_copy_runs_its_own_code(project, tmp_path):
 def test_a_queued_experiment_runs_the_code_that_was_queued(project):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
-    svm = project.root / "src/finser/models/svm.py"
+    svm = project.root / "src/finser/models/rbf_svm.py"
     text = svm.read_text()
     assert "SVC(C=self.options.c" in text
     svm.write_text(text.replace("SVC(C=self.options.c", "SVC(C=1e-6"))

@@ -10,12 +10,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from finser.config.sections.known_weights import SPEECH_FAMILIES
 from finser.encoders.base import Encoder
 from finser.errors import FinserError
 from finser.files import read_json
 
 AGAIN = "delete the folder and run: dvc repro"
-FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec", "whisper", "byol_s")  # of encoders of speech
 
 
 def build(config: dict) -> Encoder:
@@ -32,8 +32,8 @@ def build(config: dict) -> Encoder:
         The family is unknown, or the network's library refuses the configuration.
     """
     family = config.get("family")
-    if family not in FAMILIES:
-        raise FinserError("no encoder of speech", where="config.json, family", expected=", ".join(FAMILIES), found=family)
+    if family not in SPEECH_FAMILIES:
+        raise FinserError("no encoder of speech", where="config.json, family", expected=", ".join(SPEECH_FAMILIES), found=family)
     from finser.encoders import byol_s, speech, whisper
 
     module = {"whisper": whisper, "byol_s": byol_s}.get(family, speech)

@@ -1,7 +1,4 @@
-"""A dense network on a weighted sum of the layers of an encoder that stays as published.
-
-The softmax-weighted sum of layers is that of SUPERB (Yang et al. 2021, "SUPERB: Speech Processing Universal PERformance Benchmark").
-"""
+"""A dense network on a weighted sum of the layers of an encoder that stays as published."""
 
 from pathlib import Path
 
@@ -13,25 +10,10 @@ from finser.config.sections.classifiers import EncoderHead
 from finser.files import write_json
 from finser.models.encoder_inputs import ENCODER, Inputs, inputs_of, reader
 from finser.models.network import NetworkClassifier
+from finser.models.pooling import WeightedLayers
 from finser.training.batches import Collate
 
 __all__ = ["EncoderClassifier", "EncoderNet", "begin", "reader"]
-
-
-class WeightedLayers(nn.Module):
-    """Weighted sum over layers; the weights are the softmax of trained parameters, and equal at first."""
-
-    def __init__(self, n_layers: int) -> None:
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(n_layers))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, layers, ...) -> (batch, ...)."""
-        return torch.tensordot(self.logits.softmax(0), x.float(), dims=([0], [1]))
-
-    def weights(self) -> list[float]:
-        """Return the weight of each layer; their sum is 1."""
-        return self.logits.detach().double().softmax(0).tolist()
 
 
 class EncoderNet(nn.Module):

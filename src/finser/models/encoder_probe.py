@@ -13,7 +13,7 @@ from finser.features.examples import Examples, check_training_part
 from finser.files import write_json
 from finser.models.encoder_inputs import ENCODER, Inputs, inputs_of, reader
 from finser.models.logistic import Logistic
-from finser.models.svm import SvmClassifier, read_arrays
+from finser.models.rbf_svm import SvmClassifier, read_arrays
 from finser.progress import track
 from finser.scores.metrics import confusion_matrix, uar, wa
 from finser.training.record import TrainingRecord

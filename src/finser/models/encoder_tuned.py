@@ -16,11 +16,10 @@ from finser.encoders.sound import sound_of
 from finser.errors import FinserError
 from finser.features.rows import Reader
 from finser.files import read_json, write_json
-from finser.models.encoder import WeightedLayers
 from finser.models.encoder_inputs import ENCODER, n_parameters
 from finser.models.encoder_samples import CollateSamples
 from finser.models.network import WEIGHTS, NetworkClassifier, n_trainable
-from finser.models.pooling import Pool
+from finser.models.pooling import Pool, WeightedLayers
 
 LORA_SCALE = 2.0  # factor of the low-rank updates: alpha / r of Hu et al. (2021)
 

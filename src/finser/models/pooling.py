@@ -1,4 +1,4 @@
-"""Pooling over time, from frames to one vector per clip: mean, mean and standard deviation, or attentive statistics."""
+"""Pooling over time, from frames to one vector per clip (mean, mean and standard deviation, or attentive statistics), and over layers."""
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,25 @@ class Mean(nn.Module):
         """(batch, t, channels) and a bool mask of the valid frames (batch, t) -> (batch, channels)."""
         counts = mask.unsqueeze(2)  # (batch, t, 1)
         return (x * counts).sum(1) / counts.sum(1)
+
+
+class WeightedLayers(nn.Module):
+    """Weighted sum over the layers of an encoder; the weights are the softmax of trained parameters, and equal at first.
+
+    Source: SUPERB (Yang et al. 2021, "SUPERB: Speech Processing Universal PERformance Benchmark").
+    """
+
+    def __init__(self, n_layers: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(n_layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, layers, ...) -> (batch, ...)."""
+        return torch.tensordot(self.logits.softmax(0), x.float(), dims=([0], [1]))
+
+    def weights(self) -> list[float]:
+        """Return the weight of each layer; their sum is 1."""
+        return self.logits.detach().double().softmax(0).tolist()
 
 
 def frame_mask(n_frames: Tensor, length: int, step: int = 1) -> Tensor:

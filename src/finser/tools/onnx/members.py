@@ -16,7 +16,7 @@ from finser.models import Classifier
 from finser.models.ast import PADDING, AstClassifier
 from finser.models.mlp import MlpClassifier
 from finser.models.network import SpectrogramClassifier
-from finser.models.svm import SvmClassifier
+from finser.models.rbf_svm import SvmClassifier
 from finser.tools.onnx import front_end
 from finser.tools.onnx.builder import OPSET, Builder, Name
 
@@ -139,7 +139,7 @@ def pairs_of(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.
     Parameters
     ----------
     arrays : dict
-        Of :class:`finser.models.svm.SvmClassifier`.
+        Of :class:`finser.models.rbf_svm.SvmClassifier`.
 
     Returns
     -------
