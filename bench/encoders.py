@@ -1,8 +1,9 @@
-"""Speed of encoders, for docs/encoders.md: `python bench/encoders.py [--measure]`.
+"""Speed of encoders, for docs/encoders.md: `python bench/encoders.py [--measure] [--ravdess FOLDER]`.
 
 With `--measure`, every network is timed with random weights, which cost the same as published ones, on one thread (or a GPU if there is
-one), as the stage `embed` runs it: clips of 3 s, one at a time on a CPU. The results go to docs/encoder_speed.json. Without it, the table
-in docs/encoders.md is written anew from this file.
+one), as the stage `embed` runs it: clips of 3 s, one at a time on a CPU. With `--ravdess`, the recordings in a folder are counted, and
+their length without silent ends is measured. The results go to docs/encoder_speed.json. Without both, the table in docs/encoders.md is
+written anew from this file.
 """
 
 import argparse
@@ -10,10 +11,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import soundfile
+import soxr
 import torch
 
-from finser.audio.frames import SR
+from finser.audio.frames import SR, to_int16
 from finser.encoders import build
+from finser.encoders.base import RATE
+from finser.encoders.sound import sound_of
 from finser.encoders.statistics import of_clips
 from finser.files import read_json, write_json, write_text
 from finser.machine import cpu_model
@@ -57,17 +62,27 @@ def measure() -> dict:
     return {"processor": torch.cuda.get_device_name() if device == "cuda" else f"one core of {cpu_model()}", "encoders": rows}
 
 
+def lengths(folder: Path) -> dict:
+    """Return the number of recordings below a folder, and their mean length in seconds without silent ends."""
+    seconds = []
+    for path in sorted(folder.rglob("*.wav")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        seconds.append(len(sound_of(to_int16(soxr.resample(samples.mean(1), rate, SR))[0])) / RATE)
+    return {"clips": len(seconds), "seconds": round(sum(seconds) / len(seconds), 3)}
+
+
 def part(found: dict) -> str:
     """Return the table."""
     lines = [
         f"Measured with random weights on {found['processor']} "
-        f"(`python bench/encoders.py --measure`), clips of {SECONDS} s. The last column is for the 1,440 clips of RAVDESS, about 2 s each "
-        "without their silent ends, on two cores.\n",
+        f"(`python bench/encoders.py --measure`), clips of {SECONDS} s. The last column is for the {found['ravdess']['clips']:,} clips of "
+        f"RAVDESS, {found['ravdess']['seconds']:.1f} s on average without their silent ends, on two cores.\n",
         "| encoder | parameters in millions | hidden states | seconds of sound per second | RAVDESS, minutes |",
         "| :-- | --: | --: | --: | --: |",
     ]
     for name, one in found["encoders"].items():
-        minutes = 1440 * (SECONDS if name.startswith("whisper") else 2) / one["speed"] / 2 / 60  # Whisper encodes 30 s for every clip
+        clip = SECONDS if name.startswith("whisper") else found["ravdess"]["seconds"]  # Whisper encodes 30 s for every clip
+        minutes = found["ravdess"]["clips"] * clip / one["speed"] / 2 / 60
         lines.append(f"| {name} | {one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f} | {minutes:.1f} |")
     return "\n".join(lines) + "\n"
 
@@ -81,6 +96,9 @@ def page(text: str, found: dict) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true")
-    if parser.parse_args().measure:
-        write_json(FILE, measure())
+    parser.add_argument("--ravdess", type=Path)
+    given, results = parser.parse_args(), read_json(FILE)
+    results |= measure() if given.measure else {}
+    results |= {"ravdess": lengths(given.ravdess)} if given.ravdess else {}
+    write_json(FILE, results)
     write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), read_json(FILE)))

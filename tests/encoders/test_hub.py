@@ -319,30 +319,28 @@ def test_offline_with_and_without_the_cache(hub, monkeypatch, pinned):
     assert fetch(**revision) == online and len(hub.asked) == asked
 
 
-def test_a_full_disk(hub, monkeypatch):
+def refused_on_a_full_disk() -> str:
+    """Return the line of an error if no file may exceed 20,000 bytes."""
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        line = refused()
+        return refused()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk(hub, monkeypatch):
+    line = refused_on_a_full_disk()
     assert "no space left to download" in line and "set HF_HOME to a folder on another disk" in line
     assert fetch()["commit"] == hub.commit(REPO)
 
 
 def test_a_disk_that_is_full_for_the_output(hub, monkeypatch):
-    import resource
-
     fetch()
     layout.weights("given").rename("aside")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    try:
-        line = refused()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    line = refused_on_a_full_disk()
     assert line.startswith("models/weights/given: no space left to write it")
 
 
