@@ -5,12 +5,11 @@ Large files are redirected to another host, as by a hub to its content delivery 
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
-
-from ..predict.fake_hub import serving
 
 TOKEN = "hf_of_an_account_with_access"
 LARGE = (".safetensors", ".bin", ".pth")
@@ -145,5 +144,11 @@ class Handler(BaseHTTPRequestHandler):
 def hub() -> Iterator[Hub]:
     """Run a hub."""
     server = Hub()
-    with serving(server):
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
         yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

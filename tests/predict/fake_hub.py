@@ -101,21 +101,12 @@ class Handler(BaseHTTPRequestHandler):
 def hub() -> Iterator[Hub]:
     """Run a hub."""
     server = Hub()
-    with serving(server):
-        yield server
-
-
-@contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[None]:
-    """Run a server in a thread that has ended when the context ends."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield
+        yield server
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
 
 
 def _digest(data: bytes) -> str:
