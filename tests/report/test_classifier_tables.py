@@ -12,6 +12,8 @@ from sklearn.metrics import precision_recall_fscore_support, recall_score
 from finser import layout
 from finser.config.reading import read
 from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn, by_map
+from finser.config.sections.fetch_weights import Weights
+from finser.config.sections.known_weights import KNOWN
 from finser.config.sections.results import Fusion, Summarise
 from finser.emotions import EMOTIONS
 from finser.errors import FinserError
@@ -380,6 +382,26 @@ def test_parameters_and_times_of_models_on_an_encoder(encoders, synthetic):
     assert all("encoder" not in synthetic.table(words)[0] for words in ("Emotion in brief", "Protocol speaker: what the models cost"))
     (probe,) = (row for row in encoders.table("The models") if row["model"] == "encoder, probe")
     assert probe["in particular"].startswith("probe logistic; layer best; initial weights: published `wavlm`; inputs scaled by speaker")
+
+
+def test_published_weights_are_listed_with_their_pins_and_licence(encoders, synthetic):
+    (row,) = encoders.table("Published weights that models start from")
+    assert row == {
+        "weights": "`wavlm`",
+        "published as": "wav2vec2",
+        "source": "local: a file of this machine",
+        "commit or version": "–",
+        "SHA-256": f"`{'0' * 64}`",
+        "licence": "not stated",
+        "publication": "–",
+    }
+    assert "Published weights that models start from" not in synthetic.text
+    known, weights = KNOWN["deit_base_384"], KNOWN["deit_base_384"].weights
+    sections = {"ast": Ast(init="models/weights/deit_base_384")}
+    params = encoders.params.model_copy(update={"fetch_weights": {"deit_base_384": Weights()}, "models": ("ast",), "fine_tune": sections})
+    line = emotion.published_weights(dataclasses.replace(encoders.results, params=params)).splitlines()[-1]
+    for fact in (known.title, f"hub: {weights.repo}", weights.revision, weights.sha256 or "–", weights.licence, known.citation):
+        assert fact in line
 
 
 @pytest.mark.parametrize("key", ["ms_per_clip", "ms_from_samples"])

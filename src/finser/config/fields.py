@@ -14,6 +14,7 @@ from finser.config.sections.features import Features
 from finser.config.sections.fetch import Source
 from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.index import Index
+from finser.config.sections.known_weights import KNOWN, Known
 from finser.config.sections.label import Label
 from finser.config.sections.pretrain import Pretrain
 from finser.config.sections.resample import Resample
@@ -147,6 +148,10 @@ class Fields(Section):
     def weights_of(self, name: str) -> Weights:
         """Return a section of ``fetch_weights``, completed from the table of known weights."""
         return self.fetch_weights[name].completed(name)
+
+    def known_weights_of(self, name: str) -> Known | None:
+        """Return the row of the table of known weights that a section of ``fetch_weights`` names, if it names one."""
+        return KNOWN[name] if self.fetch_weights[name].source is None else None
 
     def corpora_of(self, model: str) -> frozenset[str]:
         """Corpora that a classifier, or the members of a fusion, train and test on."""

@@ -110,6 +110,15 @@ def sections() -> str:
     )
 
 
+def published_weights() -> str:
+    """Published weights."""
+    return sentences(
+        "Published weights that models start from.",
+        "`fetch_weights` refuses a file with another SHA-256.",
+        "A dash: params.yaml pins none; models/weights/ has the config.json with the commit and SHA-256 of the file that was used.",
+    )
+
+
 def by_fold(results: Results, protocol: str) -> str:
     """Scores per fold."""
     return sentences(

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from finser import layout
 from finser.config.fields import init_kind
 from finser.config.params import Params
-from finser.config.sections.known_weights import KNOWN
 from finser.corpora.provenance import provenance
 from finser.files import read_json
 from finser.predict.bundle import Earlier
@@ -29,7 +28,7 @@ def earlier(params: Params, models: Iterable[str]) -> tuple[Earlier, ...]:
 def _of_model(params: Params, model: str) -> Iterator[Earlier]:
     kind, name = init_kind(params.classifiers[model].init)
     if kind == "weights":
-        weights, known = params.weights_of(name), KNOWN[name] if params.fetch_weights[name].source is None else None
+        weights, known = params.weights_of(name), params.known_weights_of(name)
         title, citation = (known.title, known.citation) if known else (weights.repo or name, None)
         facts = {"licence": weights.licence, "source": weights.source, "citation": citation}
         yield Earlier(use="published weights", name=name, title=title, **facts)
