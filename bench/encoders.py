@@ -2,8 +2,8 @@
 
 With `--measure`, every network is timed with random weights, which cost the same as published ones, on one thread (or a GPU if there is
 one), as the stage `embed` runs it: clips of 3 s, one at a time on a CPU. With `--ravdess`, the recordings in a folder are counted, and
-their length without silent ends is measured. The results go to docs/encoder_speed.json. Without both, the table in docs/encoders.md is
-written anew from this file.
+their length without silent ends is measured. The results go to docs/encoder_speed.json. Without both, the table and the estimate in
+docs/encoders.md are written anew from this file and from docs/measured/.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import soxr
 import torch
 
 from finser.audio.frames import SR, to_int16
+from finser.config import presets
 from finser.encoders import build
 from finser.encoders.base import RATE
 from finser.encoders.sound import sound_of
@@ -24,7 +25,8 @@ from finser.files import read_json, write_json, write_text
 from finser.machine import cpu_model
 from finser.training.device import start_torch
 
-FILE, PAGE, MARKS = Path("docs/encoder_speed.json"), Path("docs/encoders.md"), "<!-- speed -->\n"
+FILE, PAGE, MEASURED = Path("docs/encoder_speed.json"), Path("docs/encoders.md"), Path("docs/measured")
+SIZES = {"wav2vec2_base": "wav2vec2 base", "hubert_base": "hubert base", "wavlm_base_plus": "wavlm base", "whisper_base": "whisper base"}
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 NORMS = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 WHISPER = {"tiny": (384, 4, 6), "base": (512, 6, 8), "small": (768, 12, 12)}  # width, layers, heads
@@ -71,7 +73,13 @@ def lengths(folder: Path) -> dict:
     return {"clips": len(seconds), "seconds": round(sum(seconds) / len(seconds), 3)}
 
 
-def part(found: dict) -> str:
+def minutes(found: dict, name: str) -> float:
+    """Return the estimated minutes of `embed` for RAVDESS on two cores."""
+    clip = SECONDS if name.startswith("whisper") else found["ravdess"]["seconds"]  # Whisper encodes 30 s for every clip
+    return found["ravdess"]["clips"] * clip / found["encoders"][name]["speed"] / 2 / 60
+
+
+def speed(found: dict) -> str:
     """Return the table."""
     lines = [
         f"Measured with random weights on {found['processor']} "
@@ -81,16 +89,41 @@ def part(found: dict) -> str:
         "| :-- | --: | --: | --: | --: |",
     ]
     for name, one in found["encoders"].items():
-        clip = SECONDS if name.startswith("whisper") else found["ravdess"]["seconds"]  # Whisper encodes 30 s for every clip
-        minutes = found["ravdess"]["clips"] * clip / one["speed"] / 2 / 60
-        lines.append(f"| {name} | {one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f} | {minutes:.1f} |")
+        size = f"{one['parameters'] / 1e6:.1f} | {one['layers']} | {one['speed']:.1f}"
+        lines.append(f"| {name} | {size} | {minutes(found, name):.1f} |")
     return "\n".join(lines) + "\n"
 
 
+def preset(found: dict) -> str:
+    """Return the estimated time of the preset `encoders`: that of classifiers on encoders grows with the number of hidden states."""
+    folds, names = len(presets.encoders().folds), [SIZES.get(name, name) for name in presets.FROZEN]
+    encoding = sum(minutes(found, name) for name in names)
+    states = sum(found["encoders"][name]["layers"] for name in names) / found["encoders"]["byol_s"]["layers"]
+    heads = states * (trained("ravdess_encoder_heads", "byol_logistic") + trained("ravdess_encoder_heads", "byol_mlp"))
+    others = trained("ravdess_fused", "small_cnn") + trained("ravdess_arms_fold_1", "fin_ensemble")
+    parts = [round(one) for one in (encoding, folds * heads / 2 / 60, folds * others / 2 / 60)]
+    return (
+        f"The preset takes about {sum(parts)} minutes on two cores: {parts[0]} for `embed`, {parts[1]} for the classifiers on encoders, "
+        f"and {parts[2]} for `small_cnn` and the classifier on frozen FINs. This is an estimate from the speeds below and the times of "
+        f"training in `{MEASURED}`. It does not include the download, the augmentation and the training of the FINs.\n"
+    )
+
+
+def trained(run: str, model: str) -> float:
+    """Return the mean seconds of a training."""
+    return read_json(MEASURED / run / "costs.json")["speaker"][model]["seconds_train"]
+
+
+def replaced(text: str, name: str, part: str) -> str:
+    """Return a page with the part between the marks of a name replaced."""
+    marks = f"<!-- {name} -->\n"
+    before, _, after = text.split(marks)
+    return f"{before}{marks}{part}{marks}{after}"
+
+
 def page(text: str, found: dict) -> str:
-    """Return docs/encoders.md with the table."""
-    before, _, after = text.split(MARKS)
-    return f"{before}{MARKS}{part(found)}{MARKS}{after}"
+    """Return docs/encoders.md with the table and the estimate."""
+    return replaced(replaced(text, "speed", speed(found)), "preset", preset(found))
 
 
 if __name__ == "__main__":

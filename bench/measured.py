@@ -60,13 +60,17 @@ def part(folder: Path) -> str:
 
 
 def models_table(protocol: str, models: dict, costs: dict) -> str:
-    """UAR, WA and number of trained weights of every model."""
+    """UAR, WA, number of trained weights and time of every model; runs of earlier versions measured no time from samples."""
+    timed = any("ms_from_samples" in costs[model] for model in models)
     rows = []
     for model, one in models.items():
         sizes = costs[model]["params"]
         learned = DASH if sizes is None else " to ".join(dict.fromkeys(f"{size:,}" for size in sizes))
-        rows.append([f"`{model}`", learned, f"{one['n_test']:,}", one["n_test_speakers"], *map(shown, (one["uar"], one["wa"]))])
-    return table([f"model, protocol `{protocol}`", "trained weights", "test clips", "test speakers", "UAR", "WA"], rows) + "\n"
+        cells = [f"`{model}`", learned, f"{one['n_test']:,}", one["n_test_speakers"], *map(shown, (one["uar"], one["wa"]))]
+        milliseconds = costs[model].get("ms_from_samples")
+        rows.append([*cells, *([DASH if milliseconds is None else f"{milliseconds:.1f}"] if timed else [])])
+    header = [f"model, protocol `{protocol}`", "trained weights", "test clips", "test speakers", "UAR", "WA"]
+    return table([*header, "ms per clip, from samples"] if timed else header, rows) + "\n"
 
 
 def shown(one: dict) -> str:

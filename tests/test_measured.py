@@ -23,6 +23,13 @@ def test_the_speed_of_encoders_is_what_its_file_says(pytestconfig):
     assert made["page"](text, found) == text, "run: python bench/encoders.py"
 
 
+def test_what_is_said_of_open_smile_is_what_its_file_says(pytestconfig):
+    made = runpy.run_path(str(pytestconfig.rootpath / "bench/open_smile.py"))
+    text = (pytestconfig.rootpath / "docs/features.md").read_text(encoding="utf-8")
+    found = json.loads((pytestconfig.rootpath / "docs/open_smile.json").read_text())
+    assert made["page"](text, found) == text, "run: python bench/open_smile.py"
+
+
 def test_the_overhead_on_a_cluster_is_what_its_file_says(pytestconfig):
     made = runpy.run_path(str(pytestconfig.rootpath / "bench/cluster.py"))
     text = (pytestconfig.rootpath / "docs/cluster.md").read_text(encoding="utf-8")

@@ -195,7 +195,7 @@ def corpora(context: typer.Context) -> None:
         print("\n".join(overview(parameters.load() if Path("params.yaml").exists() else None)))
 
 
-def weights(name: Annotated[str | None, typer.Argument(help="one of them: print all that is known of it")] = None) -> None:
+def weights(name: Annotated[str | None, typer.Argument(help="name of weights: print their details")] = None) -> None:
     """List the published weights that finser knows by name: size, rate, licence, pins, and what this project has of them."""
     from finser.config import params as parameters
     from finser.tools.known_weights import details, overview

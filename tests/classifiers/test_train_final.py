@@ -11,9 +11,9 @@ from sklearn.svm import SVC
 
 from finser import layout
 from finser.audio.shards import read_audio
-from finser.classifiers.train_final import cross_validated_epochs, train_final
+from finser.classifiers.train_final import as_trained, cross_validated_epochs, settled, train_final
 from finser.config.params import Params
-from finser.config.sections.classifiers import KINDS
+from finser.config.sections.classifiers import KINDS, EncoderProbe
 from finser.emotions import EMOTIONS
 from finser.features import store
 from finser.features.labels import features
@@ -47,18 +47,47 @@ def test_an_svm_is_scikit_learns_of_all_clips(finished, kept):
 def test_a_probe_is_scikit_learns_of_all_clips_with_the_layer_and_c_of_cross_validation(finished, kept):
     path = layout.classifier("encoder_probe", "speaker", 1, 0) / "config.json"
     config = read_json(path)
-    config["found"]["tried"] = [{"layer": 1, "c": 0.5, "validation_uar": 0.8}, {"layer": 3, "c": 0.02, "validation_uar": 0.9}]
+    config["found"]["tried"] = [{"layer": 1, "c": 0.1, "validation_uar": 0.8}, {"layer": 3, "c": 0.01, "validation_uar": 0.9}]
     write_json(path, config)
     train_final(kept, "encoder_probe")
     classifier, config = load(layout.final("encoder_probe"))
-    assert (config["options"]["layer"], config["options"]["c"]) == (3, [0.02]) and config["found"]["layer"] == 3
+    assert (config["options"]["layer"], config["options"]["c"]) == (3, [0.01]) and config["found"]["layer"] == 3
     rows = list(store.read(layout.features("byol_s", "ravdess")))
     inputs = [row.values for row in rows]
     x = np.stack(inputs)[:, 3].astype(np.float32).astype(np.float64)
-    oracle = make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=10_000))
+    oracle = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=10_000))
     oracle.fit(x, [EMOTIONS.index(row.emotion) for row in rows])
     np.testing.assert_allclose(classifier.probabilities(inputs), oracle.predict_proba(x), atol=1e-6)
     assert config["n_train"] == len(rows) and len(config["train_speakers"]) == 10
+
+
+def test_a_probe_has_the_layer_and_c_of_the_best_mean_over_the_folds(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = kept.model_copy(update={"folds": (1, 2)})
+    for fold, uars in ((1, (0.9, 0.8)), (2, (0.5, 0.8))):
+        tried = [{"layer": layer, "c": 0.01, "validation_uar": uar} for layer, uar in zip((1, 3), uars, strict=True)]
+        write_json(layout.classifier("encoder_probe", "speaker", fold, 0) / "config.json", {"found": {"tried": tried}})
+    found = settled(params, "encoder_probe", "speaker")
+    assert (found.layer, found.c) == (3, (0.01,))
+
+
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [
+        ({}, True),
+        ({"layer": 3}, True),
+        ({"layer": 2}, False),
+        ({"layer": "all"}, False),
+        ({"c": (0.01, 1.0)}, True),
+        ({"c": (1.0,)}, False),
+        ({"probe": "svm"}, False),
+    ],
+)
+def test_a_layer_or_c_that_is_no_longer_tried_is_not_that_of_the_trained_probe(asked, same):
+    init = "models/weights/byol_s"
+    trained = EncoderProbe(init=init, layer=3, c=(0.01,)).model_dump(mode="json")
+    found = as_trained(EncoderProbe(init=init, **asked), trained).model_dump(mode="json")
+    assert (found == trained) is same
 
 
 @pytest.mark.parametrize("model", ["small_cnn", "fin_ensemble", "mlp", "encoder", "encoder_tuned"])

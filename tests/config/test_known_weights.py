@@ -9,8 +9,7 @@ import yaml
 from finser.config.params import Params, validate
 from finser.config.sections.fetch import Synthetic
 from finser.config.sections.fetch_weights import COMMIT, Weights
-from finser.config.sections.known_weights import AST_FAMILIES, KNOWN
-from finser.encoders import FAMILIES
+from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, SPEECH_FAMILIES
 from finser.encoders.reading import MODEL_TYPES
 from finser.encoders.tensors import LAYOUTS
 from finser.errors import FinserError
@@ -34,8 +33,8 @@ def test_every_entry_is_whole_and_is_found_by_its_name(name):
 
 
 def test_families_are_the_same_everywhere():
-    assert {known.weights.family for known in KNOWN.values()} == {*FAMILIES, *AST_FAMILIES}
-    assert set(LAYOUTS) == set(FAMILIES) and set(MODEL_TYPES) == {*FAMILIES, *AST_FAMILIES} - {"byol_s"}
+    assert {known.weights.family for known in KNOWN.values()} == {*SPEECH_FAMILIES, *AST_FAMILIES}
+    assert set(LAYOUTS) == set(SPEECH_FAMILIES) and set(MODEL_TYPES) == {*SPEECH_FAMILIES, *AST_FAMILIES} - {"byol_s"}
 
 
 def test_another_revision_takes_no_pin_of_the_table():
@@ -44,6 +43,13 @@ def test_another_revision_takes_no_pin_of_the_table():
     assert (made.repo, made.family, made.revision, made.file, made.sha256) == (known.repo, known.family, "v2", None, None)
     made = params(wav2vec2_base={"sha256": "0" * 64}).weights_of("wav2vec2_base")
     assert (made.revision, made.file, made.sha256) == (known.revision, known.file, "0" * 64)
+
+
+def test_another_file_has_another_checksum():
+    known = KNOWN["wav2vec2_base"].weights
+    made = params(wav2vec2_base={"file": "model.safetensors"}).weights_of("wav2vec2_base")
+    assert (made.revision, made.file, made.sha256) == (known.revision, "model.safetensors", None)
+    assert params(wav2vec2_base={"file": known.file}).weights_of("wav2vec2_base").sha256 == known.sha256 is not None
 
 
 def test_a_section_with_a_source_takes_nothing_of_the_table():

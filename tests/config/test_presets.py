@@ -70,7 +70,7 @@ def test_fins_learn_from_esd_where_all_five_are_there(capsys):
     assert made["fetch"]["esd"].source == "download" and "FINs are trained on esd" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["demo", "tiny", "ravdess", "open", "paper"])
+@pytest.mark.parametrize("name", ["demo", "tiny", "ravdess", "encoders", "finetune", "open", "paper"])
 def test_fins_of_a_preset_hear_no_speaker_that_a_fold_tests(name):
     """Corpora that no classifier is tested on, or the training speakers of the one fold of the one protocol that is run."""
     made = presets.make(name)
@@ -118,7 +118,7 @@ def test_values_are_those_of_the_files_that_held_every_key(name):
         assert begin["begin"] == (made.classifiers[model].init or f"src/finser/models/{made.classifiers[model].model}.py")
 
 
-@pytest.mark.parametrize("name", ["demo", "tiny", "open", "ravdess", "paper"])
+@pytest.mark.parametrize("name", ["demo", "tiny", "open", "ravdess", "encoders", "finetune", "paper"])
 def test_files_are_short_and_lines_fit_a_screen(name):
     lines = dump(presets.make(name)).splitlines()
     assert max(map(len, lines)) <= 140 and len(lines) <= (150 if name in ("demo", "tiny") else 170)

@@ -59,7 +59,7 @@ def test_generated_pages_are_current():
     assert schema_docs.current(ROOT / "docs"), "run: finser schema"
 
 
-@pytest.mark.parametrize("name", ["demo", "tiny", "open", "paper"])
+@pytest.mark.parametrize("name", ["demo", "tiny", "open", "ravdess", "encoders", "finetune", "paper"])
 def test_presets_survive_a_round_trip(name, tmp_path):
     (tmp_path / "params.yaml").write_text(dump(presets.make(name)))
     assert load(tmp_path / "params.yaml") == presets.make(name)

@@ -35,8 +35,10 @@ class Hub(ThreadingHTTPServer):
         Path -> bytes that are served in place of a large file, under the headers of the right one.
     breaks : int
         Number of bytes after which the next connections with large files break; 0 for never.
+    stall : float
+        Seconds that the next connections with large files wait before they send anything; 0 for none.
     times : int
-        Number of connections that will break.
+        Number of connections that will break or stall.
     asked : list
         Method, path and Range header of every request; `sent` counts the bytes of large files.
     """
@@ -47,7 +49,8 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.gated: set[str] = set()
-        self.status, self.failing, self.page, self.swapped, self.breaks, self.times = 0, "", False, {}, 0, 0
+        self.status, self.failing, self.page, self.swapped = 0, "", False, {}
+        self.breaks, self.stall, self.times = 0, 0.0, 0
         self.asked: list[tuple[str, str, str]] = []
         self.sent = 0
 
@@ -116,6 +119,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         body = data[start:]
+        if hub.stall and hub.times:
+            hub.times -= 1
+            threading.Event().wait(hub.stall)
         if hub.breaks and hub.times:
             hub.times -= 1
             body, self.close_connection = body[: hub.breaks], True

@@ -49,7 +49,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FINSER_CORES", "1")
     monkeypatch.setattr(embedding, "PART", 2)
-    monkeypatch.setattr(embedding, "BATCH", 2)
+    monkeypatch.setattr(embedding, "BATCH", {"cpu": 2, "cuda": 2})
     embedding._encoder.cache_clear()
     tiny.write(layout.weights("byol_s"), "byol_s")
     names = [(f"tess/a/{number}", variant) for number in range(5) for variant in ("original", "noise")]

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,16 @@ def test_a_broken_connection_resumes_with_the_bytes_that_are_missing(hub, monkey
     ranges = [asked for method, path, asked in hub.asked if method == "GET" and path.startswith("cdn/") and asked]
     assert ranges == ["bytes=20000-", "bytes=40000-"] and size > 40_000 and hub.sent == size
     assert digest(hub) == read_json(layout.weights("given") / "config.json")["origin"]["sha256"]
+
+
+def test_a_connection_that_stalls_is_given_up_and_made_again(hub, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
+    hub.stall, hub.times, started = 20.0, 1, time.monotonic()
+    fetch()
+    sent = [path for method, path, _ in hub.asked if method == "GET" and path.startswith("cdn/")]
+    assert len(sent) == 2 and time.monotonic() - started < 20
 
 
 def test_a_connection_that_breaks_each_time_is_one_line_and_the_next_run_is_right(hub):
@@ -209,6 +220,23 @@ def test_a_hub_that_fails_after_the_weights_were_cached_is_not_needed(hub):
     assert fetch(revision=hub.commit(REPO))["commit"] == hub.commit(REPO)
 
 
+def test_a_branch_is_never_that_of_an_earlier_run_unless_the_run_is_offline(hub, monkeypatch):
+    """huggingface_hub alone would return the commit that its cache recorded last."""
+    from huggingface_hub import close_session, constants
+
+    earlier = hub.commit(REPO)
+    fetch()
+    shutil.rmtree(layout.weights("given"))
+    hub.status = 503
+    assert "revision main cannot be downloaded" in refused()
+    close_session()  # else its connection lives on
+    hub.shutdown()
+    hub.server_close()
+    assert "Connection refused" in refused()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert fetch()["commit"] == earlier
+
+
 def test_a_server_that_is_down(hub, monkeypatch):
     from huggingface_hub import constants
 
@@ -220,8 +248,8 @@ def test_a_server_that_is_down(hub, monkeypatch):
 
 def test_a_login_page_in_place_of_a_hub(hub):
     hub.page = True
-    assert "an answer that is none of a hub; check HF_ENDPOINT and your proxy" in refused(revision=hub.commit(REPO))
-    assert "an answer that is none of a hub" in refused()
+    assert "the answer is not that of a hub; check HF_ENDPOINT and your proxy" in refused(revision=hub.commit(REPO))
+    assert "the answer is not that of a hub" in refused()
 
 
 def test_an_html_page_in_place_of_the_weights(hub):

@@ -1,4 +1,4 @@
-"""The Audio Spectrogram Transformer: its filter banks, its net, and what it begins from."""
+"""The Audio Spectrogram Transformer: its filter banks, its net, and its initial weights."""
 
 import sys
 import warnings

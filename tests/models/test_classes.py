@@ -77,7 +77,7 @@ def test_a_config_with_fewer_classes_than_the_weights_is_refused(tmp_path, name)
     if name == "svm":
         classifier.solve(part, part)
     saved(classifier, name, list(SEVEN[:4]), tmp_path)
-    said = "support vectors of a class that config.json lacks" if name == "svm" else "weights of another topology"
+    said = "weights of a class that config.json lacks" if name == "svm" else "weights of another topology"
     with pytest.raises(FinserError, match=f"model.safetensors: {said}"):
         load(tmp_path)
 

@@ -28,11 +28,8 @@ def initial(folder, name: str):
     """Write models/initial/NAME of a fine-tuned encoder, as `prepare_fine_tuning` does; return the encoder."""
     tiny.write(folder, name)
     (folder / "config.json").rename(folder / ENCODER)
-    write_json(folder / "config.json", {"model": "encoder_tuned"})
-    config = folder / "config.json"
     made = encoders.build(encoders.read_json(folder / ENCODER))
     made.net.load_state_dict(load_file(folder / "model.safetensors"))
-    assert config.exists()
     return made.eval()
 
 
@@ -181,6 +178,7 @@ def test_low_rank_updates_start_at_the_published_encoder_and_are_saved(tmp_path)
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
     updates = [one for key, one in classifier.net.named_parameters() if key.endswith("up")]
     assert len(updates) == 2 * 3 and all(one.requires_grad for one in updates)
+    assert classifier.encoder_params == plain.encoder_params > 0, "updates are no parameters of the encoder"
     for one in updates:
         one.data.normal_(0, 0.1)
     (tmp_path / "saved").mkdir()
@@ -320,6 +318,17 @@ def test_normalisation_by_speaker_leaves_no_difference_between_speakers():
         np.testing.assert_allclose(table.mean(0), 0, atol=1e-6)
         np.testing.assert_allclose(table.std(0), 1, atol=1e-5)
     assert found.clip_ids == list(map(str, range(20)))
+
+
+def test_each_variant_is_normalised_by_its_own_statistics():
+    table = np.random.default_rng(0).normal(0, 1, (20, 4))
+    variants = ["original", "noise"] * 10
+    table[1::2] = table[1::2] * 3 - 7
+    found = by_speaker(Examples("train", list(map(str, range(20))), ["s"] * 20, variants, np.zeros(20, int), list(table), CLASSES))
+    for start in (0, 1):
+        rows = np.stack(found.inputs)[start::2]
+        np.testing.assert_allclose(rows.mean(0), 0, atol=1e-6)
+        np.testing.assert_allclose(rows.std(0), 1, atol=1e-5)
 
 
 def test_a_speaker_with_one_clip_has_zeros():

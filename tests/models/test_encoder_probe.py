@@ -23,7 +23,7 @@ CLASSES = ("sad", "happy", "angry", "calm")
 
 
 def examples(part: str, n: int, seed: int, good: int = 2) -> Examples:
-    """Statistics of BYOL-S's shape, (5, 1536); layer `good` tells the class, the others hardly."""
+    """Statistics of BYOL-S's shape, (5, 1536); layer `good` distinguishes the classes, the others hardly."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, len(CLASSES), n)
     centres = np.random.default_rng(0).normal(0, 1, (len(CLASSES), 1536))
@@ -101,6 +101,16 @@ def test_a_saved_probe_predicts_the_same(given, parts, tmp_path, probe):
     again.restore(tmp_path / "saved")
     np.testing.assert_array_equal(again.probabilities(parts.test.inputs), classifier.probabilities(parts.test.inputs))
     assert again.n_params == classifier.n_params > 0
+
+
+@pytest.mark.parametrize("probe", ["logistic", "svm"])
+def test_a_config_with_fewer_classes_than_the_weights_is_refused(given, parts, tmp_path, probe):
+    options = EncoderProbe(init=INIT, probe=probe, layer=2, c=(1.0,))
+    classifier = begin(options, len(CLASSES), given)
+    classifier.solve(parts.train, parts.validation)
+    classifier.save(tmp_path)
+    with pytest.raises(FinserError, match=r"model.safetensors: weights of a class that config.json lacks"):
+        begin(options, len(CLASSES) - 1, tmp_path).restore(tmp_path)
 
 
 def test_only_the_chosen_statistics_are_used(given, parts):

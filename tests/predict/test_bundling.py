@@ -90,6 +90,7 @@ def test_what_encoders_and_published_weights_learned_from(tmp_path, monkeypatch,
         fetch=kept.fetch,
         fetch_weights=(weights := {"ravdess": Weights(source="hub", family="ast", repo="a/b", licence="MIT"), "ast_audioset": Weights()}),
         weights_of=lambda name: weights[name].completed(name),
+        known_weights_of=lambda name: KNOWN[name] if weights[name].source is None else None,
     )
     first, *published = earlier(params, ["encoder", "tuned", "plain", "encoder", "known"])
     assert (first.use, first.name, first.licence == "MIT", first.citation) == ("pretraining", "ravdess", False, None)
@@ -134,6 +135,15 @@ def test_clips_that_are_scaled_by_speaker_are_refused_in_one_line(place, kept, m
         bundle(by_speaker, model, Path("new"))
     said = f"{model} scales the clips of each speaker together, and a bundle predicts one clip at a time"
     assert str(error.value) == f"params.yaml: {said}; expected normalise: train; found normalise: speaker" and not Path("new").exists()
+
+
+@pytest.mark.parametrize("folds", [False, True])
+def test_another_layer_than_that_of_the_trained_probe_is_refused(place, kept, folds):
+    section = kept.fine_tune["encoder_probe"].model_copy(update={"layer": "all"})
+    others = kept.model_copy(update={"fine_tune": {**kept.fine_tune, "encoder_probe": section}})
+    with pytest.raises(FinserError, match="layer"):
+        bundle(others, "encoder_probe", Path("new"), folds=folds)
+    assert not Path("new").exists()
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])

@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_fscore_support, recall_score
 
 from finser import layout
 from finser.config.reading import read
-from finser.config.sections.classifiers import Ast, FinEnsemble, SmallCnn, by_map
+from finser.config.sections.classifiers import Ast, EncoderProbe, EncoderTuned, FinEnsemble, SmallCnn, Svm, by_map
 from finser.config.sections.fetch_weights import Weights
 from finser.config.sections.known_weights import KNOWN
 from finser.config.sections.results import Fusion, Summarise
@@ -338,6 +338,10 @@ def test_settings_of_every_model(synthetic):
         (FinEnsemble(arm="librosa", fins=(), crop_frames=48), "arm librosa; FINs: none; crops of 48 frames"),
         (SmallCnn(init="models/pretrained/cnn"), "width 24; initial weights: pretrained encoder `cnn`"),
         (Ast(init="models/weights/deit"), "size tiny; initial weights: published `deit`"),
+        (Svm(representation="egemaps"), "input egemaps"),
+        (EncoderProbe(init="models/weights/a", layer=0), "probe logistic; layer 0; initial weights: published `a`"),
+        (EncoderTuned(init="models/weights/a", lora_rank=8), "LoRA of rank 8; initial weights: published `a`"),
+        (EncoderTuned(init="models/weights/a", frozen_layers=2), "frozen layers 2; initial weights: published `a`"),
     ],
 )
 def test_a_section_says_what_sets_it_apart(synthetic, section, said):
@@ -377,9 +381,9 @@ ENCODER_PARAMS = "315,438,720"
 def test_parameters_and_times_of_models_on_an_encoder(encoders, synthetic):
     on_encoder = {"encoder, fine-tuned", "encoder, dense", "encoder, probe", "`probe_all`"}
     for words in ("Protocol speaker: what the models cost", "Emotion in brief"):
-        found = {row["model"]: row["encoder"] for row in encoders.table(words)}
+        found = {row["model"]: row["parameters of the encoder"] for row in encoders.table(words)}
         assert found == {model: ENCODER_PARAMS if model in on_encoder else "–" for model in found} and on_encoder < set(found)
-    assert all("encoder" not in synthetic.table(words)[0] for words in ("Emotion in brief", "Protocol speaker: what the models cost"))
+        assert "parameters of the encoder" not in synthetic.table(words)[0]
     (probe,) = (row for row in encoders.table("The models") if row["model"] == "encoder, probe")
     assert probe["in particular"].startswith("probe logistic; layer best; initial weights: published `wavlm`; inputs scaled by speaker")
 
@@ -390,7 +394,7 @@ def test_published_weights_are_listed_with_their_pins_and_licence(encoders, synt
         "weights": "`wavlm`",
         "published as": "wav2vec2",
         "source": "local: a file of this machine",
-        "commit or version": "–",
+        "revision": "–",
         "SHA-256": f"`{'0' * 64}`",
         "licence": "not stated",
         "publication": "–",

@@ -44,8 +44,8 @@ def test_the_lines_for_params_are_valid_and_use_the_weights(name):
     values = yaml.safe_load("\n".join(said[start : said.index("", start)]))
     made = validate({**REST, **values})
     assert made.weights_of(name).family == known.weights.family
-    tuned = [section.init for section in made.fine_tune.values()] if known.weights.family in AST_FAMILIES else None
-    assert tuned in (None, [f"models/weights/{name}"])
+    assert [section.init for section in made.fine_tune.values()] == [f"models/weights/{name}"]
+    assert made.features.encoders == (() if known.weights.family in AST_FAMILIES else (name,))
 
 
 def test_an_unknown_name_is_one_line():

@@ -15,7 +15,7 @@ FIN_STAGES = re.compile(r"train_(front_end|fin)|label@ravdess|augment@ravdess|re
 
 
 def sing(path, place: int, seed: int) -> None:
-    """Write half a second of a tone whose pitch tells the class."""
+    """Write half a second of a tone whose pitch is that of its class."""
     rng = np.random.default_rng(seed)
     time = np.arange(8000) / 16_000
     wave = rng.uniform(0.1, 0.3) * np.sin(2 * np.pi * 200 * 1.3**place * time) * (1 + np.sin(2 * np.pi * rng.uniform(3, 6) * time)) / 2

@@ -88,9 +88,13 @@ def settled(params: Params, model: str, protocol: str) -> ClassifierSection:
 
 
 def as_trained(options: ClassifierSection, trained: dict) -> ClassifierSection:
-    """Return options with what the training of a final model settles: `trained` has its ``epochs``, or its ``layer`` and ``c``."""
+    """Return options with what the training of a final model settles: `trained` has its ``epochs``, or its ``layer`` and ``c``.
+
+    A layer or C that these options do not try is not taken from `trained`, so that a comparison with it fails.
+    """
     if isinstance(options, EncoderProbe):
-        return options.model_copy(update={"layer": trained["layer"], "c": tuple(trained["c"]) if trained["c"] else None})
+        tried = options.layer in ("best", trained["layer"]) and set(trained["c"] or ()) <= set(options.penalties)
+        return options.model_copy(update={"layer": trained["layer"], "c": tuple(trained["c"] or options.penalties)} if tried else {})
     return with_epochs(options, trained.get("epochs", 1))
 
 

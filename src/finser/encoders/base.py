@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
     def block(self, layer: int) -> list[nn.Module]:
-        """Return the modules that make hidden state `layer` of the one below; those of layer 0 follow the front end."""
+        """Return the modules that compute hidden state `layer` from the one below; those of layer 0 follow the front end."""
         raise NotImplementedError
 
     def recompute_activations(self) -> None:

@@ -26,8 +26,8 @@ from finser.project.code import closure, digest
 from finser.training.device import start_torch
 from finser.workers import in_batches, map_in_order
 
-BATCH = 16  # clips per task of a worker
-PART = 256  # clips that a killed run keeps together, a multiple of BATCH
+BATCH = {"cpu": 16, "cuda": 64}  # clips per task of a worker; a GPU gets batches of up to 120 s of them
+PART = 256  # clips that a killed run keeps together, a multiple of both
 LIBRARIES = ("torch", "transformers", "soxr", "librosa")
 
 
@@ -47,7 +47,7 @@ def embed(params: Params, corpus: str, encoder: str) -> None:
     if done:
         say(f"{encoder} {corpus}: resuming after {done * PART} rows")
     wanted = (row for row in read_audio(layout.shards(corpus)) if row.variant in variants)
-    tasks = in_batches(islice(wanted, done * PART, None), BATCH)
+    tasks = in_batches(islice(wanted, done * PART, None), BATCH[device])
     rows = chain.from_iterable(map_in_order(partial(_embedded, folder), tasks, processes=1 if device == "cuda" else None))
     n_parts = done
     for part in in_batches(track(rows, f"{encoder} {corpus}"), PART):

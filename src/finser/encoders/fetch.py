@@ -11,10 +11,10 @@ from finser import encoders, layout
 from finser.config import locations
 from finser.config.params import Params
 from finser.config.sections.fetch_weights import COMMIT, Weights
-from finser.config.sections.known_weights import AST_FAMILIES, KNOWN
+from finser.config.sections.known_weights import AST_FAMILIES, KNOWN, PICKLE, SAFETENSORS
 from finser.encoders import hub
 from finser.encoders.conversion import convert
-from finser.encoders.reading import CONFIG, PICKLE, PREPROCESSOR, SAFETENSORS, Published, configuration_of, read
+from finser.encoders.reading import CONFIG, PREPROCESSOR, Published, configuration_of, read
 from finser.encoders.tensors import select
 from finser.errors import FinserError
 from finser.fetching import http

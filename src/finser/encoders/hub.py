@@ -1,4 +1,4 @@
-"""Files of a repository on a hub, by huggingface_hub, whose environment variables hold.
+"""Files of a repository on a hub, downloaded by huggingface_hub, whose environment variables apply.
 
 They are cached in HF_HOME and come from HF_ENDPOINT, with HF_TOKEN where access is restricted, and from the cache alone under
 HF_HUB_OFFLINE=1. A connection that breaks is resumed; a process that ends leaves no part of a file.
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from finser.config.sections.fetch_weights import Weights
-from finser.encoders.reading import CONFIG, PICKLE, PREPROCESSOR, SAFETENSORS, Published
+from finser.config.sections.fetch_weights import COMMIT, Weights
+from finser.config.sections.known_weights import PICKLE, SAFETENSORS
+from finser.encoders.reading import CONFIG, PREPROCESSOR, Published
 from finser.errors import FinserError
 from finser.files import disk_is_full, why
 from finser.progress import say
@@ -31,10 +32,8 @@ def download(options: Weights) -> Published:
     FinserError
         The repository, revision or a file does not exist, or access to it is refused; the hub fails; the disk is full.
     """
-    from huggingface_hub import HfApi
-
     repo, revision = options.repo, options.revision or MAIN
-    commit = _ask(lambda: HfApi().resolve_revision(repo, revision=revision).resolved, repo, revision)
+    commit = _ask(lambda: _commit(repo, revision), repo, revision)
     bare = options.family == "byol_s"  # it has one size, and no configuration
     config = None if bare else _first(repo, commit, CONFIG)
     preprocessor = None if bare else _optional(repo, commit, PREPROCESSOR)
@@ -42,6 +41,20 @@ def download(options: Weights) -> Published:
     say(f"{repo}: {weights.name} of commit {commit}")
     blob = weights.resolve().name  # in the cache, the hub's ETag: the SHA-256 of a large file
     return Published(weights, config, preprocessor, commit, blob if DIGEST.fullmatch(blob) else None)
+
+
+def _commit(repo: str, revision: str) -> str:
+    """Return the commit of a branch or tag as the hub states it now; offline, the one that the cache recorded last.
+
+    ``resolve_revision`` alone would return the recorded commit of a hub that fails, too.
+    """
+    from huggingface_hub import HfApi, constants
+
+    if COMMIT.fullmatch(revision):
+        return revision
+    stated = None if constants.is_offline_mode() else HfApi().repo_info(repo, revision=revision).sha
+    recorded = HfApi().resolve_revision(repo, revision=revision).resolved  # records the commit in the cache
+    return stated or recorded
 
 
 def _first(repo: str, commit: str, *names: str) -> Path:
@@ -129,6 +142,6 @@ def _unreachable(error: Exception, page: str, wanted: str, revision: str) -> Fin
         return FinserError(what, where=page, do="unset it, or copy the cache of a machine that fetched it (HF_HOME)")
     if isinstance(cause, errors.FileMetadataError | AssertionError | ValueError | KeyError):
         do = "check HF_ENDPOINT and your proxy: a login page may be in between"
-        return FinserError("an answer that is none of a hub", where=page, do=do)
+        return FinserError("the answer is not that of a hub", where=page, do=do)
     reason = why(cause).split(" For more information")[0]
     return FinserError(f"{wanted}revision {revision} cannot be downloaded ({reason})", where=page, do="run it again later")

@@ -14,7 +14,6 @@ from finser.encoders.base import RATE
 from finser.errors import FinserError
 from finser.files import impostor, read_json, why
 
-SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 MODEL_TYPES = {  # family -> model_type in its config.json
     "deit": "deit",

@@ -51,7 +51,7 @@ class WhisperEncoder(Encoder):
         return [*states[:-1], last]
 
     def front_end(self) -> list[nn.Module]:
-        """Return the convolutions, and the positions, which are no trained numbers."""
+        """Return the convolutions, and the position embeddings, which are not trained."""
         return [self.net.conv1, self.net.conv2, self.net.embed_positions]
 
     def block(self, layer: int) -> list[nn.Module]:

@@ -17,7 +17,7 @@ SAMPLES = Reader(lambda row: row.audio, audio=True)
 
 
 def ms_from_samples(classifier: Classifier, reader: Reader, test: pa.Table, classes: tuple[str, ...], definition: str) -> float:
-    """Return the milliseconds per clip of :func:`probabilities_of` on some test clips, in one batch as in a prediction.
+    """Return the milliseconds per clip of :func:`probabilities_of` on some test clips, in one call as in a prediction.
 
     The first clip is predicted before, without timing, so that the encoder and constant tables are loaded. The device is that
     of the job, which has no GPU for classifiers that are too small to gain from one, whatever their encoder.

@@ -1,8 +1,8 @@
-"""Emotion classifiers: an SVM as the baseline, and networks on statistics, log-mel spectrograms, filter banks or FIN outputs.
+"""Emotion classifiers: an SVM as the baseline, and networks on statistics, spectrograms, filter banks, FIN outputs, or encoders of speech.
 
 One module per model. Each has `reader(options)`, which returns the :class:`finser.features.rows.Reader` of its inputs, and
-`begin(options, n_classes)`, which returns an untrained :class:`Classifier`. :mod:`finser.classifiers` trains the networks; scikit-learn
-fits the SVM.
+`begin(options, n_classes)`, which returns an untrained :class:`Classifier`; on an encoder, a third argument is the folder with its
+description. :mod:`finser.classifiers` trains the networks; scikit-learn fits SVMs and probes.
 """
 
 import json
@@ -70,7 +70,7 @@ def begin(options: ClassifierSection, names: tuple, n_classes: int, folder: Path
     """
     make = module_of(options).begin
     make = partial(make, options, n_classes, folder) if options.needs_encoder else partial(make, options, n_classes)
-    if not options.by_gradient:  # it has no random weights, and needs no torch
+    if not options.by_gradient:  # it has no random weights
         return make()
     import torch
 

@@ -110,7 +110,7 @@ class ProbeClassifier:
 
     def restore(self, folder: Path) -> None:
         """Load the probe that was saved in `folder`."""
-        arrays = read_arrays(folder / "model.safetensors")
+        arrays = read_arrays(folder / "model.safetensors", self.n_classes)
         self.layer = int(arrays.pop("layer")[0])
         self.inner = self._empty(1.0)
         self.inner.arrays = arrays

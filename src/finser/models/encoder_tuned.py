@@ -27,8 +27,8 @@ LORA_SCALE = 2.0  # factor of the low-rank updates: alpha / r of Hu et al. (2021
 class TunedNet(nn.Module):
     """Encoder, weighted sum of its layers, pooling over time, batch normalisation, dropout, Linear.
 
-    Hidden states have no common scale: the batch normalisation has no trained numbers, and scales what is pooled to mean 0 and variance 1.
-    Batch normalisation inside an encoder keeps its published statistics, because batches of fine-tuning are small and padded.
+    Hidden states have no common scale: the batch normalisation has no trained parameters, and scales the pooled vector to mean 0 and
+    variance 1. Batch normalisation inside an encoder keeps its published statistics, because batches of fine-tuning are small and padded.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ class TunedNet(nn.Module):
     def __init__(self, encoder: Encoder, options: EncoderTuned, n_classes: int) -> None:
         super().__init__()
         self.encoder, self.layers = encoder, WeightedLayers(encoder.n_layers)
+        self.encoder_params = n_parameters(encoder)  # without low-rank updates
         self.pool, self.dropout = Pool(encoder.dim, options.pooling), nn.Dropout(options.dropout)
         self.norm = nn.BatchNorm1d(2 * encoder.dim, affine=False)
         self.out = nn.Linear(2 * encoder.dim, n_classes)
@@ -130,8 +131,8 @@ class TunedClassifier(NetworkClassifier):
 
     @property
     def encoder_params(self) -> int:
-        """Number of parameters of the encoder, trained or not."""
-        return n_parameters(self.net.encoder)
+        """Number of parameters of the published encoder, trained or not."""
+        return self.net.encoder_params
 
     @property
     def found(self) -> dict:

@@ -80,9 +80,9 @@ class SvmClassifier:
         The values rank the classes, and are not calibrated. Classes without training clips have probability 0.
         """
         decision = self.decision_function(np.stack(inputs))
-        shares = np.exp(decision - decision.max(1, keepdims=True))
+        powers = np.exp(decision - decision.max(1, keepdims=True))
         result = np.zeros((len(inputs), self.n_classes))
-        result[:, self.arrays["classes"]] = shares / shares.sum(1, keepdims=True)
+        result[:, self.arrays["classes"]] = powers / powers.sum(1, keepdims=True)
         return result
 
     def decision_function(self, inputs: np.ndarray) -> np.ndarray:
@@ -112,12 +112,7 @@ class SvmClassifier:
 
     def restore(self, folder: Path) -> None:
         """Load the SVM that was saved in `folder`; errors as in :func:`finser.models.load`."""
-        path = folder / "model.safetensors"
-        self.arrays = read_arrays(path)
-        highest = int(self.arrays["classes"].max())
-        if highest >= self.n_classes:
-            what, expected = "support vectors of a class that config.json lacks", f"class numbers less than {self.n_classes}"
-            raise FinserError(what, where=path, expected=expected, found=highest, do="delete the folder and run: dvc repro")
+        self.arrays = read_arrays(folder / "model.safetensors", self.n_classes)
 
     def _decision(self, scaled: np.ndarray) -> np.ndarray:
         kernel = _rbf(scaled, self.arrays["support"], float(self.arrays["gamma"][0]))  # (n, n_support)
@@ -141,17 +136,22 @@ class SvmClassifier:
         ]
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a model; errors as in :func:`finser.models.load`."""
+def read_arrays(path: Path, n_classes: int) -> dict[str, np.ndarray]:
+    """Read the arrays of a model of `n_classes` classes; errors as in :func:`finser.models.load`."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return load_file(path)
+        arrays = load_file(path)
     except FileNotFoundError:
         raise FinserError("no such file", where=path, do="run: dvc repro") from None
     except SafetensorError as error:
         raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
+    highest = int(arrays["classes"].max())
+    if highest >= n_classes:
+        what, expected = "weights of a class that config.json lacks", f"class numbers less than {n_classes}"
+        raise FinserError(what, where=path, expected=expected, found=highest, do="delete the folder and run: dvc repro")
+    return arrays
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

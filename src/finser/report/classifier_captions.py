@@ -115,7 +115,8 @@ def published_weights() -> str:
     return sentences(
         "Published weights that models start from.",
         "`fetch_weights` refuses a file with another SHA-256.",
-        "A dash: params.yaml pins none; models/weights/ has the config.json with the commit and SHA-256 of the file that was used.",
+        "A dash: neither params.yaml nor the table of known weights pins it.",
+        "models/weights/NAME/config.json has the commit and the SHA-256 of the file that was used.",
     )
 
 
@@ -290,7 +291,7 @@ def cost(results: Results, protocol: str) -> str:
         "All times are wall-clock times and include delays by other processes on the machine.",
         "Training includes what is computed once before the epochs.",
         "*From samples*: from the samples of a clip to its probabilities, as in a prediction: librosa's features, encoder and classifier,",
-        "for some test clips in one batch, on a GPU if the job has one.",
+        "for some test clips in one call, on a GPU if the job has one.",
         "*Classifier alone*: without the computation of its inputs.",
         "Parameters are the trained ones, without those of frozen FINs.",
         when(classifier_tables.with_encoders(results), ENCODER),

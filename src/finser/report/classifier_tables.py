@@ -14,6 +14,17 @@ from finser.summary.comparisons import baseline_of
 from finser.summary.runs import CALIBRATION, Run
 
 NOISES = ("clean", "white", "babble")
+# keys of sections that the table of models shows, and the values that it leaves out
+SHOWN = {
+    "representation": "input",
+    "model_size": "size",
+    "width": "width",
+    "probe": "probe",
+    "layer": "layer",
+    "lora_rank": "LoRA of rank",
+    "frozen_layers": "frozen layers",
+}
+UNSAID = {"representation": "statistics", "lora_rank": 0, "frozen_layers": 0}
 PER_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
@@ -119,7 +130,7 @@ def summary(results: Results) -> str:
 
 
 def _size_titles(results: Results) -> list[str]:
-    return ["parameters", "encoder"] if with_encoders(results) else ["parameters"]
+    return ["parameters", "parameters of the encoder"] if with_encoders(results) else ["parameters"]
 
 
 def _sizes(results: Results, model: str, protocols: Sequence[str]) -> list[str]:
@@ -307,12 +318,12 @@ def _section_row(section: ClassifierSection) -> list[str]:
 
 
 def _particular(section: ClassifierSection) -> str:
-    """Arm and features of a ``fin_ensemble``; of others size, width or probe, initial weights, scaling by speaker; a dash for none."""
+    """Arm and features of a ``fin_ensemble``; of others the keys of `SHOWN`, initial weights, scaling by speaker; a dash for none."""
     if isinstance(section, FinEnsemble):
         fins = ", ".join(FEATURE_TITLES[name] for name in section.fins) or "none"
         return f"arm {section.arm}; FINs: {fins}; crops of {section.crop_frames} frames"
-    shown = {"model_size": "size", "width": "width", "probe": "probe", "layer": "layer"}
-    said = [f"{word} {getattr(section, key)}" for key, word in shown.items() if hasattr(section, key)]
+    values = {key: getattr(section, key) for key in SHOWN if hasattr(section, key)}
+    said = [f"{SHOWN[key]} {value}" for key, value in values.items() if value != UNSAID.get(key)]
     kind, name = init_kind(section.init)
     said += [f"initial weights: {'pretrained encoder' if kind == 'pretrained' else 'published'} {code(name)}"] if kind else []
     said += ["inputs scaled by speaker, over all test clips of the speaker"] if getattr(section, "normalise", "") == "speaker" else []
@@ -323,7 +334,7 @@ def published_weights(results: Results) -> str:
     """Source, pins, licence and publication of the published weights that models start from; empty without any."""
     kinds = (init_kind(results.params.classifiers[model].init) for model in results.params.models)
     rows = [_weights_row(results, name) for name in dict.fromkeys(name for kind, name in kinds if kind == "weights")]
-    header = ["weights", "published as", "source", "commit or version", "SHA-256", "licence", "publication"]
+    header = ["weights", "published as", "source", "revision", "SHA-256", "licence", "publication"]
     return table(header, rows, left=7) if rows else ""
 
 

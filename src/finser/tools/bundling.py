@@ -178,15 +178,15 @@ def _members(params: Params, name: str, protocol: str, *, folds: bool) -> Iterat
             if not (folder / "config.json").is_file():
                 do = AGAIN if folds else f"add {model} to `final` in params.yaml, and run: dvc repro train_final"
                 raise FinserError("is not trained", where=folder, do=do)
-            _check(params, model, folder)
+            _check(params, model, folder, final=not folds)
             yield place, (Member(folder=f"members/{place}", weight=weight / len(places), temperature=temperature), folder)
 
 
-def _check(params: Params, model: str, folder: Path) -> None:
+def _check(params: Params, model: str, folder: Path, *, final: bool) -> None:
     """Raise an error if a classifier was trained with other settings than those of params.yaml."""
     config = read_json(folder / "config.json")
     options = params.classifiers[model]
-    check_trained_settings(config, as_trained(options, config["options"]), folder)
+    check_trained_settings(config, as_trained(options, config["options"]) if final else options, folder)
     if isinstance(options, EncoderSection):
         check_same_encoder(folder, layout.weights(options.reads[0]))
     check_trained_classes(config, params.emotions, folder)

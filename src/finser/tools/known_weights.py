@@ -9,7 +9,7 @@ from finser.errors import FinserError, nearest
 from finser.tools.table import align
 
 HEAD = ("name", "family", "MB", "Hz", "licence", "pinned by", "this project")
-NOTE = "Pins and licences are second hand: no file was downloaded to check them. `finser weights NAME` prints all of one."
+NOTE = "Pins and licences are second hand: no file was downloaded to check them. `finser weights NAME` prints the details of one."
 NONE = "–"
 
 
@@ -32,7 +32,7 @@ def row(name: str, known: Known, params: Params | None) -> tuple[object, ...]:
 
 
 def state(name: str, params: Params | None) -> str:
-    """Return whether params.yaml names weights and whether they are fetched."""
+    """Return the state of weights in this project."""
     if params is None or name not in params.fetch_weights:
         return "not in params.yaml"
     return "fetched" if (layout.weights(name) / "config.json").exists() else "in params.yaml, not fetched"

@@ -20,13 +20,14 @@ class Weights(WeightsKeys):
     @model_validator(mode="after")
     def _one_place(self) -> "Weights":
         given = {name for name in type(self).model_fields if getattr(self, name) is not None} - {"source", "model_size"}
-        what = f"source {self.source}" if self.source else "a section without source, whose name says what it is,"
+        what = f"source {self.source}" if self.source else "a section without source"
         missing = [name for name in NEEDED[self.source] if name not in given]
         if missing:
             raise ValueError(f"{what} needs {' and '.join(missing)}")
         others = sorted(given - {*NEEDED[self.source], *ALLOWED[self.source]})
         if others:
-            raise ValueError(f"{what} has no {' and no '.join(others)}")
+            hint = "" if self.source else ": the table of known weights states it; to use other weights, add source"
+            raise ValueError(f"{what} has no {' and no '.join(others)}{hint}")
         if self.model_size != type(self).model_fields["model_size"].default and self.family not in AST_FAMILIES:
             raise ValueError(f"{what} has no model_size: it is for the families {' and '.join(AST_FAMILIES)}")
         if self.address and not SUFFIX.search(urlsplit(self.address).path):
@@ -36,9 +37,13 @@ class Weights(WeightsKeys):
     def completed(self, name: str) -> "Weights":
         """Return the section with all that the table of known weights states of `name`, if the section has no source.
 
-        Another revision has another file: then the table's file and checksum are not those of the section.
+        The table's checksum is that of one file of one revision: it is left out for others, and its file for another revision.
         """
         if self.source:
             return self
-        known = {key: value for key, value in KNOWN[name].weights.model_dump().items() if not (self.revision and key in PINS)}
+        known = KNOWN[name].weights.model_dump()
+        if self.revision:
+            known |= dict.fromkeys(PINS)
+        elif self.file and self.file != known["file"]:
+            known["sha256"] = None
         return Weights(**{**known, **{key: value for key in PINS if (value := getattr(self, key)) is not None}})

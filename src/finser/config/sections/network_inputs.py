@@ -28,7 +28,12 @@ class SampleAugment(Section):
     speed: SpeedRange = Field((0.85, 1.17), description="factor, log-uniform between the two")
     noise_fraction: Probability = Field(0.3, description="fraction of the clips with white noise")
     noise_db: FloatRange = Field((10.0, 40.0), description="dB below the power of the clip; uniform between the two")
-    band_masks: int = Field(2, ge=0, description="byol_s alone: number of frequency masks; the other families have their own masks")
+    band_masks: int = Field(
+        2,
+        ge=0,
+        description="byol_s alone: number of frequency masks; "
+        "wav2vec2, hubert, wavlm and data2vec mask as their config.json says, and whisper has no masks",
+    )
     band_width: int = Field(8, ge=0, description="maximum width in bands")
     time_masks: int = Field(2, ge=0, description="byol_s alone: number of time masks")
     time_width: int = Field(40, ge=0, description="maximum width in frames of 10 ms")
