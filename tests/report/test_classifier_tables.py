@@ -345,12 +345,13 @@ def test_settings_of_every_model(synthetic):
     ],
 )
 def test_a_section_says_what_sets_it_apart(synthetic, section, said):
-    sections = by_map({**synthetic.params.classifiers, "svm": section})
+    name = "mlp" if section.model == "svm" else "svm"  # not the name of its kind, which would be its title
+    sections = by_map({**synthetic.params.classifiers, name: section})
     params = synthetic.params.model_copy(
         update={**sections, "fusions": ("all",), "fuse_classifiers": {"all": Fusion(members=("svm", "mlp"))}}
     )
     lines = emotion.sections(dataclasses.replace(synthetic.results, params=params)).splitlines()
-    (line,) = (line for line in lines if "| `svm` |" in line)
+    (line,) = (line for line in lines if f"| `{name}` |" in line)
     assert f"| {said} |" in line
     assert lines[-1] == "| late fusion | `all` | late fusion | mean of `svm`, `mlp` | – | – | – |"
 
