@@ -69,8 +69,14 @@ def models_table(protocol: str, models: dict, costs: dict) -> str:
         cells = [f"`{model}`", learned, f"{one['n_test']:,}", one["n_test_speakers"], *map(shown, (one["uar"], one["wa"]))]
         milliseconds = costs[model].get("ms_from_samples")
         rows.append([*cells, *([DASH if milliseconds is None else f"{milliseconds:.1f}"] if timed else [])])
+        rows += [[*corpus_cells(model, *item), *[""] * timed] for item in one["corpora"].items() if len(one["corpora"]) > 1]
     header = [f"model, protocol `{protocol}`", "trained weights", "test clips", "test speakers", "UAR", "WA"]
     return table([*header, "ms per clip, from samples"] if timed else header, rows) + "\n"
+
+
+def corpus_cells(model: str, corpus: str, one: dict) -> list:
+    """Return the cells of a model's test clips of one corpus."""
+    return [f"`{model}`, clips of {corpus}", "", f"{one['n_test']:,}", one["n_test_speakers"], shown(one["uar"]), ""]
 
 
 def shown(one: dict) -> str:
