@@ -55,8 +55,8 @@ def paragraph(found: dict) -> str:
     ours, others, speed = ([f"{one[key]:.2g} (`{name}`)" for name, one in sets.items()] for key in ("converted", "unconverted", "speed"))
     return (
         f"- **Differences.** On {found['clips']} clips of RAVDESS and CREMA-D, the functionals of stored clips differ from those of the "
-        f"recordings at 16,000 Hz by a median of {' and '.join(ours)} standard deviations over the clips. Without the conversion to 16,000 Hz "
-        f"they would differ by {' and '.join(others)}.\n"
+        f"recordings at 16,000 Hz by a median of {' and '.join(ours)} standard deviations over the clips. Without the conversion "
+        f"to 16,000 Hz they would differ by {' and '.join(others)}.\n"
         f"- **Speed.** One core of {found['processor']} computes the functionals of {' and '.join(speed)} seconds of audio per second "
         "(`python bench/open_smile.py FOLDER`).\n"
     )
