@@ -15,12 +15,7 @@ from finser.summary.runs import CALIBRATION, Run
 
 NOISES = ("clean", "white", "babble")
 # keys of sections that the table of models shows, and the values that it leaves out
-SHOWN = {
-    "representation": "input",
-    "model_size": "size",
-    "width": "width",
-    "probe": "probe",
-    "layer": "layer",
+SHOWN = {"representation": "input", "model_size": "size", "width": "width", "probe": "probe", "layer": "layer"} | {
     "lora_rank": "LoRA of rank",
     "frozen_layers": "frozen layers",
 }
