@@ -6,6 +6,8 @@ description. :mod:`finser.classifiers` trains the networks; scikit-learn fits SV
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +49,19 @@ class Classifier(Protocol):
 
     def restore(self, folder: Path) -> None:
         """Load the parameters that :meth:`save` wrote to `folder`."""
+
+
+@contextmanager
+def readable_model(path: Path) -> Iterator[None]:
+    """Convert errors about a missing or damaged model.safetensors to one line."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise FinserError("no such file", where=path, do="run: dvc repro") from None
+    except SafetensorError as error:
+        raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
 
 
 def module_of(options: ClassifierSection) -> ModuleType:

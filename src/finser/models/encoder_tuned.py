@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -16,6 +15,7 @@ from finser.encoders.sound import sound_of
 from finser.errors import FinserError
 from finser.features.rows import Reader
 from finser.files import read_json, write_json
+from finser.models import readable_model
 from finser.models.encoder_inputs import ENCODER, n_parameters
 from finser.models.encoder_samples import CollateSamples
 from finser.models.network import WEIGHTS, NetworkClassifier, n_trainable
@@ -175,12 +175,8 @@ class TunedClassifier(NetworkClassifier):
             The file is missing or damaged, or lacks a tensor of this encoder.
         """
         path, names = folder / WEIGHTS, set(self.net.encoder.net.state_dict())
-        try:
+        with readable_model(path):
             given = load_file(path)
-        except FileNotFoundError:
-            raise FinserError("no such file", where=path, do="run: dvc repro") from None
-        except SafetensorError as error:
-            raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
         given = {_under_low_rank(name) if _under_low_rank(name) in names else name: tensor for name, tensor in given.items()}
         wrong = sorted((names ^ given.keys()) - {name for name in names if name.endswith((".0.down", ".0.up"))})
         if wrong:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from finser.config.sections.classifiers import Network, SpectrogramNetwork
 from finser.errors import FinserError
 from finser.features.log_mel import CollateFrames, statistics
+from finser.models import readable_model
 from finser.training.batches import Collate, alike
 from finser.training.device import start_torch
 
@@ -110,17 +110,14 @@ def put_weights(net: nn.Module, path: Path, *, only_trunk: bool = False) -> None
         The file is missing or damaged, is of another topology, or lacks a tensor.
     """
     wanted = {name for name in net.state_dict() if not only_trunk or name.split(".")[0] in net.TRUNK}
-    try:
+    with readable_model(path):
         weights = load_file(path)
+    try:
         wrong = [*sorted(weights.keys() - wanted), *sorted(wanted - weights.keys())]
         if wrong:
             what = f"{'has' if wrong[0] in weights else 'lacks'} {wrong[0]}"
             raise FinserError(f"weights of another topology: {what}", where=path, do="run: dvc repro")
         net.load_state_dict(weights, strict=not only_trunk)
-    except FileNotFoundError:
-        raise FinserError("no such file", where=path, do="run: dvc repro") from None
-    except SafetensorError as error:
-        raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
     except RuntimeError as error:
         raise FinserError(f"weights of another topology ({' '.join(str(error).split())})", where=path, do="run: dvc repro") from None
 

@@ -14,6 +14,7 @@ import numpy as np
 from finser.config.sections.classifiers import Svm
 from finser.errors import FinserError
 from finser.features.examples import Examples, check_training_part
+from finser.models import readable_model
 from finser.scores.metrics import confusion_matrix, uar, wa
 from finser.training.record import TrainingRecord
 
@@ -138,15 +139,10 @@ class SvmClassifier:
 
 def read_arrays(path: Path, n_classes: int) -> dict[str, np.ndarray]:
     """Read the arrays of a model of `n_classes` classes; errors as in :func:`finser.models.load`."""
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    try:
+    with readable_model(path):
         arrays = load_file(path)
-    except FileNotFoundError:
-        raise FinserError("no such file", where=path, do="run: dvc repro") from None
-    except SafetensorError as error:
-        raise FinserError(f"not a readable model ({error})", where=path, do="delete the folder and run: dvc repro") from None
     highest = int(arrays["classes"].max())
     if highest >= n_classes:
         what, expected = "weights of a class that config.json lacks", f"class numbers less than {n_classes}"
