@@ -21,6 +21,7 @@ from finser.project.stages import table
 from finser.report import classifier_tables as emotion
 from finser.report import tables
 from finser.report.literature import published_scores
+from finser.report.published_weights import published_weights
 from finser.report.read import collect
 from finser.summary.comparisons import pairs_of
 
@@ -404,7 +405,7 @@ def test_published_weights_are_listed_with_their_pins_and_licence(encoders, synt
     known, weights = KNOWN["deit_base_384"], KNOWN["deit_base_384"].weights
     sections = {"ast": Ast(init="models/weights/deit_base_384")}
     params = encoders.params.model_copy(update={"fetch_weights": {"deit_base_384": Weights()}, "models": ("ast",), "fine_tune": sections})
-    line = emotion.published_weights(dataclasses.replace(encoders.results, params=params)).splitlines()[-1]
+    line = published_weights(dataclasses.replace(encoders.results, params=params)).splitlines()[-1]
     for fact in (known.title, f"hub: {weights.repo}", weights.revision, weights.sha256 or "–", weights.licence, known.citation):
         assert fact in line
 

@@ -110,16 +110,6 @@ def sections() -> str:
     )
 
 
-def published_weights() -> str:
-    """Published weights."""
-    return sentences(
-        "Published weights that models start from.",
-        "`fetch_weights` refuses a file with another SHA-256.",
-        "A dash: neither params.yaml nor the table of known weights pins it.",
-        "models/weights/NAME/config.json has the commit and the SHA-256 of the file that was used.",
-    )
-
-
 def by_fold(results: Results, protocol: str) -> str:
     """Scores per fold."""
     return sentences(

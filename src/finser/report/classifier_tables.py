@@ -15,7 +15,12 @@ from finser.summary.runs import CALIBRATION, Run
 
 NOISES = ("clean", "white", "babble")
 # keys of sections that the table of models shows, and the values that it leaves out
-SHOWN = {"representation": "input", "model_size": "size", "width": "width", "probe": "probe", "layer": "layer"} | {
+SHOWN = {
+    "representation": "input",
+    "model_size": "size",
+    "width": "width",
+    "probe": "probe",
+    "layer": "layer",
     "lora_rank": "LoRA of rank",
     "frozen_layers": "frozen layers",
 }
@@ -323,22 +328,6 @@ def _particular(section: ClassifierSection) -> str:
     said += [f"initial weights: {'pretrained encoder' if kind == 'pretrained' else 'published'} {code(name)}"] if kind else []
     said += ["inputs scaled by speaker, over all test clips of the speaker"] if getattr(section, "normalise", "") == "speaker" else []
     return "; ".join(said) or DASH
-
-
-def published_weights(results: Results) -> str:
-    """Source, pins, licence and publication of the published weights that models start from; empty without any."""
-    kinds = (init_kind(results.params.classifiers[model].init) for model in results.params.models)
-    rows = [_weights_row(results, name) for name in dict.fromkeys(name for kind, name in kinds if kind == "weights")]
-    header = ["weights", "published as", "source", "revision", "SHA-256", "licence", "publication"]
-    return table(header, rows, left=7) if rows else ""
-
-
-def _weights_row(results: Results, name: str) -> list[str]:
-    weights, known = results.params.weights_of(name), results.params.known_weights_of(name)
-    place = weights.repo or weights.address or "a file of this machine"
-    pins = [code(pin) if pin else DASH for pin in (weights.revision, weights.sha256)]
-    facts = [weights.licence or "not stated", known.citation if known else DASH]
-    return [code(name), known.title if known else weights.family or DASH, f"{weights.source}: {place}", *pins, *facts]
 
 
 def _fusion(results: Results, name: str) -> str:

@@ -18,6 +18,7 @@ from finser.files import whole_folder, write_text
 from finser.report import captions, classifier_captions, figures, machines, tables
 from finser.report import classifier_tables as emotion
 from finser.report.literature import published_scores
+from finser.report.published_weights import CAPTION, published_weights
 from finser.report.read import Results, collect
 
 TEMPLATES = Path(__file__).parent
@@ -71,6 +72,8 @@ def _context(results: Results) -> dict[str, Any]:
         "machines": machines,
         "figures": figures,
         "published": published_scores(results),
+        "weights_caption": CAPTION,
+        "weights": published_weights(results),
         "pooled": captions.names(results, params.pooled),
         "pictures": lambda protocol: [_confusion_link(results, model, protocol) for model in results.models],
         "number": partial(next, count(1)),
