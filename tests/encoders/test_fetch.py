@@ -161,7 +161,10 @@ def test_sections_that_make_no_sense_are_one_line(project, published):
         (good | {"adress": "x"}, "unknown key 'fetch_weights.given.adress'; did you mean 'address'?"),
         (good | {"family": "vit"}, "fetch_weights.given.family: unknown name"),
         ({}, "fetch_weights.given has no source, and 'given' is no name of known weights"),
-        ({"family": "ast"}, "a section without source has no family: the table of known weights states it; to use other"),
+        (
+            {"family": "ast"},
+            "a section without source has no family: the table of known weights states it; to use other weights, add source",
+        ),
         (good | {"kind": "ast"}, "written for an earlier version of finser (fetch_weights.given.kind); run: finser migrate"),
     ]:
         assert said in refused(section), section
